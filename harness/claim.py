@@ -1,0 +1,236 @@
+"""What a document says and what would count against it, written down before anything runs.
+
+A :class:`Claim` is data: it can be printed, hashed and compared.  Nothing in this module measures, judges or
+imports a numerical library.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Kind = Literal["empirical", "theorem", "data"]
+KINDS: tuple[Kind, ...] = ("empirical", "theorem", "data")
+SCALES: tuple[str, ...] = ("smoke", "reduced", "full")
+_ID = re.compile(r"[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
+
+
+class ClaimError(ValueError):
+    """A claim that was declared, or that answered, in a way that the harness cannot judge."""
+
+
+@dataclass(frozen=True)
+class Source:
+    """A document that makes claims.
+
+    Attributes:
+        key: short name; the first part of the ids of its claims ("slt").
+        title: title of the document.
+        authors: authors as printed, or None where the document names none.
+        year: year of publication, or None.
+        address: where a reader finds it, or None.
+    """
+
+    key: str
+    title: str
+    authors: str | None = None
+    year: int | None = None
+    address: str | None = None
+
+    def at(self, section: str, quote: str, *, reported: str | None = None) -> Citation:
+        """Point at the place in the document that makes a claim.
+
+        Args:
+            section: heading under which the sentence stands.
+            quote: the document's own words.
+            reported: the number that the document prints for it, as printed; None where it prints none.
+        """
+        return Citation(self, section, quote, reported)
+
+
+@dataclass(frozen=True)
+class Citation:
+    """A sentence in a :class:`Source`; made by :meth:`Source.at`."""
+
+    source: Source
+    section: str
+    quote: str
+    reported: str | None = None
+
+
+@dataclass(frozen=True)
+class Gate:
+    """A check that the evidence means anything; a gate that fails makes the verdict INVALID, never REFUTED.
+
+    A gate reads one column of the evidence table and asks of every row that its value lies in
+    [``at_least``, ``at_most``] (booleans count as 0 and 1; a missing value fails).
+
+    Attributes:
+        name: what is checked, as the reader sees it ("models are competent").
+        column: column of the evidence table.
+        at_least: smallest admissible value, or None.
+        at_most: largest admissible value, or None.
+        share: share of the rows that must pass.
+        reason: where the threshold comes from.
+        protocols: protocols that this gate applies to; None for all.
+    """
+
+    name: str
+    column: str
+    at_least: float | None = None
+    at_most: float | None = None
+    share: float = 1.0
+    reason: str = ""
+    protocols: tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        if self.at_least is None and self.at_most is None:
+            raise ClaimError(f"gate {self.name!r} admits every value: give at_least, at_most or both")
+        if not 0 < self.share <= 1:
+            raise ClaimError(f"gate {self.name!r} has share={self.share}; a share lies above 0 and is at most 1")
+
+
+@dataclass(frozen=True)
+class Figure:
+    """What to draw beside a verdict; the report draws it, the claim only names columns.
+
+    Attributes:
+        kind: "scatter" (points of y over x), "lines" (mean of y over x with its spread), "paired" (one line a pair
+            between the levels of x), "strip" (points of y in the categories of x), "bars" (y by category x).
+        table: tidy table to draw from, a few hundred rows at most.
+        x: column on the horizontal axis.
+        y: column on the vertical axis.
+        title: what the figure shows, in a sentence; it names the document's figure that it redraws.
+        x_label: axis label with its unit.
+        y_label: axis label with its unit.
+        hue: column that gives the colour, or None.
+        facet: column that splits the figure into panels, or None.
+        pair: column that identifies a pair (kind "paired").
+        log_x: logarithmic horizontal axis.
+        log_y: logarithmic vertical axis.
+        reference: numbers at which a horizontal line is drawn, by their label.
+        slope: slope of a dashed guide line in log-log figures, or None.
+    """
+
+    kind: Literal["scatter", "lines", "paired", "strip", "bars"]
+    table: pd.DataFrame
+    x: str
+    y: str
+    title: str
+    x_label: str
+    y_label: str
+    hue: str | None = None
+    facet: str | None = None
+    pair: str | None = None
+    log_x: bool = False
+    log_y: bool = False
+    reference: Mapping[str, float] = field(default_factory=dict)
+    slope: float | None = None
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """What a claim's body returns: tables, and what to draw.  It holds no verdict and asserts nothing.
+
+    Attributes:
+        table: tidy table, one row per unit (and checkpoint, scope, sample) with every column that the prediction
+            and the gates name; or, for a claim with protocols, such a table for each protocol.
+        figure: what to draw, or None.
+        recipes: what was trained, as returned by ``Population.provenance()``.
+        settings: anything else that a reader needs to repeat the measurement (sampler settings, data).
+        shortfall: None, or what is missing so that the claim cannot be judged, with its remedy; the verdict is
+            then INVALID with this text as its reason.
+    """
+
+    table: pd.DataFrame | Mapping[str, pd.DataFrame]
+    figure: Figure | None = None
+    recipes: tuple[Mapping[str, Any], ...] = ()
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    shortfall: str | None = None
+
+
+@dataclass(frozen=True)
+class Claim:
+    """One claim of a document: fixed before anything runs.
+
+    Attributes:
+        id: stable name, "document/claim".
+        statement: the claim in a sentence.
+        source: the sentence of the document that makes it.
+        kind: "empirical", "theorem" or "data".
+        prediction: what must be seen; one of :mod:`harness.predict`.
+        gates: validity checks on the evidence.
+        protocols: names of the protocols under which it is judged; the first decides, the others are reported
+            beside it.  Empty for a claim that has one way of being measured.
+        companions: predictions that are judged on the same evidence and shown, without a say in the verdict.
+        tags: words to filter by.
+    """
+
+    id: str
+    statement: str
+    source: Citation
+    prediction: Any
+    kind: Kind = "empirical"
+    gates: tuple[Gate, ...] = ()
+    protocols: tuple[str, ...] = ()
+    companions: tuple[Any, ...] = ()
+    tags: tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        if not _ID.fullmatch(self.id):
+            raise ClaimError(
+                f"claim id {self.id!r} is not of the form 'document/claim' in lower-case letters, digits and hyphens"
+            )
+        if self.kind not in KINDS:
+            raise ClaimError(f"claim {self.id} has kind={self.kind!r}; allowed are {', '.join(KINDS)}")
+        if self.prediction is None:
+            raise ClaimError(
+                f"claim {self.id} has no prediction, so nothing could count against it: "
+                "give it prediction=… with one of harness.predict"
+            )
+
+    @property
+    def document(self) -> str:
+        """The first part of the id: the key of the document."""
+        return self.id.split("/")[0]
+
+    def digest(self) -> str:
+        """Hash of all that was fixed beforehand; a changed margin, alpha or gate changes it."""
+        fixed = repr((self.id, self.statement, self.source, self.kind, self.prediction.describe(),
+                      self.gates, self.protocols, tuple(c.describe() for c in self.companions)))
+        return hashlib.sha256(fixed.encode()).hexdigest()[:16]
+
+
+Body = TypeVar("Body", bound=Callable[..., Any])
+
+
+def claim(id: str, **declared: Any) -> Callable[[Body], Body]:  # noqa: A002 - the register's own word
+    """Mark a pytest test function as the body of a claim.
+
+    The function's fixtures bring populations; it measures them and returns :class:`Evidence`.  The keyword arguments
+    are those of :class:`Claim`.  An error in the declaration is kept and raised when the test runs, so that it has a
+    row in the report and the other claims still run.
+
+    Example:
+        >>> @claim("mine/first", statement="…", source=SOURCE.at("Intro", "…"), prediction=…)  # doctest: +SKIP
+        ... def test_first(harness): return Evidence(table)
+    """
+
+    def decorate(body: Body) -> Body:
+        declaration: Claim | ClaimError
+        try:
+            declared.setdefault("prediction", None)
+            declaration = Claim(id=id, **declared)
+        except (ClaimError, TypeError) as problem:
+            declaration = ClaimError(f"claim {id}: {problem}")
+        body.__claim__ = declaration  # type: ignore[attr-defined]
+        body.__claim_id__ = id  # type: ignore[attr-defined]
+        return body
+
+    return decorate

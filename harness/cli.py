@@ -1,0 +1,216 @@
+"""The command line: reports from runs, a look into the store, what data there are, which claims there are.
+
+Claims themselves are run by pytest (``pytest claims/``).  Every error is one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import re
+import sys
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    import pytest
+
+    from harness.store import Entry, Store
+
+_OURS = ("members/*/*", "tables/*/*", "locks/*")
+_NAME = re.compile(r"[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged)?$")
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+
+
+class CommandError(Exception):
+    """A command that cannot be carried out; the message says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command.
+
+    Args:
+        arguments: the command line without the program's name; None for that of this process.
+
+    Returns:
+        Exit code: 0, 1 where a check found something, 2 where the command could not be carried out.
+    """
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = chosen.command
+    try:
+        return command(chosen)
+    except CommandError as problem:
+        print(f"{parser.prog}: {problem}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    report = commands.add_parser("report", help="make the report of one run, or of several merged")
+    report.add_argument("runs", nargs="+", type=Path, metavar="claims.json", help="what a run wrote")
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("reports"),
+        metavar="DIR",
+        help="folder for the report (default: reports)",
+    )
+    report.set_defaults(command=_report)
+
+    cache = commands.add_parser(
+        "cache", help="show, check or empty the store of trained models and measurements"
+    )
+    cache.add_argument(
+        "action", nargs="?", choices=("list", "verify", "clear"), default="list",
+        help="list: sizes by kind (default); verify: check every entry's checksum; clear: remove all entries",
+    )  # fmt: skip
+    cache.add_argument(
+        "--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)"
+    )
+    cache.add_argument("--entries", action="store_true", help="list: name every entry")
+    cache.set_defaults(command=_cache)
+
+    data = commands.add_parser("data", help="say where the data would come from")
+    data.set_defaults(command=_data)
+
+    claims = commands.add_parser("list", help="list the claims of a folder")
+    claims.add_argument(
+        "folder", nargs="?", type=Path, default=Path("claims"), help="where they are (default: claims)"
+    )
+    claims.set_defaults(command=_list)
+    return parser
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    from harness.report import ReportError, merge, read_run, write_reports
+
+    try:
+        written = write_reports(merge([read_run(path) for path in chosen.runs]), chosen.out)
+    except ReportError as problem:
+        raise CommandError(problem) from None
+    print("\n".join(str(path) for path in written.values()))
+    return 0
+
+
+def _cache(chosen: argparse.Namespace) -> int:
+    from harness.plugin.fixture import store_folder
+    from harness.store import Store
+
+    folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
+    if not folder.is_dir():
+        raise CommandError(
+            f"there is no store in {folder} yet; name another with --store DIR or HARNESS_STORE"
+        )
+    store = Store(folder)
+    if chosen.action == "verify":
+        return _verify(store)
+    if chosen.action == "clear":
+        return _clear(store)
+    entries = store.entries()
+    if chosen.entries:
+        for entry in entries:
+            print(f"{entry.kind:<8} {_size(entry.bytes):>9}  {entry.name}")
+    for kind in dict.fromkeys(entry.kind for entry in entries):
+        _print_sum(f"{kind}s", [entry for entry in entries if entry.kind == kind])
+    _print_sum(f"entries in {folder}", entries)
+    return 0
+
+
+def _verify(store: Store) -> int:
+    entries = store.entries()
+    broken = [entry for entry in entries if not entry.valid()]
+    for entry in broken:
+        print(f"damaged: {entry.path}")
+    print(f"{len(entries) - len(broken)} of {len(entries)} entries are as they were written")
+    if broken:
+        print("a damaged entry is set aside and made again when it is next needed")
+    return 1 if broken else 0
+
+
+def _clear(store: Store) -> int:
+    """Remove what the store wrote, known by its names, and nothing else that may lie beside."""
+    entries = store.entries()
+    ours = [path for pattern in _OURS for path in store.folder.glob(pattern) if _NAME.match(path.name)]
+    if sys.stdin.isatty():
+        answer = input(f"remove {len(entries)} entries from {store.folder}? They cost time to make. [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("nothing was removed")
+    try:
+        for path in ours:
+            path.unlink(missing_ok=True)
+    except OSError as problem:
+        raise CommandError(f"the store in {store.folder} cannot be emptied: {problem}") from None
+    _print_sum(f"entries removed from {store.folder}", entries)
+    return 0
+
+
+def _data(chosen: argparse.Namespace) -> int:
+    _run_pytest("--collect-only", "--ignore-glob=*", ".")  # the project's conftest.py says what data it holds
+    from harness.data import availability
+
+    found = availability()
+    source = found.pop("source")
+    print(f"MNIST: {source or 'not available'}")
+    for name, value in found.items():
+        if value != "":
+            print(f"  {name:<8} {value}")
+    return 0 if source else 1
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    if not chosen.folder.is_dir():
+        raise CommandError(f"there is no folder {chosen.folder}; name the folder that has the claims")
+    rows = _collected_rows(chosen.folder)
+    wide = max((len(row["id"]) for row in rows), default=0)
+    for row in rows:
+        print(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}")
+    print(f"{len(rows)} claims in {chosen.folder}", file=sys.stderr)
+    return 0
+
+
+def _collected_rows(folder: Path) -> list[dict[str, Any]]:
+    """Rows of the claims that pytest collects in ``folder``; nothing is run."""
+    import pytest
+
+    from harness.plugin.outcome import read_row
+
+    class Catcher:
+        def __init__(self) -> None:
+            self.rows: list[dict[str, Any]] = []
+
+        def pytest_collection_finish(self, session: pytest.Session) -> None:
+            self.rows = [row for item in session.items if (row := read_row(item))]
+
+    catcher = Catcher()
+    code, said = _run_pytest("--collect-only", str(folder), plugins=[catcher])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        print(said.strip(), file=sys.stderr)
+        raise CommandError(f"the claims in {folder} could not be collected; pytest says why above")
+    return catcher.rows
+
+
+def _run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, str]:
+    """Exit code of a pytest session in this process, and what it said; it leaves no files."""
+    import pytest
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main(["-q", "-n0", "-p", "no:cacheprovider", *arguments], plugins=list(plugins))
+    return int(code), said.getvalue()
+
+
+def _print_sum(what: str, entries: Sequence[Entry]) -> None:
+    print(f"{len(entries)} {what}, {_size(sum(entry.bytes for entry in entries))}")
+
+
+def _size(count: int) -> str:
+    """A size that a person would say: 512 B, 1.5 MB."""
+    size, unit = float(count), 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"

@@ -1,0 +1,125 @@
+"""What every data set is, whatever it is made of."""
+
+from __future__ import annotations
+
+import hashlib
+import math
+from abc import ABC, abstractmethod
+from dataclasses import dataclass, fields
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+class DataShortfall(Exception):  # noqa: N818 - a state of the world, not a fault
+    """There are fewer data than were asked for; the message says what is missing and what to do about it.
+
+    A claim that needs more than there is becomes INVALID with this text; it is never judged on less.
+    """
+
+
+class DataError(Exception):
+    """A data file is missing or is not what it should be.
+
+    The message names the file, the expected and the found checksum, and what to do.
+    """
+
+
+@dataclass(frozen=True, eq=False)
+class Dataset:
+    """Points to train on and held-out points to test with.
+
+    Attributes:
+        name: short name for tables and figures.
+        train_x: training inputs, float32 array of shape (point, feature…).
+        train_y: training labels, int64 array of shape (point,), 0 to ``classes`` − 1.
+        test_x: held-out inputs, float32 array of shape (point, feature…).
+        test_y: held-out labels, int64 array of shape (point,).
+        classes: number of classes.
+        bounds: smallest and largest admissible value of a feature, or None where there is no box.
+        digest: SHA-256 of the four arrays: dtypes, shapes and bytes.
+        provenance: where the points come from, for a reader of the report.
+    """
+
+    name: str
+    train_x: NDArray[np.float32]
+    train_y: NDArray[np.int64]
+    test_x: NDArray[np.float32]
+    test_y: NDArray[np.int64]
+    classes: int
+    bounds: tuple[float, float] | None
+    digest: str
+    provenance: str
+
+    @classmethod
+    def of(
+        cls,
+        name: str,
+        train: tuple[NDArray[Any], NDArray[Any]],
+        test: tuple[NDArray[Any], NDArray[Any]],
+        *,
+        classes: int,
+        bounds: tuple[float, float] | None,
+        provenance: str,
+    ) -> Dataset:
+        """A data set of (inputs, labels) for training and for test, with its digest."""
+        arrays = (
+            train[0].astype(np.float32, copy=False), train[1].astype(np.int64, copy=False),
+            test[0].astype(np.float32, copy=False), test[1].astype(np.int64, copy=False),
+        )  # fmt: skip
+        return cls(name, *arrays, classes, bounds, array_digest(*arrays), provenance)
+
+
+class DataSpec(ABC):
+    """What a data set is, without the data; concrete specs are frozen dataclasses of JSON-able fields."""
+
+    @property
+    @abstractmethod
+    def shape(self) -> tuple[int, ...]:
+        """Shape of one input."""
+
+    @property
+    @abstractmethod
+    def classes(self) -> int:
+        """Number of classes."""
+
+    @abstractmethod
+    def load(self) -> Dataset:
+        """The data: equal arrays for equal specs.
+
+        Raises:
+            DataShortfall: if there are fewer points than the spec asks for.
+            DataError: if a file is missing or corrupt.
+        """
+
+    def describe(self) -> dict[str, Any]:
+        """Type and all fields as plain JSON; the canonical form that digests are made of."""
+        values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
+        plain = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
+        return {"type": type(self).__name__} | plain
+
+
+def array_digest(*arrays: NDArray[Any]) -> str:
+    """SHA-256 over the arrays in order: dtype, shape and bytes (little-endian, C order) of each."""
+    found = hashlib.sha256()
+    for array in arrays:
+        little = np.ascontiguousarray(array).astype(array.dtype.newbyteorder("<"), copy=False)
+        found.update(f"{little.dtype.str}{array.shape}".encode())
+        found.update(little.data)
+    return found.hexdigest()
+
+
+def require_finite(owner: object, **values: float) -> None:
+    """Raise a ValueError that names the first of ``values`` that is negative, infinite or not a number."""
+    for name, value in values.items():
+        if not (math.isfinite(value) and value >= 0):
+            raise ValueError(
+                f"{type(owner).__name__} has {name}={value!r}; it has to be finite and at least 0"
+            )
+
+
+def equal_counts(total: int, classes: int) -> list[int]:
+    """Points of each class when ``total`` are shared out equally; the first classes take the remainder."""
+    share, left_over = divmod(total, classes)
+    return [share + (number < left_over) for number in range(classes)]

@@ -1,0 +1,205 @@
+"""Real MNIST: whole or in part, some digits or all, in any resolution.
+
+Which points a part consists of depends on the spec alone, not on the source: a seeded order of each digit
+begins with those that the embedded subset holds (:func:`pool_order`), so that a laptop with the subset and
+a server with the whole set train on the same points as long as the subset suffices.  All arithmetic is on
+whole numbers up to one correctly rounded division, so that the arrays are the same to the last bit on every
+machine.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness.data.base import DataError, Dataset, DataShortfall, DataSpec, equal_counts
+from harness.data.mnist_files import RawImages, raw_mnist, shortage
+from harness.streams import sequence
+
+Split = Literal["train", "test"]
+POOL = {"train": 1000, "test": 200}  # images of each digit in the embedded subset
+SIDE = 28
+_LEVELS = 255
+_BLOCK = 4096  # images resized at a time, to bound the memory
+_SPLITS: tuple[Split, ...] = ("train", "test")
+_SOURCES = {
+    "folder": "original files, from the folder in HARNESS_DATA",
+    "cache": "original files, downloaded earlier",
+    "download": "original files, downloaded",
+    "embedded": "embedded subset",
+}
+
+
+@dataclass(frozen=True)
+class Mnist(DataSpec):
+    """MNIST's handwritten digits.
+
+    Attributes:
+        train: training points, equally many of each digit (the first digits take what is left over), in a
+            seeded order; None for all of the whole set in its own order.
+        test: held-out points, likewise.
+        digits: the digits to keep, relabelled 0, 1, … in this order; None for all ten.
+        side: pixels a side; images are area-averaged to it.
+        normalise: "unit-interval" (0 to 1) or "unit-norm" (each image, after resizing, of Euclidean norm 1).
+        seed: names the order in which points are taken; without a meaning where ``train`` and ``test`` are
+            None.
+    """
+
+    train: int | None = None
+    test: int | None = None
+    digits: tuple[int, ...] | None = None
+    side: int = SIDE
+    normalise: Literal["unit-interval", "unit-norm"] = "unit-interval"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        kept = self.kept
+        if len(kept) < 2 or len(set(kept)) < len(kept) or not set(kept) <= set(range(10)):
+            raise ValueError(
+                f"Mnist has digits={self.digits!r}; give two or more different digits from 0 to 9, or None"
+            )
+        for split in _SPLITS:
+            points = getattr(self, split)
+            if points is not None and points < len(kept):
+                raise ValueError(
+                    f"Mnist has {split}={points!r}; give at least one point for each of the {len(kept)} "
+                    "digits, or None for all"
+                )
+        if self.side < 1:
+            raise ValueError(f"Mnist has side={self.side!r}; it has to be 1 or more pixels")
+        if self.normalise not in ("unit-interval", "unit-norm"):
+            raise ValueError(
+                f"Mnist has normalise={self.normalise!r}; allowed are 'unit-interval' and 'unit-norm'"
+            )
+        if self.seed < 0:
+            raise ValueError(f"Mnist has seed={self.seed!r}; it has to be 0 or more")
+
+    @property
+    def kept(self) -> tuple[int, ...]:
+        """The digits that are kept, in the order of their labels."""
+        return tuple(range(10)) if self.digits is None else tuple(self.digits)
+
+    @property
+    def shape(self) -> tuple[int, ...]:
+        """See :attr:`DataSpec.shape`."""
+        return self.side, self.side
+
+    @property
+    def classes(self) -> int:
+        """See :attr:`DataSpec.classes`."""
+        return len(self.kept)
+
+    def load(self) -> Dataset:
+        """See :meth:`DataSpec.load`."""
+        raw = raw_mnist()
+        train, test = (self._split(raw, split) for split in _SPLITS)
+        name = "MNIST" if self.digits is None else f"MNIST {'/'.join(map(str, self.digits))}"
+        return Dataset.of(
+            name,
+            train,
+            test,
+            classes=self.classes,
+            bounds=(0.0, 1.0) if self.normalise == "unit-interval" else None,
+            provenance=f"MNIST (LeCun, Cortes, Burges), {_SOURCES[raw.source]}",
+        )
+
+    def _split(self, raw: RawImages, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
+        images, digits = (raw.train_x, raw.train_y) if split == "train" else (raw.test_x, raw.test_y)
+        chosen = self._chosen(raw, split, digits)
+        relabelled = np.full(10, -1)
+        relabelled[list(self.kept)] = np.arange(self.classes)
+        return _scaled(images[chosen], self.side, self.normalise), relabelled[digits[chosen]]
+
+    def _chosen(self, raw: RawImages, split: Split, digits: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Positions of the points to take."""
+        points: int | None = getattr(self, split)
+        if points is None:
+            if not raw.whole:
+                raise DataShortfall(shortage(f"{self} asks for all {split} points of the whole set", raw))
+            return np.flatnonzero(np.isin(digits, self.kept))
+        taken = []
+        for digit, count in zip(self.kept, equal_counts(points, self.classes), strict=True):
+            order = _order(raw, split, digit, np.flatnonzero(digits == digit), self.seed)
+            if count > len(order):
+                need = f"{self} asks for {count:,} {split} images of digit {digit}"
+                if not raw.whole:
+                    raise DataShortfall(shortage(need, raw))
+                raise DataShortfall(
+                    f"{need}, and MNIST has {len(order):,}: ask for fewer points, or for None (all)"
+                )
+            taken.append(order[:count])
+        return np.concatenate(taken)[_shuffled(points, "mnist mix", split, self.seed)]
+
+
+def pool_order(split: Split, digit: int, points: int) -> NDArray[np.int64]:
+    """A fixed order of all images of a digit; the embedded subset holds the first ``POOL[split]`` of them."""
+    return _shuffled(points, "mnist pool", split, digit)
+
+
+def _order(raw: RawImages, split: Split, digit: int, own: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
+    """Images of a digit in the order in which a seed takes them: those of the pool first."""
+    ranked = own[pool_order(split, digit, len(own))] if raw.whole else own
+    pool, rest = ranked[: POOL[split]], ranked[POOL[split] :]
+    return np.concatenate([
+        pool[_shuffled(len(pool), "mnist order", split, digit, seed)],
+        rest[_shuffled(len(rest), "mnist rest", split, digit, seed)],
+    ])  # fmt: skip
+
+
+def _shuffled(points: int, purpose: str, *owner: int | str) -> NDArray[np.int64]:
+    """A permutation made of raw words: numpy guarantees their stream, but not that of ``permutation``."""
+    words = np.random.PCG64(sequence(purpose, *owner)).random_raw(points)
+    order: NDArray[np.int64] = np.argsort(words, kind="stable")
+    return order
+
+
+def _overlaps(source: int, target: int) -> NDArray[np.float64]:
+    """Overlap of ``target`` cells with ``source`` cells on one edge, which is ``source * target`` units long.
+
+    Returns:
+        Array of shape (target, source) of whole numbers; each row sums to ``source``.
+    """
+    lower = np.maximum.outer(np.arange(target) * source, np.arange(source) * target)
+    upper = np.minimum.outer(np.arange(1, target + 1) * source, np.arange(1, source + 1) * target)
+    overlaps: NDArray[np.float64] = np.maximum(upper - lower, 0).astype(np.float64)
+    return overlaps
+
+
+def _sums(images: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
+    """Σ of pixel levels over each target cell, weighted by overlap: whole numbers, exact below 2⁵³."""
+    overlaps = _overlaps(images.shape[-1], side)
+    sums: NDArray[np.float64] = overlaps @ images.astype(np.float64) @ overlaps.T
+    return sums
+
+
+def area_average(images: NDArray[np.uint8], side: int) -> NDArray[np.float64]:
+    """Resize square images; each new pixel is the mean of the area that it covers, so the image's mean stays.
+
+    Args:
+        images: uint8 array of shape (point, pixel, pixel).
+        side: pixels a side of the result, fewer or more than before.
+
+    Returns:
+        Array of shape (point, side, side), in the levels of ``images``, correctly rounded.
+    """
+    average: NDArray[np.float64] = _sums(images, side) / images.shape[-1] ** 2
+    return average
+
+
+def _scaled(images: NDArray[np.uint8], side: int, normalise: str) -> NDArray[np.float32]:
+    """Resized and normalised images, shape (point, side, side)."""
+    scaled = np.empty((len(images), side, side), np.float32)
+    for start in range(0, len(images), _BLOCK):
+        sums = _sums(images[start : start + _BLOCK], side)
+        divisor = np.array(float(_LEVELS * images.shape[-1] ** 2))
+        if normalise == "unit-norm":
+            divisor = np.sqrt((sums**2).sum(axis=(1, 2), keepdims=True))
+            if not divisor.all():
+                raise DataError(
+                    "MNIST holds a blank image, which has no direction: use normalise='unit-interval'"
+                )
+        scaled[start : start + _BLOCK] = sums / divisor
+    return scaled

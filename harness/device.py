@@ -1,0 +1,99 @@
+"""Where models are trained and measured: the CPU, or one CUDA device a process.
+
+Nothing here imports torch before a question needs it, so that a session that never trains never pays for it.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+from collections.abc import Mapping, MutableMapping
+from pathlib import Path
+
+DEVICES = ("auto", "cpu", "cuda")
+VISIBLE = "CUDA_VISIBLE_DEVICES"
+THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+_DRIVERS = ("nvidia[0-9]*", "nvidia-caps/nvidia-cap*", "dxg", "kfd")  # NVIDIA, its MIG slices, WSL, ROCm
+
+
+class DeviceError(ValueError):
+    """A device that was asked for and is not there; the message says what there is and what to do."""
+
+
+def resolve(choice: str) -> str:
+    """The device that ``choice`` means on this machine.
+
+    Args:
+        choice: "auto" (CUDA where there is one, else the CPU), "cpu" or "cuda".
+
+    Returns:
+        "cpu" or "cuda".
+
+    Raises:
+        DeviceError: ``choice`` is no device, or it is "cuda" and torch finds none.
+    """
+    if choice not in DEVICES:
+        raise DeviceError(f"there is no device {choice!r}; choose one of {', '.join(DEVICES)}")
+    if choice == "cpu" or (choice == "auto" and not may_have_cuda()):
+        return "cpu"
+    import torch
+
+    if torch.cuda.is_available():
+        return "cuda"
+    if choice == "auto":
+        return "cpu"
+    raise DeviceError(
+        f"no CUDA device was found ({_why_none(torch.version.cuda or torch.version.hip)}); "
+        "use --device cpu, or --device auto to take a GPU only where there is one"
+    )
+
+
+def may_have_cuda(folder: Path = Path("/dev"), environment: Mapping[str, str] = os.environ) -> bool:
+    """False where it is certain without torch that no CUDA device can be used; costs a directory listing."""
+    if environment.get(VISIBLE) in ("", "-1"):
+        return False
+    if sys.platform == "darwin":
+        return False
+    if sys.platform != "linux":
+        return True
+    return any(next(folder.glob(pattern), None) is not None for pattern in _DRIVERS)
+
+
+def gpus(environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """The CUDA devices of this process, named as ``CUDA_VISIBLE_DEVICES`` names them; empty without any."""
+    if not may_have_cuda(environment=environment):
+        return ()
+    import torch
+
+    return named(torch.cuda.device_count(), environment)
+
+
+def named(count: int, environment: Mapping[str, str] = os.environ) -> tuple[str, ...]:
+    """Names of the first ``count`` devices: the caller's own list where it gave one, else 0, 1, 2."""
+    given = environment.get(VISIBLE)
+    if given is None:
+        return tuple(str(index) for index in range(count))
+    return tuple(name.strip() for name in given.split(",") if name.strip())[:count]
+
+
+def pin(names: tuple[str, ...], worker: int, environment: MutableMapping[str, str] = os.environ) -> None:
+    """Let this process see one of ``names`` only, worker after worker in turn; call it before CUDA starts."""
+    environment[VISIBLE] = names[worker % len(names)]
+
+
+def one_thread() -> None:
+    """Let torch, where it is loaded, compute with one thread.
+
+    The workers are the parallelism, and a sum over one thread has one order, on every machine.
+    """
+    torch = sys.modules.get("torch")
+    if torch is not None:
+        torch.set_num_threads(1)
+
+
+def _why_none(built_for: str | None) -> str:
+    if built_for is None:
+        return "this torch is built for the CPU only"
+    if os.environ.get(VISIBLE) in ("", "-1"):
+        return f"{VISIBLE}={os.environ[VISIBLE]!r} hides every device"
+    return f"this torch is built for CUDA {built_for} and sees no device: is the driver installed?"

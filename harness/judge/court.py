@@ -1,0 +1,176 @@
+"""From a claim and its evidence to a verdict: protocols, gates, parts, companions."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.claim import SCALES, Claim, ClaimError, Evidence
+from harness.judge.gates import check
+from harness.judge.rule import Outcome, conjoin, decide
+from harness.judge.verdict import GateResult, Verdict
+from harness.predict import Conjunction, Prediction, Unusable, words
+from harness.predict.conjunction import headline, weakest
+
+
+def judge(
+    judged: Claim | Prediction,
+    evidence: Evidence | pd.DataFrame | Mapping[str, pd.DataFrame],
+    *,
+    scale: str = "reduced",
+    protocol: str | None = None,
+) -> Verdict:
+    """Judge a claim, or a prediction alone, on its evidence.
+
+    Args:
+        judged: what was fixed beforehand.
+        evidence: what the claim's body returned; or its table alone (one per protocol, by name).
+        scale: "smoke" decides nothing, whatever was seen; all else runs as at the other scales.
+        protocol: judge under this protocol of the claim only; by default under all, and the first decides.
+
+    Raises:
+        ClaimError: the evidence is of another type, lacks a protocol or a column, or the scale is unknown.
+    """
+    if scale not in SCALES:
+        raise ClaimError(f"scale {scale!r} is unknown; there are {', '.join(SCALES)}")
+    claim = judged if isinstance(judged, Claim) else None
+    tables = _tables(claim, evidence, protocol)
+    shortfall = (evidence.shortfall or None) if isinstance(evidence, Evidence) else None
+    verdicts = {name: _under(judged, name, table, scale, shortfall) for name, table in tables.items()}
+    first = next(iter(verdicts.values()))
+    named = {name: verdict for name, verdict in verdicts.items() if name is not None}
+    return replace(first, protocols=named)
+
+
+def _tables(claim: Claim | None, evidence: Any, protocol: str | None) -> dict[str | None, pd.DataFrame]:
+    """The table to judge under each protocol (None for a claim without protocols)."""
+    what = f"claim {claim.id}" if claim else "the prediction"
+    table: Any = evidence.table if isinstance(evidence, Evidence) else evidence
+    names = claim.protocols if claim else ()
+    if protocol is not None:
+        if protocol not in names:
+            raise ClaimError(f"{what} has no protocol {protocol!r}; it has {', '.join(names) or 'none'}")
+        if isinstance(table, pd.DataFrame):
+            table = {protocol: table}
+    wanted = names if protocol is None else (protocol,)
+    if isinstance(evidence, Evidence) and evidence.shortfall:
+        return dict.fromkeys(wanted or (None,), pd.DataFrame())  # nothing will be read from it
+    if not names:
+        if not isinstance(table, pd.DataFrame):
+            raise ClaimError(
+                f"{what} is judged on Evidence with one DataFrame as its table; given {_kind(evidence)}"
+            )
+        return {None: table}
+    known = isinstance(table, Mapping) and (protocol in table if protocol else set(table) == set(names))
+    if not known or not all(isinstance(each, pd.DataFrame) for each in table.values()):
+        raise ClaimError(
+            f"{what} is judged on Evidence whose table maps each of its protocols ({', '.join(wanted)}) to a "
+            f"DataFrame; given {_kind(evidence)}"
+        )
+    return {name: table[name] for name in wanted}
+
+
+def _kind(evidence: Any) -> str:
+    table = evidence.table if isinstance(evidence, Evidence) else evidence
+    of = "Evidence with table " if isinstance(evidence, Evidence) else ""
+    if isinstance(table, Mapping):
+        return f"{of}{{{', '.join(f'{name!r}: {type(each).__name__}' for name, each in table.items())}}}"
+    return f"{of}{type(table).__name__}"
+
+
+def _under(
+    judged: Claim | Prediction, protocol: str | None, table: pd.DataFrame, scale: str, shortfall: str | None
+) -> Verdict:
+    """Verdict under one protocol, with the companions on the same evidence."""
+    claim = judged if isinstance(judged, Claim) else None
+    prediction = judged.prediction if isinstance(judged, Claim) else judged
+    if not isinstance(prediction, Prediction):
+        raise ClaimError(f"a prediction is one of harness.predict; given {type(prediction).__name__}")
+    identity = claim.id if claim else repr(prediction.describe())
+    court = _Court(f"{identity} {protocol or ''}", scale == "smoke", shortfall)
+    if shortfall is None and claim:
+        applies = [gate for gate in claim.gates if gate.protocols is None or protocol in gate.protocols]
+        court = replace(court, gates=tuple(check(gate, table) for gate in applies))
+    beside = claim.companions if claim else ()
+    companions = tuple(court.verdict(each, table, f"companion {i}") for i, each in enumerate(beside))
+    return replace(court.verdict(prediction, table), gates=court.gates, companions=companions)
+
+
+@dataclass(frozen=True)
+class _Court:
+    """What all predictions that are judged on one piece of evidence share.
+
+    Attributes:
+        identity: text that seeds the Monte-Carlo tests.
+        smoke: whether the scale decides nothing.
+        shortfall: why nothing can be judged, or None.
+        gates: results of the gates.
+    """
+
+    identity: str
+    smoke: bool
+    shortfall: str | None
+    gates: tuple[GateResult, ...] = ()
+
+    def verdict(self, prediction: Prediction, table: pd.DataFrame, role: str = "") -> Verdict:
+        """The prediction's verdict by its rule, unless gates, a shortfall or the scale forbid one."""
+        if self.shortfall is not None:
+            return self._forbid(Verdict(Outcome.INVALID, self.shortfall, None, prediction, None))
+        prediction.check_columns(table)
+        if not isinstance(prediction, Conjunction):
+            return self._forbid(_single(prediction, table, self._rng(role)))
+        parts = [
+            _single(part, table, self._rng(f"{role} part {i}")) for i, part in enumerate(prediction.parts)
+        ]
+        return self._forbid(_join(prediction, tuple(parts)))
+
+    def _rng(self, role: str) -> np.random.Generator:
+        digest = hashlib.sha256(f"{self.identity} {role}".encode()).digest()
+        return np.random.default_rng(np.frombuffer(digest, dtype=np.uint32))
+
+    def _forbid(self, verdict: Verdict) -> Verdict:
+        """The verdict, unless a gate or the scale forbids one; its parts likewise."""
+        verdict = replace(verdict, parts=tuple(self._forbid(part) for part in verdict.parts))
+        failed = [gate for gate in self.gates if not gate.passed]
+        if failed:
+            why = "; and ".join(f"{gate.name}: {gate.detail}" for gate in failed)
+            reason = f"The evidence failed a gate, so that it says nothing: {why}."
+            verdict = replace(verdict, outcome=Outcome.INVALID, label=None, reason=reason)
+        if self.smoke:
+            reason = f"Scale smoke decides nothing; what it measured: {verdict.reason}"
+            verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, label=None, reason=reason)
+        return verdict
+
+
+def _single(prediction: Prediction, table: pd.DataFrame, rng: np.random.Generator) -> Verdict:
+    try:
+        estimate = prediction.estimate(table, rng=rng)
+    except Unusable as problem:
+        return Verdict(Outcome.INVALID, f"The evidence cannot be used: {problem}.", None, prediction, None)
+    outcome, label = decide(prediction.rule, prediction.centre, prediction.margin, estimate.interval)
+    reason = prediction.finding(estimate) + prediction.about()
+    if prediction.rule != "exact":
+        reason += ": " + words.standing(
+            prediction.rule, prediction.centre, prediction.margin, estimate.interval
+        )
+    return Verdict(outcome, " ".join((f"{reason}.", *estimate.notes)), label, prediction, estimate)
+
+
+def _join(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
+    outcome = conjoin([part.outcome for part in parts])
+    counts = {each: sum(part.outcome is each for part in parts) for each in Outcome}
+    said = words.listed(f"{count} {each.value}" for each, count in counts.items() if count)
+    seen = [(part.prediction, part.estimate) for part in parts if part.estimate is not None]
+    estimate = headline(seen) if seen else None
+    decisive = next((part for part in parts if part.outcome is outcome), parts[0])
+    if outcome is Outcome.SUPPORTED and seen:
+        decisive = next(part for part in parts if part.prediction is weakest(seen)[0])
+    labels = {part.label for part in parts if part.outcome is Outcome.REFUTED}
+    label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
+    reason = f"Of {len(parts)} parts {said}. {decisive.reason}"
+    return Verdict(outcome, reason, label, prediction, estimate, parts=parts)

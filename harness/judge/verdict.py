@@ -1,0 +1,122 @@
+"""What was decided, and how it is written down."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from harness.judge.rule import Label, Outcome
+from harness.predict import Estimate, Prediction, Stratum
+from harness.predict.conjunction import weakest
+
+
+@dataclass(frozen=True)
+class GateResult:
+    """Whether a gate of the claim was passed, and a sentence with its numbers."""
+
+    name: str
+    passed: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """What was decided, and why.
+
+    Attributes:
+        outcome: the decision.
+        reason: the decision in a sentence or two, with its numbers.
+        label: "reversed" or "negligible" for some refutations, else None.
+        prediction: what was judged.
+        estimate: what was seen (of the weakest part, for a conjunction); None where nothing could be
+            estimated.
+        gates: validity checks on the evidence.
+        parts: verdicts on the parts of a conjunction.
+        companions: verdicts on the claim's companions, which have no say in this one.
+        protocols: verdict under each protocol of the claim; this verdict is that of the first.
+    """
+
+    outcome: Outcome
+    reason: str
+    label: Label
+    prediction: Prediction
+    estimate: Estimate | None
+    gates: tuple[GateResult, ...] = ()
+    parts: tuple[Verdict, ...] = ()
+    companions: tuple[Verdict, ...] = ()
+    protocols: Mapping[str, Verdict] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        """The verdict's part of a row of the report: JSON without NaN, infinity or numpy scalars."""
+        return {
+            **self._row(),
+            "margin_reason": self._terms().margin_reason if self._decided_by_interval() else None,
+            "standardised": self._standardised(),
+            "gates": [asdict(gate) for gate in self.gates],
+            "parts": [part._row() for part in self.parts],
+            "companions": [companion._row() for companion in self.companions],
+            "protocols": [
+                verdict._under(name, primary=i == 0)
+                for i, (name, verdict) in enumerate(self.protocols.items())
+            ],
+        }
+
+    def _row(self) -> dict[str, Any]:
+        terms, seen, by_interval = self._terms(), self.estimate, self._decided_by_interval()
+        return {
+            "prediction": str(self.prediction),
+            "verdict": self.outcome.value,
+            "label": self.label,
+            "reason": self.reason,
+            "rule": self.prediction.rule,
+            "estimand": seen.estimand if seen else None,
+            "unit": seen.unit if seen else None,
+            "effect": _strict(seen.effect) if seen else None,
+            "interval": _pair(seen.interval) if seen and by_interval else None,
+            "centre": float(terms.centre) if by_interval else None,
+            "margin": float(terms.margin) if by_interval else None,
+            "alpha": float(terms.alpha) if by_interval else None,
+            "p": _strict(seen.p) if seen else None,
+            "n": int(seen.n) if seen else None,
+            "strata": [_stratum(each) for each in (seen.strata if seen else ())],
+        }
+
+    def _under(self, protocol: str, *, primary: bool) -> dict[str, Any]:
+        row = self._row()
+        shown = {key: row[key] for key in ("verdict", "label", "effect", "interval", "n", "reason")}
+        gates = [asdict(gate) for gate in self.gates]
+        return {"name": protocol, "primary": primary, **shown, "gates": gates}
+
+    def _terms(self) -> Prediction:
+        """The prediction whose margin the estimate stands against: of a conjunction, its weakest part."""
+        seen = [(part.prediction, part.estimate) for part in self.parts if part.estimate is not None]
+        return weakest(seen)[0] if seen else self.prediction
+
+    def _decided_by_interval(self) -> bool:
+        return self._terms().rule not in ("exact", "all")
+
+    def _standardised(self) -> dict[str, Any] | None:
+        if self.estimate is None or self.estimate.standardised is None:
+            return None
+        effect, low, high = self.estimate.standardised
+        return {"effect": _strict(effect), "interval": _pair((low, high))}
+
+
+def _strict(value: float | None) -> float | None:
+    """A number as strict JSON has it: unknown, NaN and infinity are null."""
+    return None if value is None or not math.isfinite(value) else float(value)
+
+
+def _stratum(stratum: Stratum) -> dict[str, Any]:
+    return {
+        "name": stratum.name,
+        "effect": _strict(stratum.effect),
+        "interval": _pair(stratum.interval),
+        "n": int(stratum.n),
+    }
+
+
+def _pair(interval: tuple[float, float]) -> list[float | None]:
+    return [_strict(interval[0]), _strict(interval[1])]

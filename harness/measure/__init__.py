@@ -1,0 +1,1 @@
+"""Instruments: pure functions from a population to a tidy table."""

@@ -1,0 +1,283 @@
+"""Adversarial attacks on stacks: projected gradient ascent, and the smallest perturbation that flips a point.
+
+The smallest perturbation is searched, not known: what is returned is the size of a perturbation that was found to flip the
+point, so it is an upper bound of the true value (exact for a linear classifier, where one step of steepest ascent solves
+the problem).
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from harness.measure.base import Measurement, Models, ensure_classes, stack
+from harness.models import Parameters, Program, encode
+from harness.models import ascent as ascent_kernel
+from harness.models.ascent import ascend, clip, margin, norms, random_start, spread
+from harness.population import Population
+from harness.recipe import Norm, require
+from harness.streams import torch_generator
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+
+VALUES_AT_A_TIME = 2**21  # inputs × rows held at once by one attack
+
+
+@dataclass(frozen=True)
+class PerturbationSpec:
+    """How the smallest perturbation is searched.
+
+    Attributes:
+        largest: radius beyond which a point counts as never flipped (its value is infinite: right-censored).
+        rounds: radii tried for each point; the bracket around its smallest radius is halved in each.
+        steps: steps of ascent at each radius.
+        restarts: random starts in the first rounds, besides the start at the clean point.
+        shrinks: halvings along the segment from the clean to the flipped point after each success.
+    """
+
+    largest: float = 8.0
+    rounds: int = 14
+    steps: int = 20
+    restarts: int = 1
+    shrinks: int = 10
+
+    def __post_init__(self) -> None:
+        require(self.largest > 0, self, "largest", "above 0")
+        for name in ("rounds", "steps", "shrinks"):
+            require(getattr(self, name) >= 1, self, name, "1 or more")
+        require(self.restarts >= 0, self, "restarts", "0 or more")
+
+    @property
+    def step_sizes(self) -> list[float]:
+        """From the diameter of the ball, which solves a linear problem at once, geometrically down to a fiftieth of it."""
+        return [float(size) for size in np.geomspace(2.0, 0.04, self.steps)]
+
+
+@dataclass
+class _Problem:
+    """A stack of points to flip."""
+
+    program: Program
+    parameters: Parameters
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    norm: Norm
+    bounds: tuple[float, float] | None
+
+    def flipped(self, delta: torch.Tensor) -> torch.Tensor:
+        """Which points are classified as another class under ``delta``, shape (row, point)."""
+        return margin(self.program.logits(self.parameters, self.inputs + delta), self.targets) <= 0
+
+
+def smallest_perturbation(
+    models: Models,
+    inputs: np.ndarray | torch.Tensor,
+    targets: np.ndarray | torch.Tensor,
+    *,
+    norm: Norm = "linf",
+    spec: PerturbationSpec | None = None,
+    bounds: tuple[float, float] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> np.ndarray:
+    """Size of the smallest perturbation found that makes each model reclassify each point.
+
+    Args:
+        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
+        inputs: points, shape (point, *input).
+        targets: class numbers, shape (point,).
+        norm: "linf" or "l2".
+        spec: how it is searched.
+        bounds: smallest and largest admissible value of an input, or None.
+        seed: names the random streams; each model has its own.
+        device: "cpu" or "cuda".
+
+    Returns:
+        Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already,
+        infinity where nothing up to ``spec.largest`` flipped it.
+    """
+    program, theta = stack(models)
+    spec = spec or PerturbationSpec()
+    x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
+    y = torch.as_tensor(targets).to(device)
+    ensure_classes(program, theta, x)
+    owners = models.seeds if isinstance(models, Population) else range(len(theta))
+    rows = max(1, VALUES_AT_A_TIME // x.numel())
+    found = [
+        _search(program, theta[i : i + rows].to(device), x, encode(y, program.classes), norm, spec, bounds,
+                [torch_generator("smallest perturbation", norm, seed, int(owner)) for owner in owners[i : i + rows]])
+        for i in range(0, len(theta), rows)
+    ]  # fmt: skip
+    return torch.cat(found).cpu().numpy()
+
+
+@torch.no_grad()
+def _search(
+    program: Program,
+    theta: torch.Tensor,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    norm: Norm,
+    spec: PerturbationSpec,
+    bounds: tuple[float, float] | None,
+    generators: list[torch.Generator],
+) -> torch.Tensor:
+    """Halve each point's bracket (not flipped at low, flipped at high), shrinking every success along its own ray."""
+    rows = len(theta)
+    problem = _Problem(
+        program, program.layout.views(theta), inputs.expand(rows, *inputs.shape).contiguous(),
+        targets.expand(rows, *targets.shape).contiguous(), norm, bounds,
+    )  # fmt: skip
+    best = torch.zeros_like(problem.inputs)
+    low = best.new_zeros(rows, inputs.shape[-1])
+    high = torch.where(problem.flipped(best), 0.0, torch.inf)
+    radius = torch.full_like(low, spec.largest)
+    for round_ in range(spec.rounds):
+        for delta in _attempts(problem, best, high, radius, spec, generators, random=round_ < 3):
+            success = problem.flipped(delta) & (norms(delta, norm) < high)
+            delta = _shrink(problem, delta, success, spec.shrinks)
+            best = torch.where(spread(success, delta), delta, best)
+            high = torch.where(success, norms(delta, norm), high)
+        low = torch.where(high > radius, radius, low)
+        radius = torch.where(high.isinf(), radius, (low + high) / 2)
+    return high
+
+
+def _attempts(
+    problem: _Problem, best: torch.Tensor, high: torch.Tensor, radius: torch.Tensor, spec: PerturbationSpec,
+    generators: list[torch.Generator], *, random: bool,
+) -> list[torch.Tensor]:  # fmt: skip
+    """Perturbations inside the balls of ``radius``: from the clean point, from the best flip so far, from random points."""
+    scale = (radius / high.clamp_min(1e-12)).clamp_max(1.0)
+    starts = [torch.zeros_like(best), best * spread(scale, best)]
+    if random:
+        starts += [random_start(best.shape, radius, problem.norm, generators) for _ in range(spec.restarts)]
+    return [
+        ascend(problem.program, problem.parameters, problem.inputs, problem.targets, delta=start, radius=radius,
+               step_sizes=spec.step_sizes, norm=problem.norm, objective="margin", bounds=problem.bounds)
+        for start in starts
+    ]  # fmt: skip
+
+
+def _shrink(problem: _Problem, delta: torch.Tensor, success: torch.Tensor, halvings: int) -> torch.Tensor:
+    """Shorten each successful perturbation along its ray by bisection; what is returned flips the point."""
+    inside, outside = torch.zeros_like(success, dtype=delta.dtype), torch.ones_like(success, dtype=delta.dtype)
+    for _ in range(halvings):
+        middle = (inside + outside) / 2
+        flips = problem.flipped(delta * spread(middle, delta))
+        outside = torch.where(flips, middle, outside)
+        inside = torch.where(flips, inside, middle)
+    return delta * spread(torch.where(success, outside, 1.0), delta)
+
+
+def pgd(
+    models: Models,
+    inputs: np.ndarray | torch.Tensor,
+    targets: np.ndarray | torch.Tensor,
+    *,
+    epsilon: float,
+    norm: Norm = "linf",
+    steps: int = 20,
+    bounds: tuple[float, float] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> torch.Tensor:
+    """Adversarial examples by projected gradient ascent on the cross-entropy from a random start.
+
+    Args:
+        models: as in :func:`smallest_perturbation`.
+        inputs: points, shape (point, *input).
+        targets: class numbers, shape (point,).
+        epsilon: radius of the ball.
+        norm: "linf" or "l2".
+        steps: steps of size 2.5 epsilon / steps.
+        bounds: smallest and largest admissible value of an input, or None.
+        seed: names the random streams; each model has its own.
+        device: "cpu" or "cuda".
+
+    Returns:
+        Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
+    """
+    program, theta = stack(models)
+    theta = theta.to(device)
+    x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
+    ensure_classes(program, theta, x)
+    x = x.expand(len(theta), *x.shape).contiguous()
+    y = encode(torch.as_tensor(targets).to(device), program.classes).expand(len(theta), -1, -1).contiguous()
+    owners = models.seeds if isinstance(models, Population) else range(len(theta))
+    generators = [torch_generator("pgd", norm, seed, int(owner)) for owner in owners]
+    radius = x.new_full((len(theta), x.shape[-1]), epsilon)
+    with torch.no_grad():
+        delta = ascend(
+            program, program.layout.views(theta), x, y, delta=random_start(x.shape, radius, norm, generators),
+            radius=radius, step_sizes=[2.5 / steps] * steps, norm=norm, bounds=bounds,
+        )  # fmt: skip
+        return clip(delta, x, bounds).add_(x).movedim(-1, 1)
+
+
+@dataclass(frozen=True)
+class Robustness(Measurement):
+    """Smallest perturbation of the held-out points, at one or all epochs.
+
+    One row per member × epoch: accuracy (clean), attack success rate at every threshold (columns "asr_2", …: the share of
+    points whose smallest perturbation lies below it), the median smallest perturbation, and the share that was never
+    flipped (censored).
+
+    Attributes:
+        thresholds: sizes at which the attack success rate is read off.
+        norm: "linf" or "l2".
+        spec: how the smallest perturbation is searched.
+        epochs: "final" or "all".
+        points: None for all held-out points, or how many of them (the first).
+        by_sample: one row per member × epoch × point instead, with columns "sample" and "perturbation".
+    """
+
+    thresholds: tuple[float, ...] = (2.0, 3.0)
+    norm: Norm = "linf"
+    spec: PerturbationSpec = PerturbationSpec()
+    epochs: str = "final"
+    points: int | None = None
+    by_sample: bool = False
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "smallest perturbations"
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        """See :meth:`Measurement.code`."""
+        return (sys.modules[__name__], ascent_kernel)
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`."""
+        import pandas as pd
+
+        x, y = data.test_x[: self.points], data.test_y[: self.points]
+        epochs = population.epochs if self.epochs == "all" else population.epochs[-1:]
+        tables = []
+        for epoch in epochs:
+            at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
+            sizes = smallest_perturbation(at, x, y, norm=self.norm, spec=self.spec, bounds=data.bounds, device=device)
+            tables.append(self._table(population.seeds, epoch, sizes))
+        return pd.concat(tables, ignore_index=True)
+
+    def _table(self, seeds: tuple[int, ...], epoch: int, sizes: np.ndarray) -> pd.DataFrame:
+        import pandas as pd
+
+        if self.by_sample:
+            members, points = np.indices(sizes.shape)
+            columns = {"seed": np.array(seeds)[members.ravel()], "sample": points.ravel(), "perturbation": sizes.ravel()}
+            return pd.DataFrame(columns).assign(epoch=epoch)
+        columns = {"seed": np.array(seeds), "accuracy": (sizes > 0).mean(1), "censored": np.isinf(sizes).mean(1),
+                   "median_perturbation": np.median(sizes, axis=1)}
+        rates = {f"asr_{threshold:g}": (sizes < threshold).mean(1) for threshold in self.thresholds}
+        return pd.DataFrame(columns | rates).assign(epoch=epoch)

@@ -1,0 +1,87 @@
+"""Search for a counterexample to a theorem: a Hypothesis property whose outcome is a table, no exception."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Callable
+from typing import Any, TypeVar
+
+import hypothesis
+import pandas as pd
+from hypothesis.strategies import SearchStrategy
+
+Value = TypeVar("Value")
+
+
+def falsify(
+    check: Callable[[Value], None], strategy: SearchStrategy[Value], *, examples: int, key: str
+) -> pd.DataFrame:
+    """Try a property on many admissible inputs and return what was found.
+
+    The inputs depend on ``key``, ``examples`` and the installed version of Hypothesis alone.  A
+    counterexample is shrunk to the simplest one that Hypothesis finds.
+
+    Args:
+        check: the property; an AssertionError means that it does not hold, ``hypothesis.assume`` rejects an
+            input, and any other exception is an error of the check and is passed on.
+        strategy: the admissible inputs.
+        examples: inputs to try (rejected ones are not counted).
+        key: names the random stream, such as the id of the claim.
+
+    Returns:
+        One row: examples (inputs on which the property was tried, up to the first counterexample),
+        counterexample (the shrunk input as text and what was asserted of it; None if there is none).
+
+    Raises:
+        ValueError: if ``examples`` is below 1.
+        hypothesis.errors.FailedHealthCheck: if nearly all inputs are rejected.
+    """
+    if examples < 1:
+        raise ValueError(f"examples={examples!r}; a property has to be tried on 1 input or more")
+    trial = _Trial(check)
+    search = hypothesis.seed(_seed(key))(_settings(examples)(hypothesis.given(strategy)(trial.run)))
+    try:
+        search()
+    except AssertionError:
+        if trial.counterexample is None:  # not an answer of the check
+            raise
+    return pd.DataFrame({
+        "examples": [trial.examples], "counterexample": pd.Series([trial.counterexample], dtype=object),
+    })  # fmt: skip
+
+
+class _Trial:
+    """Counts the inputs until the first counterexample; later ones are steps of the shrinking."""
+
+    def __init__(self, check: Callable[[Any], None]) -> None:
+        self.check = check
+        self.examples = 0
+        self.counterexample: str | None = (
+            None  # the last one seen: Hypothesis replays the simplest at the end
+        )
+
+    def run(self, value: Any) -> None:
+        text = repr(value)  # before the check can change it
+        searching = self.counterexample is None
+        try:
+            self.check(value)
+        except AssertionError as broken:
+            self.examples += searching
+            asserted = (str(broken).splitlines() or [""])[0]
+            self.counterexample = f"{text}: {asserted}" if asserted else text
+            raise
+        self.examples += searching
+
+
+def _seed(key: str) -> int:
+    return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
+
+
+def _settings(examples: int) -> hypothesis.settings:
+    """Nothing is taken from a profile, a database or a clock, so that a run can be repeated."""
+    return hypothesis.settings(
+        max_examples=examples, database=None, deadline=None, derandomize=False, print_blob=False,
+        report_multiple_bugs=False, verbosity=hypothesis.Verbosity.quiet,
+        phases=(hypothesis.Phase.generate, hypothesis.Phase.shrink),
+        suppress_health_check=(hypothesis.HealthCheck.too_slow,),  # no fault of the property
+    )  # fmt: skip

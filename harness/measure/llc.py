@@ -1,0 +1,204 @@
+r"""The local learning coefficient (LLC), estimated by SGLD, with the diagnostics that say whether to believe it.
+
+    λ̂(w*) = nβ (E[L(w)] − L(w*))
+
+with the expectation over the tempered posterior localised at w* (Lau et al. 2023, doi 10.48550/arXiv.2308.12108, eq. 5).
+Restricted to a layer, only that layer's parameters move and the loss stays the whole network's.
+"""
+
+from __future__ import annotations
+
+import math
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from harness.measure import llc_engines, llc_spec, sgld
+from harness.measure.base import Measurement, Models, ensure_classes, stack
+from harness.measure.llc_engines import ENGINES, Engine, Task
+from harness.measure.llc_spec import LEAST_ACCEPTANCE, MOST_DRIFT, MOST_SENSITIVITY, LLCSpec, document_spec
+from harness.measure.sgld import Trace
+from harness.models import Loss, encode
+from harness.population import Population
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+
+__all__ = ["ENGINES", "LLC", "LLCSpec", "document_spec", "llc"]
+
+
+def llc(
+    models: Models,
+    inputs: np.ndarray | torch.Tensor,
+    targets: np.ndarray | torch.Tensor,
+    *,
+    loss: Loss = "cross_entropy",
+    spec: LLCSpec | None = None,
+    scope: str | None = None,
+    seed: int = 0,
+    engine: Engine = "stacked",
+    device: str = "cpu",
+) -> pd.DataFrame:
+    """Estimate the local learning coefficient of every model.
+
+    Args:
+        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
+        inputs: data, shape (point, *input), or (model, point, *input) where every model has its own.
+        targets: class numbers, shape (point,) or (model, point); or regression targets, shape (point, output) or
+            (model, point, output).
+        loss: "cross_entropy", "mse" (half the squared distance) or a callable of (logits (row, point, class), targets
+            (row, point, class)) that returns one loss per point, shape (row, point).
+        spec: settings of the sampler.
+        scope: None for all parameters, or one of the program's scopes ("input", "hidden", "output", a layer).
+        seed: names the random streams; every model and chain has its own.
+        engine: "stacked" (ours) or "devinterp" (version 1.3.2, the reference).
+        device: "cpu" or "cuda".
+
+    Returns:
+        One row per model with columns llc, llc_se (standard error over chains), chain_0 … (each chain's estimate),
+        mala_acceptance, drift (change from the first to the second half of the draws, relative to the estimate),
+        localization_sensitivity and lr_sensitivity (relative change at γ/10 and at ε/3), initial_loss, gradient_norm,
+        parameters (how many moved), nbeta, trusted, and distrust (why not, in words).
+
+    Raises:
+        ValueError: no such scope, loss or engine, or inputs and targets that do not fit each other.
+    """
+    spec = spec or LLCSpec()
+    if engine not in ENGINES:
+        raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
+    program, theta = stack(models)
+    x, y = torch.as_tensor(inputs).float(), torch.as_tensor(targets)
+    per_model = y.dim() == (3 if y.is_floating_point() else 2)
+    if x.shape[: 1 + per_model] != y.shape[: 1 + per_model]:
+        raise ValueError(f"inputs of shape {tuple(x.shape)} do not fit targets of shape {tuple(y.shape)}")
+    x, y = (x, y) if per_model else (x[None], y[None])
+    x = x.movedim(1, -1).to(device)
+    ensure_classes(program, theta, x[0])
+    streams: list[tuple[str | int, ...]] = (
+        [(models.recipe.key, models.epochs[-1], seed, own) for own in models.seeds]
+        if isinstance(models, Population)
+        else [("models", seed, number) for number in range(len(theta))]
+    )
+    scope = scope or "all"
+    if scope not in program.scopes:
+        raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
+    task = Task(program, theta.to(device), x, encode(y.to(device), program.classes), loss, scope,
+                [(scope, *stream) for stream in streams])
+    return estimate(task, spec, engine)
+
+
+def estimate(task: Task, spec: LLCSpec, engine: Engine) -> pd.DataFrame:
+    """Run the chains and their re-runs; the table of :func:`llc`, one row per model of the task."""
+    traces = {role: ENGINES[engine](task, variant, role) for role, variant in {"main": spec, **spec.reruns()}.items()}
+    return _table(task, spec, traces)
+
+
+def _table(task: Task, spec: LLCSpec, traces: dict[str, Trace]) -> pd.DataFrame:
+    import pandas as pd
+
+    nbeta = spec.inverse_temperature(task.inputs.shape[-1])
+    main = _by_model(traces["main"], spec.chains)
+    excess = nbeta * (main.losses.double() - main.initial_loss[:, :1, None].double()).cpu().numpy()
+    chains = excess.mean(2)
+    estimate = chains.mean(1)
+    half = excess.shape[2] // 2
+    drift = (excess[:, :, half:].mean((1, 2)) - excess[:, :, :half].mean((1, 2))) if half else np.full(len(chains), np.nan)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        columns = {
+            "llc": estimate,
+            "llc_se": chains.std(1, ddof=1) / math.sqrt(spec.chains) if spec.chains > 1 else np.full(len(chains), np.nan),
+            **{f"chain_{number}": chains[:, number] for number in range(spec.chains)},
+            "mala_acceptance": main.acceptance.mean(1).double().cpu().numpy(),
+            "drift": drift / np.abs(estimate),
+        }
+        for role in ("localization_sensitivity", "lr_sensitivity"):
+            columns[role] = np.full(len(chains), np.nan)
+            if role in traces:
+                again = _by_model(traces[role], spec.sensitivity_chains)
+                other = nbeta * (again.losses.double().mean((1, 2)) - again.initial_loss[:, 0].double()).cpu().numpy()
+                columns[role] = (other - estimate) / np.abs(estimate)
+    table = pd.DataFrame(columns)
+    table["initial_loss"] = main.initial_loss[:, 0].double().cpu().numpy()
+    table["gradient_norm"] = main.gradient_norm[:, 0].double().cpu().numpy()
+    table["parameters"] = task.program.layout.restrict(task.program.scopes[task.scope]).total
+    table["nbeta"] = nbeta
+    table["distrust"] = [_distrust(row) for row in table.to_dict("records")]
+    table["trusted"] = table["distrust"] == ""
+    return table
+
+
+def _by_model(trace: Trace, chains: int) -> Trace:
+    """Rows (model × chain, …) as (model, chain, …)."""
+    return Trace(*(getattr(trace, name).unflatten(0, (-1, chains)) for name in Trace.__dataclass_fields__))
+
+
+def _distrust(row: dict[str, float]) -> str:
+    """Every reason not to believe an estimate, in words; empty where there is none."""
+    chains = [value for name, value in row.items() if name.startswith("chain_")]
+    if not all(map(math.isfinite, chains)):
+        return "a chain diverged: its loss is not finite"
+    reasons = []
+    if row["llc"] < -2 * (row["llc_se"] if math.isfinite(row["llc_se"]) else 0.0):
+        reasons.append("the estimate is clearly negative: the model is not at a minimum of the sampled loss")
+    if not row["mala_acceptance"] >= LEAST_ACCEPTANCE:
+        reasons.append(f"MALA acceptance {row['mala_acceptance']:.2f} is below {LEAST_ACCEPTANCE}: the step is too large")
+    if not abs(row["drift"]) < MOST_DRIFT:
+        reasons.append(f"the trace drifts by {row['drift']:+.0%}: burn-in is too short")
+    for column, change in (("localization_sensitivity", "a tenth of γ"), ("lr_sensitivity", "a third of ε")):
+        if not abs(row[column]) < MOST_SENSITIVITY:
+            told = f"changes it by {row[column]:+.0%}" if math.isfinite(row[column]) else "was not tried"
+            reasons.append(f"{change} {told}")
+    return "; ".join(reasons)
+
+
+@dataclass(frozen=True)
+class LLC(Measurement):
+    """The LLC of every member on the first points of its training data, by scope; one row per member × epoch × scope.
+
+    Attributes:
+        spec: settings of the sampler.
+        scopes: which of the network's scopes; those that an architecture does not have are left out.
+        points: how many training points the loss is taken over (the first of the data set, which is shuffled).
+        epochs: "final" or "all".
+        engine: "stacked" or "devinterp".
+        seed: names the random streams.
+    """
+
+    spec: LLCSpec = LLCSpec()
+    scopes: tuple[str, ...] = ("all",)
+    points: int = 1024
+    epochs: str = "final"
+    engine: Engine = "stacked"
+    seed: int = 0
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "LLC"
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        """See :meth:`Measurement.code`."""
+        return (sys.modules[__name__], sgld, llc_engines, llc_spec)
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`."""
+        import pandas as pd
+
+        x, y = data.train_x[: self.points], data.train_y[: self.points]
+        epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
+        tables = []
+        for epoch in epochs:
+            at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
+            for scope in self.scopes:
+                if scope in population.program.scopes:
+                    table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=self.engine, device=device)
+                    tables.append(table.assign(seed=population.seeds, epoch=epoch, scope=scope))
+        return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,98 @@
+"""The LLC around single samples: points drawn near a held-out point, given its label.
+
+"We take an individual sample from a test set, sample random datapoints within a small neighbourhood, provide these samples
+with the same label as the test set sample, and then estimate the local learning coefficient using this data."
+(Adversarial Robustness Through the Lens of Singular Learning Theory, Sample-Level.)
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from harness.measure import llc as llc_module
+from harness.measure.base import Measurement
+from harness.measure.llc import LLC, LLCSpec, estimate
+from harness.measure.llc_engines import Engine, Task
+from harness.models import encode
+from harness.population import Population
+from harness.recipe import require
+from harness.streams import numpy_generator
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+
+
+@dataclass(frozen=True)
+class SampleLLC(Measurement):
+    """LLC over a neighbourhood of each of the first held-out points, at every kept epoch but the initialisation.
+
+    One row per member × epoch × sample, with the columns of :func:`harness.measure.llc.llc`.
+
+    Attributes:
+        spec: settings of the sampler; nβ is taken from the number of points of a neighbourhood.
+        samples: how many held-out points.
+        points: points drawn in each neighbourhood, uniformly from the L∞ ball; the same for every member.
+        radius: radius of that ball, in the units of the data.
+        engine: "stacked" or "devinterp".
+        seed: names the random streams.
+    """
+
+    spec: LLCSpec = LLCSpec()
+    samples: int = 32
+    points: int = 64
+    radius: float = 0.1
+    engine: Engine = "stacked"
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        for name in ("samples", "points"):
+            require(getattr(self, name) >= 2, self, name, "2 or more")
+        require(self.radius > 0, self, "radius", "above 0")
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "LLC of samples"
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        """See :meth:`Measurement.code`."""
+        return (sys.modules[__name__], llc_module, *LLC.code())
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`."""
+        import pandas as pd
+
+        inputs, targets = (part.to(device) for part in self._neighbourhoods(data))
+        epochs = [epoch for epoch in population.epochs if epoch > 0]
+        return pd.concat([self._epoch(population, epoch, inputs, targets, device) for epoch in epochs], ignore_index=True)
+
+    def _neighbourhoods(self, data: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
+        """Inputs (sample, *input, point) and encoded targets (sample, class, point)."""
+        if self.samples > len(data.test_x):
+            raise ValueError(f"SampleLLC has samples={self.samples}; {data.name} has {len(data.test_x)} held-out points")
+        centres, labels = data.test_x[: self.samples], data.test_y[: self.samples]
+        noise = numpy_generator("neighbourhood", data.digest, self.seed).uniform(
+            -self.radius, self.radius, (self.samples, self.points, *centres.shape[1:])
+        )
+        inputs = torch.from_numpy((centres[:, None] + noise).astype(np.float32)).movedim(1, -1).contiguous()
+        return inputs, encode(torch.from_numpy(labels)[:, None].expand(-1, self.points), data.classes)
+
+    def _epoch(
+        self, population: Population, epoch: int, inputs: torch.Tensor, targets: torch.Tensor, device: str
+    ) -> pd.DataFrame:
+        members, samples = np.indices((len(population), self.samples)).reshape(2, -1)
+        theta = population.parameters[epoch].to(device)[torch.from_numpy(members)]
+        key = population.recipe.key
+        streams = [(key, epoch, self.seed, population.seeds[m], int(s)) for m, s in zip(members, samples, strict=True)]
+        task = Task(population.program, theta, inputs[samples], targets[samples], "cross_entropy", "all", streams)
+        table = estimate(task, self.spec, self.engine)
+        return table.assign(seed=np.array(population.seeds)[members], epoch=epoch, sample=samples)

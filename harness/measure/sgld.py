@@ -1,0 +1,218 @@
+r"""Stacked stochastic-gradient Langevin dynamics, localised at a point.
+
+    Δw = −½ ε (nβ ∇L(w) + γ (w − w*)) + √ε ξ,   ξ ~ N(0, I),   started at w*
+
+(Lau et al. 2023, doi 10.48550/arXiv.2308.12108, algorithm 1.)  Every row of a stack is one chain of one member, with its own
+ε, γ and random stream.  Rows never meet, so that they can be run in chunks that fit the processor's cache.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+
+from harness.models import Loss, Program, Restriction, take_points
+
+CACHE_BYTES = 2**19  # widest activation of a chunk: twice this costs a factor of two on a 1 MB second-level cache
+GPU_BYTES = 2**30
+NOISE_VALUES = 2**16  # noise drawn at a time for one chain
+
+
+@dataclass(frozen=True)
+class Chains:
+    """What the chains are started with, one entry a row.
+
+    Attributes:
+        theta: points w* at which they are localised and started, flat, shape (row, parameter).
+        step_size: ε of each row, shape (row,).
+        localization: γ of each row, shape (row,).
+        generators: random stream of each row, on the device of ``theta``.
+    """
+
+    theta: torch.Tensor
+    step_size: torch.Tensor
+    localization: torch.Tensor
+    generators: Sequence[torch.Generator]
+
+    def rows(self, chosen: slice) -> Chains:
+        """Some of the rows."""
+        return Chains(self.theta[chosen], self.step_size[chosen], self.localization[chosen], self.generators[chosen])
+
+
+@dataclass(frozen=True)
+class Trace:
+    """What was seen on the way.
+
+    Attributes:
+        losses: loss before each kept step, shape (row, draw).
+        acceptance: mean Metropolis acceptance that a Langevin proposal of this size would have had (MALA), shape (row,);
+            NaN for minibatches, where the potential changes from step to step.
+        initial_loss: loss at w*, shape (row,).
+        gradient_norm: Euclidean norm of the loss's gradient at w*, shape (row,).
+    """
+
+    losses: torch.Tensor
+    acceptance: torch.Tensor
+    initial_loss: torch.Tensor
+    gradient_norm: torch.Tensor
+
+    @staticmethod
+    def join(traces: Sequence[Trace]) -> Trace:
+        """The rows of several traces, one after the other."""
+        return Trace(*(torch.cat([getattr(t, name) for t in traces]) for name in Trace.__dataclass_fields__))
+
+
+@torch.no_grad()
+def sample(
+    program: Program,
+    chains: Chains,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    *,
+    scope: str,
+    nbeta: float,
+    burn_in: int,
+    draws: int,
+    loss: Loss = "cross_entropy",
+    batch_size: int | None = None,
+) -> Trace:
+    """Run all chains.
+
+    Args:
+        program: the stack's program.
+        chains: where they start, with which settings.
+        inputs: data, shape (row or 1, *input, point).
+        targets: encoded targets, shape (row or 1, class, point).
+        scope: which parameters move; one of ``program.scopes``.
+        nbeta: inverse temperature nβ.
+        burn_in: steps before the first draw.
+        draws: steps whose loss is kept.
+        loss: see :func:`harness.models.losses.loss_and_pull`.
+        batch_size: points of a minibatch, drawn without replacement within an epoch; None for the full batch.
+
+    Raises:
+        ValueError: the program has no such scope.
+    """
+    if scope not in program.scopes:
+        raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
+    points = batch_size or inputs.shape[-1]
+    limit = GPU_BYTES if chains.theta.is_cuda else CACHE_BYTES
+    size = max(1, limit // (4 * _widest(program) * points))
+    traces = []
+    for first in range(0, len(chains.theta), size):
+        chosen = slice(first, first + size)
+        part = chains.rows(chosen)
+        x = inputs[chosen] if len(inputs) > 1 else inputs
+        y = targets[chosen] if len(targets) > 1 else targets
+        restriction = program.restricted(program.layout.views(part.theta), x, program.scopes[scope])
+        traces.append(_Walk(restriction, part, y, nbeta, loss, batch_size).run(burn_in, draws))
+    return Trace.join(traces)
+
+
+def _widest(program: Program) -> int:
+    """Entries of the widest activation of one point, estimated by the longest bias or weight row of the network."""
+    return max(shape[0] for shape in program.layout.shapes if shape)
+
+
+class _Walk:
+    """One chunk of chains, walking together."""
+
+    def __init__(
+        self, restriction: Restriction, chains: Chains, targets: torch.Tensor, nbeta: float, loss: Loss,
+        batch_size: int | None,
+    ) -> None:  # fmt: skip
+        self.restriction, self.targets, self.nbeta, self.loss = restriction, targets, nbeta, loss
+        views = restriction.program.layout.views(chains.theta)
+        self.anchor = restriction.layout.flatten(views)
+        self.position = self.anchor.clone()
+        self.gradient = torch.zeros_like(self.anchor)
+        self.free = restriction.layout.views(self.position)
+        self.out = restriction.layout.views(self.gradient)
+        self.step_size = chains.step_size[:, None]
+        self.localization = chains.localization[:, None]
+        self.noise = _Noise(chains.generators, self.anchor)
+        self.batches = None if batch_size is None else _Batches(chains.generators, restriction.inputs.shape[-1], batch_size)
+
+    def loss_gradient(self) -> torch.Tensor:
+        if self.batches is None:
+            return self.restriction.loss_gradient(self.free, self.targets, self.out, self.loss)
+        points = self.batches.next().to(self.anchor.device)
+        return self.restriction.loss_gradient(self.free, take_points(self.targets, points), self.out, self.loss, points)
+
+    def run(self, burn_in: int, draws: int) -> Trace:
+        rows = len(self.anchor)
+        losses = self.anchor.new_empty(draws, rows)
+        accepted = self.anchor.new_zeros(rows)
+        initial_loss, gradient_norm = accepted, accepted
+        root, half_root = self.step_size.sqrt(), self.step_size.sqrt() / 2
+        before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+        for step in range(burn_in + draws):
+            loss = self.loss_gradient()
+            if step == 0:
+                initial_loss, gradient_norm = loss.clone(), self.gradient.square().sum(1).sqrt()
+            if step >= burn_in:
+                losses[step - burn_in] = loss
+            moved = self.position - self.anchor
+            pull = self.gradient * self.nbeta + moved * self.localization
+            potential = loss * self.nbeta + (moved.square_().sum(1) * self.localization[:, 0]).div_(2)
+            if before is not None and step >= burn_in:
+                accepted += langevin_acceptance(*before, potential, pull, half_root)
+            noise = self.noise.next()
+            self.position.addcmul_(pull, self.step_size, value=-0.5).addcmul_(noise, root)
+            before = (potential, pull, noise)
+        compared = draws - (burn_in == 0)
+        acceptance = accepted / compared if self.batches is None and compared else torch.full_like(accepted, torch.nan)
+        return Trace(losses.T.contiguous(), acceptance, initial_loss, gradient_norm)
+
+
+def langevin_acceptance(
+    potential: torch.Tensor, pull: torch.Tensor, noise: torch.Tensor,
+    new_potential: torch.Tensor, new_pull: torch.Tensor, half_root: torch.Tensor,
+) -> torch.Tensor:  # fmt: skip
+    """Metropolis acceptance of the step just made, shape (row,).
+
+    With s = ½ √ε (G + G'), the proposal densities of the step and of its way back differ by ξ·s − ½‖s‖², so that
+    log α = U − U' + ξ·s − ½‖s‖².
+    """
+    shift = (pull + new_pull) * half_root
+    log_ratio = potential - new_potential + (shift * (noise - shift / 2)).sum(1)
+    return log_ratio.clamp_max_(0.0).exp_()
+
+
+class _Noise:
+    """Standard normal noise for every row from its own stream, drawn in blocks (a call a step costs as much as the step)."""
+
+    def __init__(self, generators: Sequence[torch.Generator], like: torch.Tensor) -> None:
+        self.generators = generators
+        # The block's length decides the numbers, so it may depend on the number of parameters alone.
+        length = max(1, min(256, NOISE_VALUES // like.shape[1]))
+        self.block = like.new_empty(len(like), length, like.shape[1])
+        self.used = length
+
+    def next(self) -> torch.Tensor:
+        if self.used == self.block.shape[1]:
+            for row, generator in zip(self.block, self.generators, strict=True):
+                row.normal_(generator=generator)
+            self.used = 0
+        self.used += 1
+        return self.block[:, self.used - 1]
+
+
+class _Batches:
+    """Minibatches without replacement, in a fresh order each epoch, for every row from its own stream."""
+
+    def __init__(self, generators: Sequence[torch.Generator], points: int, size: int) -> None:
+        if not 1 <= size <= points:
+            raise ValueError(f"batch_size is {size}; it has to be from 1 to the number of points, {points}")
+        self.generators, self.points, self.size = generators, points, size
+        self.order = torch.empty(len(generators), 0, dtype=torch.long)
+
+    def next(self) -> torch.Tensor:
+        if self.order.shape[1] < self.size:
+            self.order = torch.stack(
+                [torch.randperm(self.points, generator=g, device=g.device) for g in self.generators]
+            )
+        chosen, self.order = self.order[:, : self.size], self.order[:, self.size :]
+        return chosen

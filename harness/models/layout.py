@@ -1,0 +1,51 @@
+"""How the parameters of one network lie in one flat vector."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+import torch
+
+
+@dataclass(frozen=True)
+class Layout:
+    """Names and shapes of a network's parameters, in the order in which they lie in a flat vector.
+
+    A stack of networks is one tensor of shape (row, parameter).  :meth:`views` cuts it into named tensors without
+    copying, so that an update of the flat tensor moves every layer, and a gradient written into the views is already
+    the flat gradient.
+    """
+
+    names: tuple[str, ...]
+    shapes: tuple[tuple[int, ...], ...]
+
+    @property
+    def sizes(self) -> tuple[int, ...]:
+        """Number of entries of each parameter."""
+        return tuple(math.prod(shape) for shape in self.shapes)
+
+    @property
+    def total(self) -> int:
+        """Number of entries of one network."""
+        return sum(self.sizes)
+
+    def views(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
+        """Cut a (row, parameter) tensor into named tensors of shape (row, *shape) that share its memory."""
+        pieces = torch.split(flat, self.sizes, dim=1)
+        return {
+            name: piece.unflatten(1, shape) if shape else piece.squeeze(1)
+            for name, piece, shape in zip(self.names, pieces, self.shapes, strict=True)
+        }
+
+    def flatten(self, named: dict[str, torch.Tensor]) -> torch.Tensor:
+        """Join named tensors of shape (row, *shape) into a new (row, parameter) tensor."""
+        return torch.cat([named[name].flatten(1) if self.shapes[i] else named[name][:, None]
+                          for i, name in enumerate(self.names)], dim=1)
+
+    def restrict(self, names: Iterable[str]) -> Layout:
+        """The layout of some of the parameters, in the order of this one."""
+        wanted = set(names)
+        kept = [i for i, name in enumerate(self.names) if name in wanted]
+        return Layout(tuple(self.names[i] for i in kept), tuple(self.shapes[i] for i in kept))

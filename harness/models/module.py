@@ -1,0 +1,143 @@
+"""Any ``torch.nn.Module``, stacked through ``torch.func``.
+
+The module is called on one example batch at a time, as in ordinary PyTorch code (points first); ``vmap`` runs it for all
+rows of a stack.  Buffers are per-member constants (a fixed second layer, say): they are part of the flat vector but in
+no scope, so that nothing trains or samples them.
+"""
+
+from __future__ import annotations
+
+import copy
+from collections.abc import Callable, Mapping
+from typing import Any
+
+import torch
+from torch.func import functional_call, grad_and_value, vjp, vmap
+
+from harness.models.base import Parameters, Program, PullBack
+from harness.models.layout import Layout
+from harness.models.losses import Loss, loss_and_pull
+
+
+class ModuleProgram(Program):
+    """A stack of one kind of module.
+
+    Args:
+        build: makes a freshly initialised module; it is called once for every member, under that member's own seed.
+        classes: number of outputs.
+    """
+
+    def __init__(self, build: Callable[[], torch.nn.Module], classes: int) -> None:
+        self.build = build
+        self.classes = classes
+        # The skeleton's own numbers are never used, so drawing them must not disturb the caller's random state.
+        with torch.random.fork_rng(devices=[]):
+            self.skeleton = build().eval()
+        self.trainable = tuple(name for name, _ in self.skeleton.named_parameters())
+        state = {**dict(self.skeleton.named_parameters()), **dict(self.skeleton.named_buffers())}
+        for name, value in state.items():
+            if not value.is_floating_point():
+                raise ValueError(
+                    f"buffer {name!r} of {type(self.skeleton).__name__} holds {value.dtype}: a stack holds floating-point "
+                    "numbers only (replace batch statistics by a norm without counters, such as GroupNorm)"
+                )
+        self.layout = Layout(tuple(state), tuple(tuple(value.shape) for value in state.values()))
+        self.scopes = self._scopes()
+
+    def _scopes(self) -> Mapping[str, tuple[str, ...]]:
+        """All parameters, and one scope for each module that holds parameters of its own; first and last by role."""
+        own: dict[str, tuple[str, ...]] = {}
+        for name in self.trainable:
+            layer = name.rpartition(".")[0] or name
+            own[layer] = (*own.get(layer, ()), name)
+        layers = list(own.values())
+        roles = {"all": self.trainable, "input": layers[0], "output": layers[-1]} if layers else {"all": ()}
+        if len(layers) > 2:
+            roles["hidden"] = tuple(name for names in layers[1:-1] for name in names)
+        return {**roles, **own}
+
+    def initial(self, generator: torch.Generator) -> torch.Tensor:
+        """The module's own initialisation, under a seed drawn from ``generator``."""
+        seed = int(torch.randint(2**62, (), generator=generator))
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            module = self.build()
+        state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
+        return torch.cat([state[name].detach().flatten() for name in self.layout.names]).float()
+
+    def module(self, theta: torch.Tensor) -> torch.nn.Module:
+        """See :meth:`Program.module`."""
+        network = copy.deepcopy(self.skeleton).to(theta.device)
+        state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
+        with torch.no_grad():
+            for name, value in self.layout.views(theta[None]).items():
+                state[name].copy_(value[0])
+        return network
+
+    def _call(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
+        """One row: inputs (*input, point) → logits (class, point)."""
+        output = functional_call(self.skeleton, parameters, (inputs.movedim(-1, 0),))
+        if output.dim() != 2 or output.shape[1] != self.classes:
+            raise ValueError(
+                f"{type(self.skeleton).__name__} returned shape {tuple(output.shape)}; expected (point, class) with "
+                f"{self.classes} classes"
+            )
+        return output.transpose(0, 1)
+
+    def logits(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
+        """See :meth:`Program.logits`."""
+        return vmap(self._call)(dict(parameters), self._expand(parameters, inputs)).detach()
+
+    def _expand(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
+        rows = len(next(iter(parameters.values())))
+        return inputs.expand(rows, *inputs.shape[1:])
+
+    def loss_gradient(
+        self, parameters: Parameters, inputs: torch.Tensor, targets: torch.Tensor, out: Parameters, loss: Loss
+    ) -> torch.Tensor:
+        """See :meth:`Program.loss_gradient`."""
+        if callable(loss):
+            return self._vjp_gradient(parameters, inputs, targets, out, loss)
+        inputs = self._expand(parameters, inputs)
+        targets = targets.expand(len(inputs), *targets.shape[1:])
+        free = {name: parameters[name] for name in out}
+        fixed = {name: value for name, value in parameters.items() if name not in out}
+
+        def row_loss(free: Any, fixed: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            logits = self._call({**free, **fixed}, inputs)
+            if loss == "mse":
+                return (logits - targets).square().sum(0).mean() / 2
+            return -(torch.log_softmax(logits, 0) * targets).sum(0).mean()
+
+        gradients, losses = vmap(grad_and_value(row_loss))(free, fixed, inputs, targets)
+        for name, gradient in gradients.items():
+            out[name].copy_(gradient)
+        return losses.detach()
+
+    def _vjp_gradient(
+        self, parameters: Parameters, inputs: torch.Tensor, targets: torch.Tensor, out: Parameters, loss: Loss
+    ) -> torch.Tensor:
+        """The path for a user's loss, which is written for whole stacks and cannot run inside ``vmap``."""
+        fixed = {name: value for name, value in parameters.items() if name not in out}
+        inputs = self._expand(parameters, inputs)
+        logits, back = vjp(lambda free: vmap(self._call)({**free, **fixed}, inputs),
+                           {name: parameters[name] for name in out})
+        losses, pull = loss_and_pull(logits.detach(), targets, loss)
+        for name, gradient in back(pull / losses.shape[1])[0].items():
+            out[name].copy_(gradient)
+        return losses.mean(1)
+
+    def pullback(self, parameters: Parameters, inputs: torch.Tensor) -> tuple[torch.Tensor, PullBack]:
+        """See :meth:`Program.pullback`."""
+        state = dict(parameters)
+        logits, back = vjp(lambda points: vmap(self._call)(state, points), inputs)
+        return logits.detach(), _ModulePullBack(back)
+
+
+class _ModulePullBack(PullBack):
+    def __init__(self, back: Callable[..., Any]) -> None:
+        self.back = back
+
+    def __call__(self, gradient: torch.Tensor) -> torch.Tensor:
+        pulled: torch.Tensor = self.back(gradient)[0]
+        return pulled.detach()

@@ -1,0 +1,122 @@
+"""The pytest plugin: claims are collected, run, judged and reported.
+
+In a session without claims it writes nothing, prints nothing and changes no outcome, except that a test which
+returns :class:`~harness.claim.Evidence` without being declared as a claim fails.  Its options are in the
+group "claims" (``pytest --help``); pytest's own ``--strict`` makes inconclusive claims fail.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import tempfile
+import uuid
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import device
+from harness.plugin import options
+from harness.plugin.call import Caller
+from harness.plugin.collect import Collector
+from harness.plugin.controller import Controller
+from harness.plugin.fixture import Harness, open_harness
+from harness.plugin.gatekeeper import Gatekeeper
+from harness.plugin.progress import Heartbeat
+
+_FOLDER: pytest.StashKey[Path] = pytest.StashKey()
+_BEATS: pytest.StashKey[Heartbeat] = pytest.StashKey()
+_OPENED: pytest.StashKey[Harness] = pytest.StashKey()
+_BEFORE: pytest.StashKey[dict[str, str | None]] = pytest.StashKey()
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Options of the group "claims", and where a project says which folders hold claims."""
+    options.add(parser)
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    """Check what was asked for, and register the hooks of this process: controller, worker, or both in one.
+
+    Raises:
+        pytest.UsageError: a device that is not there, or a ledger that cannot be used.
+    """
+    worker: dict[str, Any] | None = getattr(config, "workerinput", None)
+    if worker is None:
+        options.check_device(config)
+    settings = options.settings(config)
+    folder, name = _place_of(worker)
+    config.stash[_FOLDER] = folder
+    config.stash[_BEATS] = Heartbeat(folder / f"heartbeat-{name}.jsonl")
+    collector = Collector(None if worker is None else folder)
+    manager = config.pluginmanager
+    manager.register(collector, "claims-collector")
+    manager.register(Gatekeeper(settings, options.claims_folders(config)), "claims-gatekeeper")
+    manager.register(Caller(settings, partial(_made, config)), "claims-caller")
+    if worker is None:
+        manager.register(Controller(config, settings, folder, collector), "claims-controller")
+        if options.claims_folders(config):
+            _one_thread_each(config)
+    elif gpus := worker.get("claims_gpus"):
+        device.pin(tuple(gpus), int(str(worker["workerid"]).removeprefix("gw")))
+
+
+def pytest_unconfigure(config: pytest.Config) -> None:
+    """Remove the run's folder and give the environment back as it was."""
+    if not hasattr(config, "workerinput") and (folder := config.stash.get(_FOLDER, None)) is not None:
+        shutil.rmtree(folder, ignore_errors=True)
+    for name, value in config.stash.get(_BEFORE, {}).items():
+        if value is None:
+            os.environ.pop(name, None)
+        else:
+            os.environ[name] = value
+
+
+@pytest.hookimpl(optionalhook=True, tryfirst=True)
+def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
+    """One worker a GPU: a stacked population fills it, and workers that share one wait for each other."""
+    return len(_gpus(config)) or None
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_configure_node(node: Any) -> None:
+    """Tell a worker where the run's folder is and which GPUs it may choose from."""
+    node.workerinput["claims_folder"] = str(node.config.stash[_FOLDER])
+    node.workerinput["claims_gpus"] = list(_gpus(node.config))
+
+
+@pytest.fixture(scope="session", name="harness")
+def _harness(pytestconfig: pytest.Config) -> Harness:
+    """Scale, device, LLC engine and the store of trained models of this session."""
+    opened = pytestconfig.stash[_OPENED] = open_harness(pytestconfig, pytestconfig.stash[_BEATS])
+    return opened
+
+
+def _made(config: pytest.Config) -> int:
+    """How many pieces of work the store of this process has done so far."""
+    opened = config.stash.get(_OPENED, None)
+    return 0 if opened is None else opened.store.made
+
+
+def _place_of(worker: dict[str, Any] | None) -> tuple[Path, str]:
+    """The run's folder, which is made when the first claim needs it, and the name of this process in it."""
+    if worker is None:
+        return Path(tempfile.gettempdir()) / f"claims-{uuid.uuid4().hex}", "main"
+    return Path(worker["claims_folder"]), str(worker["workerid"])
+
+
+def _gpus(config: pytest.Config) -> tuple[str, ...]:
+    """GPUs for the workers of a session that runs claims; none on the CPU, and none for other tests."""
+    choice = config.getoption("claims_device")
+    if choice == "cpu" or (choice == "auto" and not options.runs_claims(config)):
+        return ()
+    return device.gpus()
+
+
+def _one_thread_each(config: pytest.Config) -> None:
+    """One thread in every numerical library of the workers, which inherit this environment."""
+    config.stash[_BEFORE] = {name: os.environ.get(name) for name in device.THREADS}
+    os.environ.update(dict.fromkeys(device.THREADS, "1"))

@@ -1,0 +1,165 @@
+"""Running a claim: its fixtures, its body, the judge, and the row that comes of it."""
+
+from __future__ import annotations
+
+import inspect
+import sys
+import time
+from collections.abc import Callable, Generator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.device import one_thread
+from harness.plugin.collect import claim_id
+from harness.plugin.outcome import NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+
+if TYPE_CHECKING:
+    from harness.claim import Claim, Evidence
+
+_BEGAN: pytest.StashKey[tuple[float, int]] = pytest.StashKey()
+_LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
+
+
+class Caller:
+    """Hooks of a process that runs tests.
+
+    Args:
+        settings: what the session was asked for.
+        made: how much the store has made so far; a claim that adds nothing to it was answered from the store.
+    """
+
+    def __init__(self, settings: Settings, made: Callable[[], int]) -> None:
+        self._settings = settings
+        self._made = made
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Set up a claim's fixtures; where one of them finds too few data, the claim is invalid."""
+        if claim_id(item) is None:
+            return (yield)
+        item.stash[_BEGAN] = (time.perf_counter(), self._made())
+        one_thread()
+        try:
+            return (yield)
+        except Exception as problem:
+            self._conclude_shortfall(item, problem)
+            raise
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Call the body of a claim and judge what it returns."""
+        if claim_id(pyfuncitem) is None:
+            return None
+        from harness.claim import ClaimError
+
+        claim: Claim = pyfuncitem.function.__claim__
+        one_thread()
+        try:
+            evidence = _body(pyfuncitem)
+        except Exception as problem:
+            self._conclude_shortfall(pyfuncitem, problem)
+            raise
+        try:
+            row = self._judged(pyfuncitem, claim, evidence)
+        except ClaimError as problem:
+            reject(pyfuncitem, f"{problem} (in {pyfuncitem.nodeid})", self._settings)
+        conclude(pyfuncitem, row, self._settings)
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note in the row what kept a claim from being judged, before its report copies the row."""
+        if call.excinfo is not None and call.when != "teardown":
+            row = read_row(item) if claim_id(item) else None
+            if row is not None and not isinstance(call.excinfo.value, NotSupported | Shown):
+                self._note(item, row, call.excinfo)
+        report = yield
+        if call.excinfo is not None:
+            _show_text_alone(report, call.excinfo.value)
+        return report
+
+    def _judged(self, item: pytest.Function, claim: Claim, evidence: Evidence) -> Row:
+        from harness.judge import judge
+        from harness.report.figures import figure_from_evidence
+        from harness.report.rows import plain, with_verdict
+
+        verdict = judge(claim, evidence, scale=self._settings.scale)
+        row = with_verdict(_started(item), verdict.to_json())
+        row["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
+        row["settings"], row["recipes"] = plain(evidence.settings), plain(evidence.recipes)
+        return row | self._cost(item)
+
+    def _cost(self, item: pytest.Item) -> Row:
+        """Seconds since the claim's fixtures began, and whether the store had all of it."""
+        began, made = item.stash[_BEGAN]
+        uses_store = "harness" in getattr(item, "fixturenames", ())
+        return {"seconds": time.perf_counter() - began, "cached": uses_store and self._made() == made}
+
+    def _conclude_shortfall(self, item: pytest.Item, problem: Exception) -> None:
+        """End the claim as invalid if ``problem`` says that there are fewer data than it needs."""
+        base = sys.modules.get("harness.data.base")  # where it is not loaded, nothing of it was raised
+        if base is not None and isinstance(problem, base.DataShortfall):
+            row = _started(item) | {"verdict": "invalid", "reason": str(problem)} | self._cost(item)
+            conclude(item, row, self._settings)
+
+    def _note(self, item: pytest.Item, row: Row, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        if isinstance(excinfo.value, pytest.skip.Exception):
+            reason = f"skipped, so not judged: {excinfo.value}"
+            write_row(item, row | {"verdict": "error", "reason": reason, "error": reason})
+            return
+        text = _text(excinfo)
+        where = _place(excinfo, item.config.rootpath)
+        error = text if len(text) <= _LONGEST_ERROR else "… " + text[-_LONGEST_ERROR:]
+        reason = f"could not be run: {text.splitlines()[0]}"
+        cost = self._cost(item) if _BEGAN in item.stash else {}
+        write_row(item, row | cost | {"verdict": "error", "reason": reason, "error": f"{error}\n{where}"})
+
+
+def _body(item: pytest.Function) -> Any:
+    """What the body returns, called with its fixtures."""
+    names = item._fixtureinfo.argnames
+    result = item.obj(**{name: item.funcargs[name] for name in names})
+    if inspect.iscoroutine(result):
+        result.close()  # it will be refused as no Evidence; unclosed it would warn besides
+    return result
+
+
+def reject(item: pytest.Item, message: str, settings: Settings) -> None:
+    """End a claim that is declared, or that answered, in a way that the harness cannot judge.
+
+    Raises:
+        NotSupported: always, with ``message``; the claim's row says the same.
+    """
+    conclude(item, _started(item) | {"verdict": "error", "reason": message, "error": message}, settings)
+
+
+def _show_text_alone(report: pytest.TestReport, problem: BaseException) -> None:
+    """What pytest shows of a verdict is its text: no traceback, and not the name of the exception's class."""
+    if isinstance(problem, NotSupported):
+        report.longrepr = str(problem)
+    elif isinstance(problem, Shown) and isinstance(report.longrepr, tuple):
+        report.longrepr = (*report.longrepr[:2], str(problem))
+
+
+def _started(item: pytest.Item) -> Row:
+    row = read_row(item)
+    assert row is not None  # written at collection
+    return row
+
+
+def _text(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """The exception as a reader sees it; pytest's own for a missing fixture shows its internals."""
+    if isinstance(excinfo.value, pytest.FixtureLookupError):
+        return f"fixture {excinfo.value.argname!r} not found"
+    return excinfo.exconly(tryshort=True).strip()
+
+
+def _place(excinfo: pytest.ExceptionInfo[BaseException], root: Path) -> str:
+    """File and line at which it broke, relative to the root; of files elsewhere only the name."""
+    last = excinfo.traceback[-1]
+    path = Path(str(last.path))
+    return f"{path.relative_to(root) if path.is_relative_to(root) else path.name}:{last.lineno + 1}"

@@ -1,0 +1,164 @@
+"""Collection: every claim gets a row, whatever happens to it later; ids are unique and can be asked for."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.plugin.outcome import read_row, write_row
+
+FAULT: pytest.StashKey[str] = pytest.StashKey()
+COLLECTED = "collected.json"
+
+
+def claim_id(item: object) -> str | None:
+    """The id of the claim that the item is the body of, or None."""
+    found = getattr(getattr(item, "function", None), "__claim_id__", None)
+    return None if found is None else str(found)
+
+
+@dataclass
+class Collected:
+    """What a collection found.
+
+    Attributes:
+        known: ids of all claims that were seen, also of deselected ones.
+        unknown: ids that ``--claim`` asked for and that no claim has.
+        rows: (node id, row) of each claim that is to run, in order.
+    """
+
+    known: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+
+    def write(self, folder: Path) -> None:
+        """Leave it for the controller; every worker finds the same, so whoever is last may win."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = folder / f"{COLLECTED}.{os.getpid()}"
+        temporary.write_text(json.dumps([self.known, self.unknown, self.rows]), encoding="utf-8")
+        temporary.replace(folder / COLLECTED)
+
+    @classmethod
+    def read(cls, folder: Path) -> Collected | None:
+        """What a worker left, or None before any did (or where none collected a claim)."""
+        try:
+            known, unknown, rows = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return cls(known, unknown, [(nodeid, row) for nodeid, row in rows])
+
+    def complaint(self) -> str:
+        """What to say of unknown ids: the id, the closest known ones and how to list them all."""
+        return "; ".join(_unknown(wanted, self.known) for wanted in self.unknown)
+
+
+class Collector:
+    """Hooks of a process that collects: the only one of a plain run, or a worker.
+
+    Args:
+        folder: where the controller looks for what a worker collected; None in the controller itself.
+    """
+
+    def __init__(self, folder: Path | None = None) -> None:
+        self.collected = Collected()
+        self._folder = folder
+        self._owner: dict[str, str] = {}
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Write the claim's row on the item, and let ``-k`` find it by its id."""
+        claim = claim_id(item)
+        if claim is None:
+            return
+        from harness.claim import ClaimError
+
+        declared = item.function.__claim__  # type: ignore[attr-defined]
+        owner = self._owner.setdefault(claim, item.nodeid)
+        if owner != item.nodeid:
+            declared = ClaimError(
+                f"the claim id {claim} is declared twice: by {owner} and by {item.nodeid}; an id names one "
+                "claim, so give this one another (a claim that varies something is not parametrised: it "
+                "gathers what it varies in one table)"
+            )
+        if isinstance(declared, ClaimError):
+            item.stash[FAULT] = str(declared)
+        row_id = claim if owner == item.nodeid else self._spare(claim, item.nodeid)
+        write_row(item, _base_row(item, declared, row_id))
+        item.extra_keyword_matches.add(claim)
+        if row_id not in self.collected.known:
+            self.collected.known.append(row_id)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(
+        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
+    ) -> None:
+        """Keep what ``--claim`` asks for.
+
+        Raises:
+            pytest.UsageError: an id is unknown.  A worker leaves that to the controller, where it can be
+                read; after a fault in collection the fault comes first, since the claim may be behind it.
+        """
+        wanted = _wanted(config)
+        if not wanted:
+            return
+        self.collected.unknown = [claim for claim in wanted if claim not in self.collected.known]
+        broken = bool(session.testsfailed)
+        if self.collected.unknown and not broken and self._folder is None:
+            raise pytest.UsageError(self.collected.complaint())
+        kept = [item for item in items if claim_id(item) in wanted]
+        dropped = [item for item in items if claim_id(item) not in wanted]
+        if dropped:
+            config.hook.pytest_deselected(items=dropped)
+        items[:] = [] if self.collected.unknown and not broken else kept
+        if broken:
+            self.collected.unknown = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what is to run; before a worker tells the controller that it has collected."""
+        items = [] if self.collected.unknown else session.items
+        claims = [item for item in items if claim_id(item) is not None]
+        self.collected.rows = [(item.nodeid, row) for item in claims if (row := read_row(item))]
+        if self._folder is not None and (self.collected.known or self.collected.unknown):
+            self.collected.write(self._folder)
+
+    def _spare(self, claim: str, nodeid: str) -> str:
+        """An id for the row of a second claim of one id, so that the report has both."""
+        for number in range(2, 10_000):
+            spare = f"{claim}-again-{number}"
+            if self._owner.setdefault(spare, nodeid) == nodeid:
+                return spare
+        raise AssertionError(claim)  # nobody declares a claim ten thousand times
+
+
+def _base_row(item: pytest.Item, declared: Any, row_id: str) -> dict[str, Any]:
+    """The row from collection on; a declaration that cannot even be read makes one that says so."""
+    from harness.claim import ClaimError
+    from harness.report.rows import base_row  # brings NumPy: only for sessions that have claims
+
+    try:
+        return base_row(declared, row_id)
+    except Exception as problem:  # a user's own object: an error here would end the whole collection
+        item.stash[FAULT] = f"claim {row_id} cannot be read: {type(problem).__name__}: {problem}"
+        return base_row(ClaimError(item.stash[FAULT]), row_id)
+
+
+def _wanted(config: pytest.Config) -> list[str]:
+    given: Iterable[str] = config.getoption("claims_wanted") or ()
+    return [claim.strip() for text in given for claim in text.split(",") if claim.strip()]
+
+
+def _unknown(wanted: str, known: list[str]) -> str:
+    if not known:
+        return f"--claim {wanted}: no claim was collected; name the folder that has them (pytest claims/ …)"
+    same_end = [claim for claim in known if claim.split("/")[-1] == wanted.split("/")[-1]]
+    close = same_end or difflib.get_close_matches(wanted, known, n=3, cutoff=0.75)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ";"
+    everything = f"list all {len(known)} with: python -m harness list"
+    return f"--claim {wanted}: there is no claim of this id{hint} {everything}"

@@ -1,0 +1,94 @@
+"""What a session can be asked for, and what of it cannot be done."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import device
+from harness.claim import SCALES
+from harness.plugin.ledger import Ledger, LedgerError
+from harness.plugin.outcome import Settings
+
+ENGINES = ("local",)
+LLC_ENGINES = ("stacked", "devinterp")
+_OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("--claim", "run only the claims with these ids (python -m harness list shows them)",
+     {"dest": "claims_wanted", "action": "append", "metavar": "ID[,ID…]"}),
+    ("--scale", "size of the models: smoke (decides nothing), reduced (default), full (the documents' sizes)",
+     {"choices": SCALES, "default": "reduced"}),
+    ("--device", "where to train and measure; auto (default) takes a GPU where there is one",
+     {"choices": device.DEVICES, "default": "auto"}),
+    ("--engine", "what runs the trainings", {"choices": ENGINES, "default": "local"}),
+    ("--llc-engine", "what estimates local learning coefficients: stacked (default) or devinterp, the reference",
+     {"choices": LLC_ENGINES, "default": "stacked"}),
+    ("--no-ledger", "the raw view: a refuted or invalid claim fails, also one that the ledger knows",
+     {"action": "store_true"}),
+    ("--update-ledger", "write this run's verdicts into the ledger (ini option claims_ledger)",
+     {"action": "store_true"}),
+    ("--report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
+    ("--store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
+     {"metavar": "DIR"}),
+)  # fmt: skip
+
+
+def add(parser: pytest.Parser) -> None:
+    """Add the group "claims" and the ini options; pytest's own ``--strict`` serves for claims as well."""
+    group = parser.getgroup("claims", "claims about trained networks")
+    for flag, meaning, how in _OPTIONS:
+        group.addoption(flag, help=meaning, **{"dest": "claims_" + flag[2:].replace("-", "_"), **how})
+    parser.addini("claims_folders", "folders where every test function has to be a claim", "args", default=[])
+    parser.addini("claims_ledger", "file with the verdicts that this project knows", default="")
+
+
+def check_device(config: pytest.Config) -> None:
+    """Raise pytest.UsageError if a GPU is asked for and there is none; only then is torch imported."""
+    if config.getoption("claims_device") == "cuda":
+        try:
+            device.resolve("cuda")
+        except device.DeviceError as problem:
+            raise pytest.UsageError(f"--device cuda: {problem}") from None
+
+
+def claims_folders(config: pytest.Config) -> tuple[Path, ...]:
+    """The folders of the ini option ``claims_folders``."""
+    return tuple(config.rootpath / name for name in config.getini("claims_folders"))
+
+
+def settings(config: pytest.Config) -> Settings:
+    """The session's settings, with its ledger read.
+
+    Raises:
+        pytest.UsageError: options that contradict each other, or a ledger that is none.
+    """
+    named, updating = config.getini("claims_ledger"), config.getoption("claims_update_ledger")
+    raw = config.getoption("claims_no_ledger")
+    if updating and raw:
+        raise pytest.UsageError("--update-ledger and --no-ledger contradict each other; give one of them")
+    if updating and not named:
+        raise pytest.UsageError(
+            "--update-ledger has no ledger to write to; name one in the configuration: "
+            'claims_ledger = "fixtures/ledger.json"'
+        )
+    try:
+        ledger = Ledger.read(config.rootpath / named) if named and not raw else Ledger()
+    except LedgerError as problem:
+        raise pytest.UsageError(str(problem)) from None
+    reports = config.getoption("claims_report")
+    return Settings(
+        scale=config.getoption("claims_scale"),
+        strict=bool(config.getoption("strict", False)),
+        ledger=ledger,
+        updating=updating,
+        reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
+        root=config.rootpath,
+    )
+
+
+def runs_claims(config: pytest.Config) -> bool:
+    """Whether what pytest was given to collect lies in, or holds, a claims folder."""
+    given = [config.invocation_params.dir / str(arg).split("::")[0] for arg in config.args]
+    folders = claims_folders(config)
+    return any(path.is_relative_to(home) or home.is_relative_to(path) for path in given for home in folders)

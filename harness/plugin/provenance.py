@@ -1,0 +1,65 @@
+"""Where a run came from: what a reader needs to repeat it."""
+
+from __future__ import annotations
+
+import platform
+import shlex
+import subprocess
+from datetime import UTC, datetime
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+
+def provenance(
+    config: Any, *, started: float, seconds: float, selected: dict[str, int] | None
+) -> dict[str, Any]:
+    """Facts about the run, for the report.
+
+    Args:
+        config: pytest's configuration.
+        started: when the session began, in seconds since the epoch.
+        seconds: how long it took.
+        selected: None where every collected claim ran, else {"claims": how many, "of": how many}.
+    """
+    commit, dirty = revision(config.rootpath)
+    return {
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "seconds": round(seconds, 3),
+        "commit": commit,
+        "dirty": dirty,
+        "python": platform.python_version(),
+        "torch": _version("torch"),
+        "platform": f"{platform.system()} {platform.machine()}",
+        "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
+        "workers": getattr(config.option, "numprocesses", None) or 1,
+        "llc_engine": config.getoption("claims_llc_engine"),
+        "version": _version("claims-harness"),
+        "selected": selected,
+    }
+
+
+def revision(folder: Path) -> tuple[str | None, bool | None]:
+    """Commit of the working tree and whether it has uncommitted changes; None where there is no git."""
+    commit = _git(folder, "rev-parse", "HEAD")
+    if commit is None:
+        return None, None
+    changes = _git(folder, "status", "--porcelain")
+    return commit, None if changes is None else bool(changes)
+
+
+def _git(folder: Path, *arguments: str) -> str | None:
+    try:
+        done = subprocess.run(
+            ["git", "-C", str(folder), *arguments], capture_output=True, text=True, timeout=10, check=False
+        )
+    except (OSError, subprocess.TimeoutExpired):
+        return None
+    return done.stdout.strip() if done.returncode == 0 else None
+
+
+def _version(package: str) -> str | None:
+    try:
+        return version(package)
+    except PackageNotFoundError:
+        return None

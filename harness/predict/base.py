@@ -1,0 +1,209 @@
+"""What every prediction has: the terms that are fixed beforehand, an estimate, a sentence.
+
+A prediction says what must be seen and turns a tidy table into an :class:`Estimate`; it decides nothing (that
+is ``harness.judge``).  A new kind is one small file: a frozen dataclass with its columns, ``rule``,
+``sentence``, ``estimate`` and ``finding``.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import TYPE_CHECKING, Any, Literal
+
+import numpy as np
+
+from harness.claim import ClaimError
+from harness.predict import words
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Rule = Literal["above", "below", "within", "exact", "all"]
+MINIMUM = 5
+"""Fewest units for an interval; at 5 only effects of two standard deviations and more can be decided."""
+
+
+class Unusable(ValueError):  # noqa: N818 - a state of evidence, not a fault of the program
+    """Evidence that cannot be judged: a pair without its partner, an infinite value, too few units."""
+
+
+@dataclass(frozen=True)
+class Stratum:
+    """The same estimate within one stratum, block or case; shown, not decided by.
+
+    Attributes:
+        name: its levels, as the reader sees them.
+        effect: estimate in natural units.
+        interval: its two-sided (1 - 2 alpha) interval.
+        n: units in it.
+    """
+
+    name: str
+    effect: float
+    interval: tuple[float, float]
+    n: int
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """An effect in its natural units and sign, with its uncertainty at the level of the unit of replication.
+
+    Attributes:
+        estimand: what was estimated.
+        unit: what counts as one unit of replication.
+        effect: the estimate.
+        interval: two-sided (1 - 2 alpha) interval; for exact kinds, the effect twice.
+        p: one-sided p against the prediction's null (small speaks for the prediction), or None.
+        n: number of units.
+        standardised: effect and interval in units of the spread between units, or None.
+        strata: the estimate by stratum, block or case.
+        notes: sentences that a reader needs beside the numbers (what was dropped, how far strata differ).
+    """
+
+    estimand: str
+    unit: str
+    effect: float
+    interval: tuple[float, float]
+    p: float | None
+    n: int
+    standardised: tuple[float, float, float] | None = None
+    strata: tuple[Stratum, ...] = ()
+    notes: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True, repr=False)
+class Prediction(ABC):
+    """What must be seen if a claim holds.
+
+    Attributes:
+        margin: smallest effect of interest (or largest that counts as none), in natural units.
+        margin_reason: where the margin comes from.
+        alpha: error rate on each side; the interval that decides is the two-sided (1 - 2 alpha) one.
+        where: rows that it is about: value, or list of values, by column.
+        names: how columns and levels read in sentences; underscores read as spaces otherwise.
+    """
+
+    margin: float
+    margin_reason: str
+    alpha: float = 0.05
+    where: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    names: Mapping[str, str] = field(default_factory=dict, hash=False)
+
+    def __post_init__(self) -> None:
+        kind = type(self).__name__
+        if not (np.isfinite(self.margin) and self.margin > 0):
+            raise ClaimError(
+                f"{kind} has margin={self.margin}; the smallest effect of interest is a number above 0"
+            )
+        if not self.margin_reason.strip():
+            raise ClaimError(f"{kind} has no margin_reason: say where margin={self.margin} comes from")
+        if not 0 < self.alpha < 0.5:
+            raise ClaimError(f"{kind} has alpha={self.alpha}; allowed is 0 < alpha < 0.5")
+
+    @property
+    @abstractmethod
+    def rule(self) -> Rule:
+        """Which rule of ``harness.judge.decide`` applies."""
+
+    @property
+    def centre(self) -> float:
+        """The value that the rule measures from."""
+        return 0.0
+
+    @abstractmethod
+    def own_columns(self) -> tuple[str, ...]:
+        """Columns that the estimate reads, apart from those of ``where``."""
+
+    @abstractmethod
+    def sentence(self) -> str:
+        """What is tested, without the rows that it is about and without the margin."""
+
+    @abstractmethod
+    def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
+        """Estimate the effect.
+
+        Args:
+            table: tidy table with the columns of :meth:`columns`; the order of its rows has no influence.
+            rng: generator for Monte-Carlo tests.
+
+        Raises:
+            ClaimError: a column is missing.
+            Unusable: the evidence cannot be judged; the text says why.
+        """
+
+    @abstractmethod
+    def finding(self, estimate: Estimate) -> str:
+        """What was seen, in one clause with its numbers."""
+
+    def columns(self) -> tuple[str, ...]:
+        """Columns that the table must have."""
+        return tuple(dict.fromkeys((*self.own_columns(), *self.where)))
+
+    def check_columns(self, table: pd.DataFrame) -> None:
+        """Raise ClaimError where the table lacks a column."""
+        missing = [column for column in self.columns() if column not in table.columns]
+        if missing:
+            raise ClaimError(
+                f"{type(self).__name__} needs the columns {', '.join(self.columns())}; the table has "
+                f"{', '.join(map(str, table.columns)) or 'none'} and so lacks {words.listed(missing)}"
+            )
+
+    def describe(self) -> dict[str, Any]:
+        """All that was fixed beforehand, as JSON holds it; a claim's digest is made from it."""
+        return {
+            "kind": type(self).__name__,
+            **{each.name: words.plain(getattr(self, each.name)) for each in fields(self)},
+        }
+
+    def strength(self, estimate: Estimate) -> float:
+        """Effect in units of its margin, signed towards the prediction; least in the weakest part.
+
+        For the rule "within" it is the distance from the nearer limit, for exact kinds plus or minus
+        infinity.
+        """
+        if self.rule == "exact":
+            return np.inf if estimate.effect == self.centre else -np.inf
+        offset = (estimate.effect - self.centre) / self.margin
+        if self.rule == "within":
+            return 1 - abs(offset)
+        return offset if self.rule == "above" else -offset
+
+    def word(self, column: object) -> str:
+        """A column or a level as the reader sees it."""
+        return self.names.get(str(column), str(column).replace("_", " "))
+
+    def crossed(self, columns: str | tuple[str, ...] | None) -> str:
+        """Several columns as one unit: "architecture × seed"."""
+        return " × ".join(map(self.word, (columns,) if isinstance(columns, str) else columns or ()))
+
+    def at(self, column: str, value: object) -> str:
+        """A level of a column."""
+        return f"{self.word(column)} = {self.word(value)}"
+
+    def level(self, column: str, value: object) -> str:
+        """Where something is seen: "in robust"; "at threshold = 2", as a number alone says nothing."""
+        return f"in {self.word(value)}" if isinstance(value, str) else f"at {self.at(column, value)}"
+
+    def about(self) -> str:
+        """The rows that it is about: ", where scope = input"."""
+        rows = [
+            self.at(column, " or ".join(map(self.word, value)) if isinstance(value, (list, tuple)) else value)
+            for column, value in self.where.items()
+        ]
+        return f", where {words.listed(rows)}" if rows else ""
+
+    def __str__(self) -> str:
+        return f"{self.sentence()}{self.about()}{self._terms()}"
+
+    __repr__ = __str__
+
+    def _terms(self) -> str:
+        return f"; the smallest effect of interest is {words.number(self.margin)}"
+
+    def _columns_as_tuples(self, *names: str) -> None:
+        """Let one column be given as plain text, and refuse an empty list where it has a role."""
+        for name in names:
+            value = getattr(self, name)
+            object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))

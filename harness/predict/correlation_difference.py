@@ -1,0 +1,170 @@
+"""A correlation that is larger at one level of a factor than at another, on the same units."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.stats import norm
+
+from harness import stats
+from harness.claim import ClaimError
+from harness.predict import tables, words
+from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+
+
+class _Triple(NamedTuple):
+    """Fisher's z of (x here, y), (x there, y) and (x here, x there); one number per block, or pooled."""
+
+    here: Floats
+    there: Floats
+    between: Floats
+
+
+@dataclass(frozen=True, repr=False)
+class CorrelationDifference(Prediction):
+    """y correlates more with x at one level of a factor than with x at another ("here, but not there").
+
+    Both correlations stand on the same units and share y, so that they depend on each other: the interval is
+    that of Zou (2007) for overlapping dependent correlations, on Spearman's rho pooled over blocks as in
+    ``Correlation``. Its ends are less exact than those of one correlation: at a difference of 0.3 each errs
+    in 4 to 7 % of studies of 40 units at a nominal 5 %.
+
+    Attributes:
+        y: column that is shared; it has the same value at both levels.
+        x: column that is compared.
+        factor: column that holds the two levels of x, one row per unit, block and level.
+        here: level with the larger correlation.
+        there: the other level.
+        unit: columns that identify a unit in the whole table.
+        blocks: columns within whose levels the correlations are taken.
+    """
+
+    y: str
+    x: str
+    factor: str
+    here: str | float
+    there: str | float
+    unit: str | tuple[str, ...]
+    blocks: str | tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._columns_as_tuples("unit", "blocks")
+        if not self.unit:
+            raise ClaimError(
+                "CorrelationDifference has no unit: name the columns that identify one trained model"
+            )
+        if self.here == self.there:
+            raise ClaimError(f"CorrelationDifference compares {self.here!r} with itself")
+        if self.margin >= 2:
+            raise ClaimError(
+                f"CorrelationDifference has margin={self.margin}; correlations differ by less than 2"
+            )
+
+    @property
+    def rule(self) -> Rule:
+        """Direction: above zero."""
+        return "above"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that identify a row, apart from the factor."""
+        return tuple(dict.fromkeys((*self.blocks, *self.unit)))
+
+    def own_columns(self) -> tuple[str, ...]:
+        """Both variables, factor, unit and blocks."""
+        return (self.y, self.x, self.factor, *self.keys)
+
+    def sentence(self) -> str:
+        """What is tested."""
+        inside = f", within each {self.crossed(self.blocks)}" if self.blocks else ""
+        return (
+            f"Across {self.crossed(self.unit)}{inside}, the Spearman correlation of {self.word(self.y)} with "
+            f"{self.word(self.x)} is higher {self.level(self.factor, self.here)} than "
+            f"{self.level(self.factor, self.there)}"
+        )
+
+    def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
+        """Difference of the pooled correlations; see the class and :meth:`Prediction.estimate`."""
+        here, there = self._sides(table)
+        parts = tables.groups(here, tuple(self.blocks))
+        codes = tables.codes(here, tuple(self.unit))
+        z = _Triple(*np.transpose([self._block(name, part, there.loc[part.index]) for name, part in parts]))
+        n = np.array([len(part) for _, part in parts])
+        member = np.zeros((len(parts), codes.max() + 1), dtype=bool)
+        for row, (_, part) in zip(member, parts, strict=True):
+            row[codes[part.index]] = True
+        cluster = stats.clusters(member)
+        pooled, error = zip(*(stats.pool(each, n, cluster) for each in z), strict=True)
+        r12 = float(np.tanh(pooled[2]))
+        low, high = stats.difference_interval(pooled[:2], error[:2], r12, float(norm.ppf(1 - self.alpha)))
+        return Estimate(
+            estimand=f"Spearman correlation of {self.word(self.y)} with {self.word(self.x)}, "
+            f"{self.word(self.here)} minus {self.word(self.there)}"
+            + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else ""),
+            unit=self.crossed(self.unit),
+            effect=float(np.tanh(pooled[0]) - np.tanh(pooled[1])),
+            interval=(float(low), float(high)),
+            p=stats.difference_p(pooled[:2], error[:2], r12),
+            n=int(codes.max() + 1),
+            strata=self._strata(parts, z, n) if self.blocks else (),
+            notes=(
+                f"The correlation is {words.number(float(np.tanh(pooled[0])))} "
+                f"{self.level(self.factor, self.here)} and {words.number(float(np.tanh(pooled[1])))} "
+                f"{self.level(self.factor, self.there)}.",
+            ),
+        )
+
+    def _sides(self, table: pd.DataFrame) -> list[pd.DataFrame]:
+        frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(self.x, self.y))
+        parts = tables.sides(frame, self.keys, self.factor, (self.here, self.there))
+        different = (parts[0][self.y] != parts[1][self.y]).to_numpy()
+        count = int(different.sum())
+        if count:
+            first = parts[0].loc[different, list(self.keys)].iloc[0]
+            raise Unusable(
+                f"{self.y} differs between {self.factor} = {self.here} and {self.there} in {count} of "
+                f"{len(different)} units, e.g. {tables.at(first)}; the two correlations must share it"
+            )
+        return parts
+
+    def _block(self, name: str, here: pd.DataFrame, there: pd.DataFrame) -> tuple[float, float, float]:
+        inside = f" in {name}" if name else ""
+        tables.enough(len(here), f"units ({self.crossed(self.unit)}){inside}")
+        tables.varies(here[self.y], self.y, inside)
+        for side, level in ((here, self.here), (there, self.there)):
+            tables.varies(side[self.x], self.x, f" with {self.factor} = {level}{inside}")
+        y, first, second = here[self.y], here[self.x].to_numpy(), there[self.x].to_numpy()
+        pairs = ((first, y), (second, y), (first, second))
+        one, two, between = (float(stats.fisher_z(stats.spearman(a, b), len(y))) for a, b in pairs)
+        return one, two, between
+
+    def _strata(self, parts: list[tuple[str, pd.DataFrame]], z: _Triple, n: Floats) -> tuple[Stratum, ...]:
+        error = (stats.z_error(z.here, n), stats.z_error(z.there, n))
+        quantile = float(norm.ppf(1 - self.alpha))
+        low, high = stats.difference_interval(z[:2], error, np.tanh(z.between), quantile)
+        effect = np.tanh(z.here) - np.tanh(z.there)
+        return tuple(
+            Stratum(name, float(effect[i]), (float(low[i]), float(high[i])), len(part))
+            for i, (name, part) in enumerate(parts)
+        )
+
+    def finding(self, estimate: Estimate) -> str:
+        """What was seen."""
+        blocks = f", mean over {words.counted(len(estimate.strata), 'block')}" if self.blocks else ""
+        comparison = "higher" if estimate.effect >= 0 else "lower"
+        return (
+            f"Across {self.crossed(self.unit)}, the Spearman correlation of {self.word(self.y)} with "
+            f"{self.word(self.x)} is {words.number(abs(estimate.effect))} {comparison} "
+            f"{self.level(self.factor, self.here)} than {self.level(self.factor, self.there)} ("
+            f"{words.level(self.alpha)} of the difference {words.span(estimate.interval)}; "
+            f"{words.counted(estimate.n, 'unit')}{blocks})"
+        )

@@ -1,0 +1,173 @@
+"""Correlation within one sample and one model, on average over models."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.claim import ClaimError
+from harness.predict import tables, words
+from harness.predict.base import MINIMUM, Estimate, Prediction, Rule, Unusable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class PerSampleCorrelation(Prediction):
+    """Within a unit and a sample, over the remaining rows (epochs, regimes), two columns correlate.
+
+    For each unit and sample there is one Spearman correlation; the mean over samples of its Fisher z is one
+    number per unit, and these numbers are judged by a t interval and a sign-flip test.  So the unit of
+    replication is the trained model; samples are a fixed panel, and rows within a cell are not counted as
+    evidence at all.
+
+    Rows of a cell that follow a course which x and y share (training time) correlate for that reason alone; the
+    estimand includes it, and a claim that must not needs differenced columns.
+
+    A cell in which x or y is constant has no correlation.  It is dropped, by this rule that was fixed
+    beforehand, and counted in the notes; where more than ``max_undefined`` of the cells are so, the evidence
+    is unusable.
+
+    Attributes:
+        x: one column.
+        y: the other.
+        unit: columns that identify a trained model.
+        sample: columns that identify a sample; every unit has the same samples.
+        sign: +1 or -1.
+        max_undefined: largest share of cells without a correlation.
+    """
+
+    x: str
+    y: str
+    unit: str | tuple[str, ...]
+    sample: str | tuple[str, ...]
+    sign: Literal[1, -1] = field(kw_only=True)
+    max_undefined: float = field(default=0.25, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._columns_as_tuples("unit", "sample")
+        if not self.unit or not self.sample:
+            raise ClaimError(
+                "PerSampleCorrelation needs unit and sample: the columns that identify a model and an input"
+            )
+        if self.sign not in (1, -1):
+            raise ClaimError(f"PerSampleCorrelation has sign={self.sign!r}; allowed are +1 and -1")
+        if self.margin >= 1:
+            raise ClaimError(f"PerSampleCorrelation has margin={self.margin}; a correlation lies below 1")
+        if not 0 <= self.max_undefined < 1:
+            raise ClaimError(
+                f"PerSampleCorrelation has max_undefined={self.max_undefined}; allowed is 0 to below 1"
+            )
+
+    @property
+    def rule(self) -> Rule:
+        """Direction: the sign."""
+        return "above" if self.sign == 1 else "below"
+
+    def own_columns(self) -> tuple[str, ...]:
+        """Both variables, unit and sample."""
+        return (self.x, self.y, *self.unit, *self.sample)
+
+    def sentence(self) -> str:
+        """What is tested."""
+        direction = "positive" if self.sign == 1 else "negative"
+        return (
+            f"On average over {self.crossed(self.unit)}, {self.word(self.x)} and {self.word(self.y)} have a "
+            f"{direction} Spearman correlation within each {self.crossed(self.sample)}"
+        )
+
+    def _terms(self) -> str:
+        return f"; the smallest correlation of interest is {words.number(self.sign * self.margin)}"
+
+    def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
+        """Mean over units of the mean Fisher z over samples; see :meth:`Prediction.estimate`."""
+        unit, sample = tuple(self.unit), tuple(self.sample)
+        frame = tables.usable(self, table, keys=(*unit, *sample), numeric=(self.x, self.y))
+        rows, columns = tables.codes(frame, unit), tables.codes(frame, sample)
+        z = self._cells(frame, rows, columns)
+        tables.enough(len(z), f"units ({self.crossed(unit)})")
+        undefined = int(np.isnan(z).sum())
+        if undefined > self.max_undefined * z.size:
+            raise Unusable(
+                f"{undefined} of {z.size} cells ({self.crossed((*unit, *sample))}) have a constant "
+                f"{self.x} or {self.y} and so no correlation; at most {words.percent(self.max_undefined)} may"
+            )
+        if np.isnan(z).all(axis=1).any():
+            first = frame[rows == int(np.isnan(z).all(axis=1).argmax())].iloc[0]
+            raise Unusable(
+                f"no sample of {tables.at(first[list(unit)])} has a correlation: "
+                f"{self.x} or {self.y} is constant"
+            )
+        return self._estimate(np.nanmean(z, axis=1), z.shape[1], undefined, z.size, rng)
+
+    def _cells(
+        self, frame: pd.DataFrame, rows: NDArray[np.intp], columns: NDArray[np.intp]
+    ) -> NDArray[np.float64]:
+        """Fisher's z of every unit (row) and sample (column); nan where x or y is constant."""
+        z = np.full((rows.max() + 1, columns.max() + 1), np.nan)
+        size = np.zeros(z.shape, dtype=int)
+        np.add.at(size, (rows, columns), 1)
+        short = np.argwhere(size < MINIMUM)
+        if len(short):
+            i, j = short[0]
+            where = {
+                **frame.loc[rows == i, list(self.unit)].iloc[0].to_dict(),
+                **frame.loc[columns == j, list(self.sample)].iloc[0].to_dict(),
+            }
+            raise Unusable(
+                f"{len(short)} of {size.size} cells ({self.crossed((*self.unit, *self.sample))}) have "
+                f" fewer than {MINIMUM} rows, e.g. {int(size[i, j])} with {tables.at(where)}"
+            )
+        x, y = frame[self.x].to_numpy(), frame[self.y].to_numpy()
+        order = np.lexsort((columns, rows))
+        ends = np.flatnonzero(np.diff(rows[order] * z.shape[1] + columns[order])) + 1
+        for cell in np.split(order, ends):
+            if not (stats.is_constant(x[cell]) or stats.is_constant(y[cell])):
+                z[rows[cell[0]], columns[cell[0]]] = stats.fisher_z(
+                    stats.spearman(x[cell], y[cell]), len(cell)
+                )
+        return z
+
+    def _estimate(
+        self, z: NDArray[np.float64], samples: int, undefined: int, cells: int, rng: np.random.Generator
+    ) -> Estimate:
+        unit, sample = self.crossed(self.unit), self.crossed(self.sample)
+        if stats.is_constant(z):
+            raise Unusable(
+                f"every {unit} has the same mean correlation, so that there is no spread to judge it by"
+            )
+        mean = stats.stratified_mean(z)
+        low, high = np.tanh(mean.interval(self.alpha))
+        dropped = (
+            f"{undefined} of {cells} cells ({unit} × {sample}) have a constant {self.word(self.x)} or "
+            f"{self.word(self.y)} and were dropped."
+        )
+        return Estimate(
+            estimand=f"mean over {unit} and {sample} of the Spearman correlation of {self.word(self.x)} and "
+            f"{self.word(self.y)} within both (Fisher z)",
+            unit=unit,
+            effect=float(np.tanh(mean.mean)),
+            interval=(float(low), float(high)),
+            p=stats.sign_flip_p(self.sign * z, rng=rng),
+            n=len(z),
+            standardised=stats.standardised(mean, self.alpha),
+            notes=(
+                f"Fixed panel of {samples:,} ({sample}): the interval speaks of new training seeds, not of "
+                "new samples.",
+                *((dropped,) if undefined else ()),
+            ),
+        )
+
+    def finding(self, estimate: Estimate) -> str:
+        """What was seen."""
+        return (
+            f"On average over {estimate.n:,} units ({estimate.unit}), the Spearman correlation of "
+            f"{self.word(self.x)} and {self.word(self.y)} within each {self.crossed(self.sample)} is "
+            f"{words.number(estimate.effect)} ({words.level(self.alpha)} {words.span(estimate.interval)})"
+        )

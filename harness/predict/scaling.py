@@ -1,0 +1,126 @@
+"""Exponent of a scaling law."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import stats
+from harness.claim import ClaimError
+from harness.predict import tables, words
+from harness.predict.base import Estimate, Prediction, Rule, Unusable
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+MIN_POINTS = 3
+"""Fewest values of x in a fit; two points would lie on any line."""
+
+
+@dataclass(frozen=True, repr=False)
+class ScalingExponent(Prediction):
+    """y scales as a power of x with a given exponent, within a tolerance.
+
+    Each unit gives one exponent, the least-squares slope of log y on log x; the mean over units has a t
+    interval, and p is that of the two one-sided tests (TOST) against ``value`` plus or minus ``tolerance``.
+
+    Attributes:
+        y: column that scales, above 0.
+        x: column that it scales with, above 0; one row per unit and x, three or more different x.
+        unit: columns that identify a unit.
+        value: the exponent.
+        tolerance: how far from it still counts as it; the margin of this kind.
+    """
+
+    y: str
+    x: str
+    unit: str | tuple[str, ...]
+    value: float
+    tolerance: float
+    margin: float = field(init=False, default=float("nan"))
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "margin", self.tolerance)
+        super().__post_init__()
+        self._columns_as_tuples("unit")
+        if not self.unit:
+            raise ClaimError("ScalingExponent has no unit: name the columns that identify one fit")
+        if not np.isfinite(self.value):
+            raise ClaimError(f"ScalingExponent has value={self.value}; an exponent is a number")
+
+    @property
+    def rule(self) -> Rule:
+        """Equivalence to a value."""
+        return "within"
+
+    @property
+    def centre(self) -> float:
+        """The exponent that is claimed."""
+        return self.value
+
+    def own_columns(self) -> tuple[str, ...]:
+        """Both variables and unit."""
+        return (self.y, self.x, *self.unit)
+
+    def sentence(self) -> str:
+        """What is tested."""
+        return (
+            f"With one fit for each {self.crossed(self.unit)}, {self.word(self.y)} scales as "
+            f"{self.word(self.x)} to the power {words.number(self.value)} ± {words.number(self.tolerance)}"
+        )
+
+    def _terms(self) -> str:
+        return ""
+
+    def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
+        """Mean slope; see the class and :meth:`Prediction.estimate`."""
+        keys = (*self.unit, self.x)
+        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.y))
+        tables.once(frame, keys)
+        for column in (self.x, self.y):
+            least = float(frame[column].min())
+            if least <= 0:
+                raise Unusable(f"{column} has the value {least:.3g}; a power law needs values above 0")
+        parts = tables.groups(frame, tuple(self.unit))
+        tables.enough(len(parts), f"units ({self.crossed(self.unit)})")
+        slopes, fits = np.transpose([self._fit(name, part) for name, part in parts])
+        if stats.is_constant(slopes):
+            raise Unusable(f"every unit has the same exponent, {slopes[0]:.3g}, so that there is no spread")
+        mean = stats.stratified_mean(slopes)
+        low, high = mean.interval(self.alpha)
+        return Estimate(
+            estimand=f"exponent of {self.word(self.y)} against {self.word(self.x)}, mean over "
+            f"{self.crossed(self.unit)}",
+            unit=self.crossed(self.unit),
+            effect=float(mean.mean),
+            interval=(float(low), float(high)),
+            p=float(stats.equivalence_p(mean.mean - self.value, mean.error, self.tolerance, mean.freedom)),
+            n=len(slopes),
+            standardised=None,
+            notes=(
+                f"Each straight line explains {words.percent(float(fits.min()))} or more of the variance.",
+            ),
+        )
+
+    def _fit(self, name: str, part: pd.DataFrame) -> tuple[float, float]:
+        """Slope of log y on log x, and the share of the variance of log y that it explains."""
+        x, y = np.log(part[self.x].to_numpy()), np.log(part[self.y].to_numpy())
+        if len(x) < MIN_POINTS:
+            raise Unusable(f"{name} has {len(x)} value(s) of {self.x}; a fit needs {MIN_POINTS} or more")
+        tables.varies(x, f"log {self.x}", f" of {name}")
+        dx, dy = x - x.mean(), y - y.mean()
+        slope = (dx @ dy) / (dx @ dx)
+        if stats.is_constant(y):
+            return 0.0, 1.0
+        return float(slope), float(1 - ((dy - slope * dx) ** 2).sum() / (dy @ dy))
+
+    def finding(self, estimate: Estimate) -> str:
+        """What was seen."""
+        return (
+            f"With one fit for each {estimate.unit} ({estimate.n}), {self.word(self.y)} scales as "
+            f"{self.word(self.x)} to the power {words.number(estimate.effect)} ({words.level(self.alpha)} "
+            f"{words.span(estimate.interval)}), against {words.number(self.value)} ± "
+            f"{words.number(self.tolerance)}"
+        )

@@ -1,0 +1,163 @@
+"""Rows that a prediction may use: selected, checked, in an order of their own."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness.predict.base import MINIMUM, Prediction, Unusable
+from harness.predict.words import listed
+from harness.stats import is_constant
+
+
+def usable(
+    prediction: Prediction, table: pd.DataFrame, *, keys: Sequence[str], numeric: Sequence[str]
+) -> pd.DataFrame:
+    """The rows that the prediction is about, with finite numbers, ordered by their keys.
+
+    The order makes Monte-Carlo tests independent of the order in which rows were measured.
+
+    Raises:
+        ClaimError: a column is missing.
+        Unusable: no row is left, a key is missing, or a number is missing, infinite or no number.
+    """
+    prediction.check_columns(table)
+    frame = selected(table, prediction.where)
+    if frame.empty:
+        raise Unusable("the table has no rows")
+    for key in keys:
+        absent = int(frame[key].isna().sum())
+        if absent:
+            raise Unusable(
+                f"{absent} of {len(frame)} rows have no {key}, so that nobody knows what they belong to"
+            )
+    numbers = {column: _finite(frame, column, keys) for column in numeric}
+    frame = frame[list(dict.fromkeys((*keys, *numeric)))].assign(**numbers)
+    return frame.sort_values(list(keys), key=lambda column: column.astype(str), ignore_index=True)
+
+
+def selected(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
+    """Rows with the values (or one of a list of values) that ``where`` asks for, column by column."""
+    frame = table
+    for column, value in where.items():
+        wanted = list(value) if isinstance(value, (list, tuple)) else [value]
+        kept = frame[frame[column].isin(wanted)]
+        if kept.empty and not frame.empty:
+            raise Unusable(
+                f"no row has {column} = {' or '.join(map(str, wanted))}; present: {present(frame, column)}"
+            )
+        frame = kept
+    return frame
+
+
+def present(frame: pd.DataFrame, column: str) -> str:
+    """Up to eight values of a column, for a message."""
+    values = [str(value) for value in frame[column].unique()]
+    return ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
+
+
+def _finite(frame: pd.DataFrame, column: str, keys: Sequence[str]) -> pd.Series[float]:
+    try:
+        values = frame[column].astype(float)
+    except (TypeError, ValueError):
+        raise Unusable(f"column {column} holds something that is no number") from None
+    bad = ~np.isfinite(values.to_numpy())
+    if bad.any():
+        first = frame.loc[bad, list(keys)].iloc[0]
+        raise Unusable(
+            f"{int(bad.sum())} of {len(frame)} values of {column} are missing or infinite, e.g. {at(first)}"
+        )
+    return values
+
+
+def at(levels: Mapping[Any, Any] | pd.Series[Any]) -> str:
+    """Where a row stands: "architecture = 16x3, seed = 4"."""
+    return ", ".join(f"{key} = {value}" for key, value in levels.items())
+
+
+def once(frame: pd.DataFrame, keys: Sequence[str]) -> None:
+    """Refuse several rows with the same keys: nested rows counted as units would look like more evidence.
+
+    Raises:
+        Unusable: some keys occur more than once.
+    """
+    repeated = frame.duplicated(list(keys), keep=False)
+    if repeated.any():
+        first = frame.loc[repeated, list(keys)].iloc[0]
+        raise Unusable(
+            f"{int(repeated.sum())} of {len(frame)} rows share their {listed(keys)} with another row, "
+            f"e.g. {at(first)}; one row each is needed: average what is nested in a unit, or use where="
+        )
+
+
+def sides(
+    frame: pd.DataFrame, keys: Sequence[str], factor: str, levels: tuple[Any, Any]
+) -> list[pd.DataFrame]:
+    """Split rows by two levels of a factor; row i of both parts has the same keys.
+
+    Raises:
+        Unusable: a level is absent, a key stands in one part only, or occurs twice.
+    """
+    parts = []
+    for level in levels:
+        part = frame[frame[factor] == level]
+        if part.empty:
+            raise Unusable(f"no row has {factor} = {level}; present: {present(frame, factor)}")
+        once(part, keys)
+        parts.append(part.set_index(list(keys), drop=False))
+    for here, there, level in ((0, 1, levels[1]), (1, 0, levels[0])):
+        alone = ~parts[here].index.isin(parts[there].index)
+        if alone.any():
+            first = parts[here].loc[alone, list(keys)].iloc[0]
+            raise Unusable(
+                f"{int(alone.sum())} of {len(parts[here])} rows have no partner with {factor} = {level}, "
+                f"e.g. {at(first)}"
+            )
+    return [parts[0].reset_index(drop=True), parts[1].reindex(parts[0].index).reset_index(drop=True)]
+
+
+def groups(frame: pd.DataFrame, keys: Sequence[str]) -> list[tuple[str, pd.DataFrame]]:
+    """Parts of a frame by the levels of some columns, with names; all of it where no column is given."""
+    if not keys:
+        return [("", frame)]
+    parts = frame.groupby(list(keys), sort=False, observed=True)
+    return [(name_of(key), part) for key, part in parts]
+
+
+def name_of(key: object) -> str:
+    """Levels as one name: "16x3, standard"."""
+    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
+def codes(frame: pd.DataFrame, keys: Sequence[str]) -> NDArray[np.intp]:
+    """Number 0, 1, … of the combination of levels that each row has; zeros where no column is given."""
+    if not keys:
+        return np.zeros(len(frame), dtype=np.intp)
+    return frame.groupby(list(keys), sort=False, observed=True).ngroup().to_numpy().astype(np.intp)
+
+
+def enough(n: int, what: str, minimum: int = MINIMUM) -> None:
+    """Refuse fewer units than an interval needs.
+
+    Raises:
+        Unusable: too few.
+    """
+    if n < minimum:
+        raise Unusable(f"{n} {what}; an interval needs {minimum} or more")
+
+
+def varies(values: Iterable[float], column: str, where: str = "") -> None:
+    """Refuse a column that is constant up to rounding.
+
+    Raises:
+        Unusable: it is.
+    """
+    data = np.asarray(list(values), dtype=float)
+    if is_constant(data):
+        raise Unusable(
+            f"{column} has the same value, {data[0]:.3g}, in every row{where}, so that nothing can follow it"
+        )

@@ -1,0 +1,99 @@
+"""How numbers, columns and rules read in a sentence."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+
+def number(value: float) -> str:
+    """Three significant digits (integers in full), no trailing zeros; powers of ten beyond 1e-4 and 1e6.
+
+    Example:
+        >>> number(0.0123456), number(1234.5), number(-0.5), number(1.5e-7)
+        ('0.0123', '1,234', '−0.5', '1.5e−07')
+    """
+    size = abs(value)
+    if size == 0:
+        return "0"
+    rounded = float(f"{size:.2e}")
+    if 1e-4 <= rounded < 1e6:
+        text = f"{size:,.{max(0, 2 - math.floor(math.log10(rounded)))}f}"
+        text = text.rstrip("0").rstrip(".") if "." in text else text
+    else:
+        text = f"{size:.3g}".replace("-", "−")
+    return f"−{text}" if value < 0 else text
+
+
+def percent(share: float) -> str:
+    """A share as a percentage."""
+    return f"{number(100 * share)} %"
+
+
+def span(interval: tuple[float, float]) -> str:
+    """An interval."""
+    return f"{number(interval[0])} to {number(interval[1])}"
+
+
+def level(alpha: float) -> str:
+    """Name of the interval by which an alpha is judged: two-sided, alpha on each side."""
+    return f"{number(100 * (1 - 2 * alpha))} % interval"
+
+
+def counted(n: int, noun: str) -> str:
+    """A number of things."""
+    return f"{n:,} {noun if n == 1 else noun + 's'}"
+
+
+def listed(words: Iterable[str]) -> str:
+    """A, B and C."""
+    items = list(words)
+    return items[0] if len(items) == 1 else f"{', '.join(items[:-1])} and {items[-1]}"
+
+
+def plain(value: Any) -> Any:
+    """A value as JSON holds it: numpy scalars as numbers, tuples as lists, mappings ordered by key."""
+    if isinstance(value, Mapping):
+        return {str(key): plain(value[key]) for key in sorted(value, key=str)}
+    if isinstance(value, (list, tuple)):
+        return [plain(item) for item in value]
+    if hasattr(value, "describe"):
+        return value.describe()
+    return value.item() if hasattr(value, "item") else value
+
+
+def standing(rule: str, centre: float, margin: float, interval: tuple[float, float]) -> str:
+    """Where an interval lies against the null value and the smallest effect of interest."""
+    low, high = interval
+    if rule == "within":
+        return _standing_within(centre, margin, low, high)
+    up = rule == "above"
+    target = centre + margin if up else centre - margin
+    null, goal = number(centre), f"the smallest effect of interest, {number(target)}"
+    near, far = (low, high) if up else (high, low)  # ends on the side of the null and of the prediction
+    side, other = ("above", "below") if up else ("below", "above")
+
+    def beyond(end: float, mark: float) -> bool:
+        return end > mark if up else end < mark
+
+    if beyond(near, centre):
+        if beyond(near, target):
+            return f"the interval lies {side} {null} and {side} {goal}"
+        if not beyond(target, far):
+            return f"the interval lies {side} {null} and reaches {goal}"
+        return f"the interval lies {side} {null} but does not reach {goal}: real, but too small to count"
+    if beyond(centre, far):
+        return f"the interval lies {other} {null}: the reverse of the prediction"
+    if beyond(target, far):
+        return f"the interval holds {null} and does not reach {goal}"
+    return f"the interval holds both {null} and {goal}, so that it decides neither way"
+
+
+def _standing_within(centre: float, margin: float, low: float, high: float) -> str:
+    limits = f"{number(centre - margin)} to {number(centre + margin)}"
+    if centre - margin < low and high < centre + margin:
+        return f"the interval lies inside {limits}"
+    if low >= centre + margin or high <= centre - margin:
+        return f"the interval lies outside {limits}"
+    return f"the interval lies partly inside and partly outside {limits}, so that it decides neither way"

@@ -1,0 +1,56 @@
+"""claims.csv: one row per claim, one value per cell, for a spreadsheet or a data frame."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Mapping
+from typing import Any
+
+from harness.report.rows import complete
+
+_AS_IT_IS = (
+    "id", "document", "kind", "statement", "verdict", "label", "reason", "expected", "prediction", "rule",
+    "estimand", "unit", "effect",
+)  # fmt: skip
+_AND = (
+    "centre", "margin", "margin_reason", "alpha", "p", "p_adjusted", "p_adjusted_all", "survives", "n",
+)  # fmt: skip
+_LAST = ("digest", "seconds", "cached", "error")
+COLUMNS: tuple[str, ...] = (
+    *_AS_IT_IS, "low", "high", *_AND, "standardised_effect", "standardised_low", "standardised_high",
+    "gates_failed", "protocols", "reported", "section", "quote", "title", "address", "tags", *_LAST, "scale",
+    "device", "commit",
+)  # fmt: skip
+
+
+def to_csv(run: Mapping[str, Any]) -> str:
+    """The run as CSV (RFC 4180): a header, then one row per claim; unknown is an empty cell.
+
+    Lists are joined with "; ": the names of the gates that failed, and "name verdict" of every protocol.
+    """
+    out = io.StringIO(newline="")
+    writer = csv.DictWriter(out, COLUMNS)
+    writer.writeheader()
+    commit = run["provenance"].get("commit")
+    for row in run["rows"]:
+        writer.writerow(
+            {**_flat(complete(row)), "scale": run["scale"], "device": run["device"], "commit": commit}
+        )
+    return out.getvalue()
+
+
+def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = row["interval"] or (None, None)
+    size = row["standardised"] or {"effect": None, "interval": None}
+    size_low, size_high = size["interval"] or (None, None)
+    cited = row["source"]
+    return {
+        **{name: row[name] for name in (*_AS_IT_IS, *_AND, *_LAST)},
+        "low": low, "high": high,
+        "standardised_effect": size["effect"], "standardised_low": size_low, "standardised_high": size_high,
+        "gates_failed": "; ".join(gate["name"] for gate in row["gates"] if not gate["passed"]),
+        "protocols": "; ".join(f"{protocol['name']} {protocol['verdict']}" for protocol in row["protocols"]),
+        **{name: cited[name] for name in ("reported", "section", "quote", "title", "address")},
+        "tags": "; ".join(row["tags"]),
+    }  # fmt: skip

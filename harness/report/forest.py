@@ -1,0 +1,183 @@
+"""Intervals on a scale: all claims in units of their margins, and a claim's own in natural units.
+
+Positions are percentages of the drawing's width, so that one drawing fits every screen; the template draws
+them.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from harness.report import text
+
+Item = Mapping[str, Any]  # a row, or a part, companion, protocol or stratum of one
+
+INTERVAL_RULES = ("above", "below", "within")
+_LEFT, _RIGHT = -10.0, 30.0  # margins; what lies beyond is clipped with an arrow
+TICKS = (-10, -3, -1, 0, 1, 3, 10, 30)
+_PAD = 2.0  # per cent kept free at both ends, for arrows and markers
+
+
+@dataclass(frozen=True)
+class Mark:
+    """An effect and its interval on a drawing; positions in per cent of its width.
+
+    Attributes:
+        effect: place of the estimate.
+        low: place of the interval's lower end, inside the drawing.
+        high: place of its upper end.
+        left: the interval goes on beyond the left edge.
+        right: it goes on beyond the right edge.
+        outside: the estimate itself lies beyond an edge, so that only the arrow is drawn.
+        band: whether the prediction is a band (equivalence) instead of a direction.
+        verdict: the verdict that colours it.
+        name: what it is, for the reader who points at it.
+        words: the numbers.
+    """
+
+    effect: float
+    low: float
+    high: float
+    left: bool
+    right: bool
+    outside: bool
+    band: bool
+    verdict: str
+    name: str
+    words: str
+
+
+@dataclass(frozen=True)
+class Bar:
+    """A claim's own interval drawing, in natural units.
+
+    Attributes:
+        marks: the claim's estimate first, then its strata.
+        centre: place of no effect, or of the predicted value.
+        zone: places between which the prediction holds (smallest effect of interest reached, or equivalence
+            band).
+        ticks: (place, text) of the scale.
+    """
+
+    marks: tuple[Mark, ...]
+    centre: float
+    zone: tuple[float, float]
+    ticks: tuple[tuple[float, str], ...]
+
+
+def in_margins(item: Item) -> tuple[float, float, float] | None:
+    """Effect and interval in units of the margin, positive towards the prediction.
+
+    For a direction 1 is the smallest effect of interest; for an equivalence (rule "within") the prediction
+    holds between −1 and 1.  None where there is no interval or no margin (theorems, facts, claims that did
+    not run).
+    """
+    if (
+        item["rule"] not in INTERVAL_RULES
+        or item["effect"] is None
+        or not item["interval"]
+        or not item["margin"]
+    ):
+        return None
+    sign = -1.0 if item["rule"] == "below" else 1.0
+    effect, *ends = (
+        sign * (value - (item["centre"] or 0.0)) / abs(item["margin"])
+        for value in (item["effect"], *item["interval"])
+    )
+    return effect, min(ends), max(ends)
+
+
+def place(margins: float) -> float:
+    """Where a number of margins lies, in per cent of the width: asinh, linear near 0, logarithmic beyond."""
+    low, high = math.asinh(_LEFT), math.asinh(_RIGHT)
+    share = (math.asinh(margins) - low) / (high - low)
+    return round(_PAD + (100 - 2 * _PAD) * min(1.0, max(0.0, share)), 2)
+
+
+def forest_marks(row: Item) -> tuple[Mark, ...]:
+    """What the forest shows of a row: its estimate, or those of its parts where it is a conjunction."""
+    items = [(row, row["verdict"], str(row["estimand"] or row["id"]))]
+    if in_margins(row) is None:
+        items = [(part, part["verdict"], str(part["prediction"])) for part in row["parts"]]
+    return tuple(
+        mark for item, verdict, name in items if (mark := margin_mark(item, verdict, name)) is not None
+    )
+
+
+def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
+    """``item`` on the forest's scale, or None where it has no place there."""
+    scaled = in_margins(item)
+    if scaled is None:
+        return None
+    words = f"{scaled[0]:.2g} margins, interval {scaled[1]:.2g} to {scaled[2]:.2g}".replace("-", "−")
+    return _mark(scaled, place, (_LEFT, _RIGHT), item["rule"] == "within", verdict, name, words)
+
+
+def bar(row: Item) -> Bar | None:
+    """The row's estimate and its strata in natural units, or None where it has no interval to draw."""
+    if (
+        row["effect"] is None
+        or not row["interval"]
+        or row["rule"] not in INTERVAL_RULES
+        or row["margin"] is None
+    ):
+        return None
+    centre, margin = row["centre"] or 0.0, abs(row["margin"])
+    zone = {"above": (centre + margin, math.inf), "below": (-math.inf, centre - margin)}.get(
+        row["rule"], (centre - margin, centre + margin)
+    )
+    strata = [stratum for stratum in row["strata"] if stratum["effect"] is not None and stratum["interval"]]
+    low, high = _domain(row, strata, (centre, *(edge for edge in zone if math.isfinite(edge))))
+
+    def at(value: float) -> float:
+        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
+
+    lines = [("All" if strata else "Estimate", row), *((stratum["name"], stratum) for stratum in strata)]
+    return Bar(
+        marks=tuple(
+            _mark(
+                (item["effect"], *sorted(item["interval"])), at, (low, high), row["rule"] == "within",
+                row["verdict"] if item is row else "stratum", name,
+                "{} [{}]".format(*text.measured(item["effect"], item["interval"])),
+            ) for name, item in lines
+        ),
+        centre=at(centre),
+        zone=(at(zone[0]) if math.isfinite(zone[0]) else 0.0, at(zone[1]) if math.isfinite(zone[1]) else 100.0),
+        ticks=tuple((at(tick), text.number(tick)) for tick in nice_ticks(low, high)),
+    )  # fmt: skip
+
+
+def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
+    """Round numbers (1, 2, 5 times a power of ten) between ``low`` and ``high``, about ``about`` of them."""
+    rough = (high - low) / about
+    power = 10.0 ** math.floor(math.log10(rough))
+    step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
+    first, last = math.ceil(low / step), math.floor(high / step)
+    return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
+
+
+def _mark(
+    values: tuple[float, float, float], at: Callable[[float], float], domain: tuple[float, float], band: bool,
+    verdict: str, name: str, words: str,
+) -> Mark:  # fmt: skip
+    effect, low, high = values
+    return Mark(
+        effect=at(effect), low=at(low), high=at(high), left=low < domain[0], right=high > domain[1],
+        outside=not domain[0] <= effect <= domain[1], band=band, verdict=verdict, name=name, words=words,
+    )  # fmt: skip
+
+
+def _domain(row: Item, strata: Iterable[Item], edges: tuple[float, ...]) -> tuple[float, float]:
+    """Range of a claim's own drawing: estimate, centre and margin whole, strata up to three times as wide."""
+    core = (row["effect"], *row["interval"], *edges)
+    low, high = min(core), max(core)
+    width = high - low or abs(high) or 1.0
+    around = [value for stratum in strata for value in (stratum["effect"], *stratum["interval"])]
+    low, high = (
+        max(min([low, *around]), low - width),
+        min(max([high, *around]), high + width),
+    )
+    return low - 0.06 * (high - low or width), high + 0.06 * (high - low or width)

@@ -1,0 +1,272 @@
+"""The five kinds of panel, drawn with matplotlib in one style.
+
+Colours are marks, not colours: the SVG's post-processing (:mod:`harness.report.svg`) turns each into a class.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
+
+from harness.report import text
+from harness.report.svg import GRID, GUIDE, INK, PAPER, SERIES, SOFT
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure as Canvas
+
+Columns = Mapping[str, Sequence[Any]]
+
+STYLE: dict[str, Any] = {
+    "svg.fonttype": "none", "text.parse_math": False, "axes.unicode_minus": True, "font.family": "DejaVu Sans",
+    "font.size": 8.5, "axes.titlesize": 8.5, "axes.labelsize": 8.5, "xtick.labelsize": 8,
+    "ytick.labelsize": 8, "legend.fontsize": 8, "legend.title_fontsize": 8, "text.color": INK,
+    "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
+    "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT, "axes.linewidth": 0.7,
+    "xtick.major.width": 0.7, "ytick.major.width": 0.7, "xtick.major.size": 3, "ytick.major.size": 3,
+    "xtick.minor.size": 0, "ytick.minor.size": 0, "axes.spines.top": False, "axes.spines.right": False,
+    "axes.grid": True, "axes.grid.axis": "y", "grid.color": GRID, "grid.linewidth": 0.6, "axes.axisbelow":
+    True, "axes.facecolor": "none", "figure.facecolor": "none", "axes.titlelocation": "left",
+    "legend.frameon": False, "legend.borderaxespad": 0.0, "legend.handletextpad": 0.4,
+    "legend.columnspacing": 1.4, "legend.handlelength": 1.6, "axes.xmargin": 0.04, "axes.ymargin": 0.06,
+}  # fmt: skip
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.4, 1.4)))
+_WIDTH = 0.72  # of the space between two categories that their marks take
+
+
+@dataclass(frozen=True)
+class Look:
+    """What all panels of a figure share: the figure's fields and the order of its colours and categories."""
+
+    figure: Mapping[str, Any]
+    hues: tuple[Any, ...]
+    categories: tuple[Any, ...]
+
+    @classmethod
+    def of(cls, figure: Mapping[str, Any], levels: Callable[[Sequence[Any]], list[Any]]) -> Look:
+        """The look of ``figure``, with its levels over all panels."""
+        hues = levels(figure["data"][figure["hue"]]) if figure["hue"] else [None]
+        return cls(figure, tuple(hues), tuple(levels(figure["data"][figure["x"]])))
+
+    @property
+    def categorical(self) -> bool:
+        """Whether the horizontal axis has categories instead of numbers."""
+        return self.figure["kind"] not in ("scatter", "lines")
+
+    def series(self, rows: Columns) -> list[tuple[int, Any, list[Any], list[float]]]:
+        """Rows by hue: (position of the hue, hue, x values or category positions, y values)."""
+        found = []
+        for position, hue in enumerate(self.hues):
+            keep = (
+                [hue is None or value == hue for value in rows[self.figure["hue"]]]
+                if self.figure["hue"]
+                else None
+            )
+            x, y = (
+                [v for i, v in enumerate(rows[self.figure[a]]) if keep is None or keep[i]] for a in ("x", "y")
+            )
+            found.append((position, hue, [self.categories.index(v) for v in x] if self.categorical else x, y))
+        return found
+
+    def dodge(self, position: int) -> tuple[float, float]:
+        """Centre and width of the lane of a hue beside its category."""
+        width = _WIDTH / len(self.hues)
+        return (position - (len(self.hues) - 1) / 2) * width, width
+
+
+def draw(axis: Axes, rows: Columns, look: Look) -> None:
+    """Draw one panel of ``look.figure`` from ``rows``: axes first, so that marks lie above guides."""
+    figure = look.figure
+    _prepare(axis, look)
+    {"scatter": _scatter, "lines": _lines, "paired": _paired, "strip": _strip, "bars": _bars}[figure["kind"]](
+        axis, rows, look
+    )
+    for name, height in figure["reference"].items():
+        axis.axhline(height, color=GUIDE, lw=0.9, ls=(0, (4, 3)), zorder=1.5)
+        axis.annotate(
+            f"{name} ({text.number(height)})", (1, height), (0, 2), xycoords=("axes fraction", "data"),
+            textcoords="offset points", ha="right", va="bottom", fontsize=7.5, color=SOFT,
+        )  # fmt: skip
+    if figure["slope"] is not None:
+        _guide(axis, rows, figure)
+
+
+def label(canvas: Canvas, axes: Sequence[Axes], across: int, look: Look) -> None:
+    """Axis labels on the outer panels only, and one legend above all of them."""
+    one = len(axes) == 1
+    (axes[0].set_xlabel if one else canvas.supxlabel)(look.figure["x_label"], fontsize=8.5)  # type: ignore[operator]
+    (axes[0].set_ylabel if one else canvas.supylabel)(look.figure["y_label"], fontsize=8.5)  # type: ignore[operator]
+    for axis in axes[-across:]:
+        axis.tick_params(labelbottom=True)  # a shorter last row leaves panels without a neighbour below
+    if look.hues == (None,):
+        return
+    handles: dict[str, Any] = {}
+    for axis in axes:
+        for handle, name in zip(*axis.get_legend_handles_labels(), strict=True):
+            handles.setdefault(name, handle)
+    if not handles:
+        return
+    room = canvas.get_figwidth() * 72 - 60
+    columns = max(1, min(len(handles), int(room // (28 + 4.6 * max(map(len, handles))))))
+    canvas.legend(
+        handles.values(), handles.keys(), loc="outside upper left", ncols=columns, title=look.figure["hue"],
+        alignment="left",
+    )  # fmt: skip
+
+
+def _prepare(axis: Axes, look: Look) -> None:
+    figure = look.figure
+    for name, log in (("x", figure["log_x"] and not look.categorical), ("y", figure["log_y"])):
+        if log:
+            axis.set(**{f"{name}scale": "log"})
+            chosen, values = (
+                getattr(axis, f"{name}axis"),
+                [v for v in figure["data"][figure[name]] if v and v > 0],
+            )
+            narrow = values and math.log10(max(values) / min(values)) < 2.2
+            chosen.set_major_locator(LogLocator(subs=(1.0, 2.0, 5.0) if narrow else (1.0,), numticks=7))
+            chosen.set_major_formatter(FuncFormatter(lambda value, _: text.number(float(value), 1)))
+            chosen.set_minor_formatter(NullFormatter())
+    if not figure["log_y"]:
+        axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
+    if look.categorical:
+        names = [text.cell(category) for category in look.categories]
+        crowded = sum(map(len, names)) * max(1, len(axis.figure.axes)) > 90
+        axis.set_xticks(range(len(names)), names, **({"rotation": 30, "ha": "right"} if crowded else {}))
+        axis.set_xlim(-0.6, max(0, len(names) - 1) + 0.6)
+    elif not figure["log_x"]:
+        axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
+
+
+def _mark(position: int, size: float = 5.0) -> dict[str, Any]:
+    """Marker and colour of a series: the two together differ for more series than a figure may have."""
+    return {
+        "marker": MARKERS[position % len(MARKERS)], "ms": size, "color": SERIES[position % len(SERIES)],
+        "mec": PAPER, "mew": 0.5,
+    }  # fmt: skip
+
+
+def _scatter(axis: Axes, rows: Columns, look: Look) -> None:
+    for position, hue, x, y in look.series(rows):
+        axis.plot(x, y, ls="none", alpha=0.85, label=_name(hue), **_mark(position))
+
+
+def _lines(axis: Axes, rows: Columns, look: Look) -> None:
+    for position, hue, x, y in look.series(rows):
+        at = sorted(set(x))
+        groups = [[v for u, v in zip(x, y, strict=True) if u == where] for where in at]
+        spreads = [_spread(values, log=look.figure["log_y"]) for values in groups]
+        means, lows, highs = ([spread[part] for spread in spreads] for part in range(3))
+        mark = _mark(position, 4.2)
+        if len(at) > 25:
+            mark["marker"] = ""  # marks would hide a long line; its dashes still tell it
+        axis.fill_between(at, lows, highs, color=SERIES[position % len(SERIES)], alpha=0.16, lw=0)
+        axis.plot(at, means, ls=DASHES[position % len(DASHES)], lw=1.5, label=_name(hue), **mark)
+
+
+def _paired(axis: Axes, rows: Columns, look: Look) -> None:
+    figure = look.figure
+    groups: dict[tuple[int, Any], list[tuple[int, float]]] = {}
+    hue_of = rows[figure["hue"]] if figure["hue"] else [None] * len(rows[figure["y"]])
+    for hue, pair, x, y in zip(
+        hue_of, rows[figure["pair"]], rows[figure["x"]], rows[figure["y"]], strict=True
+    ):
+        groups.setdefault((look.hues.index(hue), pair), []).append((look.categories.index(x), y))
+    for position, hue in enumerate(look.hues):
+        own = [sorted(points) for (index, _), points in groups.items() if index == position]
+        strokes = [
+            (x + look.dodge(position)[0] * 0.35, y)
+            for points in own
+            for x, y in [*points, (math.nan, math.nan)]
+        ]
+        if not strokes:
+            continue
+        xs, ys = zip(*strokes, strict=True)
+        axis.plot(xs, ys, lw=0.7, alpha=0.6, label=_name(hue), **_mark(position, 3.6))
+        points = [point for pair in own for point in pair]
+        at = sorted({x for x, _ in points})
+        means = [_spread([y for x, y in points if x == where], log=figure["log_y"])[0] for where in at]
+        axis.plot(
+            [x + look.dodge(position)[0] * 0.35 for x in at],
+            means,
+            lw=2.4,
+            color=SERIES[position % len(SERIES)],
+        )
+
+
+def _strip(axis: Axes, rows: Columns, look: Look) -> None:
+    for position, hue, x, y in look.series(rows):
+        shift, width = look.dodge(position)
+        axis.plot(
+            _scattered(x, y, shift, width), y, ls="none", alpha=0.8, label=_name(hue), **_mark(position, 4.2)
+        )
+        for where in sorted(set(x)):
+            mean = _spread([v for u, v in zip(x, y, strict=True) if u == where], log=look.figure["log_y"])[0]
+            middle = where + shift
+            axis.plot([middle - width * 0.42, middle + width * 0.42], [mean, mean], color=INK, lw=1.6)
+
+
+def _bars(axis: Axes, rows: Columns, look: Look) -> None:
+    for position, hue, x, y in look.series(rows):
+        shift, width = look.dodge(position)
+        at = sorted(set(x))
+        groups = [[v for u, v in zip(x, y, strict=True) if u == where] for where in at]
+        spreads = [_spread(values, log=look.figure["log_y"]) for values in groups]
+        middles = [where + shift for where in at]
+        axis.bar(
+            middles, [mean for mean, _, _ in spreads], width * 0.88, label=_name(hue), alpha=0.9,
+            color=SERIES[position % len(SERIES)],
+        )  # fmt: skip
+        for middle, (_, low, high), values in zip(middles, spreads, groups, strict=True):
+            if len(values) > 1:
+                axis.plot([middle, middle], [low, high], color=INK, lw=1.1)
+
+
+def _guide(axis: Axes, rows: Columns, figure: Mapping[str, Any]) -> None:
+    """A dashed line of the given slope through the middle of the data in logarithms of both."""
+    points = [(math.log(x), math.log(y)) for x, y in zip(rows[figure["x"]], rows[figure["y"]], strict=True)
+              if x > 0 and y > 0]  # fmt: skip
+    if not points:
+        return
+    (x0, y0), (low, high) = np.mean(points, axis=0), (min(x for x, _ in points), max(x for x, _ in points))
+    ends = [(math.exp(x), math.exp(y0 + figure["slope"] * (x - x0))) for x in (low, high)]
+    axis.plot(*zip(*ends, strict=True), color=GUIDE, lw=1.1, ls=(0, (5, 3)), zorder=1.6)
+    rises = figure["slope"] > 0  # the name stands at the upper end, on the side that the line leaves free
+    axis.annotate(
+        f"slope {text.number(figure['slope'])}", ends[rises], (-9, 0) if rises else (9, 0),
+        textcoords="offset points", ha="right" if rises else "left", va="center", fontsize=7.5, color=SOFT,
+    )  # fmt: skip
+
+
+def _spread(values: Sequence[float], *, log: bool) -> tuple[float, float, float]:
+    """Mean, and the mean less and plus one standard deviation; of the logarithms on a logarithmic axis."""
+    numbers = np.log(values) if log else np.asarray(values, dtype=float)
+    mean, deviation = float(numbers.mean()), float(numbers.std(ddof=1)) if len(numbers) > 1 else 0.0
+    ends = (mean, mean - deviation, mean + deviation)
+    return (math.exp(ends[0]), math.exp(ends[1]), math.exp(ends[2])) if log else ends
+
+
+def _scattered(x: Sequence[int], y: Sequence[float], shift: float, width: float) -> list[float]:
+    """Places beside their category that keep neighbours apart: the van der Corput sequence by rank."""
+    placed = [0.0] * len(x)
+    for category in set(x):
+        members = sorted(
+            (index for index in range(len(x)) if x[index] == category), key=lambda index: y[index]
+        )
+        for rank, index in enumerate(members, 1):
+            fraction = sum(int(bit) / 2 ** (place + 1) for place, bit in enumerate(reversed(f"{rank:b}")))
+            spread = width * min(0.8, 0.1 * len(members))
+            placed[index] = (
+                category + shift + (fraction - 0.5) * spread if len(members) > 1 else category + shift
+            )
+    return placed
+
+
+def _name(hue: Any) -> str | None:
+    return None if hue is None else text.cell(hue)

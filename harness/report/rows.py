@@ -1,0 +1,168 @@
+"""Rows: what the report knows of each claim, from collection to the last adjusted p.
+
+A row is a plain ``dict`` of strict JSON (``null`` where unknown, never NaN), so that it travels as text
+between processes and is what ``claims.json`` holds.  The fields are published in ``claims.schema.json``.
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+from collections.abc import Callable, Iterable, Mapping
+from functools import partial
+from typing import Any
+
+from harness.claim import Claim, ClaimError
+from harness.stats import benjamini_hochberg, holm
+
+Row = dict[str, Any]
+Run = dict[str, Any]
+
+SCHEMA = 1
+VERDICTS: tuple[str, ...] = ("supported", "refuted", "inconclusive", "invalid", "error")
+NOT_RUN = "the claim did not run"
+
+_NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported"))
+_BLANK: Row = {
+    "id": None, "document": None, "kind": None, "statement": None, "source": _NO_SOURCE, "tags": [],
+    "digest": None, "verdict": "error", "label": None, "reason": NOT_RUN, "prediction": None, "rule": None,
+    "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
+    "margin_reason": None, "alpha": None, "p": None, "p_adjusted": None, "p_adjusted_all": None, "survives":
+    None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [], "companions": [],
+    "protocols": [], "figure": None, "settings": {}, "recipes": [], "seconds": None, "cached": None,
+    "error": None, "expected": None, "power": None, "search": None,
+}  # fmt: skip
+FIELDS: tuple[str, ...] = tuple(_BLANK)
+
+
+class ReportError(ValueError):
+    """A report that cannot be made: of what was given, or of where it was to be written."""
+
+
+def blank_row() -> Row:
+    """A row that knows nothing yet: verdict "error", every other field empty."""
+    return copy.deepcopy(_BLANK)
+
+
+def base_row(claim: Claim | ClaimError, id: str) -> Row:
+    """The row that a claim has from its collection on, whatever happens to its run.
+
+    Args:
+        claim: the claim as declared, or the error that its declaration made.
+        id: the claim's id, "document/claim".
+
+    Returns:
+        A complete row with verdict "error" and the reason that the claim did not run; :func:`with_verdict`
+        replaces both once it has.  A part of the claim that cannot be read (a prediction that does not
+        describe itself) is left empty, because its run will say what is wrong with it.
+    """
+    row = blank_row() | {"id": id, "document": id.split("/")[0]}
+    if not isinstance(claim, Claim):
+        return row | {"reason": f"the claim is not declared correctly: {claim}", "error": str(claim)}
+    cited, prediction = claim.source, claim.prediction
+    row |= {"kind": claim.kind, "statement": claim.statement, "tags": list(claim.tags)}
+    row["digest"] = _or_none(claim.digest)
+    row["source"] = {
+        **{
+            key: _or_none(partial(getattr, cited.source, key))
+            for key in ("title", "authors", "year", "address")
+        },
+        **{key: _or_none(partial(getattr, cited, key)) for key in ("section", "quote", "reported")},
+    }
+    row["prediction"] = _or_none(lambda: str(prediction))
+    for name in ("rule", "centre", "margin", "margin_reason", "alpha"):
+        row[name] = plain(_or_none(partial(getattr, prediction, name)))
+    return row
+
+
+def with_verdict(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> Row:
+    """The row with what ``Verdict.to_json()`` says put over it.
+
+    What the verdict leaves unknown (``null``) keeps the value that the claim's declaration gave it.
+
+    Raises:
+        ReportError: the verdict has a field that rows do not have.
+    """
+    if unknown := sorted(set(verdict) - set(FIELDS)):
+        raise ReportError(
+            f"a verdict for {row['id']} has the fields {', '.join(unknown)}, which a row does not have; "
+            f"its fields are {', '.join(FIELDS)}"
+        )
+    return {**row, **{name: value for name, value in verdict.items() if value is not None}}
+
+
+def complete(row: Mapping[str, Any]) -> Row:
+    """A row read from a file, with the fields that it lacks filled in as unknown."""
+    return blank_row() | dict(row) | {"source": _NO_SOURCE | dict(row.get("source") or {})}
+
+
+def assemble(
+    rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, provenance: Mapping[str, Any]
+) -> Run:
+    """The run that ``claims.json`` holds: rows in the order of collection, p-values adjusted.
+
+    Args:
+        rows: one row per collected claim.
+        scale: "smoke", "reduced" or "full".
+        device: where the models were trained and measured.
+        provenance: started, seconds, commit, dirty, python, torch, platform, command, workers, llc_engine,
+            version.
+
+    Raises:
+        ReportError: two rows have the same id.
+    """
+    gathered = [complete(row) for row in rows]
+    seen: set[str] = set()
+    for row in gathered:
+        if row["id"] in seen:
+            raise ReportError(
+                f"two claims have the id {row['id']!r}; an id names one claim, so rename one of them"
+            )
+        seen.add(row["id"])
+    known = {"schema": SCHEMA, "scale": scale, "device": device, "provenance": plain(provenance)}
+    return {**known, "rows": adjust(gathered)}
+
+
+def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
+    """The rows with their p-values adjusted: Holm within the document, Benjamini–Hochberg over all.
+
+    ``survives`` says whether a supported claim is still significant at its own alpha after Holm's
+    adjustment; it is unknown for every other verdict, which no small p stands behind.
+    """
+    adjusted = [complete(row) for row in rows]
+    for row, p in zip(adjusted, benjamini_hochberg([row["p"] for row in adjusted]), strict=True):
+        row["p_adjusted_all"] = p
+    for document in dict.fromkeys(row["document"] for row in adjusted):
+        family = [row for row in adjusted if row["document"] == document]
+        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+            row["p_adjusted"] = p
+            decided = row["verdict"] == "supported" and p is not None and row["alpha"] is not None
+            row["survives"] = bool(p <= row["alpha"]) if decided else None
+    return adjusted
+
+
+def plain(value: Any) -> Any:
+    """``value`` as strict JSON: NaN and infinity become ``None``, arrays lists, what JSON lacks its text."""
+    if value is None or isinstance(value, bool | str):
+        return str(value) if isinstance(value, str) else value
+    if isinstance(value, Mapping):
+        return {str(key): plain(item) for key, item in value.items()}
+    if isinstance(value, list | tuple):
+        return [plain(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((plain(item) for item in value), key=repr)
+    if hasattr(value, "tolist"):  # numpy arrays and scalars, pandas columns
+        return plain(value.tolist())
+    if isinstance(value, int):
+        return int(value)
+    if isinstance(value, float):
+        return float(value) if math.isfinite(value) else None
+    return str(value)
+
+
+def _or_none(read: Callable[[], Any]) -> Any:
+    """What ``read`` gives, or None where the user's object fails: a row must exist for it all the same."""
+    try:
+        return read()
+    except Exception:  # any fault of a user's own class; running the claim reports it
+        return None

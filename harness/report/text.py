@@ -1,0 +1,115 @@
+"""Numbers as a reader sees them; everything upstream keeps them as numbers."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+UNKNOWN = "—"
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_LARGE, _SMALL = 1e6, 1e-4  # beyond these a power of ten reads better than zeros
+
+
+def number(value: Any, digits: int = 3) -> str:
+    """``value`` with up to ``digits`` significant digits; text is given back as it is, None as a dash."""
+    if value is None:
+        return UNKNOWN
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, str):
+        return value
+    if isinstance(value, int) or value == 0:
+        return _minus(f"{value:,.0f}")
+    if not math.isfinite(value):
+        return UNKNOWN
+    exponent = math.floor(math.log10(abs(value)))
+    if not _SMALL <= abs(value) < _LARGE:
+        return _power(value, digits)
+    fixed = f"{value:,.{max(0, digits - 1 - exponent)}f}"
+    return _minus(fixed.rstrip("0").rstrip(".") if "." in fixed else fixed)
+
+
+def cell(value: Any) -> str:
+    """A value of a data table: whole numbers without separators, so that seeds and labels read as such."""
+    if isinstance(value, float) and value.is_integer() and abs(value) < _LARGE:
+        return _minus(f"{value:.0f}")
+    if isinstance(value, int) and not isinstance(value, bool):
+        return _minus(str(value))
+    return number(value, 4)
+
+
+def measured(effect: float | None, interval: Sequence[float] | None) -> tuple[str, str]:
+    """An effect and its interval, "low to high", with the decimals that the interval's width justifies.
+
+    The width is shown with two significant digits and the rest follows, as the Guide to the Expression of
+    Uncertainty in Measurement (JCGM 100:2008, 7.2.6) has it.
+    """
+    if effect is None:
+        return UNKNOWN, UNKNOWN
+    if interval is None:
+        return number(effect), UNKNOWN
+    low, high = interval
+    width, largest = high - low, max(abs(low), abs(high), abs(effect))
+    decimals = 1 - math.floor(math.log10(width)) if width > 0 else 99
+    if decimals > 6 or largest >= _LARGE:
+        return number(effect), f"{number(low)} to {number(high)}"
+    texts = [_minus(f"{value:,.{max(0, decimals)}f}") for value in (effect, low, high)]
+    return texts[0], f"{texts[1]} to {texts[2]}"
+
+
+def p_value(p: float | None) -> str:
+    """A p-value: two significant digits, three decimals at most above 0.1, never "0"."""
+    if p is None:
+        return UNKNOWN
+    if p < _SMALL:
+        return "< 0.0001"
+    return f"{p:.2f}" if p >= 0.1 else f"{p:.2g}"
+
+
+def duration(seconds: float | None) -> str:
+    """A time that a person would say: "0.4 s", "12 s", "3 min 20 s", "2 h 05 min"."""
+    if seconds is None:
+        return UNKNOWN
+    if seconds < 10:
+        return f"{seconds:.1f} s"
+    whole = round(seconds)
+    if whole < 120:
+        return f"{whole} s"
+    if whole < 7200:
+        return f"{whole // 60} min {whole % 60:02d} s"
+    return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
+
+
+def ranges(values: Iterable[Any]) -> str:
+    """Whole numbers as runs: 0, 1, 2, 3, 7 becomes "0–3, 7"; anything else is listed."""
+    listed = list(values)
+    if not listed or not all(isinstance(value, int) for value in listed):
+        return ", ".join(map(str, listed)) or UNKNOWN
+    runs: list[list[int]] = []
+    for value in sorted(set(listed)):
+        if runs and value == runs[-1][1] + 1:
+            runs[-1][1] = value
+        else:
+            runs.append([value, value])
+    return ", ".join(str(low) if low == high else f"{low}–{high}" for low, high in runs)
+
+
+def compact(value: Any) -> str:
+    """A setting in one line: numbers short, mappings as "key value", lists with commas."""
+    if isinstance(value, dict):
+        return "; ".join(f"{key} {compact(item)}" for key, item in value.items()) or UNKNOWN
+    if isinstance(value, list):
+        if len(value) > 3 and all(type(item) is int for item in value) and value == sorted(set(value)):
+            return ranges(value)  # seeds; a list in another order keeps it
+        return ", ".join(compact(item) for item in value) or UNKNOWN
+    return cell(value)
+
+
+def _power(value: float, digits: int) -> str:
+    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    return _minus(f"{mantissa} × 10") + str(int(exponent)).translate(_SUPERSCRIPT)
+
+
+def _minus(text: str) -> str:
+    return text.replace("-", "−")

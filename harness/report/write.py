@@ -1,0 +1,103 @@
+"""Write a run as claims.json, claims.csv and claims.html: all of them, whole, or none."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+from collections.abc import Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from harness.report.flat import to_csv
+from harness.report.merge import check_run
+from harness.report.page import render
+from harness.report.rows import ReportError
+
+NAMES: tuple[str, ...] = ("claims.json", "claims.csv", "claims.html")
+
+
+def write_reports(run: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+    """Write the three reports of ``run`` into ``folder``, which is made where it does not exist.
+
+    Everything is rendered first, then written to temporary files in the same folder, then moved into place,
+    so that a reader never sees half a file and a failure leaves the previous reports as they were.
+
+    Args:
+        run: what :func:`harness.report.assemble` or :func:`harness.report.merge` returned.
+        folder: where the reports go.
+
+    Returns:
+        The files by name.
+
+    Raises:
+        ReportError: the folder cannot be written to, or the run holds what strict JSON cannot (NaN,
+            infinity, an object); the message names which, and what to do.
+    """
+    texts = dict(zip(NAMES, (to_json(run), to_csv(run), render(run)), strict=True))
+    waiting: dict[Path, Path] = {}
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+        for name, text in texts.items():
+            waiting[folder / name] = _aside(folder, name, text)
+        for target, temporary in waiting.items():
+            os.replace(temporary, target)
+    except OSError as problem:
+        for temporary in waiting.values():
+            temporary.unlink(missing_ok=True)
+        raise ReportError(
+            f"cannot write the report into the folder {folder}: {problem.strerror or problem}. "
+            "Make that folder writable, or name another one with --report DIR"
+        ) from problem
+    return {target.name: target for target in waiting}
+
+
+def to_json(run: Mapping[str, Any]) -> str:
+    """The run as strict JSON, one line a claim, so that two runs can be compared line by line.
+
+    Raises:
+        ReportError: a value is NaN, infinite or nothing that JSON has; the message says where.
+    """
+    check_run(run)
+    head = {key: value for key, value in run.items() if key != "rows"}
+    try:
+        lines = [json.dumps(part, allow_nan=False, ensure_ascii=False) for part in (head, *run["rows"])]
+    except (TypeError, ValueError) as problem:
+        raise ReportError(
+            f"{next(_not_json(run), problem)}: claims.json is strict JSON, where unknown is null; "
+            "harness.report.plain turns numpy values into JSON and NaN into null"
+        ) from problem
+    return f'{lines[0][:-1]}, "rows": [\n' + ",\n".join(lines[1:]) + "\n]}\n"
+
+
+def _not_json(value: Any, where: str = "run") -> Iterator[str]:
+    """Where in ``value`` strict JSON fails, and what stands there."""
+    if isinstance(value, Mapping):
+        for key, item in value.items():
+            yield from _not_json(item, f"{where}.{key}")
+    elif isinstance(value, list | tuple):
+        for index, item in enumerate(value):
+            name = item["id"] if isinstance(item, Mapping) and "id" in item else index
+            yield from _not_json(item, f"{where}[{name}]")
+    else:
+        try:
+            json.dumps(value, allow_nan=False)
+        except (TypeError, ValueError):
+            yield f"{where} is {value!r}"
+
+
+def _aside(folder: Path, name: str, text: str) -> Path:
+    """``text`` on the disk under a temporary name; removed again where writing fails."""
+    handle, path = tempfile.mkstemp(prefix=f".{name}.", dir=folder)
+    try:
+        with os.fdopen(handle, "w", encoding="utf-8", newline="") as out:
+            out.write(text)
+            out.flush()
+            os.fsync(out.fileno())
+        umask = os.umask(0)
+        os.umask(umask)
+        os.chmod(path, 0o666 & ~umask)  # mkstemp makes files that only their owner may read
+    except OSError:
+        Path(path).unlink(missing_ok=True)
+        raise
+    return Path(path)

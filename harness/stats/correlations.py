@@ -1,0 +1,181 @@
+"""Spearman correlations: Fisher's z, pooling over blocks, permutation test, difference of dependent ones."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import optimize, stats
+from scipy.sparse.csgraph import connected_components
+
+from harness.stats.means import RESAMPLES
+
+Floats = NDArray[np.float64]
+Codes = NDArray[np.intp]
+
+CHUNK = 1_000
+"""Permutations held in memory at once."""
+
+
+def _centred_ranks(values: ArrayLike) -> Floats:
+    ranks = stats.rankdata(values, axis=-1)
+    centred: Floats = ranks - ranks.mean(axis=-1, keepdims=True)
+    return centred
+
+
+def spearman(x: ArrayLike, y: ArrayLike) -> Floats:
+    """Spearman's rank correlation (mid-ranks for ties) along the last axis; nan for a constant variable."""
+    a, b = _centred_ranks(x), _centred_ranks(y)
+    size = np.sqrt((a**2).sum(axis=-1) * (b**2).sum(axis=-1))
+    with np.errstate(invalid="ignore"):
+        rho: Floats = (a * b).sum(axis=-1) / size
+    return rho
+
+
+def fisher_z(rho: ArrayLike, n: ArrayLike) -> Floats:
+    """Fisher's z = atanh(rho), finite also for a perfect ranking.
+
+    Exchanging two neighbours lowers a perfect rho by 12 / (n (n^2 - 1)); rho is capped half such a step short
+    of 1 (a continuity correction), since a perfect ranking of a few units is no proof of an infinite z.
+
+    Args:
+        rho: Spearman correlations.
+        n: number of units behind each.
+    """
+    count = np.asarray(n, dtype=float)
+    cap = 1 - 6 / (count * (count**2 - 1))
+    z: Floats = np.arctanh(np.clip(rho, -cap, cap))
+    return z
+
+
+def z_error(z: ArrayLike, n: ArrayLike) -> Floats:
+    """Standard error of Fisher's z of a Spearman correlation, sqrt((1 + rho^2 / 2) / (n - 3)).
+
+    Source: Bonett & Wright 2000, Psychometrika 65(1), 23-28.
+
+    Args:
+        z: Fisher's z.
+        n: number of units behind each, above 3.
+    """
+    error: Floats = np.sqrt((1 + np.tanh(z) ** 2 / 2) / (np.asarray(n, dtype=float) - 3))
+    return error
+
+
+def clusters(member: ArrayLike) -> Codes:
+    """Group blocks that share a unit, directly or through other blocks.
+
+    Args:
+        member: booleans of shape (block, unit): which unit stands in which block.
+
+    Returns:
+        Cluster code of each block, shape (block,).
+    """
+    table = np.asarray(member, dtype=int)
+    codes: Codes = connected_components(table @ table.T, directed=False)[1].astype(np.intp)
+    return codes
+
+
+def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None) -> tuple[Floats, Floats]:
+    """Weighted mean over blocks of Fisher's z (weights n - 3) and its standard error.
+
+    Blocks of different clusters are independent; blocks of one cluster share units and are taken as perfectly
+    dependent (their errors add, not their variances), which is the most that they can be.
+
+    Args:
+        z: Fisher's z, shape (..., block).
+        n: units of each block, shape (block,).
+        cluster: cluster code of each block; None when no two blocks share a unit.
+
+    Returns:
+        Mean and standard error, each of the shape of the leading axes.
+    """
+    values = np.asarray(z, dtype=float)
+    weight = np.asarray(n, dtype=float) - 3
+    codes = np.arange(len(weight)) if cluster is None else np.asarray(cluster, dtype=int)
+    summed = (weight * z_error(values, n)) @ np.eye(codes.max() + 1)[codes]
+    return values @ weight / weight.sum(), np.sqrt((summed**2).sum(axis=-1)) / weight.sum()
+
+
+def rho_interval(z: ArrayLike, error: ArrayLike, alpha: float) -> tuple[Floats, Floats]:
+    """Two-sided (1 - 2 alpha) interval of a correlation from Fisher's z and its standard error."""
+    reach = stats.norm.ppf(1 - alpha) * np.asarray(error, dtype=float)
+    return np.tanh(z - reach), np.tanh(z + reach)
+
+
+def permutation_p(
+    x: Sequence[ArrayLike],
+    y: Sequence[ArrayLike],
+    unit: Sequence[ArrayLike],
+    sign: int,
+    *,
+    rng: np.random.Generator,
+) -> float:
+    """One-sided Monte-Carlo p of the pooled correlation when y belongs to the units in any order.
+
+    One random order of all units is drawn a resample and used in every block that they stand in, so that
+    units which several blocks share are permuted jointly.  p = (b + 1) / (B + 1) with B = ``RESAMPLES``.
+
+    Args:
+        x: values of one variable, one array of shape (unit of the block,) per block.
+        y: values of the other, likewise.
+        unit: codes 0..U-1 of the units, likewise.
+        sign: +1 when a positive correlation is predicted, -1 for a negative one.
+        rng: generator of the orders.
+    """
+    count = np.array([len(np.asarray(codes)) for codes in unit])
+    weight = (count - 3) / (count - 3).sum()
+    blocks = []
+    for a, b, codes in zip(x, y, unit, strict=True):
+        left, right = _centred_ranks(a), _centred_ranks(b)
+        blocks.append((left / np.sqrt((left**2).sum()), right / np.sqrt((right**2).sum()), np.asarray(codes)))
+    observed = sum(w * fisher_z(a @ b, len(c)) for w, (a, b, c) in zip(weight, blocks, strict=True))
+    units = 1 + max(int(codes.max()) for _, _, codes in blocks)
+    hits = 0
+    for start in range(0, RESAMPLES, CHUNK):
+        key = rng.random((min(CHUNK, RESAMPLES - start), units))
+        drawn = np.zeros(len(key))
+        for w, (a, b, codes) in zip(weight, blocks, strict=True):
+            drawn += w * fisher_z(b[np.argsort(key[:, codes], axis=1)] @ a, len(codes))
+        # Equal rankings may differ in the last digits of their sums; 1e-9 is far below a step of rho (6/n^3).
+        hits += int((sign * drawn >= sign * observed - 1e-9).sum())
+    return (hits + 1) / (RESAMPLES + 1)
+
+
+def difference_interval(z: Any, error: Any, r12: Any, quantile: float) -> tuple[Floats, Floats]:
+    """Interval of the difference of two correlations that share a variable and the units.
+
+    Zou 2007, Psychological Methods 12(4), 399-413, eq. 14-16 with the correlation between the two estimates
+    of Olkin & Siotani: c = ((r12 - r1 r2 / 2)(1 - r1^2 - r2^2 - r12^2) + r12^3) / ((1 - r1^2)(1 - r2^2)).
+
+    Args:
+        z: Fisher's z of the two correlations, a pair of arrays; the difference is first minus second.
+        error: their standard errors, a pair of arrays.
+        r12: correlation between the two variables that are not shared.
+        quantile: normal quantile of the interval (1.645 for 90 %).
+    """
+    r1, r2 = np.tanh(z[0]), np.tanh(z[1])
+    low1, high1 = np.tanh(z[0] - quantile * error[0]), np.tanh(z[0] + quantile * error[0])
+    low2, high2 = np.tanh(z[1] - quantile * error[1]), np.tanh(z[1] + quantile * error[1])
+    c = ((r12 - r1 * r2 / 2) * (1 - r1**2 - r2**2 - r12**2) + r12**3) / ((1 - r1**2) * (1 - r2**2))
+    c = np.clip(c, -1, 1)  # pooled and capped correlations need not be those of one sample
+    below = (r1 - low1) ** 2 + (high2 - r2) ** 2 - 2 * c * (r1 - low1) * (high2 - r2)
+    above = (high1 - r1) ** 2 + (r2 - low2) ** 2 - 2 * c * (high1 - r1) * (r2 - low2)
+    return r1 - r2 - np.sqrt(np.maximum(below, 0)), r1 - r2 + np.sqrt(np.maximum(above, 0))
+
+
+def difference_p(z: Any, error: Any, r12: float) -> float:
+    """One-sided p of "the first correlation is larger": the alpha at which the interval's end reaches 0."""
+    end = 0 if z[0] >= z[1] else 1
+
+    def reach(quantile: float) -> float:
+        return float(difference_interval(z, error, r12, quantile)[end])
+
+    widest = 8.0  # normal tail 6e-16; beyond it double precision ends
+    if reach(0.0) == 0.0:
+        return 0.5
+    crosses = reach(0.0) * reach(widest) < 0
+    quantile = float(optimize.brentq(reach, 0.0, widest)) if crosses else widest
+    tail = float(stats.norm.sf(quantile))
+    return tail if end == 0 else 1 - tail

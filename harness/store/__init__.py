@@ -1,0 +1,6 @@
+"""Recipe and seed in, trained member and measured table out."""
+
+from harness.store.files import Damaged, StoreError
+from harness.store.store import Entry, Store
+
+__all__ = ["Damaged", "Entry", "Store", "StoreError"]

@@ -1,0 +1,271 @@
+"""Published worked examples, agreement with other implementations, and limits of the statistics."""
+
+import itertools
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from scipy import stats as sps
+from statsmodels.stats.multitest import multipletests
+
+from harness import stats
+
+Z95 = sps.norm.ppf(0.975)
+finite = st.floats(-1e3, 1e3, allow_subnormal=False)
+
+
+def rng(seed=0):
+    return np.random.default_rng(seed)
+
+
+class TestMean:
+    def test_one_stratum_is_the_one_sample_t_interval(self):
+        values = rng().normal(1, 2, 12)
+        low, high = stats.stratified_mean(values).interval(0.05)
+        expected = sps.ttest_1samp(values, 0).confidence_interval(0.90)
+        assert (low, high) == pytest.approx((expected.low, expected.high))
+
+    def test_two_strata_are_the_welch_interval_of_a_sum(self):
+        # The mean of two stratum means is half the difference of one and minus the other: Welch's t.
+        a, b = rng(1).normal(0, 1, 6), rng(2).normal(1, 5, 11)
+        low, high = stats.stratified_mean(np.r_[a, b], [0] * 6 + [1] * 11).interval(0.05)
+        welch = sps.ttest_ind(a, -b, equal_var=False).confidence_interval(0.90)
+        assert (2 * low, 2 * high) == pytest.approx((welch.low, welch.high))
+
+    def test_strata_weigh_equally_whatever_their_size(self):
+        mean = stats.stratified_mean([0, 0.2, 1, 1.1, 1.2, 1.3, 1.4], [0, 0, 1, 1, 1, 1, 1])
+        assert mean.mean == pytest.approx((0.1 + 1.2) / 2)
+
+    def test_leading_axes_are_studies(self):
+        values = rng().normal(size=(3, 4, 8))
+        codes = [0, 0, 0, 1, 1, 1, 1, 1]
+        together = stats.stratified_mean(values, codes)
+        assert together.mean.shape == (3, 4)
+        assert together.error[2, 1] == pytest.approx(stats.stratified_mean(values[2, 1], codes).error)
+
+    def test_a_stratum_of_one_is_refused(self):
+        with pytest.raises(ValueError, match=r"1 unit\(s\)"):
+            stats.stratified_mean([1.0, 2.0, 3.0], [0, 0, 1])
+
+    def test_standardised_effect_of_one_stratum(self):
+        values = rng().normal(1, 2, 400)
+        size, low, high = stats.standardised(stats.stratified_mean(values), 0.05)
+        assert size == pytest.approx(values.mean() / values.std(ddof=1))
+        # Large n: the exact interval inverts the noncentral t distribution.
+        exact = [sps.nct.ppf(q, 399, size * 20) / 20 for q in (0.05, 0.95)]
+        assert (low, high) == pytest.approx(exact, abs=0.005)
+
+    def test_a_constant_up_to_rounding(self):
+        shifted = np.array([0.1, 0.2, 0.3]) + 1000.0
+        assert stats.is_constant(shifted - np.array([0.1, 0.2, 0.3]), scale=1000.0)
+        assert not stats.is_constant([1.0, 1.0 + 1e-12])
+        assert stats.is_constant([0.0, 0.0])
+
+
+class TestSignFlip:
+    @pytest.mark.parametrize("n", [5, 9])
+    def test_all_sign_patterns_where_they_are_few(self, n):
+        values = rng(n).normal(0.5, 1, n)
+        sums = [np.dot(signs, values) for signs in itertools.product((1, -1), repeat=n)]
+        assert stats.sign_flip_p(values, rng=rng()) == np.mean(np.array(sums) >= values.sum() - 1e-12)
+
+    def test_smallest_p_is_two_to_the_minus_n(self):
+        assert stats.sign_flip_p(np.arange(1, 9), rng=rng()) == 2**-8
+
+    def test_monte_carlo_counts_the_observed_pattern(self):
+        assert stats.sign_flip_p(np.full(40, 1.0), rng=rng()) == 1 / 10_000
+
+    def test_weights_enter_the_sum(self):
+        values, weights = np.array([5.0, 1, 1, -1, -1]), np.array([0.0, 1, 1, 1, 10])
+        assert stats.sign_flip_p(values, rng=rng()) < 0.5 < stats.sign_flip_p(values, weights, rng=rng())
+
+
+class TestCorrelation:
+    @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=4, max_size=20))
+    def test_spearman_is_scipys_with_ties(self, pairs):
+        x, y = np.transpose(pairs)
+        if np.ptp(x) and np.ptp(y):
+            assert stats.spearman(x, y) == pytest.approx(sps.spearmanr(x, y).statistic, abs=1e-12)
+        else:
+            assert np.isnan(stats.spearman(x, y))
+
+    def test_bonett_wright_interval_of_a_published_example(self):
+        # Example of ci.spear in the R package statpsych (Bonett), 95 %: 0.8699639 (0.5840951, 0.9638297).
+        y = [21, 4, 9, 12, 35, 18, 10, 22, 24, 1, 6, 8, 13, 16, 19]
+        x = [67, 28, 30, 28, 52, 40, 25, 37, 44, 10, 14, 20, 28, 40, 51]
+        rho = stats.spearman(x, y)
+        z = stats.fisher_z(rho, 15)
+        assert rho == pytest.approx(0.8699639, abs=5e-8)
+        interval = stats.rho_interval(z, stats.z_error(z, 15), 0.025)
+        assert interval == pytest.approx((0.5840951, 0.9638297), abs=5e-8)
+
+    def test_a_perfect_ranking_is_half_a_step_from_one(self):
+        one_swap = stats.spearman([1, 2, 3, 4, 5, 6], [1, 2, 3, 4, 6, 5])
+        assert np.tanh(stats.fisher_z(1.0, 6)) == pytest.approx((1 + one_swap) / 2)
+        assert stats.fisher_z(-1.0, 6) == -stats.fisher_z(1.0, 6)
+        assert np.tanh(stats.fisher_z(one_swap, 6)) == pytest.approx(one_swap)
+
+    def test_independent_blocks_add_variances_and_shared_ones_add_errors(self):
+        z, n = np.array([0.3, 0.3, 0.3, 0.3]), np.array([12, 12, 12, 12])
+        error = stats.z_error(0.3, 12)
+        assert stats.pool(z, n)[1] == pytest.approx(error / 2)
+        assert stats.pool(z, n, [0, 0, 0, 0])[1] == pytest.approx(error)
+        assert stats.pool(z, n, [0, 0, 1, 1])[1] == pytest.approx(error / np.sqrt(2))
+
+    def test_blocks_weigh_by_n_minus_three(self):
+        assert stats.pool([0.0, 1.0], [5, 9])[0] == pytest.approx(6 / 8)
+
+    def test_clusters_are_chains_of_shared_units(self):
+        member = np.array([[1, 1, 0, 0, 0], [0, 1, 1, 0, 0], [0, 0, 1, 0, 0], [0, 0, 0, 1, 1]], dtype=bool)
+        a, b, c, d = stats.clusters(member)
+        assert a == b == c != d
+
+
+class TestPermutation:
+    def test_matches_the_enumeration_of_all_orders(self):
+        x, y = rng(3).normal(size=6), rng(4).normal(size=6)
+        exact = np.mean(
+            [stats.spearman(x, y[list(order)]) >= stats.spearman(x, y) - 1e-12
+             for order in itertools.permutations(range(6))]
+        )  # fmt: skip
+        p = stats.permutation_p([x], [y], [np.arange(6)], 1, rng=rng())
+        assert abs(p - exact) < 4 * np.sqrt(exact * (1 - exact) / 9999) + 1e-4
+
+    def test_the_other_sign_is_the_other_tail(self):
+        x = np.arange(12.0)
+        y = x + rng(1).normal(0, 2, 12)
+        assert stats.permutation_p([x], [y], [np.arange(12)], 1, rng=rng()) < 0.01
+        assert stats.permutation_p([x], [y], [np.arange(12)], -1, rng=rng()) > 0.99
+
+    def test_a_block_seen_twice_is_no_more_evidence(self):
+        x = np.arange(8.0)
+        y = np.array([2.0, 1, 4, 3, 0, 6, 7, 5])
+        units = np.arange(8)
+        once = stats.permutation_p([x], [y], [units], 1, rng=rng(1))
+        twice = stats.permutation_p([x, x], [y, y], [units, units], 1, rng=rng(1))
+        as_if_new = stats.permutation_p([x, x], [y, y], [units, units + 8], 1, rng=rng(1))
+        assert twice == once
+        assert as_if_new < once / 2
+
+    def test_smallest_p_is_one_in_ten_thousand(self):
+        x = np.arange(30.0)
+        assert stats.permutation_p([x], [x], [np.arange(30)], 1, rng=rng()) == 1 / 10_000
+
+
+class TestDifferenceOfCorrelations:
+    def test_zous_published_example(self):
+        # Zou 2007, overlapping correlations: r = .396 and .179, r12 = .088, n = 66: (-.093, .517) at 95 %.
+        z = np.arctanh([0.396, 0.179])
+        error = np.full(2, 1 / np.sqrt(63))
+        assert stats.difference_interval(z, error, 0.088, Z95) == pytest.approx((-0.093, 0.517), abs=5e-4)
+
+    def test_p_is_the_level_at_which_the_interval_reaches_zero(self):
+        z, error = np.arctanh([0.5, 0.1]), np.full(2, 0.15)
+        p = stats.difference_p(z, error, 0.2)
+        assert stats.difference_interval(z, error, 0.2, sps.norm.isf(p))[0] == pytest.approx(0, abs=1e-9)
+        assert stats.difference_p(z[::-1], error, 0.2) == pytest.approx(1 - p)
+        assert stats.difference_p([0.4, 0.4], error, 0.2) == 0.5
+
+    def test_a_difference_beyond_double_precision(self):
+        assert 0 < stats.difference_p(np.arctanh([0.99, -0.99]), [0.01, 0.01], -0.9) < 1e-12
+
+
+class TestShare:
+    @pytest.mark.parametrize(("yes", "n"), [(0, 9), (3, 10), (20, 20), (57, 60)])
+    def test_clopper_pearson_by_its_beta_quantiles(self, yes, n):
+        low, high = stats.share_interval(yes, n, 0.05)
+        assert low == pytest.approx(sps.beta.ppf(0.05, yes, n - yes + 1) if yes else 0)
+        assert high == pytest.approx(sps.beta.ppf(0.95, yes + 1, n - yes) if yes < n else 1)
+
+    def test_p_and_interval_agree(self):
+        for n in (5, 12, 40):
+            for yes in range(n + 1):
+                low, _ = stats.share_interval(yes, n, 0.05)
+                assert (low > 0.7) == (stats.share_p(yes, n, 0.7) < 0.05)
+
+
+class TestEquivalence:
+    def test_p_and_interval_agree(self):
+        for values in rng().normal(0, 1, (200, 12)):
+            mean = stats.stratified_mean(values)
+            low, high = mean.interval(0.05)
+            inside = low > -0.7 and high < 0.7
+            assert inside == (stats.equivalence_p(mean.mean, mean.error, 0.7, mean.freedom) < 0.05)
+
+    def test_it_is_statsmodels_tost(self):
+        from statsmodels.stats.weightstats import DescrStatsW
+
+        values = rng(5).normal(0.1, 1, 20)
+        mean = stats.stratified_mean(values)
+        expected = DescrStatsW(values).ttost_mean(-0.8, 0.8)[0]
+        assert stats.equivalence_p(mean.mean, mean.error, 0.8, mean.freedom) == pytest.approx(expected)
+
+
+class TestMultiplicity:
+    def test_worked_example(self):
+        assert stats.holm([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.03, 0.06, 0.06, 0.02])
+        assert stats.benjamini_hochberg([0.01, 0.04, 0.03, 0.005]) == pytest.approx([0.02, 0.04, 0.04, 0.02])
+
+    @given(st.lists(st.floats(0, 1), min_size=1, max_size=7))
+    def test_holm_is_the_closure_of_bonferroni(self, ps):
+        # Marcus, Peritz & Gabriel 1976: a hypothesis falls when every intersection with it falls.
+        subsets = [s for k in range(1, len(ps) + 1) for s in itertools.combinations(range(len(ps)), k)]
+        for i, found in enumerate(stats.holm(ps)):
+            closed = max(min(1, len(s) * min(ps[j] for j in s)) for s in subsets if i in s)
+            assert found == pytest.approx(closed)
+
+    def test_benjamini_hochberg_is_that_of_statsmodels(self):
+        ps = rng().uniform(size=40) ** 2
+        assert stats.benjamini_hochberg(ps) == pytest.approx(multipletests(ps, method="fdr_bh")[1])
+
+    @pytest.mark.parametrize("adjust", [stats.holm, stats.benjamini_hochberg])
+    def test_unknown_stays_unknown_and_counts_for_nothing(self, adjust):
+        first, second = adjust([0.01, 0.5])
+        assert adjust([None, 0.01, None, 0.5]) == [None, first, None, second]
+        assert adjust([None, None]) == [None, None]
+        assert adjust([]) == []
+
+    @pytest.mark.parametrize("adjust", [stats.holm, stats.benjamini_hochberg])
+    @pytest.mark.parametrize("bad", [-0.1, 1.1, float("nan")])
+    def test_no_p_is_refused(self, adjust, bad):
+        with pytest.raises(ValueError, match="p values lie in"):
+            adjust([0.5, bad])
+
+
+class TestReliability:
+    # Shrout & Fleiss 1979: six targets rated by four judges; ICC(1,1) = .17, ICC(1,4) = .44.
+    RATINGS = ((9, 2, 5, 8), (6, 1, 3, 2), (8, 4, 6, 8), (7, 1, 2, 6), (10, 5, 6, 9), (6, 2, 4, 7))
+
+    def test_published_example(self):
+        found = stats.reliability(self.RATINGS)
+        assert (round(found.single, 2), round(found.mean, 2)) == (0.17, 0.44)
+
+    def test_recovers_the_share_of_true_variance(self):
+        truth = rng().normal(0, 3, (4000, 1))
+        values = truth + rng(1).normal(0, 2, (4000, 4))
+        found = stats.reliability(values)
+        # 9/(9+4) and 9/(9+1); the standard error of an ICC of 4,000 units is below 0.01 (Fisher 1925).
+        assert found.single == pytest.approx(9 / 13, abs=0.03)
+        assert found.mean == pytest.approx(9 / 10, abs=0.03)
+
+    def test_noise_alone_has_none(self):
+        assert abs(stats.reliability(rng().normal(size=(4000, 4))).single) < 0.05
+
+    @given(st.floats(0.1, 10), finite)
+    def test_unit_of_measurement_has_no_influence(self, scale, shift):
+        a, b = stats.reliability(self.RATINGS), stats.reliability(np.array(self.RATINGS) * scale + shift)
+        assert (a.single, a.mean) == pytest.approx((b.single, b.mean), rel=1e-6)
+
+    @pytest.mark.parametrize(
+        ("values", "why"),
+        [
+            ([[1.0, 2.0]], "two or more"),
+            ([[1.0], [2.0]], "two or more"),
+            ([[1.0, np.nan], [2.0, 3.0]], "1 of 4 values"),
+            ([[1.0, 2.0], [1.0, 2.0]], "same mean"),
+        ],
+    )
+    def test_unusable_values_are_refused(self, values, why):
+        with pytest.raises(ValueError, match=why):
+            stats.reliability(values)
