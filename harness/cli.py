@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
 _NAME = re.compile(r"[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged)?$")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
+# Without the last two pytest may warn that harness was imported before it could rewrite its asserts.
+_QUIETLY = ("-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
 
 class CommandError(Exception):
@@ -116,8 +118,8 @@ def _cache(chosen: argparse.Namespace) -> int:
         for entry in entries:
             print(f"{entry.kind:<8} {_size(entry.bytes):>9}  {entry.name}")
     for kind in dict.fromkeys(entry.kind for entry in entries):
-        _print_sum(f"{kind}s", [entry for entry in entries if entry.kind == kind])
-    _print_sum(f"entries in {folder}", entries)
+        _print_sum(kind, [entry for entry in entries if entry.kind == kind])
+    _print_sum("entry", entries, f" in {folder}")
     return 0
 
 
@@ -145,7 +147,7 @@ def _clear(store: Store) -> int:
             path.unlink(missing_ok=True)
     except OSError as problem:
         raise CommandError(f"the store in {store.folder} cannot be emptied: {problem}") from None
-    _print_sum(f"entries removed from {store.folder}", entries)
+    _print_sum("entry", entries, f" removed from {store.folder}")
     return 0
 
 
@@ -169,7 +171,7 @@ def _list(chosen: argparse.Namespace) -> int:
     wide = max((len(row["id"]) for row in rows), default=0)
     for row in rows:
         print(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}")
-    print(f"{len(rows)} claims in {chosen.folder}", file=sys.stderr)
+    print(f"{_counted(len(rows), 'claim')} in {chosen.folder}", file=sys.stderr)
     return 0
 
 
@@ -200,12 +202,18 @@ def _run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, s
 
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
-        code = pytest.main(["-q", "-n0", "-p", "no:cacheprovider", *arguments], plugins=list(plugins))
+        code = pytest.main([*_QUIETLY, *arguments], plugins=list(plugins))
     return int(code), said.getvalue()
 
 
-def _print_sum(what: str, entries: Sequence[Entry]) -> None:
-    print(f"{len(entries)} {what}, {_size(sum(entry.bytes for entry in entries))}")
+def _print_sum(what: str, entries: Sequence[Entry], where: str = "") -> None:
+    print(f"{_counted(len(entries), what)}{where}, {_size(sum(entry.bytes for entry in entries))}")
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number of things: 1 claim, 2 claims, 2 entries."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{count} {noun if count == 1 else plural}"
 
 
 def _size(count: int) -> str:

@@ -54,7 +54,6 @@ class Caller:
             return None
         from harness.claim import ClaimError
 
-        claim: Claim = pyfuncitem.function.__claim__
         one_thread()
         try:
             evidence = _body(pyfuncitem)
@@ -62,7 +61,7 @@ class Caller:
             self._conclude_shortfall(pyfuncitem, problem)
             raise
         try:
-            row = self._judged(pyfuncitem, claim, evidence)
+            row = self._judged(pyfuncitem, evidence)
         except ClaimError as problem:
             reject(pyfuncitem, f"{problem} (in {pyfuncitem.nodeid})", self._settings)
         conclude(pyfuncitem, row, self._settings)
@@ -82,11 +81,12 @@ class Caller:
             _show_text_alone(report, call.excinfo.value)
         return report
 
-    def _judged(self, item: pytest.Function, claim: Claim, evidence: Evidence) -> Row:
+    def _judged(self, item: pytest.Item, evidence: Evidence) -> Row:
         from harness.judge import judge
         from harness.report.figures import figure_from_evidence
         from harness.report.rows import plain, with_verdict
 
+        claim: Claim = item.function.__claim__  # type: ignore[attr-defined]
         verdict = judge(claim, evidence, scale=self._settings.scale)
         row = with_verdict(_started(item), verdict.to_json())
         row["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
@@ -100,11 +100,12 @@ class Caller:
         return {"seconds": time.perf_counter() - began, "cached": uses_store and self._made() == made}
 
     def _conclude_shortfall(self, item: pytest.Item, problem: Exception) -> None:
-        """End the claim as invalid if ``problem`` says that there are fewer data than it needs."""
+        """Judge the claim on nothing if ``problem`` says that there are fewer data than it needs."""
         base = sys.modules.get("harness.data.base")  # where it is not loaded, nothing of it was raised
         if base is not None and isinstance(problem, base.DataShortfall):
-            row = _started(item) | {"verdict": "invalid", "reason": str(problem)} | self._cost(item)
-            conclude(item, row, self._settings)
+            from harness.claim import Evidence
+
+            conclude(item, self._judged(item, Evidence({}, shortfall=str(problem))), self._settings)
 
     def _note(self, item: pytest.Item, row: Row, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
         if isinstance(excinfo.value, pytest.skip.Exception):

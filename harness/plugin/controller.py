@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import textwrap
 import time
 import traceback
 from collections.abc import Callable, Iterator
@@ -13,10 +14,12 @@ from harness import device
 from harness.plugin.collect import Collected, Collector
 from harness.plugin.display import Display
 from harness.plugin.ledger import LedgerError
+from harness.plugin.options import leaves_out_unseen
 from harness.plugin.outcome import PROPERTY, Row, Settings, Status, read_row, shown_path, status, to_text
 from harness.plugin.provenance import provenance
 
 _DIED = "the worker running it died"
+_LONGEST_REASON = 160  # characters; all of it stands in the report
 _NEVER = "not run: the session ended before its turn"
 
 
@@ -35,6 +38,7 @@ class Controller:
         self._rows: dict[str, Row] = {}
         self._run: set[str] = set()
         self._known: list[str] = []
+        self._left_out_unseen = False
         self._started, self._clock = time.time(), time.perf_counter()
         self._lines: list[str] = []
         self._display = Display(config, folder)
@@ -58,6 +62,7 @@ class Controller:
 
     def _expect(self, collected: Collected) -> None:
         self._known = collected.known
+        self._left_out_unseen = leaves_out_unseen(self._config)
         self._rows = dict(collected.rows)
         if self._rows and not self._config.option.collectonly:
             self._display.start()
@@ -90,6 +95,9 @@ class Controller:
             return
         for nodeid in self._rows.keys() - self._run:
             self._rows[nodeid] |= {"reason": _NEVER, "error": _NEVER}
+        for row in self._rows.values():
+            if row["verdict"] == "error":
+                row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"])
         done = [self._attempt(self._write_reports), self._attempt(self._write_ledger)]
         if not all(done) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -99,16 +107,24 @@ class Controller:
         """One line a claim, then where the report is."""
         if not self._run:
             return
-        terminalreporter.section(f"claims at scale {self._settings.scale}")
+        terminalreporter.write_sep("=", f"claims at scale {self._settings.scale}")
         wide = max(len(row["id"]) for row in self._rows.values())
         for row in self._rows.values():
             terminalreporter.write_line(_summary_line(row, wide))
         for line in self._lines + list(self._notes()):
             terminalreporter.write_line(line)
 
-    def _notes(self) -> Iterator[str]:
+    def _selected(self) -> dict[str, int | None] | None:
+        """How many claims were selected, of how many (None where the others were not even collected)."""
+        if self._left_out_unseen:
+            return {"claims": len(self._rows), "of": None}
         if len(self._rows) < len(self._known):
-            yield f"note: {len(self._rows)} of {len(self._known)} claims were selected; the report has these"
+            return {"claims": len(self._rows), "of": len(self._known)}
+        return None
+
+    def _notes(self) -> Iterator[str]:
+        if part := self._selected():
+            yield f"note: {part['claims']} of {part['of'] or 'all'} claims selected; the report has these"
         if self._settings.scale == "smoke":
             yield "note: scale smoke decides nothing; it only shows that the claims run"
         if self._settings.scale == "reduced":
@@ -134,12 +150,11 @@ class Controller:
         from harness.report.rows import assemble
         from harness.report.write import write_reports
 
-        some, all_ = len(self._rows), len(self._known)
         facts = provenance(
             self._config,
             started=self._started,
             seconds=time.perf_counter() - self._clock,
-            selected={"claims": some, "of": all_} if some < all_ else None,
+            selected=self._selected(),
         )
         scale, used = self._settings.scale, self._device()
         run = assemble(self._rows.values(), scale=scale, device=used, provenance=facts)
@@ -167,12 +182,14 @@ def _summary_line(row: Row, wide: int) -> str:
     from harness.report.page import LOOKS
     from harness.report.text import measured, number
 
-    known = row["verdict"] in ("refuted", "invalid") and row["expected"] == row["verdict"]
-    word = row["verdict"].upper() + (" (known)" if known else "")
-    line = f"{LOOKS[row['verdict']].glyph} {word:<15} {row['id']:<{wide}}"
-    if row["effect"] is None or row["verdict"] in ("invalid", "error"):
-        return f"{line}  {row['reason'].splitlines()[0]}"
-    effect, interval = measured(row["effect"], row["interval"])
-    line += f"  {effect} ({interval})" if row["interval"] is not None else f"  {effect}"
-    line += f", margin {number(row['margin'])}" if row["margin"] is not None else ""
-    return line + (f", n {row['n']}" if row["n"] is not None else "")
+    verdict, known = row["verdict"], row["expected"]
+    word = verdict.upper() + (" (known)" if verdict == known and verdict in ("refuted", "invalid") else "")
+    if row["effect"] is None or verdict in ("invalid", "error"):
+        told = textwrap.shorten(row["reason"], _LONGEST_REASON, placeholder=" …")
+    else:
+        effect, interval = measured(row["effect"], row["interval"])
+        told = effect if row["interval"] is None else f"{effect} ({interval})"
+        told += "" if row["margin"] is None else f", margin {number(row['margin'])}"
+        told += "" if row["n"] is None else f", n {row['n']}"
+    changed = "" if known in (None, verdict) else f"; the ledger has {known}"
+    return f"{LOOKS[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}"

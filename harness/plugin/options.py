@@ -22,7 +22,7 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--device", "where to train and measure; auto (default) takes a GPU where there is one",
      {"choices": device.DEVICES, "default": "auto"}),
     ("--engine", "what runs the trainings", {"choices": ENGINES, "default": "local"}),
-    ("--llc-engine", "what estimates local learning coefficients: stacked (default) or devinterp, the reference",
+    ("--llc-engine", "what estimates learning coefficients: stacked (default) or devinterp, the reference",
      {"choices": LLC_ENGINES, "default": "stacked"}),
     ("--no-ledger", "the raw view: a refuted or invalid claim fails, also one that the ledger knows",
      {"action": "store_true"}),
@@ -83,12 +83,23 @@ def settings(config: pytest.Config) -> Settings:
         ledger=ledger,
         updating=updating,
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
-        root=config.rootpath,
+        root=config.invocation_params.dir,
     )
 
 
 def runs_claims(config: pytest.Config) -> bool:
     """Whether what pytest was given to collect lies in, or holds, a claims folder."""
-    given = [config.invocation_params.dir / str(arg).split("::")[0] for arg in config.args]
-    folders = claims_folders(config)
+    given, folders = _given(config), claims_folders(config)
     return any(path.is_relative_to(home) or home.is_relative_to(path) for path in given for home in folders)
+
+
+def leaves_out_unseen(config: pytest.Config) -> bool:
+    """Whether pytest was asked for a part of the claims in a way that does not even collect the others."""
+    if config.getoption("lf", False) and config.cache and config.cache.get("cache/lastfailed", {}):
+        return True
+    given = _given(config)
+    return not all(any(home.is_relative_to(path) for path in given) for home in claims_folders(config))
+
+
+def _given(config: pytest.Config) -> list[Path]:
+    return [config.invocation_params.dir / str(argument).split("::")[0] for argument in config.args]

@@ -40,7 +40,7 @@ class Settings:
         ledger: known verdicts; an empty one is the raw view.
         updating: verdicts of this session go into the ledger, so none of them is a surprise.
         reports: folder for the reports.
-        root: folder that paths are shown relative to.
+        root: folder that the user stands in; paths are shown relative to it.
     """
 
     scale: str
@@ -66,7 +66,8 @@ def read_row(holder: pytest.Item | pytest.TestReport) -> Row | None:
     """The row that an item or a report carries, or None; another plugin's property of the name is none."""
     for name, text in getattr(holder, "user_properties", ()):
         if name == PROPERTY and isinstance(text, str):
-            return _parsed(text)
+            row = _parsed(text)
+            return None if row is None else dict(row)
     return None
 
 
@@ -139,7 +140,7 @@ def _describe(row: Row, settings: Settings) -> str:
         lines.append(f"  source   {cite(row)}")
     if row["prediction"]:
         lines.append(f"  tested   {row['prediction']}")
-    failed = [gate for gate in row["gates"] if not gate["passed"]]
+    failed = [gate for gate in row["gates"] if not gate["passed"] and gate["detail"] not in row["reason"]]
     lines += [f"  gate     {gate['name']} failed: {gate['detail']}" for gate in failed]
     if row["verdict"] == "inconclusive":
         lines.append("  strict   --strict makes inconclusive claims fail")

@@ -12,7 +12,7 @@ from typing import Any
 
 
 def provenance(
-    config: Any, *, started: float, seconds: float, selected: dict[str, int] | None
+    config: Any, *, started: float, seconds: float, selected: dict[str, int | None] | None
 ) -> dict[str, Any]:
     """Facts about the run, for the report.
 
@@ -20,7 +20,7 @@ def provenance(
         config: pytest's configuration.
         started: when the session began, in seconds since the epoch.
         seconds: how long it took.
-        selected: None where every collected claim ran, else {"claims": how many, "of": how many}.
+        selected: None where all claims were, else {"claims": how many, "of": how many, or None if unknown}.
     """
     commit, dirty = revision(config.rootpath)
     return {

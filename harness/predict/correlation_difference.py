@@ -129,10 +129,10 @@ class CorrelationDifference(Prediction):
         different = (parts[0][self.y] != parts[1][self.y]).to_numpy()
         count = int(different.sum())
         if count:
-            first = parts[0].loc[different, list(self.keys)].iloc[0]
             raise Unusable(
                 f"{self.y} differs between {self.factor} = {self.here} and {self.there} in {count} of "
-                f"{len(different)} units, e.g. {tables.at(first)}; the two correlations must share it"
+                f"{len(different)} units, e.g. {tables.first(parts[0], different, self.keys)}; "
+                "the two correlations must share it"
             )
         return parts
 

@@ -26,8 +26,8 @@ class PerSampleCorrelation(Prediction):
     replication is the trained model; samples are a fixed panel, and rows within a cell are not counted as
     evidence at all.
 
-    Rows of a cell that follow a course which x and y share (training time) correlate for that reason alone; the
-    estimand includes it, and a claim that must not needs differenced columns.
+    Rows of a cell that follow a course which x and y share (training time) correlate for that reason alone;
+    the estimand includes it, and a claim that must not needs differenced columns.
 
     A cell in which x or y is constant has no correlation.  It is dropped, by this rule that was fixed
     beforehand, and counted in the notes; where more than ``max_undefined`` of the cells are so, the evidence
@@ -98,10 +98,10 @@ class PerSampleCorrelation(Prediction):
                 f"{undefined} of {z.size} cells ({self.crossed((*unit, *sample))}) have a constant "
                 f"{self.x} or {self.y} and so no correlation; at most {words.percent(self.max_undefined)} may"
             )
-        if np.isnan(z).all(axis=1).any():
-            first = frame[rows == int(np.isnan(z).all(axis=1).argmax())].iloc[0]
+        empty = np.isnan(z).all(axis=1)
+        if empty.any():
             raise Unusable(
-                f"no sample of {tables.at(first[list(unit)])} has a correlation: "
+                f"no sample of {tables.first(frame, rows == empty.argmax(), unit)} has a correlation: "
                 f"{self.x} or {self.y} is constant"
             )
         return self._estimate(np.nanmean(z, axis=1), z.shape[1], undefined, z.size, rng)
@@ -116,13 +116,11 @@ class PerSampleCorrelation(Prediction):
         short = np.argwhere(size < MINIMUM)
         if len(short):
             i, j = short[0]
-            where = {
-                **frame.loc[rows == i, list(self.unit)].iloc[0].to_dict(),
-                **frame.loc[columns == j, list(self.sample)].iloc[0].to_dict(),
-            }
+            unit = tables.first(frame, rows == i, tuple(self.unit))
+            sample = tables.first(frame, columns == j, tuple(self.sample))
             raise Unusable(
                 f"{len(short)} of {size.size} cells ({self.crossed((*self.unit, *self.sample))}) have "
-                f" fewer than {MINIMUM} rows, e.g. {int(size[i, j])} with {tables.at(where)}"
+                f"fewer than {MINIMUM} rows, e.g. {int(size[i, j])} with {unit}, {sample}"
             )
         x, y = frame[self.x].to_numpy(), frame[self.y].to_numpy()
         order = np.lexsort((columns, rows))

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from harness.predict.base import MINIMUM, Prediction, Unusable
 from harness.predict.words import listed
@@ -67,15 +67,16 @@ def _finite(frame: pd.DataFrame, column: str, keys: Sequence[str]) -> pd.Series[
         raise Unusable(f"column {column} holds something that is no number") from None
     bad = ~np.isfinite(values.to_numpy())
     if bad.any():
-        first = frame.loc[bad, list(keys)].iloc[0]
         raise Unusable(
-            f"{int(bad.sum())} of {len(frame)} values of {column} are missing or infinite, e.g. {at(first)}"
+            f"{int(bad.sum())} of {len(frame)} values of {column} are missing or infinite, "
+            f"e.g. {first(frame, bad, keys)}"
         )
     return values
 
 
-def at(levels: Mapping[Any, Any] | pd.Series[Any]) -> str:
-    """Where a row stands: "architecture = 16x3, seed = 4"."""
+def first(frame: pd.DataFrame, rows: ArrayLike, keys: Sequence[str]) -> str:
+    """Where the first of some rows stands: "architecture = 16x3, seed = 4"."""
+    levels = frame.loc[np.asarray(rows), list(keys)].head(1).to_dict("records")[0]
     return ", ".join(f"{key} = {value}" for key, value in levels.items())
 
 
@@ -87,10 +88,10 @@ def once(frame: pd.DataFrame, keys: Sequence[str]) -> None:
     """
     repeated = frame.duplicated(list(keys), keep=False)
     if repeated.any():
-        first = frame.loc[repeated, list(keys)].iloc[0]
         raise Unusable(
             f"{int(repeated.sum())} of {len(frame)} rows share their {listed(keys)} with another row, "
-            f"e.g. {at(first)}; one row each is needed: average what is nested in a unit, or use where="
+            f"e.g. {first(frame, repeated, keys)}; one row each is needed: average what is nested in a unit, "
+            "or select rows with where="
         )
 
 
@@ -112,10 +113,9 @@ def sides(
     for here, there, level in ((0, 1, levels[1]), (1, 0, levels[0])):
         alone = ~parts[here].index.isin(parts[there].index)
         if alone.any():
-            first = parts[here].loc[alone, list(keys)].iloc[0]
             raise Unusable(
                 f"{int(alone.sum())} of {len(parts[here])} rows have no partner with {factor} = {level}, "
-                f"e.g. {at(first)}"
+                f"e.g. {first(parts[here], alone, keys)}"
             )
     return [parts[0].reset_index(drop=True), parts[1].reindex(parts[0].index).reset_index(drop=True)]
 

@@ -14,9 +14,11 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import ClaimError, Figure
+from harness.report import tidy
 from harness.report.rows import plain
 
 if TYPE_CHECKING:
+    import pandas as pd
     from matplotlib.figure import Figure as Canvas
 
 KINDS: tuple[str, ...] = ("scatter", "lines", "paired", "strip", "bars")
@@ -29,6 +31,7 @@ IDENTITY: tuple[str, ...] = (
     "member",
 )  # so that a reader gets down to one model
 
+_NUMERIC_X = ("scatter", "lines")  # the other kinds have categories on the horizontal axis
 _READING = {
     "scatter": "One mark a row.",
     "lines": "Line: mean; band: one standard deviation either side.",
@@ -70,10 +73,10 @@ def figure_from_evidence(figure: Figure) -> dict[str, Any]:
             "aggregate them first (a mean per seed, a quantile per bin), the full table stays in the evidence"
         )
     kept = list(dict.fromkeys([*drawn, *(name for name in IDENTITY if name in columns)]))
-    data: dict[str, list[Any]] = {name: plain(figure.table[name].tolist()) for name in kept}
+    data = {name: _values(figure.table[name]) for name in kept}
     _check_columns(figure, data)
     fields = {name: plain(getattr(figure, name)) for name in Figure.__dataclass_fields__ if name != "table"}
-    return {**fields, "data": {name: [_missing_is_none(v) for v in values] for name, values in data.items()}}
+    return {**fields, "data": data}
 
 
 def draw(figure: Mapping[str, Any], key: str) -> str:
@@ -92,11 +95,12 @@ def draw(figure: Mapping[str, Any], key: str) -> str:
     from harness.report import panels
     from harness.report.svg import themed
 
+    style: dict[Any, Any] = panels.STYLE | {"svg.hashsalt": key}
     out = io.StringIO()
-    with warnings.catch_warnings(), mpl.rc_context({**panels.STYLE, "svg.hashsalt": key}):
+    with warnings.catch_warnings(), mpl.rc_context(style):
         # A letter that the measuring font lacks is only measured wrongly: the browser draws the text.
         warnings.simplefilter("ignore")
-        canvas = FigureCanvasSVG(_compose(figure))
+        canvas: Any = FigureCanvasSVG(_compose(figure))
         canvas.print_svg(out, metadata={"Date": None})
     return themed(out.getvalue(), key=key, title=str(figure["title"]), description=describe(figure))
 
@@ -108,7 +112,7 @@ def describe(figure: Mapping[str, Any]) -> str:
     text = f"{figure['kind'].capitalize()} figure of {rows} rows: {what}"
     for role, name in (("colours", figure["hue"]), ("panels", figure["facet"])):
         if name is not None:
-            text += f"; {role} by {name}: {', '.join(map(str, levels(figure['data'][name])))}"
+            text += f"; {role} by {name}: {', '.join(map(str, tidy.levels(figure['data'][name])))}"
     return f"{text}. {reading(figure)}"
 
 
@@ -116,19 +120,10 @@ def reading(figure: Mapping[str, Any]) -> str:
     """How to read a figure of this kind, and how many rows it could not draw."""
     text = _READING[figure["kind"]]
     if lost := len(figure["data"][figure["y"]]) - sum(_drawable(figure)):
-        why = (
-            "missing, or not positive on a logarithmic axis"
-            if figure["log_x"] or figure["log_y"]
-            else "missing"
-        )
+        log = figure["log_x"] or figure["log_y"]
+        why = "missing, or not positive on a logarithmic axis" if log else "missing"
         text += f" {lost} {'row is' if lost == 1 else 'rows are'} not drawn ({why})."
     return text
-
-
-def levels(values: Sequence[Any]) -> list[Any]:
-    """The distinct values of a column: numbers ascending, anything else in order of appearance."""
-    found = list(dict.fromkeys(value for value in values if value is not None))
-    return sorted(found) if all(_is_number(value) for value in found) else found
 
 
 def _compose(figure: Mapping[str, Any]) -> Canvas:
@@ -137,32 +132,23 @@ def _compose(figure: Mapping[str, Any]) -> Canvas:
 
     from harness.report import panels
 
-    data, drawable = figure["data"], _drawable(figure)
-    table = {
-        name: [v for v, keep in zip(values, drawable, strict=True) if keep] for name, values in data.items()
-    }
-    facets = levels(data[figure["facet"]]) if figure["facet"] else [None]
-    across = min(len(facets), 2 if len(facets) in (2, 4) else 3)
-    down = math.ceil(len(facets) / across)
+    table = tidy.where(figure["data"], _drawable(figure))
+    facets = tidy.levels(figure["data"][figure["facet"]]) if figure["facet"] else []
+    panel_count = max(1, len(facets))
+    across = min(panel_count, 2 if panel_count in (2, 4) else 3)
+    down = math.ceil(panel_count / across)
     width, height = _SIZES.get(across, (9.0, 2.9))
     canvas = Canvas(figsize=(width, 0.5 + (height - 0.5) * down), layout="constrained")
-    axes = canvas.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten()
-    look = panels.Look.of(figure, levels)
+    axes = list(canvas.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten())
+    look = panels.Look.of(figure)
+    if not facets:
+        panels.draw(axes[0], table, look)
     for axis, level in zip(axes, facets, strict=False):
-        here = (
-            [level is None or value == level for value in table[figure["facet"]]] if figure["facet"] else None
-        )
-        rows = (
-            {n: [v for v, keep in zip(c, here, strict=True) if keep] for n, c in table.items()}
-            if here
-            else table
-        )
-        panels.draw(axis, rows, look)
-        if level is not None:
-            axis.set_title(f"{figure['facet']} {level}" if _is_number(level) else str(level))
-    for axis in axes[len(facets) :]:
+        panels.draw(axis, tidy.at_level(table, figure["facet"], level), look)
+        axis.set_title(f"{figure['facet']} {level}" if tidy.is_number(level) else str(level))
+    for axis in axes[panel_count:]:
         axis.set_visible(False)
-    panels.label(canvas, axes[: len(facets)], across, look)
+    panels.label(canvas, axes[:panel_count], across, look)
     return canvas
 
 
@@ -170,39 +156,30 @@ def _drawable(figure: Mapping[str, Any]) -> list[bool]:
     """Which rows have a value in every column that is drawn, positive where the axis is logarithmic."""
     data = figure["data"]
     named = [figure[role] for role in ("x", "y", "hue", "facet", "pair") if figure[role] is not None]
-    log = [
-        data[figure[axis]]
-        for axis in ("x", "y")
-        if figure[f"log_{axis}"] and (axis == "y" or _numeric_x(figure))
-    ]
+    log = [data[figure["y"]]] if figure["log_y"] else []
+    if figure["log_x"] and figure["kind"] in _NUMERIC_X:
+        log.append(data[figure["x"]])
     return [
         all(data[name][row] is not None for name in named) and all(column[row] > 0 for column in log)
         for row in range(len(data[figure["y"]]))
     ]
 
 
-def _numeric_x(figure: Mapping[str, Any]) -> bool:
-    return figure["kind"] in ("scatter", "lines")
-
-
 def _check_columns(figure: Figure, data: Mapping[str, Sequence[Any]]) -> None:
-    numeric = [figure.y, *([figure.x] if figure.kind in ("scatter", "lines") else [])]
+    numeric = [figure.y, *([figure.x] if figure.kind in _NUMERIC_X else [])]
     for name in numeric:
         if any(value is not None and not isinstance(value, int | float) for value in data[name]):
             raise ClaimError(
                 f"the figure draws column {name!r} on an axis of numbers, and it holds other values"
             )
     for role, column in (("hue", figure.hue), ("facet", figure.facet)):
-        if column is not None and (count := len(levels(data[column]))) > MAX_LEVELS:
+        if column is not None and (count := len(tidy.levels(data[column]))) > MAX_LEVELS:
             raise ClaimError(
                 f"the figure's {role} {column!r} has {count} levels; at most {MAX_LEVELS} can be told apart"
             )
 
 
-def _missing_is_none(value: Any) -> Any:
-    """Pandas' own marks of a missing value (NA, NaT), which :func:`plain` has turned into text."""
-    return None if isinstance(value, str) and value in ("<NA>", "NaT") else value
-
-
-def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+def _values(column: pd.Series[Any]) -> list[Any]:
+    """A column as JSON; whatever pandas counts as missing (NaN, NA, NaT) is None, and so is infinity."""
+    present = column.astype(object).where(column.notna(), None)
+    return list(plain(present.tolist()))

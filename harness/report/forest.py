@@ -12,10 +12,10 @@ from dataclasses import dataclass
 from typing import Any
 
 from harness.report import text
+from harness.report.rows import INTERVAL_RULES
 
 Item = Mapping[str, Any]  # a row, or a part, companion, protocol or stratum of one
 
-INTERVAL_RULES = ("above", "below", "within")
 _LEFT, _RIGHT = -10.0, 30.0  # margins; what lies beyond is clipped with an arrow
 TICKS = (-10, -3, -1, 0, 1, 3, 10, 30)
 _PAD = 2.0  # per cent kept free at both ends, for arrows and markers
@@ -36,6 +36,7 @@ class Mark:
         verdict: the verdict that colours it.
         name: what it is, for the reader who points at it.
         words: the numbers.
+        n: units behind it.
     """
 
     effect: float
@@ -48,6 +49,7 @@ class Mark:
     verdict: str
     name: str
     words: str
+    n: int | None
 
 
 @dataclass(frozen=True)
@@ -75,19 +77,16 @@ def in_margins(item: Item) -> tuple[float, float, float] | None:
     holds between −1 and 1.  None where there is no interval or no margin (theorems, facts, claims that did
     not run).
     """
-    if (
-        item["rule"] not in INTERVAL_RULES
-        or item["effect"] is None
-        or not item["interval"]
-        or not item["margin"]
-    ):
+    ends = _ends(item)
+    if item["rule"] not in INTERVAL_RULES or ends is None or not item["margin"]:
         return None
-    sign = -1.0 if item["rule"] == "below" else 1.0
-    effect, *ends = (
-        sign * (value - (item["centre"] or 0.0)) / abs(item["margin"])
-        for value in (item["effect"], *item["interval"])
+    sign, centre, margin = (
+        -1.0 if item["rule"] == "below" else 1.0,
+        item["centre"] or 0.0,
+        abs(item["margin"]),
     )
-    return effect, min(ends), max(ends)
+    effect, *around = (sign * (value - centre) / margin for value in (item["effect"], *ends))
+    return effect, min(around), max(around)
 
 
 def place(margins: float) -> float:
@@ -112,46 +111,46 @@ def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
     scaled = in_margins(item)
     if scaled is None:
         return None
-    words = f"{scaled[0]:.2g} margins, interval {scaled[1]:.2g} to {scaled[2]:.2g}".replace("-", "−")
-    return _mark(scaled, place, (_LEFT, _RIGHT), item["rule"] == "within", verdict, name, words)
+    effect, low, high = (f"{value:.2g}".replace("-", "−").replace("inf", "∞") for value in scaled)
+    words = f"{effect} margins, interval {low} to {high}"
+    drawn = _places(scaled, place, (_LEFT, _RIGHT))
+    return Mark(
+        **drawn, band=item["rule"] == "within", verdict=verdict, name=name, words=words, n=item.get("n")
+    )
 
 
 def bar(row: Item) -> Bar | None:
     """The row's estimate and its strata in natural units, or None where it has no interval to draw."""
-    if (
-        row["effect"] is None
-        or not row["interval"]
-        or row["rule"] not in INTERVAL_RULES
-        or row["margin"] is None
-    ):
+    if row["rule"] not in INTERVAL_RULES or _ends(row) is None or row["margin"] is None:
         return None
     centre, margin = row["centre"] or 0.0, abs(row["margin"])
     zone = {"above": (centre + margin, math.inf), "below": (-math.inf, centre - margin)}.get(
         row["rule"], (centre - margin, centre + margin)
     )
-    strata = [stratum for stratum in row["strata"] if stratum["effect"] is not None and stratum["interval"]]
+    strata = [stratum for stratum in row["strata"] if _ends(stratum) is not None]
     low, high = _domain(row, strata, (centre, *(edge for edge in zone if math.isfinite(edge))))
 
     def at(value: float) -> float:
         return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
 
-    lines = [("All" if strata else "Estimate", row), *((stratum["name"], stratum) for stratum in strata)]
+    def mark(item: Item, verdict: str, name: str) -> Mark:
+        drawn = _places((item["effect"], *(_ends(item) or (math.nan, math.nan))), at, (low, high))
+        words = "{} [{}]".format(*text.measured(item["effect"], item["interval"]))
+        return Mark(
+            **drawn, band=row["rule"] == "within", verdict=verdict, name=name, words=words, n=item["n"]
+        )
+
+    whole = mark(row, row["verdict"], "All" if strata else "Estimate")
     return Bar(
-        marks=tuple(
-            _mark(
-                (item["effect"], *sorted(item["interval"])), at, (low, high), row["rule"] == "within",
-                row["verdict"] if item is row else "stratum", name,
-                "{} [{}]".format(*text.measured(item["effect"], item["interval"])),
-            ) for name, item in lines
-        ),
+        marks=(whole, *(mark(stratum, "stratum", stratum["name"]) for stratum in strata)),
         centre=at(centre),
-        zone=(at(zone[0]) if math.isfinite(zone[0]) else 0.0, at(zone[1]) if math.isfinite(zone[1]) else 100.0),
+        zone=(at(zone[0]), at(zone[1])),
         ticks=tuple((at(tick), text.number(tick)) for tick in nice_ticks(low, high)),
-    )  # fmt: skip
+    )
 
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
-    """Round numbers (1, 2, 5 times a power of ten) between ``low`` and ``high``, about ``about`` of them."""
+    """Round numbers (1, 2 or 5 times a power of ten) from ``low`` to ``high``, roughly ``about`` many."""
     rough = (high - low) / about
     power = 10.0 ** math.floor(math.log10(rough))
     step = next(factor * power for factor in (1, 2, 5, 10) if factor * power >= rough)
@@ -159,25 +158,30 @@ def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:
     return [float(f"{index * step:.12g}") for index in range(first, last + 1)]
 
 
-def _mark(
-    values: tuple[float, float, float], at: Callable[[float], float], domain: tuple[float, float], band: bool,
-    verdict: str, name: str, words: str,
-) -> Mark:  # fmt: skip
+def _ends(item: Item) -> tuple[float, float] | None:
+    """The interval with unbounded ends as infinities; None where there is no estimate or no interval."""
+    low, high = item["interval"] or (None, None)
+    if item["effect"] is None or (low is None and high is None):
+        return None
+    return -math.inf if low is None else low, math.inf if high is None else high
+
+
+def _places(
+    values: tuple[float, float, float], at: Callable[[float], float], domain: tuple[float, float]
+) -> dict[str, Any]:
+    """Where an effect and its interval lie, and where they leave the drawing."""
     effect, low, high = values
-    return Mark(
-        effect=at(effect), low=at(low), high=at(high), left=low < domain[0], right=high > domain[1],
-        outside=not domain[0] <= effect <= domain[1], band=band, verdict=verdict, name=name, words=words,
-    )  # fmt: skip
+    inside = domain[0] <= effect <= domain[1]
+    places = {"effect": at(effect), "low": at(low), "high": at(high)}
+    return {**places, "left": low < domain[0], "right": high > domain[1], "outside": not inside}
 
 
 def _domain(row: Item, strata: Iterable[Item], edges: tuple[float, ...]) -> tuple[float, float]:
-    """Range of a claim's own drawing: estimate, centre and margin whole, strata up to three times as wide."""
-    core = (row["effect"], *row["interval"], *edges)
+    """Range of a claim's own drawing: estimate, centre and margin whole, strata at most a width beyond."""
+    core = [row["effect"], *edges, *(end for end in row["interval"] if end is not None)]
     low, high = min(core), max(core)
     width = high - low or abs(high) or 1.0
-    around = [value for stratum in strata for value in (stratum["effect"], *stratum["interval"])]
-    low, high = (
-        max(min([low, *around]), low - width),
-        min(max([high, *around]), high + width),
-    )
-    return low - 0.06 * (high - low or width), high + 0.06 * (high - low or width)
+    around = [value for each in strata for value in (each["effect"], *each["interval"]) if value is not None]
+    low, high = max(min([low, *around]), low - width), min(max([high, *around]), high + width)
+    pad = 0.06 * (high - low or width)
+    return low - pad, high + pad

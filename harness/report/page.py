@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import json
 from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -56,7 +57,8 @@ _BANNERS: Mapping[str, tuple[str, str]] = {
     ),
 }
 _TERMS: Mapping[str, str] = {
-    "seconds": "took", "dirty": "uncommitted changes", "llc_engine": "LLC engine", "version": "harness version",
+    "seconds": "took", "dirty": "uncommitted changes", "llc_engine": "LLC engine",
+    "version": "harness version",
 }  # fmt: skip
 
 
@@ -74,14 +76,15 @@ def render(run: Mapping[str, Any]) -> str:
     """
     check_run(run)
     rows = [complete(row) for row in run["rows"]]
-    cards = [_card(row, position) for position, row in enumerate(rows)]
+    recipes = _recipes(rows)
+    cards = [_card(row, position, recipes) for position, row in enumerate(rows)]
     style, script = ((_HERE / name).read_text(encoding="utf-8") for name in ("style.css", "page.js"))
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return _environment().get_template("page.html").render(
         run=run, provenance=run["provenance"], terms=_TERMS, documents=_documents(cards), total=_tally(rows),
         looks=LOOKS, count=len(rows), facts=_facts(run, rows), banner=_BANNERS.get(run["scale"]),
         forest_scale=[(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
-        kinds=list(dict.fromkeys(row["kind"] for row in rows if row["kind"])),
+        kinds=list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), recipes=recipes.values(),
         style=Markup(style), script=Markup(script), script_hash=script_hash,  # the package's own files
     )  # fmt: skip
 
@@ -105,16 +108,17 @@ def _environment() -> Environment:
     return environment
 
 
-def _card(row: Row, position: int) -> dict[str, Any]:
+def _card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]]) -> dict[str, Any]:
     """A row with what the template draws of it."""
     picture, trouble = _picture(row, f"f{position}")
-    own = {
-        name: row[name] for name in ("rule", "centre", "margin", "unit", "alpha", "prediction", "estimand")
-    }
+    own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
+    if row["rule"] == "all":  # the margin is that of the weakest part, and that may differ by protocol
+        own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
     return {
         "row": row, "number": position, "marks": forest.forest_marks(row), "bar": forest.bar(row),
         "picture": picture, "trouble": trouble, "data": _data(row["figure"]),
+        "trained": _trained(row, recipes),
         "reading": figures.reading(row["figure"]) if picture else None,
         "wide": bool(row["figure"] and row["figure"]["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
@@ -152,6 +156,29 @@ def _data(figure: Mapping[str, Any] | None) -> dict[str, Any] | None:
     }  # fmt: skip
 
 
+def _recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Every recipe once, whatever the seeds: many claims share the same populations."""
+    found: dict[str, dict[str, Any]] = {}
+    for recipe in (recipe for row in rows for recipe in row["recipes"]):
+        rest = {key: value for key, value in recipe.items() if key not in ("name", "digest", "seeds")}
+        name, digest = str(recipe.get("name") or "unnamed"), recipe.get("digest")
+        known = {"name": name, "digest": None if digest is None else str(digest), "rest": rest}
+        found.setdefault(_recipe_key(recipe), known | {"place": len(found)})
+    return found
+
+
+def _recipe_key(recipe: Mapping[str, Any]) -> str:
+    return json.dumps({key: value for key, value in recipe.items() if key != "seeds"}, sort_keys=True)
+
+
+def _trained(row: Row, recipes: Mapping[str, dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The recipes of a row by the seeds with which they were trained for it."""
+    by_seeds: dict[str, list[dict[str, Any]]] = {}
+    for recipe in row["recipes"]:
+        by_seeds.setdefault(text.ranges(recipe.get("seeds") or ()), []).append(recipes[_recipe_key(recipe)])
+    return list(by_seeds.items())
+
+
 def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Cards by document in order of appearance, with the document's particulars and its tally of verdicts."""
     found: dict[str, list[dict[str, Any]]] = {}
@@ -182,9 +209,11 @@ def _facts(run: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str]]
     }
     seeds = {seed for _, seed in members}
     commit = str(known("commit"))[:12] if known("commit") else None
+    chosen = known("selected")
     facts = [
         ("Scale", str(run["scale"])),
         ("Networks", f"{len(members):,} from {len(seeds)} training seeds" if members else None),
+        ("Selected", f"{chosen['claims']} of {chosen['of']} claims" if chosen else None),
         ("Device", str(run["device"])),
         ("Started", _time(known("started")) if known("started") else None),
         ("Took", text.duration(known("seconds")) if known("seconds") is not None else None),

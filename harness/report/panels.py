@@ -6,7 +6,7 @@ Colours are marks, not colours: the SVG's post-processing (:mod:`harness.report.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -15,25 +15,25 @@ from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormat
 
 from harness.report import text
 from harness.report.svg import GRID, GUIDE, INK, PAPER, SERIES, SOFT
+from harness.report.tidy import Columns, at_level, levels
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure as Canvas
 
-Columns = Mapping[str, Sequence[Any]]
-
 STYLE: dict[str, Any] = {
-    "svg.fonttype": "none", "text.parse_math": False, "axes.unicode_minus": True, "font.family": "DejaVu Sans",
-    "font.size": 8.5, "axes.titlesize": 8.5, "axes.labelsize": 8.5, "xtick.labelsize": 8,
-    "ytick.labelsize": 8, "legend.fontsize": 8, "legend.title_fontsize": 8, "text.color": INK,
-    "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.labelcolor": INK, "ytick.labelcolor": INK,
-    "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT, "axes.linewidth": 0.7,
-    "xtick.major.width": 0.7, "ytick.major.width": 0.7, "xtick.major.size": 3, "ytick.major.size": 3,
-    "xtick.minor.size": 0, "ytick.minor.size": 0, "axes.spines.top": False, "axes.spines.right": False,
-    "axes.grid": True, "axes.grid.axis": "y", "grid.color": GRID, "grid.linewidth": 0.6, "axes.axisbelow":
-    True, "axes.facecolor": "none", "figure.facecolor": "none", "axes.titlelocation": "left",
+    "svg.fonttype": "none", "text.parse_math": False, "axes.unicode_minus": True,
+    "font.family": "DejaVu Sans", "font.size": 8.5, "axes.titlesize": 8.5, "axes.labelsize": 8.5,
+    "xtick.labelsize": 8, "ytick.labelsize": 8, "legend.fontsize": 8, "legend.title_fontsize": 8,
+    "text.color": INK, "axes.labelcolor": INK, "axes.titlecolor": INK, "xtick.labelcolor": INK,
+    "ytick.labelcolor": INK, "axes.edgecolor": SOFT, "xtick.color": SOFT, "ytick.color": SOFT,
+    "axes.linewidth": 0.7, "xtick.major.width": 0.7, "ytick.major.width": 0.7, "xtick.major.size": 3,
+    "ytick.major.size": 3, "xtick.minor.size": 0, "ytick.minor.size": 0, "axes.spines.top": False,
+    "axes.spines.right": False, "axes.grid": True, "axes.grid.axis": "y", "grid.color": GRID,
+    "grid.linewidth": 0.6, "axes.axisbelow": True, "axes.facecolor": "none", "figure.facecolor": "none",
+    "axes.titlelocation": "left", "axes.xmargin": 0.04, "axes.ymargin": 0.06,
     "legend.frameon": False, "legend.borderaxespad": 0.0, "legend.handletextpad": 0.4,
-    "legend.columnspacing": 1.4, "legend.handlelength": 1.6, "axes.xmargin": 0.04, "axes.ymargin": 0.06,
+    "legend.columnspacing": 1.4, "legend.handlelength": 1.6,
 }  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.4, 1.4)))
@@ -49,10 +49,10 @@ class Look:
     categories: tuple[Any, ...]
 
     @classmethod
-    def of(cls, figure: Mapping[str, Any], levels: Callable[[Sequence[Any]], list[Any]]) -> Look:
+    def of(cls, figure: Mapping[str, Any]) -> Look:
         """The look of ``figure``, with its levels over all panels."""
-        hues = levels(figure["data"][figure["hue"]]) if figure["hue"] else [None]
-        return cls(figure, tuple(hues), tuple(levels(figure["data"][figure["x"]])))
+        hues = levels(figure["data"][figure["hue"]]) if figure["hue"] else []
+        return cls(figure, tuple(hues) or (None,), tuple(levels(figure["data"][figure["x"]])))
 
     @property
     def categorical(self) -> bool:
@@ -63,14 +63,8 @@ class Look:
         """Rows by hue: (position of the hue, hue, x values or category positions, y values)."""
         found = []
         for position, hue in enumerate(self.hues):
-            keep = (
-                [hue is None or value == hue for value in rows[self.figure["hue"]]]
-                if self.figure["hue"]
-                else None
-            )
-            x, y = (
-                [v for i, v in enumerate(rows[self.figure[a]]) if keep is None or keep[i]] for a in ("x", "y")
-            )
+            own = at_level(rows, self.figure["hue"], hue)
+            x, y = list(own[self.figure["x"]]), list(own[self.figure["y"]])
             found.append((position, hue, [self.categories.index(v) for v in x] if self.categorical else x, y))
         return found
 
@@ -99,9 +93,11 @@ def draw(axis: Axes, rows: Columns, look: Look) -> None:
 
 def label(canvas: Canvas, axes: Sequence[Axes], across: int, look: Look) -> None:
     """Axis labels on the outer panels only, and one legend above all of them."""
-    one = len(axes) == 1
-    (axes[0].set_xlabel if one else canvas.supxlabel)(look.figure["x_label"], fontsize=8.5)  # type: ignore[operator]
-    (axes[0].set_ylabel if one else canvas.supylabel)(look.figure["y_label"], fontsize=8.5)  # type: ignore[operator]
+    if len(axes) == 1:
+        axes[0].set(xlabel=look.figure["x_label"], ylabel=look.figure["y_label"])
+    else:
+        canvas.supxlabel(look.figure["x_label"], fontsize=STYLE["axes.labelsize"])
+        canvas.supylabel(look.figure["y_label"], fontsize=STYLE["axes.labelsize"])
     for axis in axes[-across:]:
         axis.tick_params(labelbottom=True)  # a shorter last row leaves panels without a neighbour below
     if look.hues == (None,):
@@ -138,7 +134,11 @@ def _prepare(axis: Axes, look: Look) -> None:
     if look.categorical:
         names = [text.cell(category) for category in look.categories]
         crowded = sum(map(len, names)) * max(1, len(axis.figure.axes)) > 90
-        axis.set_xticks(range(len(names)), names, **({"rotation": 30, "ha": "right"} if crowded else {}))
+        axis.set_xticks(range(len(names)), names)
+        if crowded:
+            axis.tick_params(axis="x", labelrotation=30)
+            for tick_label in axis.get_xticklabels():
+                tick_label.set(ha="right", rotation_mode="anchor")
         axis.set_xlim(-0.6, max(0, len(names) - 1) + 0.6)
     elif not figure["log_x"]:
         axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
@@ -172,32 +172,21 @@ def _lines(axis: Axes, rows: Columns, look: Look) -> None:
 
 def _paired(axis: Axes, rows: Columns, look: Look) -> None:
     figure = look.figure
-    groups: dict[tuple[int, Any], list[tuple[int, float]]] = {}
-    hue_of = rows[figure["hue"]] if figure["hue"] else [None] * len(rows[figure["y"]])
-    for hue, pair, x, y in zip(
-        hue_of, rows[figure["pair"]], rows[figure["x"]], rows[figure["y"]], strict=True
-    ):
-        groups.setdefault((look.hues.index(hue), pair), []).append((look.categories.index(x), y))
     for position, hue in enumerate(look.hues):
-        own = [sorted(points) for (index, _), points in groups.items() if index == position]
-        strokes = [
-            (x + look.dodge(position)[0] * 0.35, y)
-            for points in own
-            for x, y in [*points, (math.nan, math.nan)]
-        ]
-        if not strokes:
+        own = at_level(rows, figure["hue"], hue)
+        pairs: dict[Any, list[tuple[float, float]]] = {}
+        for pair, x, y in zip(own[figure["pair"]], own[figure["x"]], own[figure["y"]], strict=True):
+            place = look.categories.index(x) + 0.35 * look.dodge(position)[0]
+            pairs.setdefault(pair, []).append((place, y))
+        points = sorted(point for pair in pairs.values() for point in pair)
+        if not points:
             continue
-        xs, ys = zip(*strokes, strict=True)
-        axis.plot(xs, ys, lw=0.7, alpha=0.6, label=_name(hue), **_mark(position, 3.6))
-        points = [point for pair in own for point in pair]
+        gap = (math.nan, math.nan)  # ends a pair's line, so that all pairs of a colour are one path
+        strokes = zip(*(point for pair in pairs.values() for point in [*sorted(pair), gap]), strict=True)
+        axis.plot(*strokes, lw=0.7, alpha=0.6, label=_name(hue), **_mark(position, 3.6))
         at = sorted({x for x, _ in points})
-        means = [_spread([y for x, y in points if x == where], log=figure["log_y"])[0] for where in at]
-        axis.plot(
-            [x + look.dodge(position)[0] * 0.35 for x in at],
-            means,
-            lw=2.4,
-            color=SERIES[position % len(SERIES)],
-        )
+        means = [_spread([y for x, y in points if x == here], log=figure["log_y"])[0] for here in at]
+        axis.plot(at, means, lw=2.4, color=SERIES[position % len(SERIES)])
 
 
 def _strip(axis: Axes, rows: Columns, look: Look) -> None:

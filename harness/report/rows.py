@@ -20,6 +20,7 @@ Run = dict[str, Any]
 
 SCHEMA = 1
 VERDICTS: tuple[str, ...] = ("supported", "refuted", "inconclusive", "invalid", "error")
+INTERVAL_RULES: tuple[str, ...] = ("above", "below", "within")
 NOT_RUN = "the claim did not run"
 
 _NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported"))
@@ -70,8 +71,10 @@ def base_row(claim: Claim | ClaimError, id: str) -> Row:
         **{key: _or_none(partial(getattr, cited, key)) for key in ("section", "quote", "reported")},
     }
     row["prediction"] = _or_none(lambda: str(prediction))
-    for name in ("rule", "centre", "margin", "margin_reason", "alpha"):
-        row[name] = plain(_or_none(partial(getattr, prediction, name)))
+    row["rule"] = plain(_or_none(partial(getattr, prediction, "rule")))
+    if row["rule"] in INTERVAL_RULES:  # the others have no margin that an effect could be held against
+        for name in ("centre", "margin", "margin_reason", "alpha"):
+            row[name] = plain(_or_none(partial(getattr, prediction, name)))
     return row
 
 

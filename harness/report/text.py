@@ -39,17 +39,17 @@ def cell(value: Any) -> str:
     return number(value, 4)
 
 
-def measured(effect: float | None, interval: Sequence[float] | None) -> tuple[str, str]:
+def measured(effect: float | None, interval: Sequence[float | None] | None) -> tuple[str, str]:
     """An effect and its interval, "low to high", with the decimals that the interval's width justifies.
 
     The width is shown with two significant digits and the rest follows, as the Guide to the Expression of
-    Uncertainty in Measurement (JCGM 100:2008, 7.2.6) has it.
+    Uncertainty in Measurement (JCGM 100:2008, 7.2.6) has it.  An end that is None is unbounded.
     """
     if effect is None:
         return UNKNOWN, UNKNOWN
-    if interval is None:
-        return number(effect), UNKNOWN
-    low, high = interval
+    low, high = interval or (None, None)
+    if low is None or high is None:
+        return number(effect), UNKNOWN if low is high else f"{_end(low, '−∞')} to {_end(high, '∞')}"
     width, largest = high - low, max(abs(low), abs(high), abs(effect))
     decimals = 1 - math.floor(math.log10(width)) if width > 0 else 99
     if decimals > 6 or largest >= _LARGE:
@@ -108,7 +108,12 @@ def compact(value: Any) -> str:
 
 def _power(value: float, digits: int) -> str:
     mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
     return _minus(f"{mantissa} × 10") + str(int(exponent)).translate(_SUPERSCRIPT)
+
+
+def _end(value: float | None, unbounded: str) -> str:
+    return unbounded if value is None else number(value)
 
 
 def _minus(text: str) -> str:

@@ -146,8 +146,9 @@ def permutation_p(
 def difference_interval(z: Any, error: Any, r12: Any, quantile: float) -> tuple[Floats, Floats]:
     """Interval of the difference of two correlations that share a variable and the units.
 
-    Zou 2007, Psychological Methods 12(4), 399-413, eq. 14-16 with the correlation between the two estimates
-    of Olkin & Siotani: c = ((r12 - r1 r2 / 2)(1 - r1^2 - r2^2 - r12^2) + r12^3) / ((1 - r1^2)(1 - r2^2)).
+    Zou 2007, Psychological Methods 12(4), 399-413 (overlapping correlations), with the correlation between
+    the two estimates by Olkin & Siotani (1976):
+    c = ((r12 - r1 r2 / 2)(1 - r1^2 - r2^2 - r12^2) + r12^3) / ((1 - r1^2)(1 - r2^2)).
 
     Args:
         z: Fisher's z of the two correlations, a pair of arrays; the difference is first minus second.

@@ -42,7 +42,7 @@ def stratified_mean(values: ArrayLike, strata: ArrayLike | None = None) -> Mean:
 
     With S strata of n_s units, mean m_s and variance s_s^2 the mean is sum(m_s)/S, its squared error sum(v_s)
     with v_s = s_s^2 / (n_s S^2), and its degrees of freedom sum(v_s)^2 / sum(v_s^2 / (n_s - 1))
-    (Satterthwaite 1946, Biometrics Bulletin 2(6), eq. 17).  With one stratum this is the one-sample t
+    (Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114).  With one stratum this is the one-sample t
     statistic.
 
     Args:
@@ -107,7 +107,7 @@ def equivalence_p(estimate: Any, error: Any, margin: float, freedom: Any = np.in
 def standardised(mean: Mean, alpha: float) -> tuple[float, float, float]:
     """Mean in units of the spread between units (d_z), with its approximate (1 - 2 alpha) interval.
 
-    var(d) = (error/spread)^2 + d^2 / (2 df), the large-sample variance of Hedges & Olkin (1985, ch. 5) for
+    var(d) = (error/spread)^2 + d^2 / (2 df), the large-sample variance of Hedges & Olkin (1985) for
     one group; it is shown beside the effect and decides nothing.
     """
     size = float(mean.mean / mean.spread)

@@ -25,8 +25,8 @@ def reliability(values: ArrayLike) -> Reliability:
     """Intraclass correlations of the one-way random-effects model.
 
     With B and W the mean squares between and within units and k repeats, ICC(1,1) = (B - W) / (B + (k - 1) W)
-    and ICC(1,k) = (B - W) / B (Shrout & Fleiss 1979, Psychological Bulletin 86(2), 420-428, table 3 and p.
-    426). Either may be negative when units differ by less than their noise.
+    and ICC(1,k) = (B - W) / B (Shrout & Fleiss 1979, Psychological Bulletin 86(2), 420-428).
+    Either may be negative when units differ by less than their noise.
 
     Args:
         values: array of shape (unit, repeat), two or more of each, for instance one LLC per member and chain.

@@ -1,0 +1,222 @@
+"""Claims of "Adversarial Robustness Through the Lens of Singular Learning Theory"."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from fixtures.slt_gates import (
+    AT_A_MINIMUM,
+    COMPETENT,
+    FINITE,
+    GRID_GATES,
+    INSIDE,
+    PROTOCOLS,
+    RELIABLE,
+)
+from fixtures.sources import SLT
+from harness.claim import Evidence, Figure, claim
+from harness.predict import (
+    Conjunction,
+    Correlation,
+    CorrelationDifference,
+    NoCorrelation,
+    PairedDifference,
+    PerSampleCorrelation,
+)
+
+if TYPE_CHECKING:
+    from fixtures.slt import Grid
+    from fixtures.slt_samples import Samples
+
+NAMES = {"llc_per_parameter": "LLC per parameter", "asr_2": "attack success rate at 2", "asr_3": "attack success rate at 3",
+         "llc_per_parameter_at_tenth_gamma": "LLC per parameter at γ/10"}
+
+# --- regimes, after training ------------------------------------------------------------------------------------------
+
+LLC_MARGIN = 1e-4
+LLC_MARGIN_REASON = (
+    "half the standard deviation among seeds of one architecture and regime, 2.2e-4 on average over pilot members "
+    "(seeds 1000 to 1007, not used here)"
+)
+
+
+def lower(lower: str, higher: str, value: str = "llc_per_parameter") -> PairedDifference:
+    """The LLC per parameter is lower in one regime, paired by seed within the architecture."""
+    return PairedDifference(
+        value=value, factor="regime", higher=higher, lower=lower, pair=("architecture", "seed"), strata="architecture",
+        margin=LLC_MARGIN, margin_reason=LLC_MARGIN_REASON, names=NAMES,
+    )  # fmt: skip
+
+
+def regimes(grid: Grid, *names: str) -> Evidence:
+    """Whole-network LLC of members in these regimes, drawn against the parameter count."""
+    tables = grid.where(scope=["all"], regime=names)
+    figure = Figure(
+        "scatter", tables["sound"], x="parameters", y="llc_per_parameter", hue="regime", log_x=True,
+        title="LLC per parameter against parameter count by regime (the document's figure under “Effects of Finetuning”)",
+        x_label="parameters of the network", y_label="LLC per parameter",
+    )  # fmt: skip
+    return Evidence(tables, figure, grid.recipes, grid.settings)
+
+
+@claim(
+    "slt/robust-llc-below-standard",
+    statement="Robustly trained networks have a lower LLC per parameter than standard ones.",
+    source=SLT.at(
+        "Effects of Finetuning", "We observe that the local learning coefficient for finetuned models are lower than those of "
+        "robust models, which are in turn lower than those of standard models.",
+    ),
+    prediction=lower("robust", "standard"),
+    gates=GRID_GATES,
+    protocols=PROTOCOLS,
+    companions=(lower("robust", "standard", "llc_per_parameter_at_tenth_gamma"),),
+    tags=("llc", "regimes"),
+)  # fmt: skip
+def test_robust_llc_below_standard(slt_grid: Grid) -> Evidence:
+    """Paired by architecture, initialisation and data order."""
+    return regimes(slt_grid, "standard", "robust")
+
+
+@claim(
+    "slt/finetuned-llc-lowest",
+    statement="Finetuned networks have the lowest LLC per parameter: lower than robust and than standard ones.",
+    source=SLT.at(
+        "Effects of Finetuning", "We observe that the local learning coefficient for finetuned models are lower than those of "
+        "robust models, which are in turn lower than those of standard models.",
+    ),
+    prediction=Conjunction((lower("finetuned", "robust"), lower("finetuned", "standard"))),
+    gates=GRID_GATES,
+    protocols=PROTOCOLS,
+    companions=(lower("finetuned", "robust", "llc_per_parameter_at_tenth_gamma"),),
+    tags=("llc", "regimes"),
+)  # fmt: skip
+def test_finetuned_llc_lowest(slt_grid: Grid) -> Evidence:
+    """Paired by architecture, initialisation and data order."""
+    return regimes(slt_grid, "standard", "robust", "finetuned")
+
+
+# --- layers -----------------------------------------------------------------------------------------------------------
+
+RHO_MARGIN_REASON = "a correlation below 0.3 explains less than a tenth of the rank variance (Cohen's “medium” effect)"
+ACROSS = {"unit": ("architecture", "seed"), "blocks": "regime"}
+WITHIN = {"unit": ("architecture", "seed"), "blocks": ("architecture", "regime")}
+
+
+def correlates(scope: str, rate: str = "asr_2", grouping: dict[str, object] = ACROSS) -> Correlation:
+    """LLC and attack success rate correlate positively in a layer; by default as the document pools its models."""
+    return Correlation(
+        x="llc_per_parameter", y=rate, sign=1, where={"scope": scope}, margin=0.3, margin_reason=RHO_MARGIN_REASON,
+        names=NAMES, **grouping,
+    )  # fmt: skip
+
+
+def stronger(here: str) -> CorrelationDifference:
+    """The correlation in that layer exceeds the one in the hidden layers."""
+    return CorrelationDifference(
+        y="asr_2", x="llc_per_parameter", factor="scope", here=here, there="hidden", margin=0.3,
+        margin_reason=RHO_MARGIN_REASON, names=NAMES, **ACROSS,
+    )  # fmt: skip
+
+
+def layers(grid: Grid, *scopes: str) -> Evidence:
+    """Layer-restricted LLC beside the attack success rate, architectures in colour."""
+    tables = grid.where(scope=scopes)
+    drawn = tables["sound"].assign(panel=tables["sound"]["scope"] + ", " + tables["sound"]["regime"])
+    figure = Figure(
+        "scatter", drawn, x="llc_per_parameter", y="asr_2", hue="architecture", facet="panel",
+        title="Attack success rate against LLC per parameter by layer and regime (the document's figures under “Effects on "
+        "Layers”); colours are architectures: a slope between colours comes from the architecture",
+        x_label="LLC per parameter of the layer", y_label="attack success rate at 2",
+    )  # fmt: skip
+    return Evidence(tables, figure, grid.recipes, grid.settings)
+
+
+@claim(
+    "slt/input-output-correlation",
+    statement="Across the models of a regime, LLC and attack success rate correlate positively in the input layer and in the "
+    "output layer.",
+    source=SLT.at(
+        "Effects on Layers", "we find that positive correlation between the local learning coefficient and attack success rate "
+        "is only present in the input and output layers.",
+    ),
+    prediction=Conjunction((correlates("input"), correlates("output"))),
+    gates=GRID_GATES,
+    protocols=PROTOCOLS,
+    companions=(
+        correlates("input", grouping=WITHIN), correlates("output", grouping=WITHIN),
+        correlates("input", "asr_3"), correlates("output", "asr_3"),
+    ),
+    tags=("llc", "layers", "correlation"),
+)  # fmt: skip
+def test_input_output_correlation(slt_grid: Grid) -> Evidence:
+    """The document's estimand decides; the one within architectures stands beside it."""
+    return layers(slt_grid, "input", "output")
+
+
+@claim(
+    "slt/hidden-no-correlation",
+    statement="In the hidden layers there is no correlation between LLC and attack success rate, and there is more of it in the "
+    "input and output layers.",
+    source=SLT.at(
+        "Effects on Layers", "In the hidden layers there is no correlation between the local learning coefficient and the attack "
+        "success rate.",
+    ),
+    prediction=Conjunction((
+        NoCorrelation(
+            x="llc_per_parameter", y="asr_2", where={"scope": "hidden"}, margin=0.4, names=NAMES, **ACROSS,
+            margin_reason="a correlation inside ±0.4 explains less than a sixth of the rank variance; 64 networks show that "
+            "with 90 % power",
+        ),
+        stronger("input"),
+        stronger("output"),
+    )),
+    gates=(*GRID_GATES, RELIABLE),
+    protocols=PROTOCOLS,
+    companions=(correlates("hidden", grouping=WITHIN), correlates("hidden", "asr_3")),
+    tags=("llc", "layers", "correlation"),
+)  # fmt: skip
+def test_hidden_no_correlation(slt_grid: Grid) -> Evidence:
+    """Only networks that have hidden layers between input and output layer."""
+    deep = slt_grid.tables["sound"].query("scope == 'hidden'")["architecture"].unique()
+    evidence = layers(slt_grid, "input", "hidden", "output")
+    tables = {name: table[table["architecture"].isin(deep)] for name, table in slt_grid.where(
+        scope=["input", "hidden", "output"]).items()}
+    return Evidence(tables, evidence.figure, evidence.recipes, evidence.settings)
+
+
+# --- samples ----------------------------------------------------------------------------------------------------------
+
+
+@claim(
+    "slt/sample-llc-perturbation-negative",
+    statement="Within a sample, over epochs and models, LLC and smallest perturbation correlate negatively: the typical "
+    "per-sample correlation is below zero.",
+    source=SLT.at(
+        "Sample-Level", "What we observe is that a higher local learning coefficient correlates with a lower perturbation to "
+        "reclassify the test sample.",
+    ),
+    prediction=PerSampleCorrelation(
+        x="llc", y="perturbation", unit="seed", sample="sample", sign=-1, margin=0.3, margin_reason=RHO_MARGIN_REASON,
+        names={"llc": "LLC", "perturbation": "smallest perturbation"},
+    ),
+    gates=(COMPETENT, FINITE, INSIDE, AT_A_MINIMUM),
+    protocols=PROTOCOLS,
+    companions=(
+        PerSampleCorrelation(
+            x="llc", y="perturbation", unit="seed", sample=("regime", "epoch"), sign=-1, margin=0.3,
+            margin_reason=RHO_MARGIN_REASON, names={"llc": "LLC", "perturbation": "smallest perturbation"},
+        ),
+    ),
+    tags=("llc", "samples", "correlation"),
+)  # fmt: skip
+def test_sample_llc_perturbation_negative(slt_samples: Samples) -> Evidence:
+    """32 held-out points, 10 epochs, standard and robust members of every seed."""
+    from fixtures.slt_samples import per_sample_summary
+
+    figure = Figure(
+        "scatter", per_sample_summary(slt_samples.tables), x="perturbation", y="correlation", hue="protocol",
+        title="Correlation of LLC and smallest perturbation, sample by sample, ordered by robustness (the document's last figure)",
+        x_label="mean smallest perturbation of the sample (L∞)", y_label="Spearman correlation, mean over seeds",
+        reference={"no correlation": 0.0},
+    )  # fmt: skip
+    return Evidence(slt_samples.tables, figure, slt_samples.recipes, slt_samples.settings)

@@ -1,0 +1,11 @@
+"""The edge of the project: which fixtures the claims have, and where the embedded data lie."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from harness.data import register_embedded
+
+pytest_plugins = ("fixtures.slt", "fixtures.slt_samples", "fixtures.lazy")
+
+register_embedded("mnist", Path(__file__).parent / "fixtures" / "mnist-subset.npz")

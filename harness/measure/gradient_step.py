@@ -1,0 +1,157 @@
+"""One step along the input gradient of a two-class network: does it flip the prediction, and how small may it be?
+
+δ = η ∇ₓf with the sign of η opposite to f's (Adversarial Robustness is at Odds with Lazy Training, 5. Main Result).  The
+gradient is taken once; only the length of the step is searched.
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, NamedTuple
+
+import numpy as np
+import torch
+
+from harness.measure.base import Measurement
+from harness.models import Parameters, Program
+from harness.models.ascent import norms, spread
+from harness.population import Population
+from harness.recipe import require
+from harness.streams import torch_generator
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+
+BRACKETS = 64  # lengths tried between the linear estimate over 16 and the longest step
+HALVINGS = 20
+FIRST_BRACKET = 1 / 16  # of the step at which the network's linearisation crosses zero
+
+
+class Steps(NamedTuple):
+    """What a single step does to every point; all tensors have shape (row, point).
+
+    Attributes:
+        value: f at the clean point.
+        gradient_norm: Euclidean norm of the gradient there.
+        step: smallest |η| found that flips the sign, infinite where none up to the longest does.
+        relative_size: ‖δ‖ / ‖x‖ of that step.
+    """
+
+    value: torch.Tensor
+    gradient_norm: torch.Tensor
+    step: torch.Tensor
+    relative_size: torch.Tensor
+
+
+@torch.no_grad()
+def smallest_steps(program: Program, parameters: Parameters, inputs: torch.Tensor, *, longest: float = 1.0) -> Steps:
+    """Smallest flipping step along the gradient, bracketed on a geometric grid and then halved.
+
+    Args:
+        program: a program with two classes; f is the second logit minus the first.
+        parameters: tensors of shape (row, *shape).
+        inputs: points, shape (row, *input, point).
+        longest: largest relative size ‖δ‖ / ‖x‖ that is tried.
+    """
+    if program.classes != 2:
+        raise ValueError(f"the single-step attack needs two classes; this network has {program.classes}")
+    logits, pull_back = program.pullback(parameters, inputs)
+    value = logits[:, 1] - logits[:, 0]
+    up = torch.stack([-torch.ones_like(value), torch.ones_like(value)], dim=1)
+    gradient = pull_back(up)
+    length, clean = norms(gradient, "l2"), norms(inputs, "l2")
+    direction = -gradient * spread(value.sign(), gradient)
+
+    def flips(step: torch.Tensor) -> torch.Tensor:
+        out = program.logits(parameters, inputs + direction * spread(step, direction))
+        return (out[:, 1] - out[:, 0]) * value.sign() <= 0
+
+    end = longest * clean / length
+    low = torch.minimum(value.abs() / length.square() * FIRST_BRACKET, end)
+    found = torch.full_like(value, torch.inf)
+    below = torch.zeros_like(value)
+    for share in torch.linspace(0, 1, BRACKETS).tolist():
+        step = low * (end / low) ** share
+        first = flips(step) & found.isinf()
+        found = torch.where(first, step, found)
+        below = torch.where(found.isinf(), step, below)
+    high = found.clone()
+    for _ in range(HALVINGS):
+        middle = (below + high) / 2
+        flipped = flips(torch.where(found.isinf(), end, middle))
+        high = torch.where(flipped, middle, high)
+        below = torch.where(flipped, below, middle)
+    step = torch.where(found.isinf(), found, high)
+    return Steps(value, length, step, step * length / clean)
+
+
+@dataclass(frozen=True)
+class SingleStep(Measurement):
+    """The single-step attack on held-out points; one row per member.
+
+    Columns: flipped (share of points that a step within both budgets flips), relative_size (median ‖δ‖/‖x‖ of the smallest
+    flipping step), step (median |η|), gradient_norm (median), accuracy.
+
+    Attributes:
+        longest: largest ‖δ‖ / ‖x‖.
+        step_budget: largest |η| that counts as a flip in the column "flipped"; None for any.
+        points: held-out points used (the first).
+        offset: None for the members as they are; else every row of every free weight matrix is moved by a random vector of
+            this Euclidean length first (a random point on the surface of the lazy ball around the initialisation).
+    """
+
+    longest: float = 1.0
+    step_budget: float | None = None
+    points: int = 256
+    offset: float | None = None
+
+    def __post_init__(self) -> None:
+        for name in ("longest", "points"):
+            require(getattr(self, name) > 0, self, name, "above 0")
+        for name in ("step_budget", "offset"):
+            require(getattr(self, name) is None or getattr(self, name) > 0, self, name, "None or above 0")
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "single steps"
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        """See :meth:`Measurement.code`."""
+        return (sys.modules[__name__],)
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`."""
+        import pandas as pd
+
+        inputs = torch.from_numpy(data.test_x[: self.points]).to(device).movedim(0, -1)
+        labels = torch.from_numpy(data.test_y[: self.points]).to(device)
+        rows = []
+        for seed, theta in zip(population.seeds, population.final, strict=True):
+            parameters = population.program.layout.views(theta[None].to(device).clone())
+            if self.offset is not None:
+                self._move(population, seed, parameters)
+            steps = smallest_steps(population.program, parameters, inputs[None], longest=self.longest)
+            counts = steps.step.isfinite() if self.step_budget is None else steps.step <= self.step_budget
+            rows.append({
+                "seed": seed,
+                "flipped": float(counts.float().mean()),
+                "relative_size": float(np.median(steps.relative_size.cpu())),
+                "step": float(np.median(steps.step.cpu())),
+                "gradient_norm": float(steps.gradient_norm.median()),
+                "accuracy": float(((steps.value > 0) == (labels == 1)).float().mean()),
+            })  # fmt: skip
+        return pd.DataFrame(rows).assign(epoch=population.epochs[-1])
+
+    def _move(self, population: Population, seed: int, parameters: Parameters) -> None:
+        generator = torch_generator("lazy ball", population.recipe.key, seed)
+        for name in population.program.scopes["all"]:
+            value = parameters[name]
+            if value.dim() >= 3 and self.offset is not None:
+                direction = torch.randn(value.shape, generator=generator).to(value.device)
+                value += direction / direction.norm(dim=-1, keepdim=True) * self.offset

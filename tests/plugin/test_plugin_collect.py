@@ -1,0 +1,166 @@
+"""Collection: what is a claim, what only looks like one, and how to ask for one."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+
+import pytest
+from papers import EVERY, INCONCLUSIVE, REFUTED, SUPPORTED, Project, files_below
+
+UNDECLARED = """
+def test_undeclared(trains_for_minutes):
+    return evidence(1.0)
+
+@pytest.fixture
+def trains_for_minutes():
+    raise AssertionError("must not train")
+"""
+TWICE = """
+@declare("higher")
+def test_again():
+    return evidence(-1.0)
+
+@pytest.mark.parametrize("width", [8, 16])
+@declare("widths")
+def test_widths(width):
+    return evidence(1.0)
+"""
+RETURNED = """
+from harness.claim import Evidence
+
+def test_measured():
+    return Evidence(None)
+
+def test_plain():
+    pass
+"""
+
+
+def test_a_function_among_claims_that_is_no_claim_is_an_error(project: Project, told):
+    project.claims(SUPPORTED, UNDECLARED)
+    result = project.run()
+    result.assert_outcomes(passed=1, errors=1)
+    text = told(result)
+    assert "test_undeclared lies in a claims folder and is not declared as a claim" in text
+    assert 'put @claim("document/name", statement=…' in text
+    assert "must not train" not in text
+
+
+def test_a_test_that_returns_evidence_fails_wherever_it_is(project: Project, told):
+    project.file("test_other.py", RETURNED)
+    result = project.run("test_other.py")
+    result.assert_outcomes(passed=1, failed=1)
+    assert "test_measured returns Evidence and is not declared as a claim" in told(result)
+    assert files_below(project.path) == {"tox.ini", "test_other.py"}
+
+
+def test_an_id_names_one_claim(project: Project, told):
+    project.claims(SUPPORTED, TWICE)
+    result = project.run()
+    result.assert_outcomes(passed=2, errors=2)
+    rows = project.rows()
+    assert rows["higher"]["verdict"] == "supported"
+    first, second = "claims/test_paper.py::test_higher", "claims/test_paper.py::test_again"
+    assert f"paper/higher is declared twice: by {first} and by {second}" in rows["higher-again-2"]["reason"]
+    assert "gathers what it varies in one table" in rows["widths-again-2"]["reason"]
+
+
+def test_claims_are_asked_for_by_id(project: Project, told):
+    project.claims(EVERY)
+    result = project.run("claims", "--claim", "paper/higher,paper/unclear")
+    result.assert_outcomes(passed=1, deselected=3)
+    assert sorted(project.rows()) == ["higher", "unclear"]
+    assert project.report()["provenance"]["selected"] == {"claims": 2, "of": 5}
+    assert "2 of 5 claims selected" in told(result)
+
+
+def test_keywords_find_claims_by_their_ids(project: Project):
+    project.claims(SUPPORTED.replace('declare("higher")', 'declare("llc-drop")'), REFUTED)
+    project.run("claims", "-k", "llc-drop").assert_outcomes(passed=1, deselected=1)
+    assert list(project.rows()) == ["llc-drop"]
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_an_unknown_id_is_one_clear_error(project: Project, told, workers):
+    project.claims(EVERY)
+    run = project.run_apart if workers else project.run
+    result = run("claims", "--claim", "paper/hgher,paper/lower", *workers)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    error = [line for line in told(result).splitlines() if line.startswith("ERROR")]
+    assert error == [
+        "ERROR: --claim paper/hgher: there is no claim of this id; did you mean paper/higher? "
+        "list all 5 with: python -m harness list"
+    ]
+    assert "Traceback" not in told(result)
+    assert not (project.path / "reports").exists()
+
+
+def test_an_id_asked_for_where_no_claim_is(project: Project, told):
+    project.file("test_other.py", "def test_other():\n    pass\n")
+    result = project.run("test_other.py", "--claim", "paper/lower")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "no claim was collected; name the folder that has them" in told(result)
+
+
+def test_a_module_that_cannot_be_imported_comes_before_an_unknown_id(project: Project, told):
+    project.claims("import no_such_module\n")
+    result = project.run("claims", "--claim", "paper/lower")
+    assert result.ret == pytest.ExitCode.INTERRUPTED
+    assert "no_such_module" in told(result)
+    assert not (project.path / "reports").exists()
+
+
+@pytest.mark.parametrize(
+    ("option", "allowed"),
+    [
+        ("--scale", "'smoke', 'reduced', 'full'"),
+        ("--device", "'auto', 'cpu', 'cuda'"),
+        ("--engine", "'local'"),
+        ("--llc-engine", "'stacked', 'devinterp'"),
+    ],
+)
+def test_an_unknown_choice_is_told_what_is_allowed(project: Project, told, option, allowed):
+    result = project.run(option, "other")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert f"argument {option}: invalid choice: 'other' (choose from {allowed})" in told(result)
+
+
+def test_a_gpu_that_is_not_there_is_said_before_anything_runs(project: Project, told, monkeypatch):
+    monkeypatch.setenv("CUDA_VISIBLE_DEVICES", "")
+    project.claims(SUPPORTED)
+    result = project.run("claims", "--device", "cuda")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "ERROR: --device cuda: no CUDA device was found" in told(result)
+    assert "use --device cpu" in told(result)
+    assert "collected" not in told(result)
+
+
+def test_a_session_without_claims_leaves_nothing_and_imports_nothing(project: Project, told, monkeypatch):
+    project.file(
+        "conftest.py", "import sys\n\ndef pytest_unconfigure():\n    print('loaded', *sys.modules)\n"
+    )
+    project.file("test_other.py", "def test_other():\n    pass\n")
+    result = project.run_apart("test_other.py", "-p", "no:hypothesispytest")
+    result.assert_outcomes(passed=1)
+    loaded = next(line for line in result.outlines if line.startswith("loaded")).split()
+    assert "harness.plugin" in loaded
+    assert not {"torch", "numpy", "pandas", "scipy", "matplotlib", "jinja2"} & set(loaded)
+    assert "claims at scale" not in told(result)
+    assert files_below(project.path) == {"tox.ini", "conftest.py", "test_other.py"}
+
+
+def test_collecting_claims_does_not_need_torch(project: Project):
+    project.claims(EVERY)
+    code = "import sys, pytest; pytest.main(['claims', '--co', '-q']); sys.exit('torch' in sys.modules)"
+    done = subprocess.run(
+        [sys.executable, "-c", code], cwd=project.path, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout
+    assert "5 tests collected" in done.stdout
+    assert not (project.path / "reports").exists()
+
+
+def test_inconclusive_claims_pass_under_two_selections(project: Project):
+    project.claims(INCONCLUSIVE)
+    assert project.run("claims", "-k", "unclear", "--claim", "paper/unclear").ret == 0

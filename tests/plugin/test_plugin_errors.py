@@ -1,0 +1,139 @@
+"""What cannot be judged is an error with a row of its own, never a refutation, and the others still run."""
+
+from __future__ import annotations
+
+from papers import SUPPORTED, Project
+
+UNJUDGEABLE = """
+@declare("nothing")
+def test_nothing():
+    pass
+
+@declare("columns")
+def test_columns():
+    return Evidence(pd.DataFrame({"seed": [1, 2]}))
+
+@declare("unpredicted", prediction=None)
+def test_unpredicted(trains_for_minutes):
+    return evidence(1.0)
+
+@declare("unsaid", statement_="typo")
+def test_unsaid():
+    return evidence(1.0)
+
+@declare("unfixed")
+def test_unfixed(harnes):
+    return evidence(1.0)
+
+@declare("unset")
+def test_unset(breaks):
+    return evidence(1.0)
+
+@declare("later")
+async def test_later():
+    return evidence(1.0)
+
+@declare("skipped")
+def test_skipped():
+    pytest.skip("no GPU here")
+
+@pytest.fixture
+def trains_for_minutes():
+    raise AssertionError("a claim that cannot be judged must not train")
+
+@pytest.fixture
+def breaks():
+    raise ValueError("the recipe has 0 layers")
+"""
+SHORTFALL = """
+@pytest.fixture(scope="session")
+def images():
+    raise DataShortfall("MNIST has 10 images and 60,000 are needed; set HARNESS_DATA")
+
+@declare("fixture")
+def test_fixture(images):
+    return evidence(1.0)
+
+@declare("body")
+def test_body():
+    raise DataShortfall("MNIST has 10 images and 60,000 are needed; set HARNESS_DATA")
+
+@declare("evidence")
+def test_evidence():
+    return evidence(1.0, shortfall="20 of 60 models are missing; train them")
+"""
+KILLED = """
+@declare("killed")
+def test_killed():
+    os.kill(os.getpid(), 9)
+"""
+
+
+def test_what_cannot_be_judged_has_a_row_that_says_why(project: Project, told):
+    project.claims(UNJUDGEABLE, SUPPORTED)
+    result = project.run()
+    result.assert_outcomes(passed=1, errors=7, skipped=1)
+    rows = project.rows()
+    assert rows.pop("higher")["verdict"] == "supported"
+    assert {row["verdict"] for row in rows.values()} == {"error"}
+    assert "given NoneType (in claims/test_paper.py::test_nothing)" in rows["nothing"]["reason"]
+    assert "needs the columns llc, regime, seed" in rows["columns"]["error"]
+    assert "give it prediction=…" in rows["unpredicted"]["reason"]
+    assert "statement_" in rows["unsaid"]["reason"]
+    assert rows["unfixed"]["reason"] == "could not be run: fixture 'harnes' not found"
+    assert rows["unset"]["error"].startswith("ValueError: the recipe has 0 layers\nclaims/test_paper.py:")
+    assert "given coroutine" in rows["later"]["reason"]
+    assert rows["skipped"]["reason"] == "skipped, so not judged: no GPU here"
+    assert "must not train" not in told(result)
+
+
+def test_too_few_data_are_invalid(project: Project, told):
+    project.claims(SHORTFALL)
+    result = project.run()
+    result.assert_outcomes(failed=3)
+    assert result.ret == 1
+    rows = project.rows()
+    assert {row["verdict"] for row in rows.values()} == {"invalid"}
+    assert rows["fixture"]["reason"] == "MNIST has 10 images and 60,000 are needed; set HARNESS_DATA"
+    assert rows["fixture"]["reason"] == rows["body"]["reason"]
+    assert "20 of 60 models are missing" in rows["evidence"]["reason"]
+    assert "During handling" not in told(result)
+    result = project.run("claims", "--scale", "smoke")
+    assert result.ret == 0
+    assert "3 inconclusive" in told(result)
+
+
+def test_a_killed_worker_makes_its_claim_an_error_and_the_others_still_run(project: Project, told):
+    project.claims(KILLED, SUPPORTED)
+    result = project.run_apart("claims", "-n", "2")
+    result.stdout.fnmatch_lines(["*1 passed, 1 error*"])
+    rows = project.rows()
+    assert rows["higher"]["verdict"] == "supported"
+    assert rows["killed"]["verdict"] == "error"
+    assert rows["killed"]["reason"] == "the worker running it died"
+
+
+def test_stopping_at_the_first_failure_leaves_rows_for_the_rest(project: Project):
+    project.claims('@declare("first")\ndef test_first():\n    1 / 0\n', SUPPORTED)
+    project.run("claims", "-x").assert_outcomes(errors=1)
+    rows = project.rows()
+    assert "ZeroDivisionError" in rows["first"]["reason"]
+    assert rows["higher"]["verdict"] == "error"
+    assert rows["higher"]["reason"] == "not run: the session ended before its turn"
+
+
+def test_last_failed_runs_what_failed(project: Project):
+    project.claims(SUPPORTED, '@declare("first")\ndef test_first():\n    1 / 0\n')
+    project.run()
+    project.run("claims", "--lf").assert_outcomes(errors=1)
+    assert list(project.rows()) == ["first"]
+    assert project.report()["provenance"]["selected"] == {"claims": 1, "of": None}
+
+
+def test_an_error_of_another_test_is_left_alone(project: Project, told):
+    project.file(
+        "test_other.py", "def test_other(record_property):\n    record_property('claim', 'mine')\n    1 / 0\n"
+    )
+    result = project.run("test_other.py")
+    result.assert_outcomes(failed=1)
+    assert "claims at scale" not in told(result)

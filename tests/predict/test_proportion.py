@@ -1,0 +1,106 @@
+import numpy as np
+import pandas as pd
+import pytest
+from scipy import stats as sps
+
+from harness.claim import ClaimError
+from harness.judge import Outcome, judge
+from harness.predict import Proportion, Unusable
+
+
+def table(**successes):
+    """A table of width levels, each given as (successes, units)."""
+    return pd.DataFrame(
+        [{"width": width, "seed": seed, "memorised": seed < yes}
+         for width, (yes, units) in successes.items() for seed in range(units)]
+    )  # fmt: skip
+
+
+def prediction(**changes):
+    settings = {
+        "success": "memorised",
+        "unit": "seed",
+        "exceeds": 0.5,
+        "margin": 0.2,
+        "margin_reason": "most",
+    }
+    return Proportion(**{**settings, **changes})
+
+
+def test_clopper_pearson():
+    found = prediction().estimate(table(w=(17, 20)), rng=np.random.default_rng(0))
+    ends = sps.binomtest(17, 20).proportion_ci(0.9, "exact")
+    assert found.interval == (ends.low, ends.high)
+    assert found.p == sps.binomtest(17, 20, 0.5, "greater").pvalue
+    assert (found.effect, found.n, found.strata) == (0.85, 20, ())
+
+
+@pytest.mark.parametrize(
+    ("yes", "expected"),
+    [(20, (Outcome.SUPPORTED, None)), (12, (Outcome.INCONCLUSIVE, None)), (6, (Outcome.REFUTED, None)),
+     (2, (Outcome.REFUTED, "reversed"))],
+)  # fmt: skip
+def test_verdicts(yes, expected):
+    verdict = judge(prediction(), table(w=(yes, 20)))
+    assert (verdict.outcome, verdict.label) == expected
+
+
+def test_all_successes_reach_a_target_of_one():
+    # 0.9 + 0.1 is what the interval's end, 1, must reach; rounding must not keep it away.
+    for exceeds, margin in ((0.9, 0.1), (0.8, 0.2), (0.7, 0.3), (0.6, 0.4), (0.95, 0.05), (0.85, 0.15)):
+        assert (
+            judge(prediction(exceeds=exceeds, margin=margin), table(w=(80, 80))).outcome is Outcome.SUPPORTED
+        )
+
+
+class TestEveryLevel:
+    def test_one_level_that_fails_refutes(self):
+        verdict = judge(prediction(every="width"), table(a=(40, 40), b=(15, 40), c=(40, 40)))
+        assert verdict.outcome is Outcome.REFUTED
+        assert "15 of 40 units (seed) have memorised at b, which decides among 3 levels" in verdict.reason
+        assert [stratum.effect for stratum in verdict.estimate.strata] == [1, 15 / 40, 1]
+
+    def test_one_level_that_is_unclear_leaves_it_open(self):
+        # The level with the lower share is clear (70 % of 400), the one with the higher is not (5 of 6).
+        frame = table(large=(280, 400), small=(5, 6))
+        verdict = judge(prediction(every="width"), frame)
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "at small, which decides" in verdict.reason
+        assert judge(prediction(), frame[frame.width == "large"]).outcome is Outcome.SUPPORTED
+
+    def test_every_level_supported(self):
+        verdict = judge(prediction(every="width"), table(a=(40, 40), b=(38, 40)))
+        assert verdict.outcome is Outcome.SUPPORTED
+        assert verdict.estimate.p == sps.binomtest(38, 40, 0.5, "greater").pvalue
+
+    def test_combinations_of_columns_are_levels(self):
+        frame = pd.concat([table(a=(9, 9)).assign(depth=depth) for depth in (1, 2)])
+        found = prediction(every=("width", "depth")).estimate(frame, rng=np.random.default_rng(0))
+        assert [stratum.name for stratum in found.strata] == ["a, 1", "a, 2"]
+
+
+@pytest.mark.parametrize(
+    ("frame", "why"),
+    [
+        (table(w=(3, 4)), "4 units"),
+        (table(a=(3, 6), b=(3, 6)), "12 of 12 rows share their seed"),
+        (table(w=(3, 6)).assign(memorised=0.4), "must be yes or no"),
+    ],
+)
+def test_unusable(frame, why):
+    with pytest.raises(Unusable, match=why):
+        prediction().estimate(frame, rng=np.random.default_rng(0))
+
+
+@pytest.mark.parametrize(
+    ("changes", "why"),
+    [
+        ({"exceeds": 1.0}, "0 to below 1"),
+        ({"exceeds": -0.1}, "0 to below 1"),
+        ({"exceeds": 0.9, "margin": 0.2}, "may be 0.1 at most"),
+        ({"unit": ()}, "no unit"),
+    ],
+)
+def test_declarations_that_are_refused(changes, why):
+    with pytest.raises(ClaimError, match=why):
+        prediction(**changes)

@@ -1,0 +1,79 @@
+import math
+
+import numpy as np
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from harness.judge import Outcome, decide
+from harness.predict import words
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (0, "0"),
+        (0.0123456, "0.0123"),
+        (0.5, "0.5"),
+        (-0.5, "−0.5"),
+        (0.99999, "1"),
+        (9.999, "10"),
+        (99.96, "100"),
+        (12.34, "12.3"),
+        (1234.5, "1,234"),
+        (0.00012345, "0.000123"),
+        (1.5e-7, "1.5e−07"),
+        (2.5e9, "2.5e+09"),
+        (100.0, "100"),
+        (math.inf, "inf"),
+    ],
+)
+def test_numbers(value, text):
+    assert words.number(value) == text
+
+
+@given(st.floats(-1e8, 1e8, allow_subnormal=False))
+def test_a_number_keeps_three_digits(value):
+    shown = float(words.number(value).replace("−", "-").replace(",", ""))
+    assert shown == pytest.approx(value, rel=5.1e-3)
+
+
+def test_lists_and_counts():
+    assert words.listed(["a"]) == "a"
+    assert words.listed(["a", "b", "c"]) == "a, b and c"
+    assert (words.counted(1, "pair"), words.counted(1200, "pair")) == ("1 pair", "1,200 pairs")
+
+
+@pytest.mark.parametrize(
+    ("alpha", "text"), [(0.05, "90 % interval"), (0.005, "99 % interval"), (0.025, "95 % interval")]
+)
+def test_levels(alpha, text):
+    assert words.level(alpha) == text
+
+
+def test_plain_values_are_those_of_json():
+    given_ = {"b": np.float64(0.5), "a": (np.int64(3), "x", None, True)}
+    assert repr(words.plain(given_)) == repr({"a": [3, "x", None, True], "b": 0.5})
+
+
+ends = st.floats(-2, 2)
+SAID = {
+    "lies inside": (Outcome.SUPPORTED, None),
+    "lies outside": (Outcome.REFUTED, None),
+    "partly inside": (Outcome.INCONCLUSIVE, None),
+    "too small to count": (Outcome.REFUTED, "negligible"),
+    "the reverse of the prediction": (Outcome.REFUTED, "reversed"),
+    "holds both": (Outcome.INCONCLUSIVE, None),
+    "and does not reach": (Outcome.REFUTED, None),
+    "and reaches": (Outcome.SUPPORTED, None),
+    "and above": (Outcome.SUPPORTED, None),
+    "and below": (Outcome.SUPPORTED, None),
+}
+
+
+@given(st.sampled_from(["above", "below", "within"]), st.floats(-1, 1), st.floats(0.01, 1), ends, ends)
+def test_the_words_say_what_the_rule_decides(rule, centre, margin, one, other):
+    interval = (min(one, other), max(one, other))
+    text = words.standing(rule, centre, margin, interval)
+    said = [decision for phrase, decision in SAID.items() if phrase in text]
+    assert said == [decide(rule, centre, margin, interval)]

@@ -1,0 +1,260 @@
+"""A run of every verdict and kind, made of rows as the plugin makes them, without a model trained for it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness.claim import Claim, ClaimError, Figure, Source
+from harness.report import base_row, figure_from_evidence, with_verdict
+
+SLT = Source("slt", "Adversarial Robustness Through the Lens of Singular Learning Theory", year=2024)
+LAZY = Source(
+    "lazy",
+    "Adversarial Robustness is at Odds with Lazy Training",
+    "Y. Wang and others",
+    2022,
+    "https://x.org/a",
+)
+PROVENANCE = {
+    "started": "2026-03-02T09:15:00+00:00",
+    "seconds": 831.4,
+    "commit": "4f0c2d9a77be31",
+    "dirty": True,
+    "python": "3.11.9",
+    "torch": "2.13.0",
+    "platform": "Linux x86_64",
+    "command": "pytest claims/ -n auto",
+    "workers": 2,
+    "llc_engine": "stacked",
+    "version": "0.1.0",
+}
+PAIRS = "pair (architecture × seed)"
+
+
+@dataclass(frozen=True)
+class Predicted:
+    """As much of a prediction as the report reads."""
+
+    sentence: str = "LLC per parameter is higher in standard than in robust models"
+    rule: str = "above"
+    centre: float = 0.0
+    margin: float = 0.005
+    margin_reason: str = "half of the difference that the document's Figure 3 shows"
+    alpha: float = 0.05
+
+    def describe(self) -> dict[str, Any]:
+        return {"sentence": self.sentence, "rule": self.rule, "margin": self.margin}
+
+    def __str__(self) -> str:
+        return self.sentence
+
+
+WITHIN = Predicted("the change of the LLC lies within 0.01", "within", 0.0, 0.01, "a tenth of the LLC")
+BELOW = Predicted("the mean correlation is below 0", "below", 0.0, 0.1, "the smallest one that a reader sees")
+SLOPE = Predicted("the exponent lies within 0.1 of −1", "within", -1.0, 0.1, "the document's grid")
+ALL = Predicted("All of: (1) … (2) … (3) …", "all", 0.0, 0.0, "each part has its own")
+EXACT = Predicted("no counterexample is found among 500 admissible examples", "exact", 0.0, 0.0, "exact")
+
+
+def claim_of(id: str, prediction: Any = None, reported: str | None = None, **given: Any) -> Claim:
+    """A claim whose statement and quotation are of the usual length."""
+    source = LAZY if id.startswith("lazy/") else SLT
+    quote = given.pop("quote", "With each architecture the relative reduction remains fairly consistent")
+    statement = given.pop("statement", "LLC per parameter is lower in robust than in standard models.")
+    cited = source.at("Experimentation", quote, reported=reported)
+    return Claim(id, statement, cited, prediction or Predicted(), **given)
+
+
+def estimate(effect: float, low: float | None, high: float | None, **more: Any) -> dict[str, Any]:
+    """The numbers of a verdict, as ``Verdict.to_json()`` spells them."""
+    gate = {"name": "models are competent", "passed": True, "detail": "accuracy ≥ 0.9 in 54 of 54 models"}
+    size = {"effect": 1.4, "interval": [0.8, 2.0]}
+    numbers = {"effect": effect, "interval": [low, high], "p": 0.003, "n": 18, "unit": PAIRS}
+    words = {"estimand": "mean paired difference of LLC per parameter, equal weight per architecture"}
+    return {**words, **numbers, "standardised": size, "gates": [gate], **more}
+
+
+def part(prediction: str, verdict: str, effect: float, low: float, high: float) -> dict[str, Any]:
+    """A part of a conjunction, or a companion."""
+    numbers = {
+        "effect": effect,
+        "interval": [low, high],
+        "centre": 0.0,
+        "margin": 0.3,
+        "alpha": 0.05,
+        "p": 0.01,
+    }
+    words = {
+        "prediction": prediction,
+        "verdict": verdict,
+        "label": None,
+        "reason": "It is so.",
+        "rule": "above",
+    }
+    return {**words, "estimand": "Spearman's ρ", "unit": "model", **numbers, "n": 60, "strata": []}
+
+
+def protocol(name: str, verdict: str, *, primary: bool = False, failed: bool = False) -> dict[str, Any]:
+    """The verdict under one protocol."""
+    gate = {"name": "the estimate is positive", "passed": not failed, "detail": "in 11 of 36 models"}
+    numbers = {"effect": 0.0118, "interval": [0.0081, 0.0161], "n": 18, "gates": [gate]}
+    return {"name": name, "primary": primary, "verdict": verdict, "label": None, "reason": "So.", **numbers}
+
+
+def recipe(regime: str, digest: str) -> dict[str, Any]:
+    """What ``Population.provenance()`` says of one recipe."""
+    architecture = {"widths": [16, 16, 16], "activation": "relu"}
+    known = {"name": f"slt {regime}", "digest": digest, "seeds": list(range(10))}
+    return {**known, "architecture": architecture, "epochs": 100, "epsilon": 2.0}
+
+
+def models(seeds: int = 10, architectures: tuple[str, ...] = ("8×1", "16×1", "64×3")) -> pd.DataFrame:
+    """A tidy table of invented models: architecture, regime, seed, LLC per parameter, attack success."""
+    rng = np.random.default_rng(7)
+    rows = []
+    for architecture in architectures:
+        for seed in range(seeds):
+            common = rng.normal()
+            for regime, middle in (("standard", 0.030), ("robust", 0.022), ("finetuned", 0.018)):
+                llc = middle * np.exp(0.15 * common + 0.1 * rng.normal())
+                rows.append((architecture, regime, seed, llc, 0.1 + 6 * llc + 0.03 * rng.normal()))
+    return pd.DataFrame(rows, columns=["architecture", "regime", "seed", "llc", "asr"])
+
+
+def course(seeds: int = 4, epochs: int = 20) -> pd.DataFrame:
+    """Invented courses through training at three batch sizes."""
+    rng = np.random.default_rng(3)
+    rows = [
+        (
+            batch,
+            regime,
+            seed,
+            epoch,
+            peak * np.exp(-(((epoch - 2) / (2 + batch / 32)) ** 2)) + rng.normal() / 50,
+        )
+        for batch in (32, 64, 128)
+        for regime, peak in (("standard", 0.41), ("robust", 0.30))
+        for seed in range(seeds)
+        for epoch in range(1, epochs + 1)
+    ]
+    return pd.DataFrame(rows, columns=["batch", "regime", "seed", "epoch", "llc"])
+
+
+def steps() -> pd.DataFrame:
+    """Invented steps that shrink as one over the dimension."""
+    rows = [
+        (d, m, s, (3 + m / 200) / d * (1 + s / 20))
+        for d in (16, 64, 256)
+        for m in (64, 256)
+        for s in range(6)
+    ]
+    return pd.DataFrame(rows, columns=["d", "m", "seed", "step"])
+
+
+def figures() -> dict[str, Figure]:
+    """One figure of every kind, some with colours, panels and guides."""
+    table, llc, asr = models(), "LLC per parameter (nats)", "attack success rate at 2"
+    one = table[table.architecture == "8×1"]
+    size = "width × depth"
+    drawn = {
+        "scatter": Figure(
+            "scatter",
+            table,
+            "llc",
+            "asr",
+            "Redraws Figure 5.",
+            llc,
+            asr,
+            hue="regime",
+            reference={"chance": 0.33},
+        ),
+        "facets": Figure(
+            "scatter", table, "llc", "asr", "By architecture.", llc, asr, hue="regime", facet="architecture"
+        ),
+        "lines": Figure(
+            "lines", course(), "epoch", "llc", "Redraws Figure 2.", "epoch", llc, hue="regime", facet="batch"
+        ),
+        "paired": Figure(
+            "paired", one, "regime", "llc", "Pairs share their seed.", "regime", llc, pair="seed"
+        ),
+        "strip": Figure("strip", table, "architecture", "llc", "Every model.", size, llc, hue="regime"),
+        "bars": Figure("bars", table, "architecture", "asr", "Attack success.", size, asr, hue="regime"),
+    }
+    guides = {"hue": "m", "log_x": True, "log_y": True, "slope": -1.0}
+    return drawn | {
+        "log": Figure("scatter", steps(), "d", "step", "Step.", "dimension d", "step |η|", **guides)
+    }
+
+
+def declared() -> list[tuple[Claim, dict[str, Any]]]:
+    """Claims with what the judge and the plugin say of each."""
+    drawn = {name: figure_from_evidence(figure) for name, figure in figures().items()}
+    strata = [
+        {"name": name, "effect": effect, "interval": [effect - 0.005, effect + 0.004], "n": 6}
+        for name, effect in (("8×1", 0.015), ("16×1", 0.011), ("64×3", 0.008))
+    ]
+    parts = [
+        part("ρ > 0 in standard models", "supported", 0.62, 0.4, 0.78),
+        part("ρ > 0 in robust models", "inconclusive", 0.2, -0.05, 0.43),
+        part("ρ > 0 in finetuned models", "inconclusive", 0.31, 0.05, 0.53),
+    ]
+    distrust = [
+        {"name": "the sampler is trusted", "passed": False, "detail": "drift below 0.1 in 1 of 32 chains"}
+    ]
+    case = {"name": "train–train", "effect": 0.7372549, "interval": [0.7372549, 0.7372549], "n": 1}
+    protocols = [protocol("sound", "supported", primary=True), protocol("document", "invalid", failed=True)]
+    beside = [part("ρ of LLC and log parameters is above 0", "inconclusive", 0.2, -0.1, 0.45)]
+    full = estimate(0.0118, 0.0081, 0.0161, strata=strata, protocols=protocols, companions=beside)
+    trace = (
+        'Traceback (most recent call last):\n  File "claims/test_lazy.py", line 40\nRuntimeError: not finite'
+    )
+    exact = {"p": None, "standardised": None, "interval": None, "gates": []}
+    return [
+        (claim_of("slt/robust-below", reported="0.021 against 0.030"),
+         {"verdict": "supported", "reason": "It lies above.", "figure": drawn["paired"], **full}),
+        (claim_of("slt/finetuning", WITHIN),
+         {"verdict": "supported", "reason": "Within.", "figure": drawn["strip"],
+          **estimate(0.001, -0.004, 0.006)}),
+        (claim_of("slt/peak-widens", tags=("slow",)),
+         {"verdict": "refuted", "label": "reversed", "reason": "Narrower.", "expected": "supported",
+          "figure": drawn["lines"], **estimate(-0.019, -0.03, -0.009, p=0.99)}),
+        (claim_of("slt/correlation", ALL),
+         {"verdict": "inconclusive", "reason": "One of three.", "parts": parts, "figure": drawn["facets"],
+          **estimate(0.2, -0.05, 0.43, gates=[], margin=0.3, centre=0.0, alpha=0.05)}),
+        (claim_of("slt/sample", BELOW),
+         {"verdict": "refuted", "label": "negligible", "reason": "A real effect, smaller than of interest.",
+          "figure": drawn["scatter"], **estimate(-0.04, -0.07, -0.01)}),
+        (claim_of("slt/neighbourhood"),
+         {"verdict": "invalid", "reason": "Chains drift.", **estimate(0.9, 0.4, 1.4, gates=distrust)}),
+        (claim_of("lazy/step", SLOPE, "slope −1"),
+         {"verdict": "supported", "reason": "−1.", "figure": drawn["log"], **estimate(-1.004, -1.03, -0.98)}),
+        (claim_of("lazy/perturbation"),
+         {"verdict": "supported", "reason": "Above.", "figure": drawn["bars"], **estimate(9.0, 1.2, None)}),
+        (claim_of("lazy/cone", EXACT, kind="theorem"),
+         {"verdict": "supported", "reason": "None.", "seconds": 1.3,
+          **estimate(0.0, 0.0, 0.0, n=500, unit="example", estimand="number of counterexamples") | exact}),
+        (claim_of("lazy/digits", EXACT, "0.737", kind="data"),
+         {"verdict": "supported", "reason": "Equal.", "cached": True, "strata": [case],
+          **estimate(0.0, 0.0, 0.0, n=1, unit="case", estimand="number of cases that differ") | exact}),
+        (claim_of("lazy/robust-error"),
+         {"verdict": "error", "reason": "could not be run: RuntimeError", "error": trace}),
+    ]  # fmt: skip
+
+
+def rows() -> list[dict[str, Any]]:
+    """Rows of all verdicts, kinds and rules; the last is of a claim that is not declared correctly."""
+    settings = {"sampler": {"chains": 4, "draws": 200, "burn-in": 100}, "points": 3072}
+    trained = {
+        "recipes": [recipe("standard", "a1"), recipe("robust", "b2")],
+        "settings": settings,
+        "seconds": 41.2,
+    }
+    made = [
+        with_verdict(base_row(claim, claim.id), (trained if claim.kind == "empirical" else {}) | verdict)
+        for claim, verdict in declared()
+    ]
+    return [*made, base_row(ClaimError("claim lazy/trains: it has no prediction"), "lazy/trains")]

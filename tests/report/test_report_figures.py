@@ -1,0 +1,178 @@
+"""Figures: from a table to JSON, and from JSON to an SVG that belongs to the page."""
+
+from __future__ import annotations
+
+import dataclasses
+import json
+import re
+import subprocess
+import sys
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import numpy as np
+import pandas as pd
+import pytest
+from report_samples import figures
+
+from harness.claim import ClaimError, Figure
+from harness.report.figures import MAX_ROWS, draw, figure_from_evidence
+from harness.report.panels import MARKERS, _scattered, _spread
+from harness.report.svg import SERIES
+
+FIGURES = figures()
+
+
+def simple(**changes: Any) -> Figure:
+    table = pd.DataFrame(
+        {"x": [1.0, 2.0, 4.0], "y": [1.0, 3.0, 2.0], "seed": [0, 1, 2], "unused": ["a", "b", "c"]}
+    )
+    return dataclasses.replace(Figure("scatter", table, "x", "y", "A title.", "x", "y"), **changes)
+
+
+def texts(svg: str) -> list[str]:
+    return [element.text or "" for element in ET.fromstring(svg).iter("text")]
+
+
+class TestFromEvidence:
+    @pytest.mark.parametrize("name", FIGURES)
+    def test_is_strict_json(self, name: str) -> None:
+        figure = figure_from_evidence(FIGURES[name])
+        assert json.loads(json.dumps(figure, allow_nan=False)) == figure
+
+    def test_keeps_what_it_draws_and_which_model_a_row_is(self) -> None:
+        assert list(figure_from_evidence(simple())["data"]) == ["x", "y", "seed"]
+
+    def test_missing_and_infinite_values_are_null(self) -> None:
+        table = pd.DataFrame({"x": pd.array([1, None, 3], dtype="Int64"), "y": [np.nan, np.inf, 2.0]})
+        assert figure_from_evidence(simple(table=table))["data"] == {
+            "x": [1, None, 3],
+            "y": [None, None, 2.0],
+        }
+
+    @pytest.mark.parametrize(
+        ("changes", "message"),
+        [
+            ({"kind": "pie"}, "kind 'pie' cannot be drawn; the kinds are scatter, lines"),
+            ({"hue": "regime"}, "names the columns regime; its table has x, y, seed, unused"),
+            ({"kind": "paired"}, "needs pair="),
+            ({"y": "unused"}, "column 'unused' on an axis of numbers"),
+            ({"x": "unused"}, "column 'unused' on an axis of numbers"),
+            ({"table": pd.DataFrame({"x": range(MAX_ROWS + 1), "y": 0.0})}, "1,501 rows, and at most 1,500"),
+            (
+                {"table": pd.DataFrame({"x": range(13), "y": 0.0}), "hue": "x"},
+                "hue 'x' has 13 levels; at most 12",
+            ),
+        ],
+    )
+    def test_says_what_cannot_be_drawn(self, changes: dict[str, Any], message: str) -> None:
+        with pytest.raises(ClaimError, match=re.escape(message)):
+            figure_from_evidence(simple(**changes))
+
+
+class TestDraw:
+    @pytest.mark.parametrize("name", FIGURES)
+    def test_is_one_accessible_svg_without_colours_of_its_own(self, name: str) -> None:
+        svg = draw(figure_from_evidence(FIGURES[name]), "k")
+        root = ET.fromstring(svg)
+        assert (root.tag, root.get("role")) == ("svg", "img")
+        assert root[0].tag == "title"
+        assert root[0].text == FIGURES[name].title
+        assert root[1].tag == "desc"
+        assert "rows" in (root[1].text or "")
+        assert root.get("aria-labelledby") == f"{root[0].get('id')} {root[1].get('id')}"
+        assert not re.search(r"#[0-9a-f]{6}|rgb\(|font-family|style=\"(?!--natural)", svg)
+        ids = [element.get("id") for element in root.iter() if element.get("id")]
+        assert len(ids) == len(set(ids))
+        assert all(str(id).startswith("k-") for id in ids)
+        used = re.findall(r'(?:href="#|url\(#)([\w-]+)', svg)
+        assert used
+        assert set(used) <= set(ids)
+
+    @pytest.mark.parametrize("name", FIGURES)
+    def test_is_the_same_byte_for_byte(self, name: str) -> None:
+        figure = figure_from_evidence(FIGURES[name])
+        assert draw(figure, "k") == draw(figure, "k")
+
+    def test_has_a_mark_a_row(self) -> None:
+        root = ET.fromstring(draw(figure_from_evidence(simple()), "k"))
+        (marks,) = (line for line in root.iter("polyline") if line.get("class") == "marks")
+        (shape,) = (
+            marker for marker in root.iter("marker") if f"url(#{marker.get('id')})" == marks.get("marker-mid")
+        )
+        assert shape[0].get("class") == "f-s1 l-paper"
+        places = [tuple(map(float, place.split(","))) for place in (marks.get("points") or "").split()]
+        assert len(places) == 3
+        (x1, y1), (x2, y2), (x3, y3) = places
+        assert x3 - x2 == pytest.approx(2 * (x2 - x1), abs=0.2)  # rows 1, 2 and 4 of a linear axis
+        assert y1 - y2 == pytest.approx(2 * (y1 - y3), abs=0.2)  # 1, 3 and 2, upwards
+
+    def test_one_mark_of_a_series_is_drawn_once(self) -> None:
+        one = simple(table=pd.DataFrame({"x": [1.0], "y": [1.0]}))
+        assert "polyline" not in draw(figure_from_evidence(one), "k")
+
+    def test_labels_levels_and_guides_are_text(self) -> None:
+        words = texts(draw(figure_from_evidence(FIGURES["facets"]), "k"))
+        assert {"8×1", "16×1", "64×3", "standard", "robust", "finetuned", "regime"} <= set(words)
+        assert "slope −1" in texts(draw(figure_from_evidence(FIGURES["log"]), "k"))
+        assert "chance (0.33)" in texts(draw(figure_from_evidence(FIGURES["scatter"]), "k"))
+
+    def test_takes_labels_literally(self) -> None:
+        words = texts(
+            draw(figure_from_evidence(simple(x_label="cost in $ or $^2 <script>", title="<b>&")), "k")
+        )
+        assert "cost in $ or $^2 <script>" in words
+
+    def test_draws_a_label_in_any_script_without_a_warning(self) -> None:
+        assert "尺寸" in texts(draw(figure_from_evidence(simple(x_label="尺寸")), "k"))
+
+    def test_says_how_many_rows_it_could_not_draw(self) -> None:
+        table = pd.DataFrame({"x": [1.0, np.nan, 3.0, 4.0], "y": [1.0, 2.0, -3.0, 4.0]})
+        svg = draw(figure_from_evidence(simple(table=table, log_y=True)), "k")
+        assert "2 rows are not drawn (missing, or not positive on a logarithmic axis)" in svg
+
+    @pytest.mark.parametrize("kind", ["scatter", "lines", "paired", "strip", "bars"])
+    def test_draws_empty_and_missing_columns(self, kind: str) -> None:
+        empty = pd.DataFrame({"x": [None, None], "y": [np.nan, np.nan], "p": [1, 2], "f": [None, None]})
+        figure = simple(kind=kind, table=empty, pair="p", hue="f", facet="f")
+        assert "<svg" in draw(figure_from_evidence(figure), "k")
+
+    @pytest.mark.parametrize("kind", ["strip", "bars", "paired"])
+    def test_categories_may_be_numbers_booleans_or_words(self, kind: str) -> None:
+        for x in (
+            [32, 64, 32, 64],
+            [True, False, True, False],
+            ["a very long name of a category"] * 2 + ["b"] * 2,
+        ):
+            table = pd.DataFrame({"x": x, "y": [1.0, 2.0, 3.0, 4.0], "p": [0, 0, 1, 1]})
+            assert "<svg" in draw(figure_from_evidence(simple(kind=kind, table=table, pair="p")), "k")
+
+    def test_twelve_series_differ_in_colour_or_marker(self) -> None:
+        looks = {(SERIES[index % len(SERIES)], MARKERS[index % len(MARKERS)]) for index in range(12)}
+        assert len(looks) == 12
+
+
+class TestArithmetic:
+    def test_mean_and_one_standard_deviation(self) -> None:
+        assert _spread([1.0, 2.0, 3.0], log=False) == (2.0, 1.0, 3.0)
+
+    def test_of_the_logarithms_on_a_logarithmic_axis(self) -> None:
+        assert _spread([0.1, 1.0, 10.0], log=True) == pytest.approx((1.0, 0.1, 10.0))
+
+    def test_one_value_has_no_spread(self) -> None:
+        assert _spread([4.0], log=False) == (4.0, 4.0, 4.0)
+
+    def test_marks_of_a_category_stay_in_its_lane_and_apart(self) -> None:
+        places = _scattered([1] * 20, [0.5] * 20, 0.1, 0.2)
+        assert all(1.0 <= place <= 1.2 for place in places)
+        assert len(set(places)) == 20
+
+
+def test_drawing_touches_no_global_state_of_pyplot() -> None:
+    code = (
+        "import sys, pandas as pd\nfrom harness.claim import Figure\nfrom harness.report import figures\n"
+        "t = pd.DataFrame({'x': [1.0], 'y': [1.0]})\nassert 'matplotlib' not in sys.modules\n"
+        "figures.draw(figures.figure_from_evidence(Figure('scatter', t, 'x', 'y', 't', 'x', 'y')), 'k')\n"
+        "assert 'matplotlib.pyplot' not in sys.modules and 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)

@@ -1,0 +1,134 @@
+"""Places of effects and intervals on the two scales."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from harness.report.forest import bar, forest_marks, in_margins, margin_mark, nice_ticks, place
+
+
+def item(effect: Any, interval: Any, rule: str = "above", **more: Any) -> dict[str, Any]:
+    known = {
+        "id": "slt/a",
+        "effect": effect,
+        "interval": interval,
+        "rule": rule,
+        "centre": 0.0,
+        "margin": 0.5,
+    }
+    return known | {"verdict": "supported", "estimand": "d", "n": 9, "strata": [], "parts": []} | more
+
+
+class TestInMargins:
+    def test_one_is_the_smallest_effect_of_interest(self) -> None:
+        assert in_margins(item(0.5, [0.25, 1.0])) == (1.0, 0.5, 2.0)
+
+    def test_a_prediction_below_is_turned_towards_the_prediction(self) -> None:
+        assert in_margins(item(-0.5, [-1.0, -0.25], "below")) == (1.0, 0.5, 2.0)
+
+    def test_a_value_is_measured_from_its_centre(self) -> None:
+        assert in_margins(item(-1.25, [-1.5, -1.0], "within", centre=-1.0)) == (-0.5, -1.0, 0.0)
+
+    def test_an_unbounded_end_stays_so(self) -> None:
+        assert in_margins(item(-0.5, [None, -0.25], "below")) == (1.0, 0.5, math.inf)
+
+    @pytest.mark.parametrize(
+        "unknown",
+        [
+            {"effect": None},
+            {"interval": None},
+            {"interval": [None, None]},
+            {"margin": None},
+            {"margin": 0.0},
+            {"rule": "all"},
+        ],
+    )
+    def test_is_none_without_effect_interval_or_margin(self, unknown: dict[str, Any]) -> None:
+        assert in_margins(item(0.5, [0.25, 1.0]) | unknown) is None
+
+
+class TestForest:
+    def test_places_rise_and_stay_inside(self) -> None:
+        at = [place(margins) for margins in (-math.inf, -10, -1, 0, 1, 30, math.inf)]
+        assert at == sorted(at)
+        assert (at[0], at[-1]) == (place(-10), place(30))
+        assert 0 < at[0] < at[-1] < 100
+
+    def test_zero_and_one_lie_apart(self) -> None:
+        assert place(1) - place(0) > 10
+
+    def test_an_effect_beyond_the_edge_is_an_arrow(self) -> None:
+        mark = margin_mark(item(100.0, [50.0, 200.0]), "supported", "far")
+        assert mark is not None
+        assert (mark.left, mark.right, mark.outside) == (False, True, True)
+
+    def test_directions_and_bands_differ(self) -> None:
+        marks = [
+            margin_mark(item(0.1, [0.0, 0.2], rule), "refuted", "x") for rule in ("above", "below", "within")
+        ]
+        assert [mark.band for mark in marks if mark] == [False, False, True]
+
+    def test_a_conjunction_shows_its_parts_with_their_own_verdicts(self) -> None:
+        parts = [item(0.5, [0.2, 0.9], prediction="one", verdict="supported")]
+        parts.append(item(0.1, [-0.2, 0.3], prediction="two", verdict="refuted"))
+        marks = forest_marks(item(0.1, [-0.2, 0.3], "all", parts=parts, verdict="refuted"))
+        assert [(mark.name, mark.verdict) for mark in marks] == [("one", "supported"), ("two", "refuted")]
+
+    def test_words_hold_the_numbers(self) -> None:
+        mark = margin_mark(item(-0.5, [-1.0, None]), "refuted", "x")
+        assert mark is not None
+        assert mark.words == "−1 margins, interval −2 to ∞"
+
+
+class TestBar:
+    def test_zone_begins_at_the_margin(self) -> None:
+        drawn = bar(item(1.0, [0.8, 1.2]))
+        assert drawn is not None
+        (mark,) = drawn.marks
+        assert drawn.centre < drawn.zone[0] < mark.low < mark.effect < mark.high < drawn.zone[1] == 100
+
+    def test_zone_of_a_prediction_below_ends_at_the_margin(self) -> None:
+        drawn = bar(item(-1.0, [-1.2, -0.8], "below"))
+        assert drawn is not None
+        assert drawn.zone[0] == 0 < drawn.zone[1] < drawn.centre
+
+    def test_band_lies_around_the_centre(self) -> None:
+        drawn = bar(item(0.0, [-0.1, 0.1], "within"))
+        assert drawn is not None
+        assert drawn.centre - drawn.zone[0] == pytest.approx(drawn.zone[1] - drawn.centre)
+
+    def test_strata_follow_the_estimate_and_wide_ones_are_clipped(self) -> None:
+        strata = [
+            {"name": "a", "effect": 0.9, "interval": [0.7, 1.1], "n": 3},
+            {"name": "b", "effect": 1.0, "interval": [-90.0, 90.0], "n": 2},
+            {"name": "c", "effect": 1.0, "interval": None, "n": 1},
+        ]
+        drawn = bar(item(1.0, [0.8, 1.2], strata=strata))
+        assert drawn is not None
+        assert [(mark.name, mark.n) for mark in drawn.marks] == [("All", 9), ("a", 3), ("b", 2)]
+        assert (drawn.marks[2].left, drawn.marks[2].right, drawn.marks[1].right) == (True, True, False)
+
+    def test_is_none_where_there_is_nothing_to_draw(self) -> None:
+        assert bar(item(0.0, None, "exact")) is None
+
+    @pytest.mark.parametrize("value", [0.0, 3.0])
+    def test_draws_an_interval_without_width(self, value: float) -> None:
+        drawn = bar(item(value, [value, value], "within", margin=1e-12, centre=value))
+        assert drawn is not None
+        assert 0 <= drawn.marks[0].effect <= 100
+
+
+@pytest.mark.parametrize(
+    ("low", "high", "ticks"),
+    [
+        (0, 1, [0, 0.5, 1]),
+        (-0.03, 0.011, [-0.02, 0.0]),
+        (0, 8, [0, 2, 4, 6, 8]),
+        (1234, 1236, [1234, 1234.5, 1235, 1235.5, 1236]),
+    ],
+)
+def test_nice_ticks_are_round(low: float, high: float, ticks: list[float]) -> None:
+    assert nice_ticks(low, high) == ticks

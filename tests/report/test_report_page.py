@@ -1,0 +1,383 @@
+"""The page, read back as a browser or a screen reader would."""
+
+from __future__ import annotations
+
+import base64
+import copy
+import hashlib
+import json
+import re
+import subprocess
+import sys
+from html.parser import HTMLParser
+from pathlib import Path
+from typing import Any
+from xml.etree import ElementTree as ET
+
+import pytest
+from report_samples import PROVENANCE, claim_of, recipe, rows
+
+import harness.report
+from harness.report import ReportError, assemble, base_row, merge, render
+from harness.report.page import LOOKS, SHOWN_ROWS
+from harness.report.svg import CLASSES
+
+FOLDER = Path(harness.report.__file__).parent
+VOID = {"meta", "input", "br", "link"}
+
+
+class Page(HTMLParser):
+    """The elements of a page: tag, attributes, text inside, and the tags around."""
+
+    def __init__(self, text: str) -> None:
+        super().__init__()
+        self.found: list[tuple[str, dict[str, str], list[str], tuple[int, ...]]] = []
+        self.open: list[int] = []
+        self.feed(text)
+        assert self.open == []
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.end_cells(tag)
+        self.found.append((tag, {name: value or "" for name, value in attrs}, [], tuple(self.open)))
+        if tag not in VOID:
+            self.open.append(len(self.found) - 1)
+
+    def handle_startendtag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.found.append((tag, {name: value or "" for name, value in attrs}, [], tuple(self.open)))
+
+    def end_cells(self, tag: str) -> None:
+        """Close the cells and rows whose end tags HTML lets one leave out."""
+        ends = {"td": ("td",), "tr": ("td", "tr"), "/tbody": ("td", "tr")}.get(tag, ())
+        while self.open and self.found[self.open[-1]][0] in ends:
+            self.open.pop()
+
+    def handle_endtag(self, tag: str) -> None:
+        self.end_cells(f"/{tag}")
+        assert self.found[self.open[-1]][0] == tag, f"</{tag}> closes <{self.found[self.open[-1]][0]}>"
+        self.open.pop()
+
+    def handle_data(self, data: str) -> None:
+        for index in self.open:
+            self.found[index][2].append(data)
+
+    def all(self, tag: str, **wanted: str) -> list[dict[str, str]]:
+        """Attributes of the elements of a tag that have these attributes; "text" is what they hold."""
+        return [
+            attributes | {"text": " ".join(" ".join(text).split())}
+            for name, attributes, text, _ in self.found
+            if name == tag and all(attributes.get(key.rstrip("_")) == value for key, value in wanted.items())
+        ]
+
+    def inside(self, tag: str, child: str) -> list[int]:
+        """How many children of a kind each element of a tag has, at any depth."""
+        indices = [index for index, (name, *_) in enumerate(self.found) if name == tag]
+        return [sum(name == child and i in around for name, _, _, around in self.found) for i in indices]
+
+
+@pytest.fixture(scope="module")
+def page() -> Page:
+    return Page(render(assemble(rows(), scale="reduced", device="cpu", provenance=PROVENANCE)))
+
+
+def card(page: Page, id: str) -> str:
+    (found,) = page.all("article", id=f"claim/{id}")
+    return found["text"]
+
+
+class TestStructure:
+    def test_has_one_heading_one_main_and_a_title(self, page: Page) -> None:
+        assert len(page.all("h1")) == len(page.all("main")) == 1
+        assert page.all("html")[0]["lang"] == "en"
+        assert "slt, lazy" in page.all("title")[0]["text"]
+
+    def test_every_claim_has_a_card_and_a_line_that_leads_to_it(
+        self, run: dict[str, Any], page: Page
+    ) -> None:
+        links = {link["href"] for link in page.all("a")}
+        for row in run["rows"]:
+            assert len(page.all("article", id=f"claim/{row['id']}")) == 1
+            assert f"#claim/{row['id']}" in links
+        assert len([line for line in page.all("tr") if "data-claim" in line]) == len(run["rows"])
+
+    def test_ids_are_unique_and_links_lead_somewhere(self, page: Page) -> None:
+        ids = [attributes["id"] for _, attributes, _, _ in page.found if "id" in attributes]
+        assert len(ids) == len(set(ids))
+        inner = {
+            attributes["href"][1:]
+            for _, attributes, _, _ in page.found
+            if attributes.get("href", "")[:1] == "#"
+        }
+        assert {target for target in inner if not target.startswith("document=")} <= set(ids)
+        named = [attributes.get("aria-labelledby", "") for _, attributes, _, _ in page.found]
+        assert {id for text in named for id in text.split()} <= set(ids)
+
+    def test_tables_have_captions_and_headings_scopes(self, page: Page) -> None:
+        assert all(count == 1 for count in page.inside("table", "caption"))
+        assert all("scope" in heading for heading in page.all("th"))
+
+    def test_every_drawing_has_a_title_and_a_description(self, run: dict[str, Any]) -> None:
+        drawings = re.findall(r"<svg.*?</svg>", render(run), re.DOTALL)
+        assert len(drawings) > 30
+        for drawing in drawings:
+            root = ET.fromstring(drawing)
+            assert root.get("role") == "img"
+            assert [child.tag for child in root][:2] == ["title", "desc"]
+            assert root[0].text
+
+    def test_fields_have_labels(self, page: Page) -> None:
+        for tag in ("input", "select"):
+            indices = [index for index, (name, *_) in enumerate(page.found) if name == tag]
+            assert all(any(page.found[around][0] == "label" for around in page.found[i][3]) for i in indices)
+
+    def test_scrolling_boxes_can_be_reached_by_keyboard(self, page: Page) -> None:
+        boxes = [box for box in page.all("div") if "scroll" in box.get("class", "").split()]
+        assert boxes
+        assert all(box["tabindex"] == "0" and box["aria-label"] for box in boxes)
+
+
+class TestSelfContained:
+    def test_loads_nothing_and_links_only_to_documents(self, page: Page) -> None:
+        assert page.all("link") == page.all("img") == page.all("iframe") == []
+        assert not any("src" in attributes for _, attributes, _, _ in page.found)
+        outer = {link["href"] for link in page.all("a") if not link["href"].startswith("#")}
+        assert outer == {"https://x.org/a"}
+        style = "".join(block["text"] for block in page.all("style"))
+        assert "url(" not in style
+        assert "@import" not in style
+
+    def test_only_its_own_script_may_run(self, page: Page) -> None:
+        (script,) = re.findall(r"<script>(.*?)</script>", render(short_run()), re.DOTALL)
+        policy = next(meta["content"] for meta in page.all("meta") if "http-equiv" in meta)
+        digest = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+        assert f"script-src 'sha256-{digest}'" in policy
+        assert "default-src 'none'" in policy
+
+    @pytest.mark.parametrize("address", ["javascript:alert(1)", "data:text/html,x", "//x.org"])
+    def test_an_address_that_is_none_is_shown_as_text(self, bare: dict[str, Any], address: str) -> None:
+        for row in bare["rows"]:
+            row["source"]["address"] = address
+        links = [link["href"] for link in Page(render(bare)).all("a")]
+        assert all(link.startswith("#") for link in links)
+
+    def test_is_the_same_byte_for_byte(self, run: dict[str, Any]) -> None:
+        run["rows"] = run["rows"][:5]
+        assert render(run) == render(json.loads(json.dumps(run)))
+
+    def test_escapes_whatever_it_is_given(self, run: dict[str, Any]) -> None:
+        hostile = "</script><script>alert('x')</script><b a=\"'>&"
+        row, figure = run["rows"][0], run["rows"][0]["figure"]
+        for name in (
+            "statement",
+            "reason",
+            "prediction",
+            "error",
+            "margin_reason",
+            "unit",
+            "estimand",
+            "digest",
+        ):
+            row[name] = hostile
+        row |= {
+            "id": f"slt/{hostile}",
+            "document": hostile,
+            "tags": [hostile],
+            "settings": {hostile: hostile},
+        }
+        row["source"] = dict.fromkeys(row["source"], hostile)
+        row["recipes"][0] |= {"name": hostile, "digest": hostile, hostile: hostile}
+        row["gates"][0] |= {"name": hostile, "detail": hostile}
+        row["strata"][0]["name"] = row["protocols"][1]["reason"] = row["companions"][0]["prediction"] = (
+            hostile
+        )
+        figure |= {"title": hostile, "x_label": hostile, "hue": hostile}
+        figure["data"][hostile] = [hostile] * len(figure["data"]["llc"])
+        run["provenance"] = dict.fromkeys(PROVENANCE, hostile) | {"seconds": 1.0}
+        run["device"] = hostile
+        page = Page(render(run))
+        assert len(page.all("script")) == 1
+        assert page.all("b") == []
+        assert hostile in page.all("h3")[0]["text"]
+
+
+def short_run() -> dict[str, Any]:
+    row = base_row(claim_of("slt/a"), "slt/a")
+    return assemble([row], scale="full", device="cpu", provenance=PROVENANCE)
+
+
+class TestContent:
+    def test_says_what_was_run(self, page: Page) -> None:
+        said = {
+            term["text"]: value["text"] for term, value in zip(page.all("dt"), page.all("dd"), strict=True)
+        }
+        assert said["Networks"] == "20 from 10 training seeds"
+        assert said["Commit"] == "4f0c2d9a77be, with uncommitted changes"
+        assert said["Started"] == "2026-03-02 09:15 UTC"
+        assert said["Took"] == "13 min 51 s"
+
+    @pytest.mark.parametrize(
+        ("scale", "words"),
+        [("smoke", "decides nothing"), ("reduced", "smaller than the documents"), ("full", None)],
+    )
+    def test_a_scale_that_is_not_full_is_marked(
+        self, bare: dict[str, Any], scale: str, words: str | None
+    ) -> None:
+        page = Page(render(bare | {"scale": scale}))
+        notes = [note["text"] for note in page.all("p", role="note")]
+        assert len(notes) == (words is not None)
+        assert words is None or words in notes[0]
+        assert [stamp["text"] for stamp in page.all("span", class_="stamp")] == ([scale] if words else [])
+
+    def test_counts_verdicts_by_document_with_glyph_and_word(self, page: Page) -> None:
+        counts = [count["text"] for count in page.all("a") if count.get("class", "").startswith("count")]
+        assert counts == [
+            "✓ 2 supported", "✗ 2 refuted", "? 1 inconclusive", "⊘ 1 invalid", "✓ 4 supported", "! 2 errors",
+        ]  # fmt: skip
+
+    def test_a_card_tells_all_of_a_claim(self, page: Page) -> None:
+        text = card(page, "slt/robust-below")
+        for words in (
+            "✓ Supported", "It lies above.", "“With each architecture", "Experimentation",
+            "The document reports 0.021 against 0.030 Measured here 0.0118 90 % interval 0.0081 to 0.0161",
+            "Smallest effect of interest 0.005 half of the difference that the document's Figure 3 shows",
+            "n 18 unit: pair (architecture × seed)",
+            "p, Holm 0.018 within the document; the verdict survives", "Judged under 2 protocols",
+            "sound (decides)", "The protocols disagree", "no say in the verdict", "models are competent",
+            "8×1 n 6", "seeds 0–9: slt standard", "burn-in 100", "41 s",
+        ):  # fmt: skip
+            assert words in text, words
+
+    def test_recipes_are_told_once_and_linked(self, page: Page) -> None:
+        (table,) = [
+            table for table in page.all("table", class_="recipes") if "What was trained" in table["text"]
+        ]
+        assert table["text"].count("slt standard") == 1
+        assert "a1 architecture widths 16, 16, 16; activation relu; epochs 100; epsilon 2" in table["text"]
+        assert len(page.all("a", href="#recipe/0")) > 1
+
+    def test_a_conjunction_shows_its_parts(self, page: Page) -> None:
+        text = card(page, "slt/correlation")
+        assert "ρ > 0 in robust models" in text
+        assert "supported only if every part is" in text
+        assert "Measured here, weakest part" in text
+
+    def test_an_error_never_looks_like_a_refutation(self, page: Page) -> None:
+        text = card(page, "lazy/robust-error")
+        assert "! Error" in text
+        assert "RuntimeError: not finite" in text
+        assert "refuted" not in text.lower()
+        line = next(line for line in page.all("tr") if "robust-error" in line["text"])
+        assert line["text"].endswith("could not run")
+        assert "v-error" in line["class"]
+
+    def test_an_invalid_number_is_said_to_be_none_to_rely_on(self, page: Page) -> None:
+        text = card(page, "slt/neighbourhood")
+        assert "not to be relied on" in text
+        assert "⊘ failed" in text
+
+    def test_a_verdict_that_the_ledger_did_not_expect_says_so(self, page: Page) -> None:
+        assert "expected supported ; this run says refuted" in card(page, "slt/peak-widens")
+        assert "ledger" not in card(page, "slt/robust-below")
+
+    def test_theorems_and_facts_show_what_was_counted(self, page: Page) -> None:
+        assert "0 number of counterexamples" in card(page, "lazy/cone")
+        fact = card(page, "lazy/digits")
+        assert "The document reports 0.737 Measured here 0.73725 train–train" in fact
+        assert "interval" not in fact
+
+    def test_the_data_say_how_many_rows_are_left_out(self, run: dict[str, Any], page: Page) -> None:
+        rows = len(run["rows"][2]["figure"]["data"]["llc"])
+        assert rows > SHOWN_ROWS
+        assert (
+            f"{SHOWN_ROWS} of {rows} rows; {rows - SHOWN_ROWS} are left out here, claims.json has all"
+            in card(page, "slt/peak-widens")
+        )
+        table = next(
+            table for table in page.all("table", class_="grid") if "architecture" in table["data-pick"]
+        )
+        assert table["data-pick"] == "architecture regime seed"
+
+    def test_a_figure_that_cannot_be_drawn_costs_only_itself(self, run: dict[str, Any]) -> None:
+        run["rows"][0]["figure"]["data"]["llc"] = ["not a number"] * 30
+        page = Page(render(run))
+        assert "The figure could not be drawn" in card(page, "slt/robust-below")
+        assert len(page.all("article")) == len(run["rows"])
+
+    def test_shows_which_runs_were_merged(self, bare: dict[str, Any]) -> None:
+        later = bare | {"provenance": PROVENANCE | {"started": "2026-04-01T00:00:00+00:00", "commit": "99"}}
+        assert "Merged from 2 runs" in Page(render(merge([bare, later]))).all("table")[-1]["text"]
+
+    def test_refuses_what_is_no_run(self) -> None:
+        with pytest.raises(ReportError, match="needs schema, scale, device, provenance, rows"):
+            render({"rows": []})
+
+    def test_renders_a_run_without_claims(self) -> None:
+        assert "0 claims" in render(assemble([], scale="full", device="cpu", provenance={}))
+
+    def test_renders_rows_that_lack_fields(self) -> None:
+        run = {"schema": 1, "scale": "full", "device": "cpu", "provenance": {}, "rows": [{"id": "a/b"}]}
+        assert "Error" in card(Page(render(run)), "a/b")
+
+
+class TestStyle:
+    """Contrast by the formula of WCAG 2.2: (lighter + 0.05) / (darker + 0.05) of relative luminance."""
+
+    css = (FOLDER / "style.css").read_text(encoding="utf-8")
+
+    def colours(self, scheme: int) -> dict[str, str]:
+        blocks = re.findall(r":root \{(.*?)\n *\}", self.css, re.DOTALL)
+        return dict(
+            re.findall(r"--([\w-]+): (#[0-9a-f]{6});", blocks[0] + (blocks[scheme] if scheme else ""))
+        )
+
+    @staticmethod
+    def luminance(colour: str) -> float:
+        parts = [int(colour[i : i + 2], 16) / 255 for i in (1, 3, 5)]
+        linear = [part / 12.92 if part <= 0.04045 else ((part + 0.055) / 1.055) ** 2.4 for part in parts]
+        return 0.2126 * linear[0] + 0.7152 * linear[1] + 0.0722 * linear[2]
+
+    def contrast(self, one: str, other: str) -> float:
+        light, dark = sorted((self.luminance(one), self.luminance(other)), reverse=True)
+        return (light + 0.05) / (dark + 0.05)
+
+    @pytest.mark.parametrize("scheme", [0, 1], ids=["light", "dark"])
+    def test_text_has_enough_contrast(self, scheme: int) -> None:
+        colours = self.colours(scheme)
+        assert len(colours) > 20
+        for ground in ("ground", "paper"):
+            for ink in ("ink", "soft", "link", *LOOKS):
+                assert self.contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
+        for verdict in LOOKS:
+            assert self.contrast(colours[verdict], colours["zone"]) >= 3, verdict
+
+    def test_knows_every_class_that_a_figure_is_painted_with(self) -> None:
+        for name in CLASSES.values():
+            assert f".f-{name} " in self.css or name == "grid"
+            assert f".l-{name} " in self.css
+
+    def test_serves_dark_narrow_print_and_still_readers(self) -> None:
+        for query in (
+            "prefers-color-scheme: dark",
+            "max-width: 40rem",
+            "media print",
+            "prefers-reduced-motion",
+        ):
+            assert query in self.css
+
+
+def test_77_claims_with_figures_and_tables_fit_into_4_megabytes(run: dict[str, Any]) -> None:
+    run["rows"] = [
+        copy.deepcopy(run["rows"][index % 5])
+        | {"id": f"slt/claim-{index}", "recipes": [recipe("x", str(index))]}
+        for index in range(11)
+    ]
+    assert len(render(run).encode()) < 4_000_000 * 11 / 77  # a seventh of them, for the sake of time
+
+
+def test_renders_from_json_alone(run: dict[str, Any], tmp_path: Path) -> None:
+    run["rows"] = run["rows"][:1]
+    (tmp_path / "claims.json").write_text(json.dumps(run), encoding="utf-8")
+    code = (
+        "import sys; from pathlib import Path; from harness.report import read_run, render\n"
+        "assert len(render(read_run(Path('claims.json')))) > 1000\nassert 'torch' not in sys.modules"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)

@@ -1,0 +1,186 @@
+"""The command line: what it says, and one clear line where it cannot."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from harness import cli
+from harness.claim import ClaimError
+from harness.report import assemble, base_row, write_reports
+from harness.store import Store
+
+CLAIMS = """
+from harness.claim import Source, claim
+
+@claim("paper/higher", statement="The LLC is higher.", source=Source("paper", "A paper").at("I", "q"))
+def test_higher():
+    raise AssertionError("listing runs nothing")
+"""
+
+
+@pytest.fixture(autouse=True)
+def folder(tmp_path, monkeypatch) -> Path:
+    """Every command is given in a folder of its own."""
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.delenv("HARNESS_STORE", raising=False)
+    return tmp_path
+
+
+def run_of(scale="reduced", **reasons):
+    rows = [base_row(ClaimError(reason), f"paper/{name}") for name, reason in reasons.items()]
+    return assemble(rows, scale=scale, device="cpu", provenance={"started": "2026-01-01T00:00:00+00:00"})
+
+
+def filled_store(folder="kept") -> Store:
+    store = Store(Path(folder))
+    for name in ("one", "two"):
+        store.cached(name, {}, lambda: pd.DataFrame({"value": [1.0]}), ())
+    return store
+
+
+def test_runs_become_one_report(folder, capsys):
+    write_reports(run_of(first="a"), folder / "one")
+    write_reports(run_of(second="b"), folder / "two")
+    assert cli.main(["report", "one/claims.json", "two/claims.json", "--out", "both"]) == 0
+    assert capsys.readouterr().out.split() == ["both/claims.json", "both/claims.csv", "both/claims.html"]
+    merged = json.loads((folder / "both" / "claims.json").read_text(encoding="utf-8"))
+    assert [row["id"] for row in merged["rows"]] == ["paper/first", "paper/second"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (["report", "none.json"], "cannot read none.json"),
+        (["report", "text"], "text is not JSON"),
+        (["report", "one/claims.json", "--out", "text/reports"], "cannot write the report into the folder"),
+        (["report", "one/claims.json", "smoke/claims.json"], "cannot be merged"),
+        (["cache", "--store", "none"], "there is no store in"),
+        (["cache", "verify", "--store", "none"], "name another with --store DIR or HARNESS_STORE"),
+        (["list"], "there is no folder claims"),
+    ],
+)
+def test_what_cannot_be_done_is_one_line_and_exit_code_2(folder, capsys, arguments, said):
+    write_reports(run_of(first="a"), folder / "one")
+    write_reports(run_of(scale="smoke", first="a"), folder / "smoke")
+    (folder / "text").write_text("text", encoding="utf-8")
+    assert cli.main(arguments) == 2
+    error = capsys.readouterr().err
+    assert said in error
+    assert error.startswith("python -m harness: ")
+    assert error.count("\n") == 1
+
+
+@pytest.mark.parametrize("command", [[], ["report"], ["cache"], ["data"], ["list"]])
+def test_every_command_explains_itself(capsys, command):
+    with pytest.raises(SystemExit) as ended:
+        cli.main([*command, "--help"])
+    assert ended.value.code == 0
+    assert capsys.readouterr().out.startswith(" ".join(["usage: python -m harness", *command]))
+
+
+@pytest.mark.parametrize("wrong", [[], ["reports"], ["cache", "empty"], ["report"]])
+def test_a_wrong_command_line_is_told_what_is_allowed(capsys, wrong):
+    with pytest.raises(SystemExit) as ended:
+        cli.main(wrong)
+    assert ended.value.code == 2
+    assert "usage: python -m harness" in capsys.readouterr().err
+
+
+def test_the_store_is_listed_checked_and_emptied(folder, capsys):
+    store = filled_store()
+    (folder / "kept" / "tables" / "aa").mkdir(exist_ok=True)
+    mine = folder / "kept" / "tables" / "aa" / "notes.json"
+    assert cli.main(["cache", "--store", "kept"]) == 0
+    assert "2 tables, " in capsys.readouterr().out
+    assert cli.main(["cache", "list", "--entries", "--store", "kept"]) == 0
+    assert "what one" in capsys.readouterr().out
+    assert cli.main(["cache", "verify", "--store", "kept"]) == 0
+    assert "2 of 2 entries are as they were written" in capsys.readouterr().out
+    store.entries()[0].path.write_bytes(b"{}")
+    assert cli.main(["cache", "verify", "--store", "kept"]) == 1
+    found = capsys.readouterr().out
+    assert f"damaged: {folder / store.entries()[0].path}" in found
+    assert "1 of 2 entries are as they were written" in found
+    mine.write_text("not the store's", encoding="utf-8")
+    assert cli.main(["cache", "clear", "--store", "kept"]) == 0
+    assert " removed from " in capsys.readouterr().out
+    assert [entry.path for entry in store.entries()] == [Path("kept/tables/aa/notes.json")]
+
+
+def test_emptying_asks_a_person_first(folder, capsys, monkeypatch):
+    store = filled_store()
+    monkeypatch.setattr(cli.sys.stdin, "isatty", lambda: True, raising=False)
+    monkeypatch.setattr("builtins.input", lambda question: "")
+    assert cli.main(["cache", "clear", "--store", "kept"]) == 2
+    assert "nothing was removed" in capsys.readouterr().err
+    assert len(store.entries()) == 2
+    monkeypatch.setattr("builtins.input", lambda question: "y")
+    assert cli.main(["cache", "clear", "--store", "kept"]) == 0
+    assert store.entries() == []
+
+
+def test_the_store_is_found_by_its_variable(folder, capsys, monkeypatch):
+    filled_store()
+    monkeypatch.setenv("HARNESS_STORE", "kept")
+    assert cli.main(["cache"]) == 0
+    assert f"2 entries in {folder / 'kept'}" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize(
+    ("count", "said"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2_340_000_000, "2.3 GB")]
+)
+def test_sizes(count, said):
+    assert cli._size(count) == said
+
+
+def test_claims_are_listed_without_being_run(folder, capsys):
+    (folder / "claims").mkdir()
+    (folder / "claims" / "test_listed.py").write_text(
+        CLAIMS.replace("))\ndef", "), prediction=3)\ndef"), encoding="utf-8"
+    )
+    assert cli.main(["list"]) == 0
+    said = capsys.readouterr()
+    assert said.out == "paper/higher  The LLC is higher.\n"
+    assert said.err == "1 claim in claims\n"
+    assert {path.name for path in folder.iterdir()} == {"claims"}
+
+
+def test_a_claims_module_that_cannot_be_imported_says_why(folder, capsys):
+    (folder / "claims").mkdir()
+    (folder / "claims" / "test_faulty.py").write_text("import no_such_module\n", encoding="utf-8")
+    assert cli.main(["list"]) == 2
+    error = capsys.readouterr().err
+    assert "No module named 'no_such_module'" in error
+    assert error.splitlines()[-1].startswith("python -m harness: the claims in claims could not be collected")
+
+
+def test_data_says_where_they_would_come_from(folder, capsys, monkeypatch):
+    monkeypatch.setenv("HARNESS_OFFLINE", "1")
+    monkeypatch.setenv("HARNESS_DATA", str(folder / "none"))
+    assert cli.main(["data"]) == 1
+    assert "MNIST: not available" in capsys.readouterr().out
+
+
+def test_data_of_the_project_are_registered_by_its_conftest(folder, capsys, monkeypatch):
+    monkeypatch.setattr("harness.data.registry._EMBEDDED", {})
+    (folder / "conftest.py").write_text(
+        "from harness.data import register_embedded\nregister_embedded('mnist', 'here.npz')\n",
+        encoding="utf-8",
+    )
+    monkeypatch.setenv("HARNESS_OFFLINE", "1")
+    cli.main(["data"])
+    assert "here.npz" in capsys.readouterr().out
+
+
+def test_the_module_is_the_command():
+    done = subprocess.run(
+        [sys.executable, "-m", "harness", "--help"], capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0
+    assert "usage: python -m harness" in done.stdout

@@ -1,0 +1,81 @@
+"""The architecture, held by a walk over all imports: a file imports only from floors below, or from its own package."""
+
+from __future__ import annotations
+
+import ast
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+FLOORS = {
+    "harness.claim": 0, "harness.recipe": 0, "harness.data": 0, "harness.models": 0, "harness.streams": 0,
+    "harness.population": 0, "harness.device": 0,
+    "harness.train": 1, "harness.measure": 1, "harness.predict": 1, "harness.stats": 1,
+    "harness.store": 2, "harness.judge": 2,
+    "harness.report": 3,
+    "harness.plugin": 4, "harness.cli": 4, "harness.__main__": 4,
+    "claims": 5, "fixtures": 5,
+}  # fmt: skip
+TORCH_FREE = ("harness.claim", "harness.predict", "harness.stats", "harness.judge", "harness.report")
+# predict describes what stats computes; nothing in stats knows a prediction.
+SAME_FLOOR = {("harness.predict", "harness.stats")}
+ONLY_THE_PLUGIN = ("pytest", "xdist", "_pytest", "argparse")
+
+
+def room(module: str) -> str | None:
+    """The entry of FLOORS that a module belongs to."""
+    parts = module.split(".")
+    return next((".".join(parts[:n]) for n in range(len(parts), 0, -1) if ".".join(parts[:n]) in FLOORS), None)
+
+
+def imports(path: Path) -> set[str]:
+    """Modules that a file imports anywhere in it, ``from package import module`` resolved."""
+    found: set[str] = set()
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found.add(node.module)
+            found |= {f"{node.module}.{alias.name}" for alias in node.names}
+    return found
+
+
+FILES = [path for folder in ("harness", "claims", "fixtures") for path in sorted((ROOT / folder).rglob("*.py"))]
+
+
+def name_of(path: Path) -> str:
+    parts = path.relative_to(ROOT).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+def test_every_file_stands_on_a_floor() -> None:
+    homeless = [str(path) for path in FILES if room(name_of(path)) is None and name_of(path) != "harness"]
+    assert homeless == []
+    assert len(FILES) > 30
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_imports_come_from_below(path: Path) -> None:
+    own = room(name_of(path))
+    if own is None:  # the package's own __init__, which loads by name
+        return
+    wrong = set()
+    for module in imports(path):
+        other = room(module)
+        if other is None or other == own or (own, other) in SAME_FLOOR:
+            continue
+        if FLOORS[other] > FLOORS[own] or (FLOORS[other] == FLOORS[own] and FLOORS[own] in (1, 2, 3)):
+            wrong.add(module)
+    assert wrong == set(), f"{own} (floor {FLOORS[own]}) must not import {wrong}"
+
+
+@pytest.mark.parametrize("path", FILES, ids=name_of)
+def test_who_may_know_what(path: Path) -> None:
+    own, seen = name_of(path), {module.split(".")[0] for module in imports(path)}
+    if own.startswith(TORCH_FREE):
+        assert "torch" not in seen
+    if own.startswith("harness") and not own.startswith(("harness.plugin", "harness.cli", "harness.__main__")):
+        assert seen.isdisjoint(ONLY_THE_PLUGIN)
+    if own.startswith("harness.measure"):
+        assert {"harness.claim", "harness.judge"}.isdisjoint(imports(path))
