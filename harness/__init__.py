@@ -1,6 +1,7 @@
 """A property-test harness for scientific hypotheses about trained networks.
 
-Names are loaded on first use (PEP 562), so that collecting claims or asking for ``--help`` never pays for torch.
+What a claim is made of is here.  Predictions and verdicts are loaded on first use (PEP 562), so that asking for
+``--help`` or collecting claims never pays for numerical libraries.
 """
 
 from __future__ import annotations
@@ -8,18 +9,24 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+# Not by name: once anything has imported the module harness.claim, the attribute "claim" would be that module.
+from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Source, claim
+
 __version__ = "0.1.0"
 
 _HOME = {
-    "harness.claim": ("Citation", "Claim", "ClaimError", "Evidence", "Figure", "Gate", "Source", "claim"),
     "harness.predict": (
         "Conjunction", "Correlation", "CorrelationDifference", "DataFact", "NoCorrelation", "PairedDifference",
         "PerSampleCorrelation", "Proportion", "ScalingExponent", "Theorem",
     ),
-    "harness.judge": ("Outcome", "Verdict", "judge"),
+    "harness.judge": ("Outcome", "Verdict"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
-__all__ = sorted(_WHERE)
+__all__ = [
+    "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference", "DataFact", "Evidence",
+    "Figure", "Gate", "NoCorrelation", "Outcome", "PairedDifference", "PerSampleCorrelation", "Proportion",
+    "ScalingExponent", "Source", "Theorem", "Verdict", "claim",
+]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:

@@ -228,7 +228,8 @@ def claim(id: str, **declared: Any) -> Callable[[Body], Body]:  # noqa: A002 - t
             declared.setdefault("prediction", None)
             declaration = Claim(id=id, **declared)
         except (ClaimError, TypeError) as problem:
-            declaration = ClaimError(f"claim {id}: {problem}")
+            text = str(problem)
+            declaration = ClaimError(text if id in text else f"claim {id}: {text}")
         body.__claim__ = declaration  # type: ignore[attr-defined]
         body.__claim_id__ = id  # type: ignore[attr-defined]
         return body

@@ -150,7 +150,8 @@ class _Descent:
         update = self.gradient
         if self.velocity is not None:
             update = self.velocity.mul_(self.rule.momentum).add_(self.gradient)
-        self.theta.add_(update, alpha=-self.rule.learning_rate)
+        # Not add with alpha: a fused product rounds otherwise in the last entries of a stack.
+        self.theta.sub_(update * self.rule.learning_rate)
         if self.centre is not None and self.rule.row_radius is not None:
             _project_rows(self.parameters, self.centre, self.out, self.rule.row_radius)
 

@@ -2,6 +2,7 @@
 
 import json
 import math
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -130,6 +131,11 @@ class TestVerdicts:
         assert judge(HIGHER, table(-1.0)).label == "reversed"
         assert judge(HIGHER, table(0.2, seeds=40)).label == "negligible"
         assert judge(HIGHER, table(0.4, noise=1.0)).outcome is INCONCLUSIVE
+
+    def test_the_reason_says_which_rows_it_is_about(self):
+        early = replace(HIGHER, where={"epoch": 1})
+        reason = judge(early, table().assign(epoch=1)).reason
+        assert "with the same seed), where epoch = 1: the interval lies above 0 and above" in reason
 
     def test_of_a_claim(self):
         verdict = judge(claim(gates=(COMPETENT,), companions=(RELATED,)), Evidence(table()))
@@ -334,6 +340,10 @@ class TestFaults:
         with pytest.raises(ClaimError, match="lacks asr"):
             judge(Conjunction(parts=(HIGHER, RELATED)), table().drop(columns="asr"))
 
+    def test_a_conjunction_names_all_that_is_missing(self):
+        with pytest.raises(ClaimError, match=r"Conjunction needs the columns .* lacks llc and asr"):
+            judge(Conjunction(parts=(HIGHER, RELATED)), table().drop(columns=["asr", "llc"]))
+
     def test_something_that_is_no_prediction(self):
         with pytest.raises(ClaimError, match=r"one of harness\.predict; given str"):
             judge(claim(prediction="it is higher"), Evidence(table()))
@@ -418,8 +428,6 @@ class TestRow:
 
     def test_infinity_is_null(self):
         verdict = judge(HIGHER, table())
-        from dataclasses import replace
-
         endless = replace(
             verdict, estimate=replace(verdict.estimate, interval=(-math.inf, math.nan), p=math.nan)
         )

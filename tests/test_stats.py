@@ -61,6 +61,7 @@ class TestMean:
         assert stats.is_constant(shifted - np.array([0.1, 0.2, 0.3]), scale=1000.0)
         assert not stats.is_constant([1.0, 1.0 + 1e-12])
         assert stats.is_constant([0.0, 0.0])
+        assert not stats.is_constant([1e-20, 2e-20])
 
 
 class TestSignFlip:
@@ -166,6 +167,21 @@ class TestDifferenceOfCorrelations:
         assert stats.difference_interval(z, error, 0.2, sps.norm.isf(p))[0] == pytest.approx(0, abs=1e-9)
         assert stats.difference_p(z[::-1], error, 0.2) == pytest.approx(1 - p)
         assert stats.difference_p([0.4, 0.4], error, 0.2) == 0.5
+
+    def test_perfectly_dependent_correlations_do_not_differ(self):
+        assert stats.difference_interval((0.0, 0.0), (0.2, 0.2), 1.0, Z95) == (0.0, 0.0)
+        # Elsewhere an interval of rho reaches further to one side; what is left is the difference of both.
+        low, _ = stats.difference_interval((0.8, 0.8), (0.2, 0.2), 1.0, Z95)
+        lower, rho, upper = np.tanh([0.8 - 0.2 * Z95, 0.8, 0.8 + 0.2 * Z95])
+        assert -low == pytest.approx(abs((rho - lower) - (upper - rho)))
+
+    def test_three_correlations_that_no_sample_has(self):
+        # Pooled over blocks they need not fit together; the estimates are then taken as perfectly dependent.
+        z, error = np.arctanh([0.95, -0.95]), (0.3, 0.3)
+        low, high = stats.difference_interval(z, error, 0.95, Z95)
+        reach = np.tanh(z[0]) - np.tanh(z[0] - 0.3 * Z95)
+        assert 1.9 - low == pytest.approx(2 * reach)
+        assert high <= 2
 
     def test_a_difference_beyond_double_precision(self):
         assert 0 < stats.difference_p(np.arctanh([0.99, -0.99]), [0.01, 0.01], -0.9) < 1e-12

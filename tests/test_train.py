@@ -118,8 +118,9 @@ def test_ascent_never_leaves_its_ball_nor_the_bounds(norm: str, bounds: tuple[fl
     views = program.layout.views(theta)
     assert bool((program.loss(views, x + delta, y) > program.loss(views, x, y)).all())
     if bounds is not None:
-        assert (x + delta).min() >= bounds[0]
-        assert (x + delta).max() <= bounds[1]
+        # up to one rounding of the sum in single precision
+        assert (x + delta).min() >= bounds[0] - 1e-7
+        assert (x + delta).max() <= bounds[1] + 2e-7
 
 
 def test_random_starts_fill_the_ball_uniformly() -> None:

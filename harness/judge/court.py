@@ -92,7 +92,7 @@ def _under(
     if not isinstance(prediction, Prediction):
         raise ClaimError(f"a prediction is one of harness.predict; given {type(prediction).__name__}")
     identity = claim.id if claim else repr(prediction.describe())
-    court = _Court(f"{identity} {protocol or ''}", scale == "smoke", shortfall)
+    court = _Court(identity, scale == "smoke", shortfall)
     if shortfall is None and claim:
         applies = [gate for gate in claim.gates if gate.protocols is None or protocol in gate.protocols]
         court = replace(court, gates=tuple(check(gate, table) for gate in applies))

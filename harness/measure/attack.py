@@ -8,6 +8,7 @@ the problem).
 from __future__ import annotations
 
 import sys
+from collections.abc import Iterator
 from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING
@@ -18,7 +19,7 @@ import torch
 from harness.measure.base import Measurement, Models, ensure_classes, stack
 from harness.models import Parameters, Program, encode
 from harness.models import ascent as ascent_kernel
-from harness.models.ascent import ascend, clip, margin, norms, random_start, spread
+from harness.models.ascent import ascend, clip, margin, norms, random_start, spread, steepest
 from harness.population import Population
 from harness.recipe import Norm, require
 from harness.streams import torch_generator
@@ -28,6 +29,7 @@ if TYPE_CHECKING:
 
     from harness.data.base import Dataset
 
+OVERSHOOT = 1.0005  # of an exact step, so that rounding does not leave it short of the boundary
 VALUES_AT_A_TIME = 2**21  # inputs × rows held at once by one attack
 
 
@@ -41,6 +43,8 @@ class PerturbationSpec:
         steps: steps of ascent at each radius.
         restarts: random starts in the first rounds, besides the start at the clean point.
         shrinks: halvings along the segment from the clean to the flipped point after each success.
+        linear_steps: steps of the search that comes first, towards each class in turn: each solves the network's
+            linearisation exactly (Moosavi-Dezfooli et al. 2016, DeepFool), so that a linear network is solved by one.
     """
 
     largest: float = 8.0
@@ -48,17 +52,18 @@ class PerturbationSpec:
     steps: int = 20
     restarts: int = 1
     shrinks: int = 10
+    linear_steps: int = 4
 
     def __post_init__(self) -> None:
         require(self.largest > 0, self, "largest", "above 0")
-        for name in ("rounds", "steps", "shrinks"):
+        for name in ("rounds", "steps", "shrinks", "linear_steps"):
             require(getattr(self, name) >= 1, self, name, "1 or more")
         require(self.restarts >= 0, self, "restarts", "0 or more")
 
     @property
     def step_sizes(self) -> list[float]:
-        """From the diameter of the ball, which solves a linear problem at once, geometrically down to a fiftieth of it."""
-        return [float(size) for size in np.geomspace(2.0, 0.04, self.steps)]
+        """From the radius of the ball geometrically down to a fiftieth of it."""
+        return [float(size) for size in np.geomspace(1.0, 0.02, self.steps)]
 
 
 @dataclass
@@ -139,16 +144,45 @@ def _search(
     best = torch.zeros_like(problem.inputs)
     low = best.new_zeros(rows, inputs.shape[-1])
     high = torch.where(problem.flipped(best), 0.0, torch.inf)
-    radius = torch.full_like(low, spec.largest)
+    for delta in _linear_attempts(problem, spec.linear_steps):
+        best, high = _keep(problem, delta, best, high, spec)
+    radius = torch.where(high.isinf(), spec.largest, high / 2)
     for round_ in range(spec.rounds):
         for delta in _attempts(problem, best, high, radius, spec, generators, random=round_ < 3):
-            success = problem.flipped(delta) & (norms(delta, norm) < high)
-            delta = _shrink(problem, delta, success, spec.shrinks)
-            best = torch.where(spread(success, delta), delta, best)
-            high = torch.where(success, norms(delta, norm), high)
+            best, high = _keep(problem, delta, best, high, spec)
         low = torch.where(high > radius, radius, low)
         radius = torch.where(high.isinf(), radius, (low + high) / 2)
     return high
+
+
+def _keep(
+    problem: _Problem, delta: torch.Tensor, best: torch.Tensor, high: torch.Tensor, spec: PerturbationSpec
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """The smaller of the best flips so far and of ``delta`` after shrinking; perturbations and their sizes."""
+    success = problem.flipped(delta) & (norms(delta, problem.norm) < high.clamp_max(spec.largest))
+    delta = _shrink(problem, delta, success, spec.shrinks)
+    return torch.where(spread(success, delta), delta, best), torch.where(success, norms(delta, problem.norm), high)
+
+
+def _linear_attempts(problem: _Problem, steps: int) -> Iterator[torch.Tensor]:
+    """For each class a perturbation towards it: repeated exact steps onto the boundary of the linearised network.
+
+    The nearest point at which a linear gap g·δ = c closes is c / ‖g‖_dual in the direction of steepest descent.
+    """
+    dual = 1 if problem.norm == "linf" else 2
+    for wrong in range(problem.program.classes):
+        towards = -problem.targets.clone()
+        towards[:, wrong] += 1
+        delta = torch.zeros_like(problem.inputs)
+        for _ in range(steps):
+            logits, pull_back = problem.program.pullback(problem.parameters, problem.inputs + delta)
+            gap = -(logits * towards).sum(1)
+            gradient = pull_back(towards)
+            length = torch.linalg.vector_norm(gradient.flatten(1, -2), dual, dim=1)
+            step = (gap * OVERSHOOT + 1e-6).clamp_min_(0) / length.clamp_min_(1e-12)
+            delta = delta + steepest(gradient, problem.norm).mul_(spread(step, delta))
+            clip(delta, problem.inputs, problem.bounds)
+        yield delta
 
 
 def _attempts(
@@ -160,11 +194,33 @@ def _attempts(
     starts = [torch.zeros_like(best), best * spread(scale, best)]
     if random:
         starts += [random_start(best.shape, radius, problem.norm, generators) for _ in range(spec.restarts)]
-    return [
-        ascend(problem.program, problem.parameters, problem.inputs, problem.targets, delta=start, radius=radius,
-               step_sizes=spec.step_sizes, norm=problem.norm, objective="margin", bounds=problem.bounds)
-        for start in starts
-    ]  # fmt: skip
+    attempts = []
+    for start in starts:
+        flips = _Smallest(problem)
+        last = ascend(
+            problem.program, problem.parameters, problem.inputs, problem.targets, delta=start, radius=radius,
+            step_sizes=spec.step_sizes, norm=problem.norm, objective="margin", bounds=problem.bounds, watch=flips,
+        )  # fmt: skip
+        attempts.append(torch.where(spread(flips.size.isinf(), last), last, flips.delta))
+    return attempts
+
+
+class _Smallest:
+    """Remembers the smallest flip on the way of an ascent.
+
+    The last point of an ascent need not be the best: it may have run into a region where the network is constant.
+    """
+
+    def __init__(self, problem: _Problem) -> None:
+        self.problem = problem
+        self.delta = torch.zeros_like(problem.inputs)
+        self.size = problem.inputs.new_full((len(problem.inputs), problem.inputs.shape[-1]), torch.inf)
+
+    def __call__(self, delta: torch.Tensor, logits: torch.Tensor) -> None:
+        size = norms(delta, self.problem.norm)
+        better = (margin(logits, self.problem.targets) <= 0) & (size < self.size)
+        self.delta = torch.where(spread(better, delta), delta, self.delta)
+        self.size = torch.where(better, size, self.size)
 
 
 def _shrink(problem: _Problem, delta: torch.Tensor, success: torch.Tensor, halvings: int) -> torch.Tensor:
@@ -220,7 +276,8 @@ def pgd(
             program, program.layout.views(theta), x, y, delta=random_start(x.shape, radius, norm, generators),
             radius=radius, step_sizes=[2.5 / steps] * steps, norm=norm, bounds=bounds,
         )  # fmt: skip
-        return clip(delta, x, bounds).add_(x).movedim(-1, 1)
+        perturbed = x + delta
+        return (perturbed if bounds is None else perturbed.clamp_(*bounds)).movedim(-1, 1)
 
 
 @dataclass(frozen=True)

@@ -79,7 +79,7 @@ def llc(
     if x.shape[: 1 + per_model] != y.shape[: 1 + per_model]:
         raise ValueError(f"inputs of shape {tuple(x.shape)} do not fit targets of shape {tuple(y.shape)}")
     x, y = (x, y) if per_model else (x[None], y[None])
-    x = x.movedim(1, -1).to(device)
+    x = x.movedim(1, -1).contiguous().to(device)
     ensure_classes(program, theta, x[0])
     streams: list[tuple[str | int, ...]] = (
         [(models.recipe.key, models.epochs[-1], seed, own) for own in models.seeds]

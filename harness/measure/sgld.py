@@ -146,7 +146,7 @@ class _Walk:
         losses = self.anchor.new_empty(draws, rows)
         accepted = self.anchor.new_zeros(rows)
         initial_loss, gradient_norm = accepted, accepted
-        root, half_root = self.step_size.sqrt(), self.step_size.sqrt() / 2
+        root, half_root, half_step = self.step_size.sqrt(), self.step_size.sqrt() / 2, self.step_size / 2
         before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         for step in range(burn_in + draws):
             loss = self.loss_gradient()
@@ -160,7 +160,8 @@ class _Walk:
             if before is not None and step >= burn_in:
                 accepted += langevin_acceptance(*before, potential, pull, half_root)
             noise = self.noise.next()
-            self.position.addcmul_(pull, self.step_size, value=-0.5).addcmul_(noise, root)
+            # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
+            self.position.sub_(pull * half_step).add_(noise * root)
             before = (potential, pull, noise)
         compared = draws - (burn_in == 0)
         acceptance = accepted / compared if self.batches is None and compared else torch.full_like(accepted, torch.nan)

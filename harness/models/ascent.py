@@ -7,7 +7,7 @@ search for the smallest perturbation needs.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Literal
 
 import torch
@@ -15,6 +15,7 @@ import torch
 from harness.models.base import Parameters, Program
 
 Objective = Literal["cross_entropy", "margin"]
+Watch = Callable[[torch.Tensor, torch.Tensor], None]
 _TINY = 1e-30
 
 
@@ -102,6 +103,7 @@ def ascend(
     norm: str,
     objective: Objective = "cross_entropy",
     bounds: tuple[float, float] | None = None,
+    watch: Watch | None = None,
 ) -> torch.Tensor:
     """Projected gradient ascent from ``delta``; never leaves the balls, nor the bounds of the data.
 
@@ -116,6 +118,7 @@ def ascend(
         norm: "linf" or "l2".
         objective: what is raised.
         bounds: smallest and largest admissible value of an input, or None.
+        watch: shown every perturbation before its step, with its logits, shape (row, class, point).
 
     Returns:
         The last perturbation, shape (row, *input, point).
@@ -123,8 +126,11 @@ def ascend(
     clip(delta, inputs, bounds)
     for size in step_sizes:
         logits, pull_back = program.pullback(parameters, inputs + delta)
+        if watch is not None:
+            watch(delta, logits)
         gradient = pull_back(objective_gradient(logits, targets, objective))
-        delta = delta.addcmul(steepest(gradient, norm), spread(radius * size, delta))
+        # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
+        delta = delta + steepest(gradient, norm).mul_(spread(radius * size, delta))
         clip(project(delta, radius, norm), inputs, bounds)
     return delta
 

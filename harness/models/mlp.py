@@ -81,7 +81,8 @@ class MLPProgram(Program):
     def _forward(self, parameters: Parameters, inputs: torch.Tensor, first: int = 0) -> list[torch.Tensor]:
         """Activations of every layer from the inputs of layer ``first`` to the logits, each (row, unit, point)."""
         rows = len(parameters[f"{self.depth - 1}.weight"])
-        inputs = inputs.flatten(1, -2) if inputs.dim() > 3 else inputs
+        # Contiguous before it is expanded: a product over one transposed input sums in another order than one over many.
+        inputs = (inputs.flatten(1, -2) if inputs.dim() > 3 else inputs).contiguous()
         activations = [inputs.expand(rows, -1, -1)]
         for layer in range(first, self.depth):
             weight = parameters[f"{layer}.weight"]

@@ -20,7 +20,9 @@ class Conjunction(Prediction):
     """All of several predictions, each judged by its own terms (intersection-union test).
 
     It is supported only if every part is, which needs no correction of alpha (Berger 1982, Technometrics
-    24(4)); its p is the largest of its parts', its headline the weakest part.
+    24(4)); its p is the largest of its parts', its headline the weakest part.  One refuted part refutes it,
+    likewise without correction: k parts that all lie exactly at their margins are wrongly refuted with
+    probability up to k alpha.
 
     Attributes:
         parts: two or more predictions; conjunctions among them are taken apart.

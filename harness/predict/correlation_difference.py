@@ -35,7 +35,7 @@ class CorrelationDifference(Prediction):
     Both correlations stand on the same units and share y, so that they depend on each other: the interval is
     that of Zou (2007) for overlapping dependent correlations, on Spearman's rho pooled over blocks as in
     ``Correlation``. Its ends are less exact than those of one correlation: at a difference of 0.3 each errs
-    in 4 to 7 % of studies of 40 units at a nominal 5 %.
+    in 3 to 7 % of simulated studies of 40 units at a nominal 5 %.
 
     Attributes:
         y: column that is shared; it has the same value at both levels.

@@ -161,9 +161,14 @@ def difference_interval(z: Any, error: Any, r12: Any, quantile: float) -> tuple[
     low2, high2 = np.tanh(z[1] - quantile * error[1]), np.tanh(z[1] + quantile * error[1])
     c = ((r12 - r1 * r2 / 2) * (1 - r1**2 - r2**2 - r12**2) + r12**3) / ((1 - r1**2) * (1 - r2**2))
     c = np.clip(c, -1, 1)  # pooled and capped correlations need not be those of one sample
-    below = (r1 - low1) ** 2 + (high2 - r2) ** 2 - 2 * c * (r1 - low1) * (high2 - r2)
-    above = (high1 - r1) ** 2 + (r2 - low2) ** 2 - 2 * c * (high1 - r1) * (r2 - low2)
-    return r1 - r2 - np.sqrt(np.maximum(below, 0)), r1 - r2 + np.sqrt(np.maximum(above, 0))
+    below = _combined(r1 - low1, high2 - r2, c)
+    above = _combined(high1 - r1, r2 - low2, c)
+    return r1 - r2 - below, r1 - r2 + above
+
+
+def _combined(a: Any, b: Any, c: Any) -> Any:
+    """Reach sqrt(a^2 + b^2 - 2 c a b) of a difference, written so that rounding cannot make it imaginary."""
+    return np.sqrt((a - b) ** 2 + 2 * (1 - c) * a * b)
 
 
 def difference_p(z: Any, error: Any, r12: float) -> float:

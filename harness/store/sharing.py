@@ -10,11 +10,13 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 from filelock import FileLock, Timeout
 
 WAIT_SECONDS = 0.05
+Progress = Callable[[float], None]
 
 
 @dataclass(frozen=True)
@@ -25,30 +27,37 @@ class Shard:
         key: digest that names its lock.
         done: whether all its entries exist.
         ready: whether what it needs exists.
-        run: make its entries.
+        run: make its entries; it is given a function that takes the share of the work that is done.
+        size: how much work it is, in members.
     """
 
     key: str
     done: Callable[[], bool]
     ready: Callable[[], bool]
-    run: Callable[[], None]
+    run: Callable[[Progress], None]
+    size: int = 1
 
 
-def share(shards: Sequence[Shard], locks: Path) -> int:
+def share(shards: Sequence[Shard], locks: Path, tell: Progress = lambda members: None) -> int:
     """Return when every shard is done, by this worker or by another.
 
     Args:
         shards: the pile; all workers are given the same one.
         locks: folder for the lock files.
+        tell: told how many members are done, the other workers' included.
 
     Returns:
         How many of them this worker made.
     """
     locks.mkdir(parents=True, exist_ok=True)
     left = [shard for shard in shards if not shard.done()]
-    made = 0
+    total, made = sum(shard.size for shard in shards), 0
+
+    def working(shard: Shard, share_done: float) -> None:
+        tell(total - sum(other.size for other in left) + share_done * shard.size)
+
     while left:
-        taken = next((shard for shard in left if shard.ready() and _take(shard, locks)), None)
+        taken = next((shard for shard in left if shard.ready() and _take(shard, locks, partial(working, shard))), None)
         made += taken is not None
         before = len(left)
         left = [shard for shard in left if shard is not taken and not shard.done()]
@@ -57,13 +66,13 @@ def share(shards: Sequence[Shard], locks: Path) -> int:
     return made
 
 
-def _take(shard: Shard, locks: Path) -> bool:
+def _take(shard: Shard, locks: Path, progress: Progress) -> bool:
     """Run the shard if nobody else does; True if this worker ran it."""
     try:
         with FileLock(locks / f"{shard.key}.lock", timeout=0):
             if shard.done():
                 return False
-            shard.run()
+            shard.run(progress)
             return True
     except Timeout:
         return False

@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 from harness.recipe import digest
 from harness.store import files
 from harness.store.keys import code_digest, member_key, surroundings
-from harness.store.sharing import Shard, share
+from harness.store.sharing import Progress, Shard, share
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -96,12 +96,11 @@ class Store:
         recipes, seeds = list(recipes), tuple(seeds)
         with_parents = list(dict.fromkeys(r for recipe in recipes for r in _ancestry(recipe)))
         shards = [
-            self._training(recipe, seeds[i : i + MEMBERS_AT_A_TIME["trained"]], name or recipe.name)
+            self._training(recipe, seeds[i : i + MEMBERS_AT_A_TIME["trained"]])
             for recipe in with_parents
             for i in range(0, len(seeds), MEMBERS_AT_A_TIME["trained"])
         ]
-        made = share(shards, self.folder / "locks")
-        self.made += made
+        made = self._share(shards, name or recipes[0].name, "trained")
         populations = [self._read(recipe, seeds, from_store=made == 0) for recipe in recipes]
         if any(population is None for population in populations):  # an entry turned out to be damaged
             return self.populations(recipes, seeds, name=name)
@@ -118,17 +117,33 @@ class Store:
     def _path(self, kind: str, name: str, suffix: str) -> Path:
         return self.folder / kind / name[:2] / f"{name}.{suffix}"
 
-    def _training(self, recipe: Recipe, seeds: tuple[int, ...], name: str) -> Shard:
+    def _share(self, shards: Sequence[Shard], name: str, what: str) -> int:
+        """Do the missing work together with the other workers; how many shards fell to this one."""
+        total, began = sum(shard.size for shard in shards), time.monotonic()
+
+        def tell(members: float) -> None:
+            self.heartbeat({"population": name, "done": int(members), "total": total, "what": what,
+                            "seconds": time.monotonic() - began})
+
+        if all(shard.done() for shard in shards):
+            return 0
+        made = share(shards, self.folder / "locks", tell)
+        tell(total)  # so that the progress line can forget it
+        self.made += made
+        return made
+
+    def _training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
         paths = {seed: self.member_path(recipe, seed) for seed in seeds}
         parents = [self.member_path(recipe.parent, seed) for seed in seeds] if recipe.parent else []
         return Shard(
             key=digest([path.stem for path in paths.values()]),
             done=lambda: all(path.exists() for path in paths.values()),
             ready=lambda: all(path.exists() for path in parents),
-            run=partial(self._train, recipe, paths, name),
+            run=partial(self._train, recipe, paths),
+            size=len(seeds),
         )
 
-    def _train(self, recipe: Recipe, paths: Mapping[int, Path], name: str) -> None:
+    def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
         from harness.train import train
 
         missing = tuple(seed for seed, path in paths.items() if not path.exists())
@@ -139,7 +154,6 @@ class Store:
             if parent is None:
                 return  # a parent was damaged and set aside; the shard that makes it runs again
             start = parent.final
-        progress = self._progress(f"{name}: {recipe.name}", len(missing), "trained")
         kept = train(recipe, self.data(recipe.data), missing, start=start, device=self.device, progress=progress)
         seconds = (time.monotonic() - began) / len(missing)
         for row, seed in enumerate(missing):
@@ -179,11 +193,11 @@ class Store:
         populations = list(populations)
         size = MEMBERS_AT_A_TIME["measured"]
         shards = [
-            self._measuring(population.select(population.seeds[i : i + size]), measurement, name)
+            self._measuring(population.select(population.seeds[i : i + size]), measurement)
             for population in populations
             for i in range(0, len(population), size)
         ]
-        self.made += share(shards, self.folder / "locks")
+        self._share(shards, f"{name or populations[0].recipe.name}, {measurement.name}", "measured")
         tables = [self._measured(population, measurement) for population in populations]
         if any(table is None for table in tables):
             return self.measure(populations, measurement, name=name)
@@ -194,25 +208,23 @@ class Store:
         key = {"kind": "measurement", "member": member, "spec": measurement, "code": code_digest(measurement.code())}
         return self._path("tables", digest(key), "json")
 
-    def _measuring(self, population: Population, measurement: Measurement, name: str | None) -> Shard:
+    def _measuring(self, population: Population, measurement: Measurement) -> Shard:
         paths = {seed: self._table_path(population, seed, measurement) for seed in population.seeds}
 
-        def run() -> None:
+        def run(progress: Progress) -> None:
             missing = tuple(seed for seed, path in paths.items() if not path.exists())
-            label = f"{name or population.recipe.name}: {measurement.name}, {population.recipe.name}"
-            progress = self._progress(label, len(missing), "measured")
             progress(0.0)
             table = measurement.run(population.select(missing), self.data(population.recipe.data), self.device)
             for seed in missing:
                 about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
                 files.write_table(paths[seed], table[table["seed"] == seed], about)
-            progress(1.0)
 
         return Shard(
             key=digest([path.stem for path in paths.values()]),
             done=lambda: all(path.exists() for path in paths.values()),
             ready=lambda: True,
             run=run,
+            size=len(population),
         )
 
     def _measured(self, population: Population, measurement: Measurement) -> pd.DataFrame | None:
@@ -243,22 +255,14 @@ class Store:
         """
         full = {"kind": "cached", "name": name, "key": key, "code": code_digest(code), **surroundings(self.device)}
         path = self._path("tables", digest(full), "json")
-        shard = Shard(digest(full), path.exists, lambda: True, lambda: files.write_table(path, compute(), {"what": name}))
-        self.made += share([shard], self.folder / "locks")
+        shard = Shard(digest(full), path.exists, lambda: True,
+                      lambda progress: files.write_table(path, compute(), {"what": name}))
+        self._share([shard], name, "measured")
         try:
             return files.read_table(path)[0]
         except files.Damaged as problem:
             files.set_aside(path, problem)
             return self.cached(name, key, compute, code)
-
-    def _progress(self, population: str, members: int, what: str) -> Callable[[float], None]:
-        began = time.monotonic()
-
-        def tell(share_done: float) -> None:
-            self.heartbeat({"population": population, "done": round(share_done * members), "total": members,
-                            "what": what, "seconds": time.monotonic() - began})
-
-        return tell
 
     def entries(self) -> list[Entry]:
         """Everything in the store, members first."""

@@ -49,15 +49,31 @@ def test_the_label_of_the_refuted_part_is_kept():
     assert judge(BOTH, table(1.0, 1.0)).label is None
 
 
+def test_different_labels_are_none():
+    verdict = judge(BOTH, table(0.0, -1.0))
+    assert [part.label for part in verdict.parts] == [None, "reversed"]
+    assert (verdict.outcome, verdict.label) == (Outcome.REFUTED, None)
+
+
+def test_the_reason_of_support_is_the_weakest_part():
+    assert "where scope = input" in judge(BOTH, table(1.0, 1.5)).reason
+    assert "where scope = hidden" in judge(BOTH, table(1.5, 1.0)).reason
+
+
 def test_the_headline_is_the_weakest_part_in_units_of_its_margin():
     frame = table(1.0, 1.2)
     assert judge(BOTH, frame).estimate.effect == pytest.approx(1.0)
     wide = Conjunction(parts=(part("input", 0.2), part("hidden", 0.6)))  # 1.0/0.2 = 5 against 1.2/0.6 = 2
     verdict = judge(wide, frame)
     assert verdict.estimate.effect == pytest.approx(1.2)
-    assert verdict.estimate.p == max(each.estimate.p for each in verdict.parts)
     assert verdict.to_json()["margin"] == 0.6
     assert verdict.to_json()["rule"] == "all"
+
+
+def test_its_p_is_the_largest_of_its_parts():
+    verdict = judge(BOTH, table(1.0, 0.1))
+    ps = [each.estimate.p for each in verdict.parts]
+    assert verdict.estimate.p == max(ps) > min(ps)
 
 
 def test_estimating_alone_is_the_headline_of_judging():

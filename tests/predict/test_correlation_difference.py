@@ -53,6 +53,15 @@ def test_blocks_are_pooled_and_reported():
     assert found.n == 60
 
 
+def test_blocks_that_share_models_are_no_more_evidence():
+    frame = table(0.7, 0.1, 30)
+    doubled = pd.concat([frame.assign(threshold=2), frame.assign(threshold=3)])
+    once = estimate(frame, blocks=())
+    twice = estimate(doubled, blocks=("threshold",))
+    assert twice.interval == pytest.approx(once.interval)
+    assert (twice.n, twice.p) == (30, pytest.approx(once.p))
+
+
 def test_verdicts_and_mirror():
     frame = table()
     assert judge(prediction(), frame).outcome is Outcome.SUPPORTED

@@ -65,6 +65,20 @@ def test_p_is_the_exact_sign_flip_and_agrees_with_scipy():
     assert estimate(frame, strata=None).p == expected.pvalue
 
 
+def test_p_weighs_strata_like_the_effect():
+    # Six seeds of one architecture and two of the other: one of the latter counts like three of the former.
+    frame = table(0.2, seeds=6, noise=1.0)
+    frame = frame[(frame.architecture == "8x1") | (frame.seed < 2)]
+    wide = frame.pivot_table(index=["architecture", "seed"], columns="regime", values="llc")
+    difference = wide["standard"] - wide["robust"]
+    weighted = difference * np.where(wide.index.get_level_values("architecture") == "8x1", 1, 3)
+    equal, expected = (
+        sps.permutation_test((each,), np.sum, permutation_type="samples", alternative="greater").pvalue
+        for each in (difference, weighted)
+    )
+    assert estimate(frame).p == expected != equal
+
+
 def test_swapping_the_levels_mirrors_the_estimate():
     frame = table()
     forth, back = estimate(frame), estimate(frame, higher="robust", lower="standard")
@@ -123,7 +137,8 @@ def drop(frame, **levels):
         (table(seeds=2), "4 pairs; an interval needs 5 or more"),
         (table(seeds=3, architectures=("8x1",)), "3 pairs; an interval needs 5"),
         (pd.concat([drop(table(), architecture="8x1"), table().iloc[:2]]), "1 pair.* in 8x1"),
-        (table().assign(llc=lambda rows: (rows.regime == "standard") * 0.3 + rows.seed), "same difference"),
+        (table().assign(llc=lambda rows: 0.3 * (rows.regime == "standard") + 1e3 / 3 * rows.seed),
+         "same difference"),
         (table().assign(llc=1.0), "same difference of llc"),
     ],
 )  # fmt: skip

@@ -85,6 +85,12 @@ class TestConstantCells:
         rho = kept.groupby(["seed", "sample"]).apply(lambda c: sps.spearmanr(c.llc, c.perturbation).statistic)
         assert found.effect == pytest.approx(np.tanh(np.arctanh(rho).groupby("seed").mean().mean()))
 
+    def test_a_column_that_varies_by_rounding_only_is_constant(self):
+        frame = self.frozen([(0, 0)])
+        cell = frame.index[(frame.seed == 0) & (frame["sample"] == 0)]
+        frame.loc[cell, "perturbation"] = np.where(frame.loc[cell, "epoch"] % 2, 0.3, 0.1 + 0.2)
+        assert any("1 of 48 cells" in note for note in estimate(frame).notes)
+
     def test_a_quarter_is_the_most(self):
         cells = [(seed, sample) for sample in (0, 1) for seed in range(8)]
         assert estimate(self.frozen(cells[:12])).n == 8

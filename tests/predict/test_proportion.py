@@ -68,6 +68,12 @@ class TestEveryLevel:
         assert "at small, which decides" in verdict.reason
         assert judge(prediction(), frame[frame.width == "large"]).outcome is Outcome.SUPPORTED
 
+    def test_a_level_that_is_refuted_decides_before_one_that_is_unclear(self):
+        # 60 % of 400 surely miss 70 %; the interval of 5 of 6 begins lower and ends above.
+        verdict = judge(prediction(every="width"), table(large=(240, 400), small=(5, 6)))
+        assert (verdict.outcome, verdict.label) == (Outcome.REFUTED, "negligible")
+        assert "at large, which decides" in verdict.reason
+
     def test_every_level_supported(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(38, 40)))
         assert verdict.outcome is Outcome.SUPPORTED

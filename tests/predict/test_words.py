@@ -56,6 +56,27 @@ def test_plain_values_are_those_of_json():
     assert repr(words.plain(given_)) == repr({"a": [3, "x", None, True], "b": 0.5})
 
 
+@pytest.mark.parametrize(
+    ("rule", "interval", "text"),
+    [
+        ("above", (0.6, 0.9), "lies above 0 and above the smallest effect of interest, 0.5"),
+        ("above", (0.1, 0.9), "lies above 0 and reaches the smallest effect of interest, 0.5"),
+        (
+            "above",
+            (0.1, 0.4),
+            "lies above 0 but does not reach the smallest effect of interest, 0.5: real, but too ",
+        ),
+        ("below", (-0.9, -0.6), "lies below 0 and below the smallest effect of interest, −0.5"),
+        ("below", (-0.9, -0.1), "lies below 0 and reaches the smallest effect of interest, −0.5"),
+        ("below", (0.1, 0.4), "lies above 0: the reverse of the prediction"),
+        ("above", (-0.1, 0.4), "holds 0 and does not reach the smallest effect of interest, 0.5"),
+        ("above", (-0.1, 0.6), "holds both 0 and the smallest effect of interest, 0.5"),
+    ],
+)
+def test_where_an_interval_stands(rule, interval, text):
+    assert words.standing(rule, 0.0, 0.5, interval).startswith(f"the interval {text}")
+
+
 ends = st.floats(-2, 2)
 SAID = {
     "lies inside": (Outcome.SUPPORTED, None),

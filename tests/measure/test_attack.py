@@ -1,0 +1,134 @@
+"""Attacks where the truth is known in closed form, and what they must never do."""
+
+from __future__ import annotations
+
+import numpy as np
+import pytest
+import torch
+
+from harness.data.toy import ToyImages
+from harness.measure.attack import PerturbationSpec, Robustness, pgd, smallest_perturbation
+from harness.population import Population
+from harness.recipe import MLP, Recipe, RecipeError
+from harness.train import train
+
+RNG = np.random.default_rng(0)
+DUAL = {"linf": 1, "l2": 2}
+
+
+def linear(classes: int, inputs: int = 6, count: int = 3) -> list[torch.nn.Module]:
+    torch.manual_seed(classes)
+    return [torch.nn.Linear(inputs, classes) for _ in range(count)]
+
+
+def exact(models: list[torch.nn.Module], x: np.ndarray, y: np.ndarray, norm: str) -> np.ndarray:
+    """min over wrong classes k of (z_y − z_k) / ‖w_y − w_k‖_dual, 0 where the point is misclassified; (model, point)."""
+    rows = []
+    for model in models:
+        assert isinstance(model, torch.nn.Linear)
+        weight, bias = model.weight.detach().numpy(), model.bias.detach().numpy()
+        logits = x @ weight.T + bias
+        gaps = logits[np.arange(len(y)), y][:, None] - logits
+        size = np.linalg.norm(weight[y][:, None] - weight[None], ord=DUAL[norm], axis=2)
+        with np.errstate(invalid="ignore"):
+            distance = np.where(np.arange(weight.shape[0]) == y[:, None], np.inf, gaps / size)
+        rows.append(np.clip(distance.min(1), 0, None))
+    return np.array(rows)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_binary_linear_classifiers_are_solved_exactly(norm: str) -> None:
+    models = linear(2)
+    x = RNG.normal(size=(200, 6)).astype(np.float32)
+    y = RNG.integers(0, 2, 200)
+    truth = exact(models, x, y, norm)
+    found = smallest_perturbation(models, x, y, norm=norm)
+    beyond = truth > 7.9
+    # Ten halvings of the ray leave one part in 1,024 of it, and the last rounds start at the best flip found so far.
+    np.testing.assert_allclose(found[~beyond], truth[~beyond], rtol=2e-3, atol=1e-4)
+    assert (found >= truth * (1 - 1e-4) - 1e-5).all()
+    assert ((truth == 0) == (found == 0)).all()
+    assert (truth == 0).any()
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_ten_class_linear_classifiers_are_never_undercut_and_nearly_solved(norm: str) -> None:
+    models = linear(10)
+    x = RNG.normal(size=(100, 6)).astype(np.float32)
+    with torch.no_grad():
+        y = models[0](torch.from_numpy(x)).argmax(1).numpy()
+    truth, found = (f(models[:1], x, y) for f in (lambda *a: exact(*a, norm), lambda *a: smallest_perturbation(*a, norm=norm)))
+    inside = truth < 7.9
+    assert (found >= truth * (1 - 1e-4) - 1e-5).all()
+    # The nearest class may not be the one that ascent runs into: an upper bound, tight for nearly all points.
+    assert np.mean(found[inside] <= truth[inside] * 1.005 + 1e-4) >= 0.95
+
+
+def test_points_that_nothing_flips_are_censored() -> None:
+    constant = torch.nn.Linear(4, 2)
+    with torch.no_grad():
+        constant.weight.zero_()
+        constant.bias.copy_(torch.tensor([1.0, 0.0]))
+    found = smallest_perturbation(constant, np.zeros((3, 4), np.float32), np.array([0, 0, 1]))
+    assert found.shape == (1, 3)
+    assert np.isinf(found[0, :2]).all()
+    assert found[0, 2] == 0
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_pgd_stays_in_its_ball_and_in_the_bounds_and_raises_the_loss(norm: str) -> None:
+    models = linear(3)
+    x = RNG.uniform(size=(50, 6)).astype(np.float32)
+    y = RNG.integers(0, 3, 50)
+    adversarial = pgd(models, x, y, epsilon=0.3, norm=norm, bounds=(0.0, 1.0))
+    delta = (adversarial - torch.from_numpy(x)).reshape(3, 50, -1)
+    size = delta.abs().amax(2) if norm == "linf" else delta.norm(dim=2)
+    assert size.max() <= 0.3 * (1 + 1e-5)
+    assert adversarial.min() >= 0
+    assert adversarial.max() <= 1
+    loss = torch.nn.functional.cross_entropy
+    for model, perturbed in zip(models, adversarial, strict=True):
+        with torch.no_grad():
+            assert loss(model(perturbed), torch.from_numpy(y)) > loss(model(torch.from_numpy(x)), torch.from_numpy(y)) + 0.01
+
+
+def test_a_search_beats_one_with_fewer_radii_and_never_the_other_way() -> None:
+    data = ToyImages(train=300, test=60)
+    recipe = Recipe(data, MLP((8, 8)), epochs=20)
+    loaded = data.load()
+    population = Population(recipe, (0, 1), train(recipe, loaded, (0, 1)))
+    quick, long = (
+        smallest_perturbation(population, loaded.test_x, loaded.test_y, spec=PerturbationSpec(rounds=rounds, restarts=2))
+        for rounds in (2, 14)
+    )
+    assert (long <= quick + 1e-5).all()
+    assert (long < quick - 1e-3).any()
+
+
+def test_members_and_modules_give_the_same_and_nobody_matters_to_his_neighbour() -> None:
+    data = ToyImages(train=120, test=30)
+    recipe = Recipe(data, MLP((8,)), epochs=5)
+    loaded = data.load()
+    population = Population(recipe, (0, 1, 2), train(recipe, loaded, (0, 1, 2)))
+    together = Robustness(thresholds=(1.0, 2.0), by_sample=True).run(population, loaded, "cpu")
+    alone = Robustness(thresholds=(1.0, 2.0), by_sample=True).run(population.select((2,)), loaded, "cpu")
+    assert together[together["seed"] == 2]["perturbation"].tolist() == alone["perturbation"].tolist()
+    module = recipe.program().module(population.final[2])
+    sizes = smallest_perturbation(module, loaded.test_x, loaded.test_y)
+    np.testing.assert_allclose(sizes[0], alone["perturbation"], rtol=0.05, atol=1e-3)
+
+
+def test_success_rates_count_points_below_the_threshold() -> None:
+    table = Robustness(thresholds=(1.0, 2.0))._table((7,), 3, np.array([[0.0, 1.0, 1.5, np.inf]]))
+    row = table.iloc[0]
+    assert (row["asr_1"], row["asr_2"], row["censored"], row["accuracy"]) == (0.25, 0.75, 0.25, 0.75)
+    assert (row["seed"], row["epoch"]) == (7, 3)
+
+
+def test_bad_input_is_named() -> None:
+    with pytest.raises(RecipeError, match="largest=0; it has to be above 0"):
+        PerturbationSpec(largest=0)
+    with pytest.raises(TypeError, match="models is str; give one torch.nn.Module"):
+        smallest_perturbation("model", np.zeros((1, 2)), np.zeros(1, int))  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="model 1 has other parameters than model 0"):
+        smallest_perturbation([torch.nn.Linear(2, 2), torch.nn.Linear(2, 3)], np.zeros((1, 2)), np.zeros(1, int))

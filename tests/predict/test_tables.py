@@ -1,0 +1,39 @@
+import numpy as np
+import pandas as pd
+import pytest
+
+from harness.predict import Unusable, tables
+
+
+def test_rows_of_both_sides_belong_together_in_any_order():
+    frame = pd.DataFrame(
+        {"seed": [3, 1, 2, 2, 3, 1], "regime": list("aaabbb"), "llc": [30, 10, 20, 21, 31, 11]}
+    )
+    left, right = tables.sides(frame, ["seed"], "regime", ("a", "b"))
+    assert (right["llc"] - left["llc"]).tolist() == [1, 1, 1]
+    assert left["seed"].tolist() == right["seed"].tolist()
+
+
+def test_an_example_keeps_the_type_of_each_key():
+    frame = pd.DataFrame({"seed": [1, 2], "threshold": [0.5, 2.0], "name": ["a", "b"]})
+    assert tables.first(frame, np.array([False, True]), ["seed", "threshold", "name"]) == (
+        "seed = 2, threshold = 2.0, name = b"
+    )
+
+
+def test_groups_of_categories_without_rows_do_not_exist():
+    regimes = pd.Categorical(["a", "b", "a"], categories=["a", "b", "c"])
+    frame = pd.DataFrame({"regime": regimes, "llc": [1.0, 2.0, 3.0]})
+    assert [(name, len(part)) for name, part in tables.groups(frame, ["regime"])] == [("a", 2), ("b", 1)]
+    assert tables.codes(frame, ["regime"]).tolist() == [0, 1, 0]
+
+
+@pytest.mark.parametrize(
+    ("values", "constant"), [([1.0, 1.0], True), ([0.3, 0.1 + 0.2], True), ([1.0, 1.1], False)]
+)
+def test_a_column_that_varies_by_rounding_only_is_constant(values, constant):
+    if not constant:
+        tables.varies(values, "llc")
+        return
+    with pytest.raises(Unusable, match="llc has the same value"):
+        tables.varies(values, "llc")
