@@ -28,22 +28,67 @@ if TYPE_CHECKING:
     from fixtures.slt import Grid
     from fixtures.slt_samples import Samples
 
-NAMES = {"llc_per_parameter": "LLC per parameter", "asr_2": "attack success rate at 2", "asr_3": "attack success rate at 3",
-         "llc_per_parameter_at_tenth_gamma": "LLC per parameter at γ/10"}
+NAMES = {
+    "llc_per_parameter": "LLC per parameter", "asr_2": "attack success rate at 2", "asr_3": "attack success rate at 3",
+    "relative_llc": "LLC per parameter relative to the standard mean",
+}  # fmt: skip
+
+RHO_MARGIN_REASON = "a correlation below 0.3 explains less than a tenth of the rank variance (Cohen's “medium” effect)"
+
+# --- samples: first, so that another worker can train the grid meanwhile ----------------------------------------------------------------------------------------------------------
+
+
+@claim(
+    "slt/sample-llc-perturbation-negative",
+    statement="Within a sample, over epochs and models, LLC and smallest perturbation correlate negatively: the typical "
+    "per-sample correlation is below zero.",
+    source=SLT.at(
+        "Sample-Level", "What we observe is that a higher local learning coefficient correlates with a lower perturbation to "
+        "reclassify the test sample.",
+    ),
+    prediction=PerSampleCorrelation(
+        x="llc", y="perturbation", unit="seed", sample="sample", sign=-1, margin=0.3, margin_reason=RHO_MARGIN_REASON,
+        names={"llc": "LLC", "perturbation": "smallest perturbation"},
+    ),
+    gates=(COMPETENT, FINITE, INSIDE, AT_A_MINIMUM),
+    protocols=PROTOCOLS,
+    companions=(
+        PerSampleCorrelation(
+            x="llc", y="perturbation", unit="seed", sample=("regime", "epoch"), sign=-1, margin=0.3,
+            margin_reason=RHO_MARGIN_REASON, names={"llc": "LLC", "perturbation": "smallest perturbation"},
+        ),
+    ),
+    tags=("llc", "samples", "correlation"),
+)  # fmt: skip
+def test_sample_llc_perturbation_negative(slt_samples: Samples) -> Evidence:
+    """32 held-out points, 10 epochs, standard and robust members of every seed."""
+    from fixtures.slt_samples import per_sample_summary
+
+    figure = Figure(
+        "scatter", per_sample_summary(slt_samples.tables), x="perturbation", y="correlation", hue="protocol",
+        title="Correlation of LLC and smallest perturbation, sample by sample, ordered by robustness (the document's last figure)",
+        x_label="mean smallest perturbation of the sample (L∞)", y_label="Spearman correlation, mean over seeds",
+        reference={"no correlation": 0.0},
+    )  # fmt: skip
+    return Evidence(slt_samples.tables, figure, slt_samples.recipes, slt_samples.settings)
+
 
 # --- regimes, after training ------------------------------------------------------------------------------------------
 
-LLC_MARGIN = 1e-4
+# LLCs of different protocols and architectures lie orders of magnitude apart, so that no absolute margin serves them all: the
+# LLC per parameter is expressed relative to the mean of the architecture's standard members ("the relative reduction in
+# local learning coefficient", as the document says).
+LLC_MARGIN = 0.1
 LLC_MARGIN_REASON = (
-    "half the standard deviation among seeds of one architecture and regime, 2.2e-4 on average over pilot members "
-    "(seeds 1000 to 1007, not used here)"
+    "a tenth of the standard networks' LLC: 0.8 of the standard deviation among seeds of one architecture, 0.12 of the mean "
+    "over pilot members (seeds 1000 to 1007, not used here)"
 )
 
 
-def lower(lower: str, higher: str, value: str = "llc_per_parameter") -> PairedDifference:
+def lower(lower: str, higher: str) -> PairedDifference:
     """The LLC per parameter is lower in one regime, paired by seed within the architecture."""
     return PairedDifference(
-        value=value, factor="regime", higher=higher, lower=lower, pair=("architecture", "seed"), strata="architecture",
+        value="relative_llc", factor="regime", higher=higher, lower=lower, pair=("architecture", "seed"), strata="architecture",
         margin=LLC_MARGIN, margin_reason=LLC_MARGIN_REASON, names=NAMES,
     )  # fmt: skip
 
@@ -69,7 +114,6 @@ def regimes(grid: Grid, *names: str) -> Evidence:
     prediction=lower("robust", "standard"),
     gates=GRID_GATES,
     protocols=PROTOCOLS,
-    companions=(lower("robust", "standard", "llc_per_parameter_at_tenth_gamma"),),
     tags=("llc", "regimes"),
 )  # fmt: skip
 def test_robust_llc_below_standard(slt_grid: Grid) -> Evidence:
@@ -87,7 +131,6 @@ def test_robust_llc_below_standard(slt_grid: Grid) -> Evidence:
     prediction=Conjunction((lower("finetuned", "robust"), lower("finetuned", "standard"))),
     gates=GRID_GATES,
     protocols=PROTOCOLS,
-    companions=(lower("finetuned", "robust", "llc_per_parameter_at_tenth_gamma"),),
     tags=("llc", "regimes"),
 )  # fmt: skip
 def test_finetuned_llc_lowest(slt_grid: Grid) -> Evidence:
@@ -97,7 +140,6 @@ def test_finetuned_llc_lowest(slt_grid: Grid) -> Evidence:
 
 # --- layers -----------------------------------------------------------------------------------------------------------
 
-RHO_MARGIN_REASON = "a correlation below 0.3 explains less than a tenth of the rank variance (Cohen's “medium” effect)"
 ACROSS = {"unit": ("architecture", "seed"), "blocks": "regime"}
 WITHIN = {"unit": ("architecture", "seed"), "blocks": ("architecture", "regime")}
 
@@ -182,41 +224,3 @@ def test_hidden_no_correlation(slt_grid: Grid) -> Evidence:
     tables = {name: table[table["architecture"].isin(deep)] for name, table in slt_grid.where(
         scope=["input", "hidden", "output"]).items()}
     return Evidence(tables, evidence.figure, evidence.recipes, evidence.settings)
-
-
-# --- samples ----------------------------------------------------------------------------------------------------------
-
-
-@claim(
-    "slt/sample-llc-perturbation-negative",
-    statement="Within a sample, over epochs and models, LLC and smallest perturbation correlate negatively: the typical "
-    "per-sample correlation is below zero.",
-    source=SLT.at(
-        "Sample-Level", "What we observe is that a higher local learning coefficient correlates with a lower perturbation to "
-        "reclassify the test sample.",
-    ),
-    prediction=PerSampleCorrelation(
-        x="llc", y="perturbation", unit="seed", sample="sample", sign=-1, margin=0.3, margin_reason=RHO_MARGIN_REASON,
-        names={"llc": "LLC", "perturbation": "smallest perturbation"},
-    ),
-    gates=(COMPETENT, FINITE, INSIDE, AT_A_MINIMUM),
-    protocols=PROTOCOLS,
-    companions=(
-        PerSampleCorrelation(
-            x="llc", y="perturbation", unit="seed", sample=("regime", "epoch"), sign=-1, margin=0.3,
-            margin_reason=RHO_MARGIN_REASON, names={"llc": "LLC", "perturbation": "smallest perturbation"},
-        ),
-    ),
-    tags=("llc", "samples", "correlation"),
-)  # fmt: skip
-def test_sample_llc_perturbation_negative(slt_samples: Samples) -> Evidence:
-    """32 held-out points, 10 epochs, standard and robust members of every seed."""
-    from fixtures.slt_samples import per_sample_summary
-
-    figure = Figure(
-        "scatter", per_sample_summary(slt_samples.tables), x="perturbation", y="correlation", hue="protocol",
-        title="Correlation of LLC and smallest perturbation, sample by sample, ordered by robustness (the document's last figure)",
-        x_label="mean smallest perturbation of the sample (L∞)", y_label="Spearman correlation, mean over seeds",
-        reference={"no correlation": 0.0},
-    )  # fmt: skip
-    return Evidence(slt_samples.tables, figure, slt_samples.recipes, slt_samples.settings)

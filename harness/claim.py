@@ -79,6 +79,7 @@ class Gate:
         share: share of the rows that must pass.
         reason: where the threshold comes from.
         protocols: protocols that this gate applies to; None for all.
+        where: rows that it reads: columns and the value that each must have; all rows without.
     """
 
     name: str
@@ -88,6 +89,7 @@ class Gate:
     share: float = 1.0
     reason: str = ""
     protocols: tuple[str, ...] | None = None
+    where: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if self.at_least is None and self.at_most is None:

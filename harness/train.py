@@ -13,7 +13,7 @@ from dataclasses import dataclass
 import torch
 
 from harness.data.base import Dataset
-from harness.models import Program, encode
+from harness.models import Program, encode, keep_freed_memory
 from harness.models.ascent import ascend, random_start
 from harness.recipe import Recipe, Threat, digest
 from harness.streams import torch_generator
@@ -69,6 +69,7 @@ def train(
     Raises:
         RuntimeError: training diverged (a parameter is not finite); the message names the seeds.
     """
+    keep_freed_memory()
     program = recipe.program()
     theta = (initial(recipe, seeds) if start is None else start.clone()).to(device)
     descent = _Descent(recipe, program, theta)

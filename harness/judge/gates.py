@@ -19,9 +19,12 @@ def check(gate: Gate, table: pd.DataFrame) -> GateResult:
     Raises:
         ClaimError: the gate's column is missing or holds no numbers.
     """
-    if gate.column not in table.columns:
-        present = ", ".join(map(str, table.columns))
-        raise ClaimError(f"gate {gate.name!r} reads the column {gate.column!r}; the table has {present}")
+    for column in (gate.column, *gate.where):
+        if column not in table.columns:
+            present = ", ".join(map(str, table.columns))
+            raise ClaimError(f"gate {gate.name!r} reads the column {column!r}; the table has {present}")
+    for column, value in gate.where.items():
+        table = table[table[column] == value]
     try:
         values = np.asarray(table[gate.column].astype(float), dtype=np.float64)
     except (TypeError, ValueError):
@@ -44,7 +47,8 @@ def _gate_detail(gate: Gate, values: NDArray[np.float64], good: NDArray[np.bool_
     limits = (("at least", gate.at_least), ("at most", gate.at_most))
     bounds = " and ".join(f"{name} {words.number(limit)}" for name, limit in limits if limit is not None)
     required = "all" if gate.share == 1 else words.percent(gate.share)
-    count = f"{int(good.sum()):,} of {words.counted(len(good), 'row')}"
+    rows = "row" + "".join(f" with {column} = {value}" for column, value in gate.where.items())
+    count = f"{int(good.sum()):,} of {words.counted(len(good), 'row')}{rows.removeprefix('row')}"
     share = f" ({words.number(float(good.mean()))})" if len(good) else ""
     detail = f"{gate.column.replace('_', ' ')} is {bounds} in {count}{share}; required: {required}"
     missing = int(np.isnan(values).sum())

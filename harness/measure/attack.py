@@ -17,7 +17,7 @@ import numpy as np
 import torch
 
 from harness.measure.base import Measurement, Models, ensure_classes, stack
-from harness.models import Parameters, Program, encode
+from harness.models import Parameters, Program, encode, keep_freed_memory
 from harness.models import ascent as ascent_kernel
 from harness.models.ascent import ascend, clip, margin, norms, random_start, spread, steepest
 from harness.population import Population
@@ -47,10 +47,10 @@ class PerturbationSpec:
             linearisation exactly (Moosavi-Dezfooli et al. 2016, DeepFool), so that a linear network is solved by one.
     """
 
-    largest: float = 8.0
-    rounds: int = 14
+    largest: float = 16.0
+    rounds: int = 15
     steps: int = 20
-    restarts: int = 1
+    restarts: int = 4
     shrinks: int = 10
     linear_steps: int = 4
 
@@ -109,6 +109,7 @@ def smallest_perturbation(
         Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already,
         infinity where nothing up to ``spec.largest`` flipped it.
     """
+    keep_freed_memory()
     program, theta = stack(models)
     spec = spec or PerturbationSpec()
     x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)

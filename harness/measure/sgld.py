@@ -13,9 +13,9 @@ from dataclasses import dataclass
 
 import torch
 
-from harness.models import Loss, Program, Restriction, take_points
+from harness.models import Loss, Program, Restriction, keep_freed_memory, take_points
 
-CACHE_BYTES = 2**19  # widest activation of a chunk: twice this costs a factor of two on a 1 MB second-level cache
+CACHE_BYTES = 2**20  # widest activation of a chunk; flat from a quarter to four times this
 GPU_BYTES = 2**30
 NOISE_VALUES = 2**16  # noise drawn at a time for one chain
 
@@ -97,6 +97,7 @@ def sample(
     """
     if scope not in program.scopes:
         raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
+    keep_freed_memory()
     points = batch_size or inputs.shape[-1]
     limit = GPU_BYTES if chains.theta.is_cuda else CACHE_BYTES
     size = max(1, limit // (4 * _widest(program) * points))

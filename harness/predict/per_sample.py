@@ -29,9 +29,9 @@ class PerSampleCorrelation(Prediction):
     Rows of a cell that follow a course which x and y share (training time) correlate for that reason alone;
     the estimand includes it, and a claim that must not needs differenced columns.
 
-    A cell in which x or y is constant has no correlation.  It is dropped, by this rule that was fixed
-    beforehand, and counted in the notes; where more than ``max_undefined`` of the cells are so, the evidence
-    is unusable.
+    A cell in which x or y is constant, or that has fewer than five rows, has no correlation.  It is dropped,
+    by this rule that was fixed beforehand, and counted in the notes; where more than ``max_undefined`` of the
+    cells are so, the evidence is unusable.
 
     Attributes:
         x: one column.
@@ -96,37 +96,26 @@ class PerSampleCorrelation(Prediction):
         if undefined > self.max_undefined * z.size:
             raise Unusable(
                 f"{undefined} of {z.size} cells ({self.crossed((*unit, *sample))}) have a constant "
-                f"{self.x} or {self.y} and so no correlation; at most {words.percent(self.max_undefined)} may"
+                f"{self.x} or {self.y}, or fewer than {MINIMUM} rows, and so no correlation; at most {words.percent(self.max_undefined)} may"
             )
         empty = np.isnan(z).all(axis=1)
         if empty.any():
             raise Unusable(
                 f"no sample of {tables.first(frame, rows == empty.argmax(), unit)} has a correlation: "
-                f"{self.x} or {self.y} is constant"
+                f"{self.x} or {self.y} is constant, or there are fewer than {MINIMUM} rows"
             )
         return self._estimate(np.nanmean(z, axis=1), z.shape[1], undefined, z.size, rng)
 
     def _cells(
         self, frame: pd.DataFrame, rows: NDArray[np.intp], columns: NDArray[np.intp]
     ) -> NDArray[np.float64]:
-        """Fisher's z of every unit (row) and sample (column); nan where x or y is constant."""
+        """Fisher's z of every unit (row) and sample (column); nan where there is none."""
         z = np.full((rows.max() + 1, columns.max() + 1), np.nan)
-        size = np.zeros(z.shape, dtype=int)
-        np.add.at(size, (rows, columns), 1)
-        short = np.argwhere(size < MINIMUM)
-        if len(short):
-            i, j = short[0]
-            unit = tables.first(frame, rows == i, tuple(self.unit))
-            sample = tables.first(frame, columns == j, tuple(self.sample))
-            raise Unusable(
-                f"{len(short)} of {size.size} cells ({self.crossed((*self.unit, *self.sample))}) have "
-                f"fewer than {MINIMUM} rows, e.g. {int(size[i, j])} with {unit}, {sample}"
-            )
         x, y = frame[self.x].to_numpy(), frame[self.y].to_numpy()
         order = np.lexsort((columns, rows))
         ends = np.flatnonzero(np.diff(rows[order] * z.shape[1] + columns[order])) + 1
         for cell in np.split(order, ends):
-            if not (stats.is_constant(x[cell]) or stats.is_constant(y[cell])):
+            if len(cell) >= MINIMUM and not (stats.is_constant(x[cell]) or stats.is_constant(y[cell])):
                 z[rows[cell[0]], columns[cell[0]]] = stats.fisher_z(
                     stats.spearman(x[cell], y[cell]), len(cell)
                 )
