@@ -10,7 +10,7 @@ from harness.claim import Evidence, Figure, claim
 from harness.predict import Proportion, ScalingExponent
 
 if TYPE_CHECKING:
-    from fixtures.lazy import Lazy
+    from fixtures.study import Study
 
 @claim(
     "lazy/single-step-flips",
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     gates=(COMPETENT,),
     tags=("mnist", "single step"),
 )  # fmt: skip
-def test_single_step_flips(lazy_steps: Lazy) -> Evidence:
+def test_single_step_flips(lazy_steps: Study) -> Evidence:
     """The share of points that one step flips, network by network."""
     table = lazy_steps.table
     table = table.assign(cell=[f"m={w}, C₀={c:g}" for w, c in zip(table["width"], table["deviation"], strict=True)])
@@ -38,7 +38,7 @@ def test_single_step_flips(lazy_steps: Lazy) -> Evidence:
         title="Size of the smallest flipping step (after the document's figures, left): one point a network",
         x_label="width m and deviation C₀", y_label="median ‖δ‖ / ‖x‖",
     )  # fmt: skip
-    return Evidence(table, figure, lazy_steps.recipes, lazy_steps.settings, lazy_steps.shortfall)
+    return lazy_steps.evidence(figure)
 
 
 @claim(
@@ -57,11 +57,11 @@ def test_single_step_flips(lazy_steps: Lazy) -> Evidence:
     gates=(COMPETENT,),
     tags=("mnist", "scaling"),
 )  # fmt: skip
-def test_perturbation_scales(lazy_scaling: Lazy) -> Evidence:
+def test_perturbation_scales(lazy_scaling: Study) -> Evidence:
     """Median smallest step of every network at every dimension; one slope a seed."""
     figure = Figure(
         "lines", lazy_scaling.table, x="dimension", y="relative_size", log_x=True, log_y=True, slope=-0.5,
         title="Smallest normalised perturbation against input dimension (the document's figure, left; C₀ = 10)",
         x_label="input dimension d (pixels)", y_label="median ‖δ‖ / ‖x‖",
     )  # fmt: skip
-    return Evidence(lazy_scaling.table, figure, lazy_scaling.recipes, lazy_scaling.settings, lazy_scaling.shortfall)
+    return lazy_scaling.evidence(figure)

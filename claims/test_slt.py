@@ -25,8 +25,7 @@ from harness.predict import (
 )
 
 if TYPE_CHECKING:
-    from fixtures.slt import Grid
-    from fixtures.slt_samples import Samples
+    from fixtures.study import Study
 
 NAMES = {
     "llc_per_parameter": "LLC per parameter", "asr_2": "attack success rate at 2", "asr_3": "attack success rate at 3",
@@ -35,7 +34,7 @@ NAMES = {
 
 RHO_MARGIN_REASON = "a correlation below 0.3 explains less than a tenth of the rank variance (Cohen's “medium” effect)"
 
-# --- samples: first, so that another worker can train the grid meanwhile ----------------------------------------------------------------------------------------------------------
+# --- samples: first, so that the grid is trained meanwhile ------------------------------------------------------------
 
 
 @claim(
@@ -60,17 +59,18 @@ RHO_MARGIN_REASON = "a correlation below 0.3 explains less than a tenth of the r
     ),
     tags=("llc", "samples", "correlation"),
 )  # fmt: skip
-def test_sample_llc_perturbation_negative(slt_samples: Samples) -> Evidence:
+def test_sample_llc_perturbation_negative(slt_samples: Study) -> Evidence:
     """32 held-out points, 10 epochs, standard and robust members of every seed."""
     from fixtures.slt_samples import per_sample_summary
 
     figure = Figure(
         "scatter", per_sample_summary(slt_samples.tables), x="perturbation", y="correlation", hue="protocol",
-        title="Correlation of LLC and smallest perturbation, sample by sample, ordered by robustness (the document's last figure)",
+        title="Correlation of LLC and smallest perturbation, sample by sample, ordered by robustness (the document's last "
+        "figure)",
         x_label="mean smallest perturbation of the sample (L∞)", y_label="Spearman correlation, mean over seeds",
         reference={"no correlation": 0.0},
     )  # fmt: skip
-    return Evidence(slt_samples.tables, figure, slt_samples.recipes, slt_samples.settings)
+    return slt_samples.evidence(figure)
 
 
 # --- regimes, after training ------------------------------------------------------------------------------------------
@@ -93,15 +93,15 @@ def lower(lower: str, higher: str) -> PairedDifference:
     )  # fmt: skip
 
 
-def regimes(grid: Grid, *names: str) -> Evidence:
+def regimes(grid: Study, *names: str) -> Evidence:
     """Whole-network LLC of members in these regimes, drawn against the parameter count."""
-    tables = grid.where(scope=["all"], regime=names)
+    chosen = grid.where(scope=["all"], regime=names)
     figure = Figure(
-        "scatter", tables["sound"], x="parameters", y="llc_per_parameter", hue="regime", log_x=True,
+        "scatter", chosen.table, x="parameters", y="llc_per_parameter", hue="regime", log_x=True,
         title="LLC per parameter against parameter count by regime (the document's figure under “Effects of Finetuning”)",
         x_label="parameters of the network", y_label="LLC per parameter",
     )  # fmt: skip
-    return Evidence(tables, figure, grid.recipes, grid.settings)
+    return chosen.evidence(figure)
 
 
 @claim(
@@ -116,7 +116,7 @@ def regimes(grid: Grid, *names: str) -> Evidence:
     protocols=PROTOCOLS,
     tags=("llc", "regimes"),
 )  # fmt: skip
-def test_robust_llc_below_standard(slt_grid: Grid) -> Evidence:
+def test_robust_llc_below_standard(slt_grid: Study) -> Evidence:
     """Paired by architecture, initialisation and data order."""
     return regimes(slt_grid, "standard", "robust")
 
@@ -133,7 +133,7 @@ def test_robust_llc_below_standard(slt_grid: Grid) -> Evidence:
     protocols=PROTOCOLS,
     tags=("llc", "regimes"),
 )  # fmt: skip
-def test_finetuned_llc_lowest(slt_grid: Grid) -> Evidence:
+def test_finetuned_llc_lowest(slt_grid: Study) -> Evidence:
     """Paired by architecture, initialisation and data order."""
     return regimes(slt_grid, "standard", "robust", "finetuned")
 
@@ -160,17 +160,17 @@ def stronger(here: str) -> CorrelationDifference:
     )  # fmt: skip
 
 
-def layers(grid: Grid, *scopes: str) -> Evidence:
+def layers(grid: Study, *scopes: str) -> Evidence:
     """Layer-restricted LLC beside the attack success rate, architectures in colour."""
-    tables = grid.where(scope=scopes)
-    drawn = tables["sound"].assign(panel=tables["sound"]["scope"] + ", " + tables["sound"]["regime"])
+    chosen = grid.where(scope=scopes)
+    drawn = chosen.table.assign(panel=chosen.table["scope"] + ", " + chosen.table["regime"])
     figure = Figure(
         "scatter", drawn, x="llc_per_parameter", y="asr_2", hue="architecture", facet="panel",
         title="Attack success rate against LLC per parameter by layer and regime (the document's figures under “Effects on "
         "Layers”); colours are architectures: a slope between colours comes from the architecture",
         x_label="LLC per parameter of the layer", y_label="attack success rate at 2",
     )  # fmt: skip
-    return Evidence(tables, figure, grid.recipes, grid.settings)
+    return chosen.evidence(figure)
 
 
 @claim(
@@ -190,18 +190,18 @@ def layers(grid: Grid, *scopes: str) -> Evidence:
     ),
     tags=("llc", "layers", "correlation"),
 )  # fmt: skip
-def test_input_output_correlation(slt_grid: Grid) -> Evidence:
+def test_input_output_correlation(slt_grid: Study) -> Evidence:
     """The document's estimand decides; the one within architectures stands beside it."""
     return layers(slt_grid, "input", "output")
 
 
 @claim(
     "slt/hidden-no-correlation",
-    statement="In the hidden layers there is no correlation between LLC and attack success rate, and there is more of it in the "
-    "input and output layers.",
+    statement="In the hidden layers there is no correlation between LLC and attack success rate, and there is more of it in "
+    "the input and output layers.",
     source=SLT.at(
-        "Effects on Layers", "In the hidden layers there is no correlation between the local learning coefficient and the attack "
-        "success rate.",
+        "Effects on Layers", "In the hidden layers there is no correlation between the local learning coefficient and the "
+        "attack success rate.",
     ),
     prediction=Conjunction((
         NoCorrelation(
@@ -217,10 +217,8 @@ def test_input_output_correlation(slt_grid: Grid) -> Evidence:
     companions=(correlates("hidden", grouping=WITHIN), correlates("hidden", "asr_3")),
     tags=("llc", "layers", "correlation"),
 )  # fmt: skip
-def test_hidden_no_correlation(slt_grid: Grid) -> Evidence:
+def test_hidden_no_correlation(slt_grid: Study) -> Evidence:
     """Only networks that have hidden layers between input and output layer."""
-    deep = slt_grid.tables["sound"].query("scope == 'hidden'")["architecture"].unique()
-    evidence = layers(slt_grid, "input", "hidden", "output")
-    tables = {name: table[table["architecture"].isin(deep)] for name, table in slt_grid.where(
-        scope=["input", "hidden", "output"]).items()}
-    return Evidence(tables, evidence.figure, evidence.recipes, evidence.settings)
+    table = slt_grid.table
+    deep = table.loc[table["scope"] == "hidden", "architecture"].unique()
+    return layers(slt_grid.where(architecture=deep), "input", "hidden", "output")

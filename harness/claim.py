@@ -212,7 +212,7 @@ class Claim:
 Body = TypeVar("Body", bound=Callable[..., Any])
 
 
-def claim(id: str, **declared: Any) -> Callable[[Body], Body]:  # noqa: A002 - the register's own word
+def claim(id: str, **declared: Any) -> Callable[[Body], Body]:
     """Mark a pytest test function as the body of a claim.
 
     The function's fixtures bring populations; it measures them and returns :class:`Evidence`.  The keyword arguments

@@ -50,10 +50,17 @@ class Population:
         return self.parameters[self.epochs[-1]]
 
     def select(self, seeds: tuple[int, ...]) -> Population:
-        """The members with these seeds, in this order."""
+        """The members with these seeds, in this order; the cost of training is shared out equally.
+
+        Raises:
+            ValueError: there is no member with one of them.
+        """
+        if absent := [seed for seed in seeds if seed not in self.seeds]:
+            raise ValueError(f"this population has no member with seeds {absent}; it has {list(self.seeds)}")
         rows = [self.seeds.index(seed) for seed in seeds]
         parameters = {epoch: values[rows] for epoch, values in self.parameters.items()}
-        return Population(self.recipe, seeds, parameters, self.trained_seconds, self.from_store)
+        seconds = self.trained_seconds * len(rows) / len(self)
+        return Population(self.recipe, tuple(seeds), parameters, seconds, self.from_store)
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and seeds, for the report."""

@@ -1,13 +1,14 @@
 """Random streams: one for every purpose, member and chain, never "seed + i".
 
-A stream is named by what it is for and by whose it is, so that a member's numbers depend on nothing but its own name:
-not on who shares its stack, not on the number of workers, not on the order of the work.
+A stream is named by what it is for and by whose it is, so that a member's numbers depend on nothing but its
+own name: not on who shares its stack, not on the number of workers, not on the order of the work.
 """
 
 from __future__ import annotations
 
 import hashlib
-from typing import TYPE_CHECKING
+import operator
+from typing import TYPE_CHECKING, SupportsIndex
 
 import numpy as np
 
@@ -20,12 +21,31 @@ def sequence(purpose: str, *owner: int | str) -> np.random.SeedSequence:
 
     Args:
         purpose: what the numbers are for ("initialisation", "order", "sgld").
-        owner: whose they are: text (a digest) and non-negative whole numbers (seed, chain).
+        owner: whose they are: text (a digest) and whole numbers from 0 (seed, chain).
+
+    Raises:
+        ValueError: a part of the owner is neither.
     """
-    text = "\x1f".join([purpose, *(part for part in owner if isinstance(part, str))])
-    entropy = int.from_bytes(hashlib.sha256(text.encode()).digest()[:16], "big")
-    spawn_key = tuple(part for part in owner if isinstance(part, int))
-    return np.random.SeedSequence(entropy, spawn_key=spawn_key)
+    texts, numbers = [purpose], []
+    for part in owner:
+        if isinstance(part, str):
+            texts.append(part)
+        else:
+            numbers.append(_whole(purpose, part))
+    entropy = int.from_bytes(hashlib.sha256("\x1f".join(texts).encode()).digest()[:16], "big")
+    return np.random.SeedSequence(entropy, spawn_key=tuple(numbers))
+
+
+def _whole(purpose: str, part: SupportsIndex) -> int:
+    try:
+        number = operator.index(part)
+    except TypeError:
+        number = -1
+    if number < 0:
+        raise ValueError(
+            f"the stream {purpose!r} cannot belong to {part!r}; an owner is text or a whole number from 0"
+        )
+    return number
 
 
 def numpy_generator(purpose: str, *owner: int | str) -> np.random.Generator:

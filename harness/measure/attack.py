@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -300,7 +300,7 @@ class Robustness(Measurement):
 
     thresholds: tuple[float, ...] = (2.0, 3.0)
     norm: Norm = "linf"
-    spec: PerturbationSpec = PerturbationSpec()
+    spec: PerturbationSpec = field(default_factory=PerturbationSpec)
     epochs: str = "final"
     points: int | None = None
     by_sample: bool = False

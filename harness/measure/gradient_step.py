@@ -70,12 +70,14 @@ def smallest_steps(program: Program, parameters: Parameters, inputs: torch.Tenso
         out = program.logits(parameters, inputs + direction * spread(step, direction))
         return (out[:, 1] - out[:, 0]) * value.sign() <= 0
 
-    end = longest * clean / length
-    low = torch.minimum(value.abs() / length.square() * FIRST_BRACKET, end)
+    slope = torch.where(length > 0, length, 1.0)  # a flat point: no step along its gradient moves it
+    end = longest * clean / slope
+    low = torch.minimum(value.abs() / slope.square() * FIRST_BRACKET, end)
+    ratio = torch.where(low > 0, end / low, 1.0)
     found = torch.full_like(value, torch.inf)
     below = torch.zeros_like(value)
     for share in torch.linspace(0, 1, BRACKETS).tolist():
-        step = low * (end / low) ** share
+        step = low * ratio**share
         first = flips(step) & found.isinf()
         found = torch.where(first, step, found)
         below = torch.where(found.isinf(), step, below)
@@ -86,7 +88,8 @@ def smallest_steps(program: Program, parameters: Parameters, inputs: torch.Tenso
         high = torch.where(flipped, middle, high)
         below = torch.where(flipped, below, middle)
     step = torch.where(found.isinf(), found, high)
-    return Steps(value, length, step, step * length / clean)
+    moves = (step > 0) & step.isfinite()  # elsewhere 0 ÷ 0 or ∞ × 0
+    return Steps(value, length, step, torch.where(moves, step * length / clean, step))
 
 
 @dataclass(frozen=True)
@@ -143,7 +146,7 @@ class SingleStep(Measurement):
                 "flipped": float(counts.float().mean()),
                 "relative_size": float(np.median(steps.relative_size.cpu())),
                 "step": float(np.median(steps.step.cpu())),
-                "gradient_norm": float(steps.gradient_norm.median()),
+                "gradient_norm": float(np.median(steps.gradient_norm.cpu())),
                 "accuracy": float(((steps.value > 0) == (labels == 1)).float().mean()),
             })  # fmt: skip
         return pd.DataFrame(rows).assign(epoch=population.epochs[-1])

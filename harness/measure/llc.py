@@ -10,10 +10,10 @@ from __future__ import annotations
 
 import math
 import sys
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Hashable, Mapping, Sequence
+from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import torch
@@ -139,9 +139,9 @@ def _by_model(trace: Trace, chains: int) -> Trace:
     return Trace(*(getattr(trace, name).unflatten(0, (-1, chains)) for name in Trace.__dataclass_fields__))
 
 
-def _distrust(row: dict[str, float]) -> str:
+def _distrust(row: Mapping[Hashable, Any]) -> str:
     """Every reason not to believe an estimate, in words; empty where there is none."""
-    chains = [value for name, value in row.items() if name.startswith("chain_")]
+    chains = [value for name, value in row.items() if str(name).startswith("chain_")]
     if not all(map(math.isfinite, chains)):
         return "a chain diverged: its loss is not finite"
     reasons = []
@@ -171,7 +171,7 @@ class LLC(Measurement):
         seed: names the random streams.
     """
 
-    spec: LLCSpec = LLCSpec()
+    spec: LLCSpec = field(default_factory=LLCSpec)
     scopes: tuple[str, ...] = ("all",)
     points: int = 1024
     epochs: str = "final"

@@ -6,7 +6,7 @@ Both see the same models, data, settings and scope, and return the same kind of 
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -134,7 +134,7 @@ class _Acceptance:
         self.before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         self.position: torch.Tensor | None = None
 
-    def _flat(self, named: dict[str, torch.Tensor]) -> torch.Tensor:
+    def _flat(self, named: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([named[name].detach().flatten() for name in self.free])[None].clone()
 
     def __call__(

@@ -8,7 +8,7 @@ with the same label as the test set sample, and then estimate the local learning
 from __future__ import annotations
 
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from types import ModuleType
 from typing import TYPE_CHECKING
 
@@ -45,7 +45,7 @@ class SampleLLC(Measurement):
         seed: names the random streams.
     """
 
-    spec: LLCSpec = LLCSpec()
+    spec: LLCSpec = field(default_factory=LLCSpec)
     samples: int = 32
     points: int = 64
     radius: float = 0.1

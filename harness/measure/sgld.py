@@ -114,7 +114,7 @@ def sample(
 
 def _widest(program: Program) -> int:
     """Entries of the widest activation of one point, estimated by the longest bias or weight row of the network."""
-    return max(shape[0] for shape in program.layout.shapes if shape)
+    return max((shape[0] for shape in program.layout.shapes if shape), default=1)
 
 
 class _Walk:

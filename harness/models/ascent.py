@@ -63,7 +63,7 @@ def random_start(
         norm: "linf" or "l2".
         generators: one CPU generator a row.
     """
-    rows, *inner = shape
+    inner = shape[1:]
     if norm == "linf":
         unit = torch.stack([torch.rand(inner, generator=g) for g in generators]).mul_(2).sub_(1)
         return unit.to(radius.device).mul_(spread(radius, unit))

@@ -33,9 +33,9 @@ class Layout:
 
     def views(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """Cut a (row, parameter) tensor into named tensors of shape (row, *shape) that share its memory."""
-        pieces = torch.split(flat, self.sizes, dim=1)
+        pieces = torch.split(flat, list(self.sizes), dim=1)
         return {
-            name: piece.unflatten(1, shape) if shape else piece.squeeze(1)
+            name: piece.view(len(flat), *shape)
             for name, piece, shape in zip(self.names, pieces, self.shapes, strict=True)
         }
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections import OrderedDict
 from collections.abc import Sequence
+from itertools import pairwise
 
 import torch
 
@@ -32,7 +33,7 @@ class MLPProgram(Program):
         self.sizes, self.linear, self.bias = tuple(sizes), linear, bias
         names: list[str] = []
         shapes: list[tuple[int, ...]] = []
-        for layer, (fan_in, fan_out) in enumerate(zip(sizes[:-1], sizes[1:], strict=True)):
+        for layer, (fan_in, fan_out) in enumerate(pairwise(sizes)):
             names.append(f"{layer}.weight")
             shapes.append((fan_out, fan_in))
             if bias:
@@ -66,7 +67,7 @@ class MLPProgram(Program):
     def module(self, theta: torch.Tensor) -> torch.nn.Module:
         """See :meth:`Program.module`."""
         layers: OrderedDict[str, torch.nn.Module] = OrderedDict(flatten=torch.nn.Flatten())
-        for layer, (fan_in, fan_out) in enumerate(zip(self.sizes[:-1], self.sizes[1:], strict=True)):
+        for layer, (fan_in, fan_out) in enumerate(pairwise(self.sizes)):
             layers[str(layer)] = torch.nn.Linear(fan_in, fan_out, bias=self.bias)
             if layer < self.depth - 1 and not self.linear:
                 layers[f"relu{layer}"] = torch.nn.ReLU()

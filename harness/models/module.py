@@ -51,7 +51,9 @@ class ModuleProgram(Program):
             layer = name.rpartition(".")[0] or name
             own[layer] = (*own.get(layer, ()), name)
         layers = list(own.values())
-        roles = {"all": self.trainable, "input": layers[0], "output": layers[-1]} if layers else {"all": ()}
+        roles = {"all": self.trainable}
+        if layers:
+            roles |= {"input": layers[0], "output": layers[-1]}
         if len(layers) > 2:
             roles["hidden"] = tuple(name for names in layers[1:-1] for name in names)
         return {**roles, **own}
@@ -76,7 +78,7 @@ class ModuleProgram(Program):
 
     def _call(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
         """One row: inputs (*input, point) → logits (class, point)."""
-        output = functional_call(self.skeleton, parameters, (inputs.movedim(-1, 0),))
+        output: torch.Tensor = functional_call(self.skeleton, parameters, (inputs.movedim(-1, 0),))
         if output.dim() != 2 or output.shape[1] != self.classes:
             raise ValueError(
                 f"{type(self.skeleton).__name__} returned shape {tuple(output.shape)}; expected (point, class) with "
@@ -86,7 +88,8 @@ class ModuleProgram(Program):
 
     def logits(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         """See :meth:`Program.logits`."""
-        return vmap(self._call)(dict(parameters), self._expand(parameters, inputs)).detach()
+        logits: torch.Tensor = vmap(self._call)(dict(parameters), self._expand(parameters, inputs))
+        return logits.detach()
 
     def _expand(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         rows = len(next(iter(parameters.values())))
@@ -112,7 +115,8 @@ class ModuleProgram(Program):
         gradients, losses = vmap(grad_and_value(row_loss))(free, fixed, inputs, targets)
         for name, gradient in gradients.items():
             out[name].copy_(gradient)
-        return losses.detach()
+        mean: torch.Tensor = losses.detach()
+        return mean
 
     def _vjp_gradient(
         self, parameters: Parameters, inputs: torch.Tensor, targets: torch.Tensor, out: Parameters, loss: Loss
@@ -120,8 +124,8 @@ class ModuleProgram(Program):
         """The path for a user's loss, which is written for whole stacks and cannot run inside ``vmap``."""
         fixed = {name: value for name, value in parameters.items() if name not in out}
         inputs = self._expand(parameters, inputs)
-        logits, back = vjp(lambda free: vmap(self._call)({**free, **fixed}, inputs),
-                           {name: parameters[name] for name in out})
+        free = {name: parameters[name] for name in out}
+        logits, back, *_ = vjp(lambda free: vmap(self._call)({**free, **fixed}, inputs), free)
         losses, pull = loss_and_pull(logits.detach(), targets, loss)
         for name, gradient in back(pull / losses.shape[1])[0].items():
             out[name].copy_(gradient)
@@ -130,7 +134,7 @@ class ModuleProgram(Program):
     def pullback(self, parameters: Parameters, inputs: torch.Tensor) -> tuple[torch.Tensor, PullBack]:
         """See :meth:`Program.pullback`."""
         state = dict(parameters)
-        logits, back = vjp(lambda points: vmap(self._call)(state, points), inputs)
+        logits, back, *_ = vjp(lambda points: vmap(self._call)(state, points), inputs)
         return logits.detach(), _ModulePullBack(back)
 
 

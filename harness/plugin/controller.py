@@ -97,7 +97,7 @@ class Controller:
             self._rows[nodeid] |= {"reason": _NEVER, "error": _NEVER}
         for row in self._rows.values():
             if row["verdict"] == "error":
-                row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"])
+                row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"], row["verdict"])
         done = [self._attempt(self._write_reports), self._attempt(self._write_ledger)]
         if not all(done) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED

@@ -1,7 +1,8 @@
 """The ledger: the verdicts that a repository already knows, by scale and claim.
 
 The file is JSON, ``{scale: {claim id: verdict}}``.  A verdict that it holds is no news, whichever it is; any
-other verdict of that claim is, and fails the run until somebody looks at it and records it.
+other verdict of that claim is, and fails the run until somebody looks at it and records it.  Where a list of
+verdicts stands, each of them is known: a claim at the edge of two, or one whose data not every machine has.
 """
 
 from __future__ import annotations
@@ -28,11 +29,11 @@ class Ledger:
 
     Attributes:
         path: the file, or None for the raw view, which knows nothing.
-        verdicts: {scale: {claim id: verdict}}.
+        verdicts: {scale: {claim id: verdict, or a list of them}}.
     """
 
     path: Path | None = None
-    verdicts: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    verdicts: Mapping[str, Mapping[str, str | list[str]]] = field(default_factory=dict)
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
@@ -51,9 +52,15 @@ class Ledger:
             raise LedgerError(f"the ledger {path} {fault}; it has to be {{scale: {{claim id: verdict}}}}")
         return cls(path, held)
 
-    def known(self, scale: str, claim: str) -> str | None:
-        """The verdict recorded for ``claim`` at ``scale``, or None."""
-        return self.verdicts.get(scale, {}).get(claim)
+    def known(self, scale: str, claim: str, verdict: str) -> str | None:
+        """The verdict recorded for ``claim`` at ``scale``, or None.
+
+        Where several are recorded, it is ``verdict`` if that is one of them, else the first.
+        """
+        recorded = self.verdicts.get(scale, {}).get(claim)
+        if isinstance(recorded, list):
+            return verdict if verdict in recorded else recorded[0]
+        return recorded
 
     def record(self, scale: str, verdicts: Mapping[str, str]) -> int:
         """Write ``verdicts``, but no errors, into the file, beside what it holds of other claims and scales.
@@ -68,13 +75,14 @@ class Ledger:
             return 0
         before = self.verdicts.get(scale, {})
         found = {claim: verdict for claim, verdict in verdicts.items() if verdict in KNOWN}
-        merged = {**self.verdicts, scale: dict(sorted({**before, **found}.items()))}
+        new = {claim: verdict for claim, verdict in found.items() if self.known(scale, claim, verdict) != verdict}
+        merged = {**self.verdicts, scale: dict(sorted({**before, **new}.items()))}
         ordered = {name: merged[name] for name in SCALES if merged.get(name)}
         try:
             _replace(self.path, json.dumps(ordered, indent=2) + "\n")
         except OSError as problem:
             raise LedgerError(f"the ledger {self.path} cannot be written: {problem}") from None
-        return sum(before.get(claim) != verdict for claim, verdict in found.items())
+        return len(new)
 
 
 def _fault(held: object) -> str | None:
@@ -86,9 +94,10 @@ def _fault(held: object) -> str | None:
             return f"has the scale {scale!r} (there are {', '.join(SCALES)})"
         if not isinstance(verdicts, dict):
             return f"has no object under {scale!r}"
-        for claim, verdict in verdicts.items():
-            if verdict not in KNOWN:
-                return f"says {verdict!r} of {claim} (a verdict is one of {', '.join(KNOWN)})"
+        for claim, recorded in verdicts.items():
+            several = recorded if isinstance(recorded, list) and recorded else [recorded]
+            if not all(verdict in KNOWN for verdict in several):
+                return f"says {recorded!r} of {claim} (a verdict is one of {', '.join(KNOWN)}, or a list of them)"
     return None
 
 

@@ -87,7 +87,7 @@ def conclude(item: pytest.Item, row: Row, settings: Settings) -> None:
         NotSupported: the verdict fails the run.
         Shown: the verdict is an outcome of its own.
     """
-    known = None if row["verdict"] == "error" else settings.ledger.known(settings.scale, row["id"])
+    known = None if row["verdict"] == "error" else settings.ledger.known(settings.scale, row["id"], row["verdict"])
     if settings.updating and settings.ledger.path is not None:
         known = row["verdict"]
     row["expected"] = known

@@ -96,7 +96,8 @@ class PerSampleCorrelation(Prediction):
         if undefined > self.max_undefined * z.size:
             raise Unusable(
                 f"{undefined} of {z.size} cells ({self.crossed((*unit, *sample))}) have a constant "
-                f"{self.x} or {self.y}, or fewer than {MINIMUM} rows, and so no correlation; at most {words.percent(self.max_undefined)} may"
+                f"{self.x} or {self.y}, or fewer than {MINIMUM} rows, and so no correlation; "
+                f"at most {words.percent(self.max_undefined)} may"
             )
         empty = np.isnan(z).all(axis=1)
         if empty.any():
@@ -133,7 +134,7 @@ class PerSampleCorrelation(Prediction):
         low, high = np.tanh(mean.interval(self.alpha))
         dropped = (
             f"{undefined} of {cells} cells ({unit} × {sample}) have a constant {self.word(self.x)} or "
-            f"{self.word(self.y)} and were dropped."
+            f"{self.word(self.y)}, or fewer than {MINIMUM} rows, and were dropped."
         )
         return Estimate(
             estimand=f"mean over {unit} and {sample} of the Spearman correlation of {self.word(self.x)} and "

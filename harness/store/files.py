@@ -1,4 +1,4 @@
-"""Files that are written whole or not at all, and that know their own checksum."""
+"""Files that are written whole or not at all, and that know their own name and checksum."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import contextlib
 import hashlib
 import json
 import os
-import tempfile
+import secrets
 import warnings
 from collections.abc import Mapping
 from pathlib import Path
@@ -16,13 +16,28 @@ if TYPE_CHECKING:
     import pandas as pd
     import torch
 
+# what a broken file can do to its readers
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+
 
 class StoreError(OSError):
-    """The store cannot be written; the message names the folder and what to do."""
+    """The store cannot be written, or does not keep what is written; the message says what to do."""
 
 
-class Damaged(ValueError):
+class Damaged(ValueError):  # noqa: N818 - a state of the world, not a fault
     """A store entry that is cut short, or not what its name says."""
+
+
+class Missing(Damaged):
+    """A store entry that is not there, or no longer: another worker has set it aside."""
+
+
+def unwritable(path: Path, problem: OSError, what: str = "the store cannot write") -> StoreError:
+    """The error for something that the store could not do to ``path``, with what to do about it."""
+    return StoreError(
+        f"{what} {path} ({problem.strerror or problem}); make the folder writable, free some space, "
+        "or choose another with --store DIR or HARNESS_STORE"
+    )
 
 
 def write(path: Path, content: bytes) -> None:
@@ -31,24 +46,22 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
+    # Not tempfile: its files can be read by nobody else, and a store may be shared.
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
     try:
         path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=".", suffix=".part")
         try:
-            with os.fdopen(handle, "wb") as file:
+            with temporary.open("xb") as file:
                 file.write(content)
                 file.flush()
                 os.fsync(file.fileno())
             os.replace(temporary, path)
         except BaseException:
             with contextlib.suppress(OSError):
-                os.unlink(temporary)
+                temporary.unlink()
             raise
     except OSError as problem:
-        raise StoreError(
-            f"the store cannot write {path} ({problem.strerror or problem}); make the folder writable, free some space, "
-            "or choose another with --store DIR or HARNESS_STORE"
-        ) from problem
+        raise unwritable(path, problem) from problem
 
 
 def checksum(*parts: bytes) -> str:
@@ -64,69 +77,120 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], about: Mappin
     from safetensors.torch import save
 
     tensors = {name: value.contiguous() for name, value in tensors.items()}
-    header = {"about": json.dumps(about, sort_keys=True), "sha256": _tensor_checksum(tensors)}
-    write(path, save(tensors, header))
+    # One text, since safetensors writes several in a random order.
+    write(path, save(tensors, {"entry": json.dumps(_sealed(path, about, *_parts(tensors)), sort_keys=True)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     """Tensors and ``about`` of a file of :func:`write_tensors`.
 
     Raises:
-        Damaged: it is cut short or was changed.
+        Missing: it is not there.
+        Damaged: it is cut short, was changed, or is another entry.
     """
     from safetensors import SafetensorError, safe_open
 
     try:
         with safe_open(path, framework="pt") as file:
-            header = file.metadata() or {}
+            header = json.loads((file.metadata() or {})["entry"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        about = json.loads(header["about"])
-    except (SafetensorError, KeyError, ValueError, OSError) as problem:
-        raise Damaged(f"it cannot be read: {problem}") from problem
-    if header.get("sha256") != _tensor_checksum(tensors):
-        raise Damaged("its content does not have the checksum that it was written with")
-    return tensors, about
+        return tensors, _unsealed(path, header, *_parts(tensors))
+    except (SafetensorError, *_UNREADABLE) as problem:
+        raise _damaged(path, problem) from problem
 
 
-def _tensor_checksum(tensors: Mapping[str, torch.Tensor]) -> str:
-    return checksum(*(part for name in sorted(tensors) for part in (name.encode(), tensors[name].numpy().tobytes())))
+def _parts(tensors: Mapping[str, torch.Tensor]) -> list[bytes]:
+    """What a checksum of tensors is made of: name, type, shape and bytes of each."""
+    parts = []
+    for name in sorted(tensors):
+        array = tensors[name].numpy()
+        parts += [f"{name} {array.dtype} {array.shape}".encode(), array.tobytes()]
+    return parts
 
 
 def write_table(path: Path, table: pd.DataFrame, about: Mapping[str, Any]) -> None:
-    """Write a table as JSON with its column types, ``about`` (JSON-able) and a checksum."""
+    """Write a table as JSON with its column types, ``about`` (JSON-able) and a checksum; no index."""
     columns = {
         str(name): {"dtype": str(column.dtype), "values": column.tolist()} for name, column in table.items()
     }
     text = json.dumps(columns)
-    write(path, json.dumps({"about": about, "sha256": checksum(text.encode()), "columns": text}).encode())
+    write(path, json.dumps({**_sealed(path, about, text.encode()), "columns": text}).encode())
 
 
 def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     """Table and ``about`` of a file of :func:`write_table`.
 
     Raises:
-        Damaged: it is cut short or was changed.
+        Missing: it is not there.
+        Damaged: it is cut short, was changed, or is another entry.
     """
     import pandas as pd
 
     try:
         document = json.loads(path.read_bytes())
-        text, about = document["columns"], document["about"]
-        if document["sha256"] != checksum(text.encode()):
-            raise Damaged("its content does not have the checksum that it was written with")
-        columns = json.loads(text)
+        about = _unsealed(path, document, document["columns"].encode())
+        columns = json.loads(document["columns"])
         return pd.DataFrame({n: pd.Series(c["values"], dtype=c["dtype"]) for n, c in columns.items()}), about
-    except (ValueError, KeyError, TypeError, OSError) as problem:
-        if isinstance(problem, Damaged):
-            raise
-        raise Damaged(f"it cannot be read: {problem}") from problem
+    except _UNREADABLE as problem:
+        raise _damaged(path, problem) from problem
 
 
-def set_aside(path: Path, problem: Damaged) -> None:
-    """Move a damaged entry out of the way, with a warning that says what happens next."""
+def _sealed(path: Path, about: Mapping[str, Any], *content: bytes) -> dict[str, Any]:
+    """``about`` with the entry's name and a checksum over both and the content."""
+    text = json.dumps(about, sort_keys=True)
+    return {"key": path.stem, "about": text, "sha256": checksum(path.stem.encode(), text.encode(), *content)}
+
+
+def _unsealed(path: Path, header: Mapping[str, Any], *content: bytes) -> dict[str, Any]:
+    """``about`` of an entry whose name and checksum are right."""
+    if header["key"] != path.stem:
+        raise Damaged(f"it holds the entry {header['key']}, which was copied or moved here")
+    if header["sha256"] != checksum(path.stem.encode(), header["about"].encode(), *content):
+        raise Damaged("its content does not have the checksum that it was written with")
+    about: dict[str, Any] = json.loads(header["about"])
+    return about
+
+
+def _damaged(path: Path, problem: Exception) -> Damaged:
+    if isinstance(problem, Damaged):
+        return problem
+    if isinstance(problem, FileNotFoundError):
+        return Missing("it is not there")
+    missing = f"it lacks {problem}" if isinstance(problem, KeyError) else f"it cannot be read: {problem}"
+    return Damaged(missing)
+
+
+def identity(path: Path) -> tuple[int, ...] | None:
+    """Tells a file from the one that another worker puts in its place; None where there is none."""
+    try:
+        found = path.stat()
+    except OSError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
+
+
+def set_aside(path: Path, problem: Damaged, seen: tuple[int, ...] | None) -> None:
+    """Move a damaged entry out of the way, with a warning that says what happens next.
+
+    Args:
+        path: the entry.
+        problem: what is wrong with it.
+        seen: :func:`identity` from before it was read; a file that came in its place since then stays.
+
+    Raises:
+        StoreError: it cannot be moved.
+    """
     aside = path.with_name(path.name + ".damaged")
-    with contextlib.suppress(FileNotFoundError):  # another worker was faster
+    if seen is None or identity(path) != seen:
+        return
+    try:
         os.replace(path, aside)
-        warnings.warn(
-            f"store entry {path.name} is damaged ({problem}); it was moved to {aside} and is made again", stacklevel=3
-        )
+    except FileNotFoundError:  # another worker was faster
+        return
+    except OSError as failure:
+        told = f"store entry {path.name} is damaged ({problem}) and cannot be moved out of the way:"
+        raise unwritable(path, failure, told) from failure
+    warnings.warn(
+        f"store entry {path.name} is damaged ({problem}); it was moved to {aside} and is made again",
+        stacklevel=3,
+    )

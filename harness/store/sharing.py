@@ -1,12 +1,14 @@
 """Workers that share one pile of work.
 
-Each worker takes the first shard that nobody else holds and moves on to another where it finds a lock: trying beats
-waiting (9 s against 16 s for 16 trainings on 4 workers).  A lock only saves work: a file system that loses it costs a
-second training, never a wrong result, since entries are named by their content's recipe and replaced whole.
+Each worker takes the first shard that nobody else holds and moves on to another where it finds a lock:
+trying beats waiting (9 s against 16 s for 16 trainings on 4 workers).  A lock only saves work: a file system
+that loses it, or has none, costs a second training, never a wrong result, since entries are named by what
+they are made from, and replaced whole.
 """
 
 from __future__ import annotations
 
+import errno
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -15,7 +17,10 @@ from pathlib import Path
 
 from filelock import FileLock, Timeout
 
+from harness.store.files import unwritable
+
 WAIT_SECONDS = 0.05
+_NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 Progress = Callable[[float], None]
 
 
@@ -27,7 +32,8 @@ class Shard:
         key: digest that names its lock.
         done: whether all its entries exist.
         ready: whether what it needs exists.
-        run: make its entries; it is given a function that takes the share of the work that is done.
+        run: make its missing entries; it is given a function that takes the share of the work that is done.
+            Where something that it needs turns out to be damaged, it may return without them and runs again.
         size: how much work it is, in members.
     """
 
@@ -48,8 +54,14 @@ def share(shards: Sequence[Shard], locks: Path, tell: Progress = lambda members:
 
     Returns:
         How many of them this worker made.
+
+    Raises:
+        StoreError: the folder for the locks cannot be written.
     """
-    locks.mkdir(parents=True, exist_ok=True)
+    try:
+        locks.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise unwritable(locks, problem) from problem
     left = [shard for shard in shards if not shard.done()]
     total, made = sum(shard.size for shard in shards), 0
 
@@ -57,10 +69,12 @@ def share(shards: Sequence[Shard], locks: Path, tell: Progress = lambda members:
         tell(total - sum(other.size for other in left) + share_done * shard.size)
 
     while left:
-        taken = next((shard for shard in left if shard.ready() and _take(shard, locks, partial(working, shard))), None)
+        ready = (shard for shard in left if shard.ready())
+        taken = next((shard for shard in ready if _take(shard, locks, partial(working, shard))), None)
         made += taken is not None
         before = len(left)
-        left = [shard for shard in left if shard is not taken and not shard.done()]
+        # All of them, since an entry that was there may have turned out to be damaged.
+        left = [shard for shard in shards if not shard.done()]
         if taken is None and len(left) == before:
             time.sleep(WAIT_SECONDS)
     return made
@@ -68,11 +82,20 @@ def share(shards: Sequence[Shard], locks: Path, tell: Progress = lambda members:
 
 def _take(shard: Shard, locks: Path, progress: Progress) -> bool:
     """Run the shard if nobody else does; True if this worker ran it."""
+    lock = FileLock(locks / f"{shard.key}.lock")
     try:
-        with FileLock(locks / f"{shard.key}.lock", timeout=0):
-            if shard.done():
-                return False
-            shard.run(progress)
-            return True
+        lock.acquire(timeout=0)
     except Timeout:
         return False
+    except NotImplementedError:
+        pass  # how older versions of filelock say that there are no locks here
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS_HERE:
+            raise unwritable(locks, problem) from problem
+    try:
+        if shard.done():
+            return False
+        shard.run(progress)
+        return True
+    finally:
+        lock.release()

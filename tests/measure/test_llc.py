@@ -216,7 +216,7 @@ def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:
     centre = torch.from_numpy(loaded.test_x[:5])[..., None]
     assert (inputs - centre).abs().max() <= 0.1 + 1e-6
     assert (targets.argmax(1) == torch.from_numpy(loaded.test_y[:5])[:, None]).all()
-    with pytest.raises(ValueError, match="samples=99; .* has 30 held-out points"):
+    with pytest.raises(ValueError, match=r"samples=99; .* has 30 held-out points"):
         SampleLLC(SHORT, samples=99).run(population, loaded, "cpu")
 
 
@@ -239,6 +239,6 @@ def test_impossible_settings_are_named() -> None:
         LLCSpec(step_size=0)
     with pytest.raises(RecipeError, match="batch_size=1; it has to be None or 2 or more"):
         LLCSpec(batch_size=1)
+    model, x, y = regression(2, 1, 10)
     with pytest.raises(ValueError, match="from 1 to the number of points, 10"):
-        model, x, y = regression(2, 1, 10)
         llc(model, x, y, loss="mse", spec=document_spec(32))

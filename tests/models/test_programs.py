@@ -129,7 +129,7 @@ def test_a_module_is_initialised_by_its_own_stream_and_leaves_the_callers_alone(
 
 
 def test_a_stack_refuses_counters() -> None:
-    with pytest.raises(ValueError, match="num_batches_tracked.*GroupNorm"):
+    with pytest.raises(ValueError, match=r"num_batches_tracked.*GroupNorm"):
         ModuleProgram(lambda: torch.nn.BatchNorm1d(3), 3)
 
 

@@ -118,3 +118,22 @@ def test_a_ledger_that_cannot_be_written_says_so(tmp_path):
     with pytest.raises(LedgerError, match="cannot be written"):
         Ledger(tmp_path / "file" / "ledger.json").record("full", {"a/b": "refuted"})
     assert Ledger().record("full", {"a/b": "refuted"}) == 0
+
+
+def test_where_several_are_known_each_of_them_is(project: Project, told):
+    project.claims(INVALID, REFUTED)
+    project.ledger({"reduced": {"paper/incompetent": ["supported", "invalid"], "paper/lower": ["supported", "inconclusive"]}})
+    result = project.run()
+    result.assert_outcomes(failed=1)
+    assert "1 invalid (known)" in told(result)
+    assert "paper/lower is refuted, but the ledger has supported: " in told(result)
+    project.run("claims", "--update-ledger")
+    assert project.ledger() == {"reduced": {"paper/incompetent": ["supported", "invalid"], "paper/lower": "refuted"}}
+
+
+def test_a_list_of_no_verdicts_is_no_entry(tmp_path):
+    for wrong in ([], ["supported", "perhaps"]):
+        path = tmp_path / "ledger.json"
+        path.write_text(json.dumps({"reduced": {"paper/x": wrong}}))
+        with pytest.raises(LedgerError, match="or a list of them"):
+            Ledger.read(path)

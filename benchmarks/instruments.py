@@ -1,0 +1,114 @@
+"""Stacked instruments beside the ordinary way, as ratios within one run on one thread.
+
+    python benchmarks/instruments.py
+
+LLC: 15 networks 9-16-16-16-3, 4 chains, full batch of 1,000 points, beside devinterp 1.3.2 with its DataLoader as shipped and
+with a loader that slices tensors.  Training: 60 networks 9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.
+Both sides of a ratio are measured in turns, so that a machine whose speed drifts bends neither.
+"""
+
+from __future__ import annotations
+
+import statistics
+import time
+import warnings
+from collections.abc import Callable
+
+import torch
+
+from harness.data.toy import ToyImages
+from harness.measure.llc import LLCSpec, llc
+from harness.models import keep_freed_memory
+from harness.population import Population
+from harness.recipe import MLP, Recipe
+from harness.train import initial, train
+
+TURNS = 3
+
+
+def per_call(work: Callable[[], None]) -> float:
+    """Seconds of one call."""
+    began = time.perf_counter()
+    work()
+    return time.perf_counter() - began
+
+
+def ratio(ours: Callable[[], None], theirs: Callable[[], None], our_steps: int, their_steps: int) -> tuple[float, float, float]:
+    """Microseconds a step of ours and of theirs, and the median of the ratios turn by turn."""
+    pairs = [(per_call(ours) / our_steps, per_call(theirs) / their_steps) for _ in range(TURNS)]
+    mine, other = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
+    return mine, other, statistics.median(b / a for a, b in pairs)
+
+
+def llc_rows(points: int = 1000, models: int = 15, chains: int = 4) -> list[tuple[str, float, float, float]]:
+    """Our sampler against devinterp's, per model × chain × step."""
+    from devinterp.optim.sgmcmc import SGMCMC
+    from devinterp.slt.sampler import estimate_learning_coeff
+
+    recipe = Recipe(ToyImages(train=points), MLP((16, 16, 16)), epochs=5)
+    data = recipe.data.load()
+    population = Population(recipe, tuple(range(models)), train(recipe, data, range(models)))
+    x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
+    steps = 200
+
+    def ours() -> None:
+        llc(population, x, y, spec=LLCSpec(step_size=1e-4, chains=chains, burn_in=0, draws=steps, sensitivity_chains=0))
+
+    class Sliced(torch.utils.data.DataLoader):  # type: ignore[type-arg]
+        """A loader that hands out the tensors as they are."""
+
+        def __iter__(self):  # type: ignore[no-untyped-def]
+            yield x, y
+
+    def theirs(loader: torch.utils.data.DataLoader, draws: int) -> Callable[[], None]:  # type: ignore[type-arg]
+        def run() -> None:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                estimate_learning_coeff(
+                    population.program.module(population.final[0]), loader,
+                    evaluate=lambda model, batch: (torch.nn.functional.cross_entropy(model(batch[0]), batch[1]), {}),
+                    sampling_method=SGMCMC.sgld, optimizer_kwargs={"lr": 1e-4, "localization": 1.0, "nbeta": 145.0},
+                    num_draws=draws, num_chains=1, init_loss=0.1, verbose=False,
+                )  # fmt: skip
+
+        return run
+
+    dataset = torch.utils.data.TensorDataset(x, y)
+    shipped, sliced = (kind(dataset, batch_size=points) for kind in (torch.utils.data.DataLoader, Sliced))
+    work = models * chains * steps
+    return [
+        ("LLC, devinterp 1.3.2 as shipped", *ratio(ours, theirs(shipped, 100), work, 100)),
+        ("LLC, devinterp 1.3.2, slicing loader", *ratio(ours, theirs(sliced, 300), work, 300)),
+    ]
+
+
+def training_row(members: int = 60, epochs: int = 2) -> tuple[str, float, float, float]:
+    """Our training against a loop of ordinary PyTorch, per member × step."""
+    recipe = Recipe(ToyImages(), MLP((16, 16, 16)), epochs=epochs)
+    data = recipe.data.load()
+    x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
+    steps = epochs * len(x) // 32
+
+    def loop() -> None:
+        module = recipe.program().module(initial(recipe, [0])[0])
+        optimiser = torch.optim.SGD(module.parameters(), lr=0.01)
+        for _ in range(epochs):
+            for batch in torch.randperm(len(x)).split(32):
+                optimiser.zero_grad()
+                torch.nn.functional.cross_entropy(module(x[batch]), y[batch]).backward()  # type: ignore[no-untyped-call]
+                optimiser.step()
+
+    mine, other, times = ratio(lambda: train(recipe, data, range(members)) and None, loop, members * steps, steps)
+    return "training, a loop of ordinary PyTorch", mine, other, times
+
+
+def main() -> None:
+    torch.set_num_threads(1)
+    keep_freed_memory()
+    print(f"{'against':40} {'ours, µs':>10} {'theirs, µs':>12} {'ratio':>8}")
+    for name, mine, other, times in [*llc_rows(), training_row()]:
+        print(f"{name:40} {mine:10.1f} {other:12.1f} {times:7.1f}×")
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,74 @@
+"""Recipes that train in milliseconds, and a measurement that counts."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import ModuleType
+
+import pandas as pd
+import pytest
+
+import harness.train
+from harness.data import ToyImages
+from harness.data.base import Dataset
+from harness.measure.base import Measurement
+from harness.population import Population
+from harness.recipe import MLP, Recipe, Threat
+
+DATA = ToyImages(train=30, test=9)
+STANDARD = Recipe(DATA, MLP((4,)), epochs=2, batch_size=16)
+ROBUST = STANDARD.robust(Threat(steps=1))
+TUNED = STANDARD.finetuned(Threat(steps=1), epochs=1)
+Trainings = list[tuple[str, tuple[int, ...]]]
+
+
+@dataclass(frozen=True)
+class Lengths(Measurement):
+    """Length of each member's parameter vector, two rows a member."""
+
+    factor: float = 1.0
+
+    @property
+    def name(self) -> str:
+        return "lengths"
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        measured.append((population.recipe.regime.name, population.seeds))
+        lengths = population.final.norm(dim=1).double().tolist()
+        rows = [
+            {"seed": seed, "epoch": population.epochs[-1], "half": half, "length": length * self.factor}
+            for seed, length in zip(population.seeds, lengths, strict=True)
+            for half in ("first", "second")
+        ]
+        return pd.DataFrame(rows)
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        return (sys.modules[__name__],)
+
+
+measured: Trainings = []
+
+
+def count_trainings(
+    monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
+) -> Trainings:
+    """A list that grows by (regime, seeds) with every training; ``meanwhile`` is called in the middle of it."""
+    trainings: Trainings = []
+    train = harness.train.train
+
+    def counted(recipe, data, seeds, **rest):  # type: ignore[no-untyped-def]
+        trainings.append((recipe.regime.name, tuple(seeds)))
+        meanwhile()
+        return train(recipe, data, seeds, **rest)
+
+    monkeypatch.setattr("harness.train.train", counted)
+    return trainings
+
+
+def contents(folder: Path) -> dict[str, bytes]:
+    """Every member and table below a folder, byte by byte."""
+    return {str(path): path.read_bytes() for path in sorted(folder.glob("*s/??/*")) if path.is_file()}
