@@ -189,6 +189,10 @@ class Claim:
             raise ClaimError(
                 f"claim id {self.id!r} is not of the form 'document/claim' in lower-case letters, digits and hyphens"
             )
+        if not isinstance(self.source, Citation):
+            raise ClaimError(
+                f"claim {self.id} has source={self.source!r}; point at a sentence of it: source=SOURCE.at(section, quote)"
+            )
         if self.kind not in KINDS:
             raise ClaimError(f"claim {self.id} has kind={self.kind!r}; allowed are {', '.join(KINDS)}")
         if self.prediction is None:

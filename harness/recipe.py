@@ -7,14 +7,16 @@ diff.  Change one value and only what depends on it is trained again.
 from __future__ import annotations
 
 import hashlib
-import inspect
 import json
+import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
+
+from harness.code import code_digest
 
 if TYPE_CHECKING:
     from harness.data.base import DataSpec
@@ -129,11 +131,9 @@ class Module(Architecture):
             ) from problem
 
     def describe(self) -> dict[str, Any]:
-        """Canonical form; it holds the function's source, so that an edited network is another network."""
-        return {
-            "type": "Module", "build": self.build, "arguments": describe(self.arguments),
-            "source": hashlib.sha256(inspect.getsource(self.function()).encode()).hexdigest(),
-        }  # fmt: skip
+        """Canonical form; it holds a digest of the function's module, so that an edited network is another network."""
+        code = code_digest((sys.modules[self.function().__module__],))
+        return {"type": "Module", "build": self.build, "arguments": describe(self.arguments), "code": code}
 
     def program(self, shape: tuple[int, ...], classes: int) -> Program:
         """See :meth:`Architecture.program`."""

@@ -82,12 +82,16 @@ class Caller:
         return report
 
     def _judged(self, item: pytest.Item, evidence: Evidence) -> Row:
+        from harness.claim import ClaimError, Evidence
         from harness.judge import judge
         from harness.report.figures import figure_from_evidence
         from harness.report.rows import plain, with_verdict
 
         claim: Claim = item.function.__claim__  # type: ignore[attr-defined]
         verdict = judge(claim, evidence, scale=self._settings.scale)
+        if not isinstance(evidence, Evidence):  # a bare table, which the judge takes, has nothing to show
+            given = type(evidence).__name__
+            raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), given {given}")
         row = with_verdict(_started(item), verdict.to_json())
         row["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
         row["settings"], row["recipes"] = plain(evidence.settings), plain(evidence.recipes)

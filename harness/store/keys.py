@@ -2,39 +2,12 @@
 
 from __future__ import annotations
 
-import ast
-import hashlib
-import inspect
-import sys
-from functools import lru_cache
-from types import ModuleType
 from typing import Any
 
-from harness.recipe import Architecture, Module, describe
+from harness.code import code_digest
+from harness.recipe import describe
 
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-
-
-@lru_cache
-def code_digest(modules: tuple[ModuleType, ...]) -> str:
-    """Hash of what the modules do: their syntax trees without docstrings, comments and layout.
-
-    An edit that can change a number changes it, so that no one has to remember to raise a version.
-    """
-    found = hashlib.sha256()
-    for module in modules:
-        tree = ast.parse(inspect.getsource(module))
-        for node in ast.walk(tree):
-            if isinstance(node, _DOCUMENTED) and _has_docstring(node):
-                del node.body[0]
-        found.update(ast.dump(tree).encode())
-    return found.hexdigest()[:16]
-
-
-def _has_docstring(node: ast.Module | ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef) -> bool:
-    first = node.body[0] if node.body else None
-    value = first.value if isinstance(first, ast.Expr) else None
-    return isinstance(value, ast.Constant) and isinstance(value.value, str)
+__all__ = ["code_digest", "member_key", "surroundings"]
 
 
 def surroundings(device: str) -> dict[str, Any]:
@@ -58,16 +31,9 @@ def member_key(recipe: Any, seed: int, data_digest: str, parent: str | None, dev
 
     code = (
         harness.train, harness.streams, harness.models.ascent, harness.models.base, harness.models.layout,
-        harness.models.losses, harness.models.mlp, harness.models.module, *_network_code(recipe.architecture),
+        harness.models.losses, harness.models.mlp, harness.models.module,
     )  # fmt: skip
     return {
         "kind": "member", "recipe": describe(recipe), "seed": seed, "data": data_digest, "parent": parent,
         "code": code_digest(code), **surroundings(device),
     }  # fmt: skip
-
-
-def _network_code(architecture: Architecture) -> tuple[ModuleType, ...]:
-    """The module that builds a user's network; the recipe knows only the building function's source."""
-    if not isinstance(architecture, Module):
-        return ()
-    return (sys.modules[architecture.function().__module__],)

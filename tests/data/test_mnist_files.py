@@ -37,7 +37,9 @@ def test_anything_else_is_refused(content):
 
 
 @pytest.mark.parametrize(
-    "change", [lambda c: c[:-1], lambda c: c + b"\0", lambda c: b"\0\0\x09" + c[3:], lambda c: c[:6]]
+    "change",
+    [lambda c: c[:-1], lambda c: c + b"\0", lambda c: b"\0\0\x09" + c[3:], lambda c: c[:6]],
+    ids=["short", "long", "type", "header"],
 )
 def test_idx_of_the_wrong_length_or_type_is_refused(idx_bytes, change):
     with pytest.raises(ValueError, match="not an IDX file"):

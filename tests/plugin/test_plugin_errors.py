@@ -62,6 +62,16 @@ def test_body():
 def test_evidence():
     return evidence(1.0, shortfall="20 of 60 models are missing; train them")
 """
+
+BARE = """
+@declare("bare")
+def test_bare():
+    return evidence(1.0).table
+
+@declare("unsourced", source=PAPER)
+def test_unsourced():
+    return evidence(1.0)
+"""
 KILLED = """
 @declare("killed")
 def test_killed():
@@ -137,3 +147,11 @@ def test_an_error_of_another_test_is_left_alone(project: Project, told):
     result = project.run("test_other.py")
     result.assert_outcomes(failed=1)
     assert "claims at scale" not in told(result)
+
+
+def test_a_bare_table_and_a_source_without_its_sentence_are_named(project: Project):
+    project.claims(BARE)
+    project.run().assert_outcomes(errors=2)
+    rows = project.rows()
+    assert "has to return Evidence(table, …), given DataFrame" in rows["bare"]["reason"]
+    assert "source=SOURCE.at(section, quote)" in rows["unsourced"]["reason"]
