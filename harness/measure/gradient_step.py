@@ -70,14 +70,12 @@ def smallest_steps(program: Program, parameters: Parameters, inputs: torch.Tenso
         out = program.logits(parameters, inputs + direction * spread(step, direction))
         return (out[:, 1] - out[:, 0]) * value.sign() <= 0
 
-    slope = torch.where(length > 0, length, 1.0)  # a flat point: no step along its gradient moves it
-    end = longest * clean / slope
-    low = torch.minimum(value.abs() / slope.square() * FIRST_BRACKET, end)
-    ratio = torch.where(low > 0, end / low, 1.0)
+    end = longest * clean / length
+    low = torch.minimum(value.abs() / length.square() * FIRST_BRACKET, end)
     found = torch.full_like(value, torch.inf)
     below = torch.zeros_like(value)
     for share in torch.linspace(0, 1, BRACKETS).tolist():
-        step = low * ratio**share
+        step = low * (end / low) ** share
         first = flips(step) & found.isinf()
         found = torch.where(first, step, found)
         below = torch.where(found.isinf(), step, below)
@@ -88,7 +86,8 @@ def smallest_steps(program: Program, parameters: Parameters, inputs: torch.Tenso
         high = torch.where(flipped, middle, high)
         below = torch.where(flipped, below, middle)
     step = torch.where(found.isinf(), found, high)
-    moves = (step > 0) & step.isfinite()  # elsewhere 0 ÷ 0 or ∞ × 0
+    # Where no step was needed or none was found, so it is with its size; the product would be 0 ÷ 0 or ∞ × 0 at worst.
+    moves = (step > 0) & step.isfinite()
     return Steps(value, length, step, torch.where(moves, step * length / clean, step))
 
 

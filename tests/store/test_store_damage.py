@@ -13,6 +13,7 @@ import torch
 from store_samples import STANDARD, TUNED, Lengths
 
 from harness.store import Store, StoreError, files
+from harness.store.store import MEMBERS_AT_A_TIME
 
 TOLD = "^store entry "
 CHECKSUM = "its content does not have the checksum"
@@ -155,6 +156,20 @@ def test_a_damaged_parent_is_trained_again_before_its_child(store, trainings, ch
     assert len(caught) == (1 if child == "new" else 2)
     assert trainings[2:] == expected
     assert torch.equal(after.final, before.final)
+
+
+def test_progress_does_not_go_back_when_a_damaged_parent_is_trained_again(store, monkeypatch):
+    monkeypatch.setitem(MEMBERS_AT_A_TIME, "trained", 1)
+    store.population(TUNED, range(3))
+    emptied(store.member_path(STANDARD, 1), Path())
+    for seed in range(3):
+        store.member_path(TUNED, seed).unlink()
+    told: list[int] = []
+    store.heartbeat = lambda beat: told.append(beat["done"])
+    with pytest.warns(UserWarning, match=TOLD):
+        store.population(TUNED, range(3))
+    assert told == sorted(told)
+    assert told[-1] == 6
 
 
 def test_a_damaged_parent_of_a_sound_child_does_no_harm(store, trainings):

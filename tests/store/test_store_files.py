@@ -6,6 +6,7 @@ import json
 import math
 import os
 import stat
+import threading
 from pathlib import Path
 
 import numpy as np
@@ -76,6 +77,27 @@ def test_a_write_that_fails_leaves_the_old_file_and_nothing_else(tmp_path, monke
     assert list(tmp_path.iterdir()) == [path]
 
 
+def test_a_reader_sees_one_file_or_the_other_and_never_a_part(tmp_path):
+    path, size = tmp_path / "key.json", 2**20
+    write(path, b"0" * size)
+    seen: set[bytes] = set()
+    ended = threading.Event()
+
+    def look() -> None:
+        while not ended.is_set():
+            content = path.read_bytes()
+            seen.add(content[:1] if len(content) == size and len(set(content)) == 1 else b"a part")
+
+    reader = threading.Thread(target=look)
+    reader.start()
+    for number in range(30):
+        write(path, str(number % 10).encode() * size)
+    ended.set()
+    reader.join()
+    assert b"a part" not in seen
+    assert len(seen) > 1
+
+
 def test_files_can_be_read_by_those_who_may(tmp_path):
     before = os.umask(0o022)
     try:
@@ -140,6 +162,15 @@ class TestAnEntryThatIsNotWhatItWas:
         path.mkdir()
         with pytest.raises(Damaged, match="it cannot be read: "):
             read(path)
+
+
+def test_numbers_read_as_another_type_are_found_out(tmp_path):
+    path = tensors_at(tmp_path / "key")
+    whole = path.read_bytes()
+    path.write_bytes(whole.replace(b'"F32"', b'"I32"'))
+    assert path.read_bytes() != whole
+    with pytest.raises(Damaged, match="its content does not have the checksum"):
+        read_tensors(path)
 
 
 def test_a_number_or_a_note_changed_by_hand_is_found_out(tmp_path):
