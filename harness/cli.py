@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from harness.store import Entry, Store
 
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
-_NAME = re.compile(r"[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged)?$")
+_NAME = re.compile(r"\.?[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged|-[0-9a-f]{8}\.part)?$")
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 # Without the last two pytest may warn that harness was imported before it could rewrite its asserts.
 _QUIETLY = ("-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")

@@ -108,7 +108,10 @@ def test_the_store_is_listed_checked_and_emptied(folder, capsys):
     assert f"damaged: {folder / store.entries()[0].path}" in found
     assert "1 of 2 entries are as they were written" in found
     mine.write_text("not the store's", encoding="utf-8")
+    half = mine.with_name(".0123456789abcdef.json-89abcdef.part")  # of a worker that was killed while it wrote
+    half.write_text("half", encoding="utf-8")
     assert cli.main(["cache", "clear", "--store", "kept"]) == 0
+    assert not half.exists()
     assert " removed from " in capsys.readouterr().out
     assert [entry.path for entry in store.entries()] == [Path("kept/tables/aa/notes.json")]
 
