@@ -8,7 +8,7 @@ import json
 import os
 import secrets
 import warnings
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -18,6 +18,7 @@ if TYPE_CHECKING:
 
 # what a broken file can do to its readers
 _UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+Columns = dict[str, tuple[str, list[Any]]]  # of a table: type and values of each
 
 
 class StoreError(OSError):
@@ -124,15 +125,36 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
         Missing: it is not there.
         Damaged: it is cut short, was changed, or is another entry.
     """
-    import pandas as pd
+    columns, about = read_columns(path)
+    try:
+        return tabulate([columns]), about
+    except _UNREADABLE as problem:
+        raise _damaged(path, problem) from problem
 
+
+def read_columns(path: Path) -> tuple[Columns, dict[str, Any]]:
+    """As :func:`read_table`, without making a table of it: what many small tables are joined from."""
     try:
         document = json.loads(path.read_bytes())
         about = _unsealed(path, document, document["columns"].encode())
-        columns = json.loads(document["columns"])
-        return pd.DataFrame({n: pd.Series(c["values"], dtype=c["dtype"]) for n, c in columns.items()}), about
+        return {name: (column["dtype"], column["values"]) for name, column in json.loads(document["columns"]).items()}, about
     except _UNREADABLE as problem:
         raise _damaged(path, problem) from problem
+
+
+def tabulate(parts: Sequence[Columns]) -> pd.DataFrame:
+    """The rows of all parts, one after the other.
+
+    Parts of the same columns and types are joined as lists, which takes a tenth of the time of joining tables.
+    """
+    import pandas as pd
+
+    first = parts[0]
+    kinds = {name: dtype for name, (dtype, _) in first.items()}
+    if any({name: dtype for name, (dtype, _) in part.items()} != kinds for part in parts):
+        return pd.concat([tabulate([part]) for part in parts], ignore_index=True)
+    joined = {name: [value for part in parts for value in part[name][1]] for name in first}
+    return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in joined.items()})
 
 
 def _sealed(path: Path, about: Mapping[str, Any], *content: bytes) -> dict[str, Any]:

@@ -50,6 +50,7 @@ class Store:
         self.made = 0
         self._shelf = Shelf(self.folder)
         self._data: dict[str, Dataset] = {}
+        self._names: dict[tuple[str, int], str] = {}  # of members, by recipe and seed
 
     def data(self, spec: DataSpec) -> Dataset:
         """The data of a spec, loaded once a process."""
@@ -109,8 +110,12 @@ class Store:
         return {seed: self.member_path(recipe, seed) for seed in seeds}
 
     def _member_name(self, recipe: Recipe, seed: int) -> str:
-        parent = self._member_name(recipe.parent, seed) if recipe.parent else None
-        return digest(member_key(recipe, seed, self.data(recipe.data).digest, parent, self.device))
+        asked = (recipe.key, seed)
+        if asked not in self._names:
+            parent = self._member_name(recipe.parent, seed) if recipe.parent else None
+            key = member_key(recipe, seed, self.data(recipe.data).digest, parent, self.device)
+            self._names[asked] = digest(key)
+        return self._names[asked]
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers."""
@@ -246,14 +251,12 @@ class Store:
 
     def _measured(self, population: Population, measurement: Measurement) -> pd.DataFrame | None:
         """The members' rows; None where some have to be measured again."""
-        import pandas as pd
-
         recipe, paths = population.recipe, self._table_paths(population, measurement).values()
-        read = [self._shelf.content(path, files.read_table) for path in paths]
-        tables = [content[0] for content in read if content is not None]
-        if len(tables) < len(read):
+        read = [self._shelf.content(path, files.read_columns) for path in paths]
+        parts = [content[0] for content in read if content is not None]
+        if len(parts) < len(read):
             return None
-        return pd.concat(tables, ignore_index=True).assign(
+        return files.tabulate(parts).assign(
             recipe=recipe.key, architecture=recipe.architecture.name, regime=recipe.regime.name
         )
 
