@@ -176,6 +176,7 @@ def test_data_of_the_project_are_registered_by_its_conftest(folder, capsys, monk
         "from harness.data import register_embedded\nregister_embedded('mnist', 'here.npz')\n",
         encoding="utf-8",
     )
+    monkeypatch.delenv("HARNESS_DATA", raising=False)
     monkeypatch.setenv("HARNESS_OFFLINE", "1")
     cli.main(["data"])
     assert "here.npz" in capsys.readouterr().out
