@@ -116,6 +116,7 @@ class Figure:
         pair: column that identifies a pair (kind "paired").
         log_x: logarithmic horizontal axis.
         log_y: logarithmic vertical axis.
+        own_axes: every panel has its own ranges, for panels whose values lie far apart; else all share one.
         reference: numbers at which a horizontal line is drawn, by their label.
         slope: slope of a dashed guide line in log-log figures, or None.
     """
@@ -132,6 +133,7 @@ class Figure:
     pair: str | None = None
     log_x: bool = False
     log_y: bool = False
+    own_axes: bool = False
     reference: Mapping[str, float] = field(default_factory=dict)
     slope: float | None = None
 

@@ -139,7 +139,8 @@ def _compose(figure: Mapping[str, Any]) -> Canvas:
     down = math.ceil(panel_count / across)
     width, height = _SIZES.get(across, (9.0, 2.9))
     canvas = Canvas(figsize=(width, 0.5 + (height - 0.5) * down), layout="constrained")
-    axes = list(canvas.subplots(down, across, sharex=True, sharey=True, squeeze=False).flatten())
+    shared = not figure["own_axes"]
+    axes = list(canvas.subplots(down, across, sharex=shared, sharey=shared, squeeze=False).flatten())
     look = panels.Look.of(figure)
     if not facets:
         panels.draw(axes[0], table, look)

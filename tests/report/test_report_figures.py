@@ -111,6 +111,14 @@ class TestDraw:
         one = simple(table=pd.DataFrame({"x": [1.0], "y": [1.0]}))
         assert "polyline" not in draw(figure_from_evidence(one), "k")
 
+    def test_panels_share_their_axes_unless_they_have_their_own(self) -> None:
+        apart = pd.DataFrame({"x": [1.0, 2.0, 100.0, 200.0], "y": [1.0, 2.0, 3.0, 4.0], "f": ["a", "a", "b", "b"]})
+        shared, own = (
+            texts(draw(figure_from_evidence(simple(table=apart, facet="f", own_axes=each)), "k")) for each in (False, True)
+        )
+        assert {"1.25", "1.5"} & set(own)
+        assert not {"1.25", "1.5"} & set(shared)
+
     def test_labels_levels_and_guides_are_text(self) -> None:
         words = texts(draw(figure_from_evidence(FIGURES["facets"]), "k"))
         assert {"8×1", "16×1", "64×3", "standard", "robust", "finetuned", "regime"} <= set(words)
