@@ -60,7 +60,7 @@ SIZES = {"smoke": Sizes(2, 96, 2), "reduced": Sizes(12, 768, 20), "full": Sizes(
 )
 def test_adversarial_training_hardens(harness: Any) -> Evidence:
     """Standard and robust members of one seed share initialisation and data order: they are pairs."""
-    from harness.measure.attack import Robustness
+    from harness.measure.robustness import Robustness
 
     sizes = SIZES[harness.scale]
     base = Recipe(ToyImages(train=sizes.train), MLP((16,)), epochs=sizes.epochs)

@@ -7,7 +7,8 @@ import pytest
 import torch
 
 from harness.data.toy import ToyImages
-from harness.measure.attack import PerturbationSpec, Robustness, pgd, smallest_perturbation
+from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
+from harness.measure.robustness import Robustness
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError
 from harness.train import train
