@@ -167,7 +167,8 @@ class Controller:
             return None
         verdicts = {row["id"]: row["verdict"] for row in self._rows.values()}
         changed = ledger.record(self._settings.scale, verdicts)
-        return f"ledger: {changed} verdict{'' if changed == 1 else 's'} changed in {shown_path(ledger.path, self._settings.root)}"
+        what = "verdict" if changed == 1 else "verdicts"
+        return f"ledger: {changed} {what} changed in {shown_path(ledger.path, self._settings.root)}"
 
     def _device(self) -> str:
         choice = str(self._config.getoption("claims_device"))
