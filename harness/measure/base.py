@@ -78,4 +78,5 @@ def ensure_classes(program: Program, theta: torch.Tensor, inputs: torch.Tensor) 
     """Find out how many outputs a user's module has, by running it on one point; inputs (*input, point)."""
     if program.classes == 0:
         with torch.no_grad():
-            program.classes = int(program.module(theta[0])(inputs[..., :1].movedim(-1, 0)).shape[1])
+            one = inputs[..., :1].movedim(-1, 0).to(theta.device)
+            program.classes = int(program.module(theta[0])(one).shape[1])
