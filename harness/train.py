@@ -2,9 +2,8 @@
 
 Every member has its own streams (initialisation, order of the data, random starts of the attack), named by its seed, so
 that a fully connected member comes out the same to the last bit whoever shares its stack; a user's module, which runs
-through ``torch.func``, comes out the same up to the rounding of its matrix products.
-Standard, robust and finetuned members of one
-seed share initialisation and data order: they are pairs.
+through ``torch.func``, comes out the same up to the rounding of its matrix products.  Standard, robust and finetuned members
+of one seed share initialisation and data order: they are pairs.
 """
 
 from __future__ import annotations
