@@ -207,7 +207,7 @@ def test_input_output_correlation(slt_grid: Study) -> Evidence:
     prediction=Conjunction((
         NoCorrelation(
             x="llc_per_parameter", y="asr_2", where={"scope": "hidden"}, margin=0.4, names=NAMES, **ACROSS,
-            margin_reason="a correlation inside ±0.4 explains less than a sixth of the rank variance; 64 networks show that "
+            margin_reason="a correlation inside ±0.4 explains less than a sixth of the rank variance; 66 networks show that "
             "with 90 % power",
         ),
         stronger("input"),

@@ -16,16 +16,18 @@ __version__ = "0.1.0"
 
 _HOME = {
     "harness.predict": (
-        "Conjunction", "Correlation", "CorrelationDifference", "DataFact", "NoCorrelation", "PairedDifference",
-        "PerSampleCorrelation", "Proportion", "ScalingExponent", "Theorem",
+        "AreaDifference", "Conjunction", "Correlation", "CorrelationDifference", "DataFact", "IndependentDifference",
+        "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak",
+        "PerSampleCorrelation", "Proportion", "ScalingExponent", "Theorem", "Trajectory", "curve_features",
     ),
     "harness.judge": ("Outcome", "Verdict"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
-    "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference", "DataFact", "Evidence",
-    "Figure", "Gate", "NoCorrelation", "Outcome", "PairedDifference", "PerSampleCorrelation", "Proportion",
-    "ScalingExponent", "Source", "Theorem", "Verdict", "claim",
+    "AreaDifference", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference",
+    "DataFact", "Evidence", "Figure", "Gate", "IndependentDifference", "Landmark", "NoChange", "NoCorrelation",
+    "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion",
+    "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features",
 ]  # fmt: skip
 
 

@@ -14,6 +14,8 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.claim import SCALES
+
 if TYPE_CHECKING:
     import pytest
 
@@ -21,6 +23,7 @@ if TYPE_CHECKING:
 
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
 _NAME = re.compile(r"\.?[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged|-[0-9a-f]{8}\.part)?$")
+_RUNS = (Path("reports/claims.json"), Path("reports/reference/claims.json"))
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 # Without the last two pytest may warn that harness was imported before it could rewrite its asserts.
 _QUIETLY = ("-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -85,6 +88,14 @@ def _parser() -> argparse.ArgumentParser:
         "folder", nargs="?", type=Path, default=Path("claims"), help="where they are (default: claims)"
     )
     claims.set_defaults(command=_list)
+
+    plan = commands.add_parser("plan", help="say what the configured seeds can find, and how many a margin needs")
+    plan.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
+    plan.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds (default: reduced)")
+    plan.add_argument("--from", dest="run", type=Path, metavar="claims.json", help="run that tells the spread between units "
+                      "(default: reports/claims.json, else reports/reference/claims.json)")  # fmt: skip
+    plan.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
+    plan.set_defaults(command=_plan)
     return parser
 
 
@@ -164,10 +175,50 @@ def _data(chosen: argparse.Namespace) -> int:
     return 0 if source else 1
 
 
+def _plan(chosen: argparse.Namespace) -> int:
+    from harness.claim import Claim
+    from harness.planning import statement
+    from harness.plugin.collect import claim_id
+    from harness.plugin.design import design_of
+
+    run = _spreads(chosen.run)
+    rows = {row["id"]: row for row in run["rows"]}
+    said: dict[str, str] = {}
+
+    def look(item: pytest.Item) -> None:
+        name, declared = claim_id(item), getattr(getattr(item, "function", None), "__claim__", None)
+        if name is None or (chosen.claims and name not in chosen.claims):
+            return
+        if isinstance(declared, Claim):
+            design = None if declared.prediction.rule == "exact" else design_of(item, chosen.scale)  # type: ignore[arg-type]
+            said[name] = statement(declared, design, rows.get(name), chosen.scale, run["scale"])
+        else:
+            said[name] = f"not declared correctly: {declared}"
+
+    known = [name for item in _collected(chosen.folder, look) if (name := claim_id(item))]
+    if absent := [claim for claim in chosen.claims if claim not in known]:
+        raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
+    for name, text in said.items():
+        print(f"{name}\n    {text}")
+    return 0
+
+
+def _spreads(path: Path | None) -> dict[str, Any]:
+    """The run that tells how far units lie apart: the one named, else the last, else the committed one, else none."""
+    from harness.report import ReportError, read_run
+
+    if path is None:
+        path = next((each for each in _RUNS if each.is_file()), None)
+    try:
+        return {"rows": [], "scale": None} if path is None else read_run(path)
+    except ReportError as problem:
+        raise CommandError(problem) from None
+
+
 def _list(chosen: argparse.Namespace) -> int:
-    if not chosen.folder.is_dir():
-        raise CommandError(f"there is no folder {chosen.folder}; name the folder that has the claims")
-    rows = _collected_rows(chosen.folder)
+    from harness.plugin.outcome import read_row
+
+    rows = [row for item in _collected(chosen.folder) if (row := read_row(item))]
     wide = max((len(row["id"]) for row in rows), default=0)
     for row in rows:
         print(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}")
@@ -175,25 +226,28 @@ def _list(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _collected_rows(folder: Path) -> list[dict[str, Any]]:
-    """Rows of the claims that pytest collects in ``folder``; nothing is run."""
+def _collected(folder: Path, look: Callable[[pytest.Item], None] = lambda item: None) -> list[pytest.Item]:
+    """What pytest collects in ``folder``; nothing is run.  ``look`` sees each item while the session lasts."""
     import pytest
 
-    from harness.plugin.outcome import read_row
+    if not folder.is_dir():
+        raise CommandError(f"there is no folder {folder}; name the folder that has the claims")
 
     class Catcher:
         def __init__(self) -> None:
-            self.rows: list[dict[str, Any]] = []
+            self.items: list[pytest.Item] = []
 
         def pytest_collection_finish(self, session: pytest.Session) -> None:
-            self.rows = [row for item in session.items if (row := read_row(item))]
+            self.items = session.items
+            for item in session.items:
+                look(item)
 
     catcher = Catcher()
     code, said = _run_pytest("--collect-only", str(folder), plugins=[catcher])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         print(said.strip(), file=sys.stderr)
         raise CommandError(f"the claims in {folder} could not be collected; pytest says why above")
-    return catcher.rows
+    return catcher.items
 
 
 def _run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, str]:

@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 
 from harness.claim import Claim, ClaimError, Evidence, Gate, Source
 from harness.judge import GateResult, Outcome, check, conjoin, decide, judge
+from harness.judge.power import plan
 from harness.predict import Conjunction, Correlation, DataFact, PairedDifference, Theorem
 
 SUPPORTED, REFUTED, INCONCLUSIVE, INVALID = (
@@ -93,12 +94,19 @@ class TestRule:
         assert (whole, inner) != (REFUTED, SUPPORTED)  # the other way happens: what is left may be negligible
 
     def test_conjunctions(self):
-        assert conjoin([SUPPORTED, SUPPORTED]) is SUPPORTED
-        assert conjoin([SUPPORTED, INCONCLUSIVE]) is INCONCLUSIVE
-        assert conjoin([SUPPORTED, REFUTED]) is REFUTED
-        assert conjoin([INCONCLUSIVE, REFUTED]) is REFUTED
-        assert conjoin([REFUTED, INVALID]) is INVALID
-        assert conjoin([SUPPORTED, INVALID]) is INVALID
+        for outcomes, whole in (
+            ([SUPPORTED, SUPPORTED], SUPPORTED),
+            ([SUPPORTED, INCONCLUSIVE], INCONCLUSIVE),
+            ([SUPPORTED, REFUTED], REFUTED),
+            ([INCONCLUSIVE, REFUTED], REFUTED),
+            ([REFUTED, INVALID], INVALID),
+            ([SUPPORTED, INVALID], INVALID),
+        ):
+            assert conjoin(outcomes, outcomes) is whole
+
+    def test_a_conjunction_is_refuted_only_by_a_part_that_is_refuted_at_its_share_of_alpha(self):
+        assert conjoin([SUPPORTED, REFUTED], [INCONCLUSIVE, INCONCLUSIVE]) is INCONCLUSIVE
+        assert conjoin([SUPPORTED, SUPPORTED], [INCONCLUSIVE, INCONCLUSIVE]) is SUPPORTED
 
 
 def table(effect=1.0, seeds=10, noise=0.3):
@@ -351,10 +359,10 @@ class TestFaults:
 
 ROW = {
     "verdict", "label", "reason", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
-    "margin", "margin_reason", "alpha", "p", "n", "standardised", "gates", "parts", "strata", "companions",
+    "margin", "margin_reason", "alpha", "p", "n", "standardised", "power", "gates", "parts", "strata", "companions",
     "protocols",
 }  # fmt: skip
-PART = ROW - {"margin_reason", "standardised", "gates", "parts", "companions", "protocols"}
+PART = ROW - {"margin_reason", "standardised", "power", "gates", "parts", "companions", "protocols"}
 
 
 def strict(verdict):
@@ -404,13 +412,13 @@ class TestRow:
         assert row["standardised"]["effect"] == verdict.estimate.standardised[0]
         assert row["standardised"]["interval"] == list(verdict.estimate.standardised[1:])
         assert (row["verdict"], row["label"], row["prediction"]) == ("supported", None, str(HIGHER))
+        assert row["power"] == plan(HIGHER, verdict.estimate).to_json()
 
     def test_what_is_unknown_is_null(self):
         row = strict(judge(HIGHER, table(seeds=3)))
         assert row["verdict"] == "invalid"
-        assert [row[key] for key in ("estimand", "unit", "effect", "interval", "p", "n", "standardised")] == [
-            None
-        ] * 7
+        unknown = ("estimand", "unit", "effect", "interval", "p", "n", "standardised", "power")
+        assert {row[key] for key in unknown} == {None}
         assert (row["margin"], row["strata"]) == (0.5, [])
         joined = strict(judge(Conjunction(parts=(HIGHER, HIGHER)), table(seeds=3)))
         assert (joined["margin"], joined["margin_reason"], joined["effect"]) == (None, None, None)
@@ -424,7 +432,7 @@ class TestRow:
             assert [row[key] for key in ("interval", "centre", "margin", "margin_reason", "alpha", "p")] == [
                 None
             ] * 6
-            assert (row["verdict"], row["effect"]) == ("supported", 0.0)
+            assert (row["verdict"], row["effect"], row["power"]) == ("supported", 0.0, None)
 
     def test_infinity_is_null(self):
         verdict = judge(HIGHER, table())

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,10 +12,10 @@ import pandas as pd
 
 from harness.claim import SCALES, Claim, ClaimError, Evidence
 from harness.judge.gates import check
-from harness.judge.rule import Outcome, conjoin, decide
+from harness.judge.rule import Outcome
+from harness.judge.ruling import joint, single
 from harness.judge.verdict import GateResult, Verdict
-from harness.predict import Conjunction, Prediction, Unusable, words
-from harness.predict.conjunction import headline, weakest
+from harness.predict import Conjunction, Prediction
 
 
 def judge(
@@ -24,6 +24,8 @@ def judge(
     *,
     scale: str = "reduced",
     protocol: str | None = None,
+    share: float = 1.0,
+    blocks: Sequence[Collection[int]] | None = None,
 ) -> Verdict:
     """Judge a claim, or a prediction alone, on its evidence.
 
@@ -32,6 +34,9 @@ def judge(
         evidence: what the claim's body returned; or its table alone (one per protocol, by name).
         scale: "smoke" decides nothing, whatever was seen; all else runs as at the other scales.
         protocol: judge under this protocol of the claim only; by default under all, and the first decides.
+        share: what every alpha is multiplied by (``--family-wise``).
+        blocks: seeds of each block where seeds are added until the claim is decided (``--until-decided``); None for
+            a number of seeds that was fixed beforehand.
 
     Raises:
         ClaimError: the evidence is of another type, lacks a protocol or a column, or the scale is unknown.
@@ -41,7 +46,8 @@ def judge(
     claim = judged if isinstance(judged, Claim) else None
     tables = _tables(claim, evidence, protocol)
     shortfall = (evidence.shortfall or None) if isinstance(evidence, Evidence) else None
-    verdicts = {name: _under(judged, name, table, scale, shortfall) for name, table in tables.items()}
+    court = _Court(scale == "smoke", shortfall, share, None if blocks is None else tuple(blocks))
+    verdicts = {name: _under(judged, name, table, court) for name, table in tables.items()}
     first = next(iter(verdicts.values()))
     named = {name: verdict for name, verdict in verdicts.items() if name is not None}
     return replace(first, protocols=named)
@@ -83,17 +89,14 @@ def _kind(evidence: Any) -> str:
     return f"{of}{type(table).__name__}"
 
 
-def _under(
-    judged: Claim | Prediction, protocol: str | None, table: pd.DataFrame, scale: str, shortfall: str | None
-) -> Verdict:
+def _under(judged: Claim | Prediction, protocol: str | None, table: pd.DataFrame, court: _Court) -> Verdict:
     """Verdict under one protocol, with the companions on the same evidence."""
     claim = judged if isinstance(judged, Claim) else None
     prediction = judged.prediction if isinstance(judged, Claim) else judged
     if not isinstance(prediction, Prediction):
         raise ClaimError(f"a prediction is one of harness.predict; given {type(prediction).__name__}")
-    identity = claim.id if claim else repr(prediction.describe())
-    court = _Court(identity, scale == "smoke", shortfall)
-    if shortfall is None and claim:
+    court = replace(court, identity=claim.id if claim else repr(prediction.describe()))
+    if court.shortfall is None and claim:
         applies = [gate for gate in claim.gates if gate.protocols is None or protocol in gate.protocols]
         court = replace(court, gates=tuple(check(gate, table) for gate in applies))
     beside = claim.companions if claim else ()
@@ -106,15 +109,19 @@ class _Court:
     """What all predictions that are judged on one piece of evidence share.
 
     Attributes:
-        identity: text that seeds the Monte-Carlo tests.
         smoke: whether the scale decides nothing.
         shortfall: why nothing can be judged, or None.
+        share: what every alpha is multiplied by.
+        blocks: seeds of each block where seeds are added until the claim is decided, or None.
+        identity: text that seeds the Monte-Carlo tests.
         gates: results of the gates.
     """
 
-    identity: str
     smoke: bool
     shortfall: str | None
+    share: float
+    blocks: tuple[Collection[int], ...] | None
+    identity: str = ""
     gates: tuple[GateResult, ...] = ()
 
     def verdict(self, prediction: Prediction, table: pd.DataFrame, role: str = "") -> Verdict:
@@ -122,12 +129,14 @@ class _Court:
         if self.shortfall is not None:
             return self._forbid(Verdict(Outcome.INVALID, self.shortfall, None, prediction, None))
         prediction.check_columns(table)
+        if self.share != 1:
+            prediction = prediction.stricter(self.share)
         if not isinstance(prediction, Conjunction):
-            return self._forbid(_single(prediction, table, self._rng(role)))
+            return self._forbid(single(prediction, table, self._rng(role), self.blocks))
         parts = [
-            _single(part, table, self._rng(f"{role} part {i}")) for i, part in enumerate(prediction.parts)
+            single(part, table, self._rng(f"{role} part {i}"), self.blocks) for i, part in enumerate(prediction.parts)
         ]
-        return self._forbid(_join(prediction, tuple(parts)))
+        return self._forbid(joint(prediction, tuple(parts)))
 
     def _rng(self, role: str) -> np.random.Generator:
         digest = hashlib.sha256(f"{self.identity} {role}".encode()).digest()
@@ -145,32 +154,3 @@ class _Court:
             reason = f"Scale smoke decides nothing; what it measured: {verdict.reason}"
             verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, label=None, reason=reason)
         return verdict
-
-
-def _single(prediction: Prediction, table: pd.DataFrame, rng: np.random.Generator) -> Verdict:
-    try:
-        estimate = prediction.estimate(table, rng=rng)
-    except Unusable as problem:
-        return Verdict(Outcome.INVALID, f"The evidence cannot be used: {problem}.", None, prediction, None)
-    outcome, label = decide(prediction.rule, prediction.centre, prediction.margin, estimate.interval)
-    reason = prediction.finding(estimate) + prediction.about()
-    if prediction.rule != "exact":
-        reason += ": " + words.standing(
-            prediction.rule, prediction.centre, prediction.margin, estimate.interval
-        )
-    return Verdict(outcome, " ".join((f"{reason}.", *estimate.notes)), label, prediction, estimate)
-
-
-def _join(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
-    outcome = conjoin([part.outcome for part in parts])
-    counts = {each: sum(part.outcome is each for part in parts) for each in Outcome}
-    said = words.listed(f"{count} {each.value}" for each, count in counts.items() if count)
-    seen = [(part.prediction, part.estimate) for part in parts if part.estimate is not None]
-    estimate = headline(seen) if seen else None
-    decisive = next((part for part in parts if part.outcome is outcome), parts[0])
-    if outcome is Outcome.SUPPORTED and seen:
-        decisive = next(part for part in parts if part.prediction is weakest(seen)[0])
-    labels = {part.label for part in parts if part.outcome is Outcome.REFUTED}
-    label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
-    reason = f"Of {len(parts)} parts {said}. {decisive.reason}"
-    return Verdict(outcome, reason, label, prediction, estimate, parts=parts)

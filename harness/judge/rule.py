@@ -4,7 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Literal
+from typing import Any, Literal
+
+import numpy as np
 
 from harness.predict import Rule
 
@@ -19,6 +21,38 @@ class Outcome(StrEnum):
     INCONCLUSIVE = "inconclusive"
     INVALID = "invalid"
     ERROR = "error"
+
+
+def supports(rule: Rule, centre: float, margin: float, low: Any, high: Any) -> Any:
+    """Whether intervals [low, high] support the claim; numbers, or arrays over studies.
+
+    Raises:
+        ValueError: the rule is none that reads an interval.
+    """
+    if rule == "above":
+        return (low > centre) & (high >= centre + margin)
+    if rule == "below":
+        return (high < centre) & (low <= centre - margin)
+    if rule == "within":
+        return (centre - margin < low) & (high < centre + margin)
+    if rule == "exact":
+        return (low == centre) & (high == centre)
+    raise ValueError(f"decide knows the rules above, below, within and exact; given {rule!r}")
+
+
+def refutes(rule: Rule, centre: float, margin: float, low: Any, high: Any) -> Any:
+    """Whether intervals [low, high] refute the claim; numbers, or arrays over studies.
+
+    Raises:
+        ValueError: the rule is none that reads an interval.
+    """
+    if rule == "above":
+        return high < centre + margin
+    if rule == "below":
+        return low > centre - margin
+    if rule == "within":
+        return (low >= centre + margin) | (high <= centre - margin)
+    return np.logical_not(supports(rule, centre, margin, low, high))
 
 
 def decide(rule: Rule, centre: float, margin: float, interval: tuple[float, float]) -> tuple[Outcome, Label]:
@@ -45,31 +79,34 @@ def decide(rule: Rule, centre: float, margin: float, interval: tuple[float, floa
     Returns:
         Outcome and label ("reversed", "negligible" or None).
     """
-    low, high = interval
-    if rule == "exact":
-        return (Outcome.SUPPORTED if low == high == centre else Outcome.REFUTED), None
-    if rule == "within":
-        if centre - margin < low and high < centre + margin:
-            return Outcome.SUPPORTED, None
-        if low >= centre + margin or high <= centre - margin:
-            return Outcome.REFUTED, None
+    low, high = float(interval[0]), float(interval[1])
+    if supports(rule, centre, margin, low, high):
+        return Outcome.SUPPORTED, None
+    if not refutes(rule, centre, margin, low, high):
         return Outcome.INCONCLUSIVE, None
-    if rule == "below":
-        return decide("above", -centre, margin, (-high, -low))
-    if rule != "above":
-        raise ValueError(f"decide knows the rules above, below, within and exact; given {rule!r}")
-    if high < centre + margin:
-        return Outcome.REFUTED, "reversed" if high < centre else "negligible" if low > centre else None
-    return (Outcome.SUPPORTED if low > centre else Outcome.INCONCLUSIVE), None
+    return Outcome.REFUTED, _label(rule, centre, low, high)
 
 
-def conjoin(outcomes: Sequence[Outcome]) -> Outcome:
-    """Outcome of a conjunction (intersection-union: no correction inside).
+def _label(rule: Rule, centre: float, low: float, high: float) -> Label:
+    """How a direction is refuted: by an effect of the other sign, or by one of its own sign that is too small."""
+    if rule not in ("above", "below"):
+        return None
+    own, other = (low > centre, high < centre) if rule == "above" else (high < centre, low > centre)
+    return "reversed" if other else "negligible" if own else None
 
-    INVALID if any part is; else SUPPORTED if every part is; else REFUTED if any part is; else INCONCLUSIVE.
+
+def conjoin(outcomes: Sequence[Outcome], firm: Sequence[Outcome]) -> Outcome:
+    """Outcome of a conjunction of k parts.
+
+    INVALID if any part is; else SUPPORTED if every part is (intersection-union: no correction inside); else REFUTED
+    if any part is at alpha / k (Bonferroni, since any of them refutes it); else INCONCLUSIVE.
+
+    Args:
+        outcomes: each part's outcome at its own alpha.
+        firm: each part's outcome at alpha / k.
     """
     if Outcome.INVALID in outcomes:
         return Outcome.INVALID
     if all(outcome is Outcome.SUPPORTED for outcome in outcomes):
         return Outcome.SUPPORTED
-    return Outcome.REFUTED if Outcome.REFUTED in outcomes else Outcome.INCONCLUSIVE
+    return Outcome.REFUTED if Outcome.REFUTED in firm else Outcome.INCONCLUSIVE

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from harness.judge.power import plan
 from harness.judge.rule import Label, Outcome
 from harness.predict import Estimate, Prediction, Stratum
 from harness.predict.conjunction import weakest
@@ -54,6 +55,7 @@ class Verdict:
             **self._row(),
             "margin_reason": self._terms().margin_reason if self._decided_by_interval() else None,
             "standardised": self._standardised(),
+            "power": self._power(),
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
             "companions": [companion._row() for companion in self.companions],
@@ -96,6 +98,11 @@ class Verdict:
 
     def _decided_by_interval(self) -> bool:
         return self._terms().rule not in ("exact", "all")
+
+    def _power(self) -> dict[str, Any] | None:
+        """What as many units find, and how many the margin needs; of a conjunction, for its weakest part."""
+        found = plan(self._terms(), self.estimate) if self.estimate is not None else None
+        return found.to_json() if found else None
 
     def _standardised(self) -> dict[str, Any] | None:
         if self.estimate is None or self.estimate.standardised is None:

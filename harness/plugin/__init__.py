@@ -55,7 +55,7 @@ def pytest_configure(config: pytest.Config) -> None:
     manager = config.pluginmanager
     manager.register(collector, "claims-collector")
     manager.register(Gatekeeper(settings, options.claims_folders(config)), "claims-gatekeeper")
-    manager.register(Caller(settings, partial(_made, config)), "claims-caller")
+    manager.register(Caller(settings, partial(_made, config), collector.collected.families), "claims-caller")
     if worker is None:
         manager.register(Controller(config, settings, folder, collector), "claims-controller")
         if options.claims_folders(config):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections.abc import Callable, Generator
+from collections.abc import Callable, Collection, Generator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -13,10 +13,12 @@ import pytest
 
 from harness.device import one_thread
 from harness.plugin.collect import claim_id
+from harness.plugin.growth import until_decided
 from harness.plugin.outcome import NotSupported, Row, Settings, Shown, conclude, read_row, write_row
 
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
+    from harness.judge import Verdict
 
 _BEGAN: pytest.StashKey[tuple[float, int]] = pytest.StashKey()
 _LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
@@ -28,11 +30,11 @@ class Caller:
     Args:
         settings: what the session was asked for.
         made: how much the store has made so far; a claim that adds nothing to it was answered from the store.
+        families: number of claims of each document, by which ``--family-wise`` divides alpha.
     """
 
-    def __init__(self, settings: Settings, made: Callable[[], int]) -> None:
-        self._settings = settings
-        self._made = made
+    def __init__(self, settings: Settings, made: Callable[[], int], families: Mapping[str, int]) -> None:
+        self._settings, self._made, self._families = settings, made, families
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
@@ -81,21 +83,42 @@ class Caller:
             _show_text_alone(report, call.excinfo.value)
         return report
 
-    def _judged(self, item: pytest.Item, evidence: Evidence) -> Row:
+    def _judged(self, item: pytest.Function, evidence: Evidence) -> Row:
         from harness.claim import ClaimError, Evidence
         from harness.judge import judge
         from harness.report.figures import figure_from_evidence
         from harness.report.rows import plain, with_verdict
 
-        claim: Claim = item.function.__claim__  # type: ignore[attr-defined]
-        verdict = judge(claim, evidence, scale=self._settings.scale)
+        claim: Claim = item.function.__claim__
+        share = 1 / max(self._families.get(claim.document, 1), 1) if self._settings.family_wise else 1.0
+
+        def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None) -> Verdict:
+            return judge(claim, evidence, scale=self._settings.scale, share=share, blocks=blocks)
+
+        if self._settings.blocks is None or self._settings.scale == "smoke":
+            verdict = judged(evidence)
+        else:
+            evidence, verdict = until_decided(item, evidence, judged, most=self._settings.blocks)
         if not isinstance(evidence, Evidence):  # a bare table, which the judge takes, has nothing to show
             given = type(evidence).__name__
             raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), given {given}")
         row = with_verdict(_started(item), verdict.to_json())
         row["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
-        row["settings"], row["recipes"] = plain(evidence.settings), plain(evidence.recipes)
+        row["settings"] = plain({**evidence.settings, **self._rules(claim)})
+        row["recipes"] = plain(evidence.recipes)
         return row | self._cost(item)
+
+    def _rules(self, claim: Claim) -> dict[str, str]:
+        """What of the rule is not the ordinary one."""
+        rules = {}
+        if self._settings.blocks is not None:
+            rules["stopping rule"] = (
+                f"blocks of seeds are added until the claim is decided, at most {self._settings.blocks} in all; every look "
+                "is judged by an e-process"
+            )
+        if self._settings.family_wise:
+            rules["level"] = f"α divided by the {self._families.get(claim.document, 1)} claims of the document (family-wise)"
+        return rules
 
     def _cost(self, item: pytest.Item) -> Row:
         """Seconds since the claim's fixtures began, and whether the store had all of it."""
@@ -109,6 +132,7 @@ class Caller:
         if base is not None and isinstance(problem, base.DataShortfall):
             from harness.claim import Evidence
 
+            assert isinstance(item, pytest.Function)  # nothing else is a claim
             conclude(item, self._judged(item, Evidence({}, shortfall=str(problem))), self._settings)
 
     def _note(self, item: pytest.Item, row: Row, excinfo: pytest.ExceptionInfo[BaseException]) -> None:

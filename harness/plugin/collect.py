@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -32,11 +33,13 @@ class Collected:
         known: ids of all claims that were seen, also of deselected ones.
         unknown: ids that ``--claim`` asked for and that no claim has.
         rows: (node id, row) of each claim that is to run, in order.
+        families: number of claims that are judged by an interval, of those that were seen, by document.
     """
 
     known: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    families: Counter[str] = field(default_factory=Counter)
 
     def write(self, folder: Path) -> None:
         """Leave it for the controller; every worker finds the same, so whoever is last may win."""
@@ -93,6 +96,8 @@ class Collector:
         item.extra_keyword_matches.add(claim)
         if row_id not in self.collected.known:
             self.collected.known.append(row_id)
+            rule = getattr(getattr(declared, "prediction", None), "rule", "exact")
+            self.collected.families[row_id.split("/")[0]] += rule != "exact"
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_modifyitems(

@@ -28,6 +28,12 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"action": "store_true"}),
     ("--update-ledger", "write this run's verdicts into the ledger (ini option claims_ledger)",
      {"action": "store_true"}),
+    ("--until-decided", "add seeds in blocks until each claim is decided, by a rule that stays valid at every look; without "
+     "the ledger", {"action": "store_true"}),
+    ("--most-blocks", "largest number of blocks for --until-decided (default 4); a block has the seeds that a fixture asks for",
+     {"type": int, "default": 4, "metavar": "N"}),
+    ("--family-wise", "judge each claim at α divided by the number of its document's claims, so that any wrong support in a "
+     "document has probability α; without the ledger", {"action": "store_true"}),
     ("--report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
      {"metavar": "DIR"}),
@@ -65,6 +71,11 @@ def settings(config: pytest.Config) -> Settings:
     """
     named, updating = config.getini("claims_ledger"), config.getoption("claims_update_ledger")
     raw = config.getoption("claims_no_ledger")
+    own_rule = _own_rule(config)
+    if updating and own_rule:
+        raise pytest.UsageError(
+            f"--update-ledger and {own_rule} contradict each other: the ledger holds verdicts of the ordinary rule"
+        )
     if updating and raw:
         raise pytest.UsageError("--update-ledger and --no-ledger contradict each other; give one of them")
     if updating and not named:
@@ -73,7 +84,7 @@ def settings(config: pytest.Config) -> Settings:
             'claims_ledger = "fixtures/ledger.json"'
         )
     try:
-        ledger = Ledger.read(config.rootpath / named) if named and not raw else Ledger()
+        ledger = Ledger.read(config.rootpath / named) if named and not raw and not own_rule else Ledger()
     except LedgerError as problem:
         raise pytest.UsageError(str(problem)) from None
     reports = config.getoption("claims_report")
@@ -82,9 +93,31 @@ def settings(config: pytest.Config) -> Settings:
         strict=bool(config.getoption("strict", False)),
         ledger=ledger,
         updating=updating,
+        family_wise=config.getoption("claims_family_wise"),
+        blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )
+
+
+def _own_rule(config: pytest.Config) -> str | None:
+    """The option by which claims are judged by another rule than the ordinary one, or None.
+
+    Raises:
+        pytest.UsageError: an option that cannot be followed.
+    """
+    if config.getoption("claims_most_blocks") < 2:
+        raise pytest.UsageError(
+            f"--most-blocks {config.getoption('claims_most_blocks')}: seeds are added in 2 blocks or more; without them, leave "
+            "out --until-decided"
+        )
+    family, growing = config.getoption("claims_family_wise"), config.getoption("claims_until_decided")
+    if family and not hasattr(config, "workerinput") and runs_claims(config) and leaves_out_unseen(config):
+        raise pytest.UsageError(
+            "--family-wise divides α by the number of a document's claims, so that all of them have to be collected: give the "
+            "whole claims folder and choose with --claim or -k"
+        )
+    return "--until-decided" if growing else "--family-wise" if family else None
 
 
 def runs_claims(config: pytest.Config) -> bool:

@@ -39,6 +39,9 @@ class Settings:
         strict: inconclusive claims fail.
         ledger: known verdicts; an empty one is the raw view.
         updating: verdicts of this session go into the ledger, so none of them is a surprise.
+        family_wise: every claim is judged at its share of alpha, one part for each claim of its document.
+        blocks: seeds are added until a claim is decided, in at most so many blocks; None for the seeds that the
+            fixtures ask for.
         reports: folder for the reports.
         root: folder that the user stands in; paths are shown relative to it.
     """
@@ -47,6 +50,8 @@ class Settings:
     strict: bool
     ledger: Ledger
     updating: bool
+    family_wise: bool
+    blocks: int | None
     reports: Path
     root: Path
 

@@ -6,25 +6,41 @@ alpha); ``str(prediction)`` is the sentence that it tests.
 
 from __future__ import annotations
 
+from harness.predict.area import AreaDifference
 from harness.predict.base import MINIMUM, Estimate, Prediction, Rule, Stratum, Unusable
 from harness.predict.conjunction import Conjunction
 from harness.predict.correlation import Correlation, NoCorrelation
 from harness.predict.correlation_difference import CorrelationDifference
+from harness.predict.curves import Peak
 from harness.predict.exact import DataFact, Theorem
+from harness.predict.features import curve_features
+from harness.predict.independent import IndependentDifference
+from harness.predict.landmark import Landmark
+from harness.predict.no_change import NoChange
+from harness.predict.no_trend import NoTrend
+from harness.predict.ordering import Ordering
 from harness.predict.paired import PairedDifference
 from harness.predict.per_sample import PerSampleCorrelation
 from harness.predict.proportion import Proportion
 from harness.predict.scaling import ScalingExponent
+from harness.predict.trajectory import Trajectory
 
 __all__ = [
     "MINIMUM",
+    "AreaDifference",
     "Conjunction",
     "Correlation",
     "CorrelationDifference",
     "DataFact",
     "Estimate",
+    "IndependentDifference",
+    "Landmark",
+    "NoChange",
     "NoCorrelation",
+    "NoTrend",
+    "Ordering",
     "PairedDifference",
+    "Peak",
     "PerSampleCorrelation",
     "Prediction",
     "Proportion",
@@ -32,5 +48,7 @@ __all__ = [
     "ScalingExponent",
     "Stratum",
     "Theorem",
+    "Trajectory",
     "Unusable",
+    "curve_features",
 ]

@@ -9,13 +9,14 @@ from __future__ import annotations
 
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields
-from typing import TYPE_CHECKING, Any, Literal
+from dataclasses import dataclass, field, fields, replace
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
 from harness.claim import ClaimError
 from harness.predict import words
+from harness.stats import Confidence
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -60,6 +61,11 @@ class Estimate:
         standardised: effect and interval in units of the spread between units, or None.
         strata: the estimate by stratum, block or case.
         notes: sentences that a reader needs beside the numbers (what was dropped, how far strata differ).
+        confidence: what the interval was read from: p and interval for every null and alpha; None for exact
+            kinds.
+        objection: why support is withheld although the interval would give it (a second test that the kind
+            requires does not agree), or None.
+        second_p: p of that second test, which has to be at most alpha; None for kinds with one test.
     """
 
     estimand: str
@@ -71,6 +77,15 @@ class Estimate:
     standardised: tuple[float, float, float] | None = None
     strata: tuple[Stratum, ...] = ()
     notes: tuple[str, ...] = ()
+    confidence: Confidence | None = None
+    objection: str | None = None
+    second_p: float | None = None
+
+
+def own_size(confidence: Confidence, alpha: float) -> tuple[float, float, float]:
+    """The standardised size of an effect that has no unit, such as a correlation: the effect itself."""
+    low, high = confidence.interval(alpha)
+    return float(confidence.effect), float(low), float(high)
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
@@ -84,6 +99,9 @@ class Prediction(ABC):
         where: rows that it is about: value, or list of values, by column.
         names: how columns and levels read in sentences; underscores read as spaces otherwise.
     """
+
+    fewest: ClassVar[int] = MINIMUM
+    """Units below which the evidence is not judged."""
 
     margin: float
     margin_reason: str
@@ -112,6 +130,21 @@ class Prediction(ABC):
         """The value that the rule measures from."""
         return 0.0
 
+    @property
+    def units(self) -> tuple[str, ...]:
+        """Columns that identify a unit of replication in the whole table."""
+        named: tuple[str, ...] = getattr(self, "keys", None) or getattr(self, "unit", None) or ()
+        return tuple(named)
+
+    def pilot(self, n: int) -> Confidence | None:
+        """How precise a study of ``n`` units is before any has run; None where that depends on their spread."""
+        return None
+
+    @property
+    def largest(self) -> float:
+        """Size that the effect cannot exceed: 1 for correlations and shares, infinite for what has a unit."""
+        return np.inf
+
     @abstractmethod
     def own_columns(self) -> tuple[str, ...]:
         """Columns that the estimate reads, apart from those of ``where``."""
@@ -136,6 +169,22 @@ class Prediction(ABC):
     @abstractmethod
     def finding(self, estimate: Estimate) -> str:
         """What was seen, in one clause with its numbers."""
+
+    def seen(self, confidence: Confidence, **said: Any) -> Estimate:
+        """An estimate with the effect and the interval of its confidence; ``said`` are its other fields."""
+        low, high = confidence.interval(self.alpha)
+        return Estimate(
+            effect=float(confidence.effect), interval=(float(low), float(high)), confidence=confidence, **said
+        )
+
+    def stratum(self, name: str, confidence: Confidence, n: int) -> Stratum:
+        """The same estimate within one stratum."""
+        low, high = confidence.interval(self.alpha)
+        return Stratum(name, float(confidence.effect), (float(low), float(high)), n)
+
+    def stricter(self, share: float) -> Prediction:
+        """The same prediction at alpha times ``share``; kinds without an alpha as they are."""
+        return replace(self, alpha=self.alpha * share)
 
     def columns(self) -> tuple[str, ...]:
         """Columns that the table must have."""

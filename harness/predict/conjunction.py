@@ -20,9 +20,9 @@ class Conjunction(Prediction):
     """All of several predictions, each judged by its own terms (intersection-union test).
 
     It is supported only if every part is, which needs no correction of alpha (Berger 1982, Technometrics
-    24(4)); its p is the largest of its parts', its headline the weakest part.  One refuted part refutes it,
-    likewise without correction: k parts that all lie exactly at their margins are wrongly refuted with
-    probability up to k alpha.
+    24(4)); its p is the largest of its parts', its headline the weakest part.  One refuted part refutes it if
+    it is refuted at alpha / k too, k the number of parts: any of them would do, so that k parts which all lie
+    exactly at their margins would else be wrongly refuted with probability up to k alpha.
 
     Attributes:
         parts: two or more predictions; conjunctions among them are taken apart.
@@ -47,6 +47,10 @@ class Conjunction(Prediction):
     def rule(self) -> Rule:
         """Every part by its own rule."""
         return "all"
+
+    def stricter(self, share: float) -> Prediction:
+        """Every part at its alpha times ``share``."""
+        return replace(self, parts=tuple(part.stricter(share) for part in self.parts))
 
     def own_columns(self) -> tuple[str, ...]:
         """Columns of all parts."""

@@ -4,21 +4,54 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum
+from harness.predict.base import Estimate, Prediction, Rule, own_size
 
 if TYPE_CHECKING:
     import pandas as pd
 
 Blocks = list[NDArray[Any]]
 """One array per block."""
+
+FEWEST = 8
+"""Fewest units in all: with seven, which have few rankings, an end of the interval errs in up to 7.5 % at a nominal 5 %."""
+
+
+def membership(units: Blocks) -> NDArray[np.bool_]:
+    """Which unit stands in which block, shape (block, unit), from the codes of the units of each block.
+
+    Raises:
+        Unusable: fewer than ``FEWEST`` units in all.
+    """
+    count = 1 + max(int(codes.max()) for codes in units)
+    tables.enough(count, "units in all", FEWEST)
+    member = np.zeros((len(units), count), dtype=bool)
+    for row, held in zip(member, units, strict=True):
+        row[held] = True
+    return member
+
+
+def heterogeneity(z: ArrayLike, n: ArrayLike, cluster: ArrayLike, alpha: float) -> tuple[str, ...]:
+    """Whether chance explains how far blocks differ; nothing for one block, or where blocks share units.
+
+    Args:
+        z: Fisher's z of each block.
+        n: units of each block.
+        cluster: cluster code of each block (``stats.clusters``).
+        alpha: at which chance no longer explains it.
+    """
+    blocks = len(np.asarray(z))
+    if blocks < 2 or len(np.unique(cluster)) < blocks:
+        return ()
+    p = float(stats.cochran_q(z, stats.z_error(z, n)))
+    return (f"The blocks differ {'more' if p <= alpha else 'no more'} than chance explains (p = {words.number(p)}).",)
 
 
 @dataclass(frozen=True, repr=False)
@@ -27,6 +60,8 @@ class _AcrossUnits(Prediction):
 
     The effect and its interval are described in :class:`Correlation`.
     """
+
+    fewest: ClassVar[int] = FEWEST
 
     x: str
     y: str
@@ -37,11 +72,18 @@ class _AcrossUnits(Prediction):
         super().__post_init__()
         self._columns_as_tuples("unit", "blocks")
         if not self.unit:
-            raise ClaimError(
-                f"{type(self).__name__} has no unit: name the columns that identify one trained model"
-            )
+            raise ClaimError(f"{type(self).__name__} has no unit: name the columns that identify one trained model")
         if self.margin >= 1:
             raise ClaimError(f"{type(self).__name__} has margin={self.margin}; a correlation lies below 1")
+
+    def pilot(self, n: int) -> stats.Confidence | None:
+        """That of Fisher's z in one block: how many there are is not known beforehand."""
+        return stats.pool(np.zeros(1), np.array([n])) if n > 3 else None
+
+    @property
+    def largest(self) -> float:
+        """A correlation's."""
+        return 1.0
 
     def own_columns(self) -> tuple[str, ...]:
         """Both variables, unit and blocks."""
@@ -72,30 +114,25 @@ class _AcrossUnits(Prediction):
         y = [part[self.y].to_numpy() for _, part in parts]
         n = np.array([len(part) for _, part in parts])
         z = np.array([stats.fisher_z(stats.spearman(a, b), len(a)) for a, b in zip(x, y, strict=True)])
-        member = np.zeros((len(parts), codes.max() + 1), dtype=bool)
-        for row, held in zip(member, units, strict=True):
-            row[held] = True
-        pooled, error = stats.pool(z, n, stats.clusters(member))
-        low, high = stats.rho_interval(pooled, error, self.alpha)
-        ends = np.column_stack(stats.rho_interval(z, stats.z_error(z, n), self.alpha))
-        return Estimate(
+        cluster = stats.clusters(membership(units))
+        pooled = stats.pool(z, n, cluster)
+        return self.seen(
+            pooled,
             estimand=f"Spearman correlation of {self.word(self.x)} and {self.word(self.y)}"
             + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else ""),
             unit=self.crossed(self.unit),
-            effect=float(np.tanh(pooled)),
-            interval=(float(low), float(high)),
-            p=self._p(x, y, units, float(pooled), float(error), rng),
+            p=self._p(x, y, units, pooled, rng),
             n=int(codes.max() + 1),
+            standardised=own_size(pooled, self.alpha),
             strata=tuple(
-                Stratum(name, float(np.tanh(each)), (float(end[0]), float(end[1])), len(part))
-                for (name, part), each, end in zip(parts, z, ends, strict=True) if self.blocks
+                self.stratum(name, stats.pool(each[None], n[i, None]), len(part))
+                for i, ((name, part), each) in enumerate(zip(parts, z, strict=True)) if self.blocks
             ),
+            notes=heterogeneity(z, n, cluster, self.alpha),
         )  # fmt: skip
 
     @abstractmethod
-    def _p(
-        self, x: Blocks, y: Blocks, units: Blocks, z: float, error: float, rng: np.random.Generator
-    ) -> float:
+    def _p(self, x: Blocks, y: Blocks, units: Blocks, pooled: stats.Confidence, rng: np.random.Generator) -> float:
         """P value of the pooled correlation."""
 
     def finding(self, estimate: Estimate) -> str:
@@ -113,9 +150,14 @@ class Correlation(_AcrossUnits):
     """Two columns correlate across units, with the sign that is predicted.
 
     The effect is the weighted mean over blocks (weights n - 3) of Fisher's z of the Spearman correlation
-    within the block, as a correlation; its variance is that of Bonett & Wright (2000).  Blocks that share
-    units are taken as perfectly dependent, others as independent (``stats.pool``).  The p value permutes
+    within the block, as a correlation.  The interval holds the correlations that a score test does not reject, with the
+    expectation and the variance of Spearman's correlation at the value that is tested (``stats.Ranked``).  Blocks that
+    share units are taken as perfectly dependent, others as independent (``stats.pool``).  The p value permutes
     units, jointly in all blocks that they stand in (``stats.permutation_p``).
+
+    It needs five units a block and eight in all.  The interval takes the ranks as those of normal variables: at no
+    correlation that is no restriction for independent variables, at correlations of 0.5 (0.8) an end errs in up to 6 % (8 %)
+    of simulated studies with heavy tails or skewed variables, at a nominal 5 %.
 
     Attributes:
         x: one column.
@@ -149,9 +191,7 @@ class Correlation(_AcrossUnits):
     def _terms(self) -> str:
         return f"; the smallest correlation of interest is {words.number(self.sign * self.margin)}"
 
-    def _p(
-        self, x: Blocks, y: Blocks, units: Blocks, z: float, error: float, rng: np.random.Generator
-    ) -> float:
+    def _p(self, x: Blocks, y: Blocks, units: Blocks, pooled: stats.Confidence, rng: np.random.Generator) -> float:
         return stats.permutation_p(x, y, units, self.sign, rng=rng)
 
 
@@ -160,7 +200,7 @@ class NoCorrelation(_AcrossUnits):
     """Two columns have no correlation across units: it is smaller than the margin in either direction.
 
     Effect, interval and fields are those of :class:`Correlation`, without a sign.  The p value is that of the
-    two one-sided tests on Fisher's z (TOST).  Noise in either column shrinks
+    two one-sided score tests (TOST).  Noise in either column shrinks
     correlations, so that a claim with this prediction needs gates on the reliability of what it measures.
     """
 
@@ -179,7 +219,5 @@ class NoCorrelation(_AcrossUnits):
     def _terms(self) -> str:
         return ""
 
-    def _p(
-        self, x: Blocks, y: Blocks, units: Blocks, z: float, error: float, rng: np.random.Generator
-    ) -> float:
-        return float(stats.equivalence_p(z, error, float(np.arctanh(self.margin))))
+    def _p(self, x: Blocks, y: Blocks, units: Blocks, pooled: stats.Confidence, rng: np.random.Generator) -> float:
+        return float(pooled.within(0, self.margin))

@@ -35,6 +35,10 @@ class _Exact(Prediction):
         """No failure at all."""
         return "exact"
 
+    def stricter(self, share: float) -> Prediction:
+        """Itself: there is no alpha."""
+        return self
+
     def _terms(self) -> str:
         return ""
 

@@ -2,22 +2,106 @@
 
 from __future__ import annotations
 
+from abc import abstractmethod
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
+from numpy.typing import NDArray
 
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
+from harness.predict.base import Estimate, Prediction, Rule
+from harness.predict.strata import average
 
 if TYPE_CHECKING:
     import pandas as pd
 
+Floats = NDArray[np.float64]
+
+
+class OnPairs(Prediction):
+    """What comparisons of two levels of a factor within pairs have in common; no kind of its own.
+
+    The effect is the mean over strata (equal weight) of the mean of one number per pair; its interval is the t interval of
+    ``stats.stratified_mean``.
+    """
+
+    factor: str
+    pair: str | tuple[str, ...]
+    strata: str | tuple[str, ...] | None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._columns_as_tuples("pair", "strata")
+        kind = type(self).__name__
+        if not self.pair:
+            raise ClaimError(f"{kind} has no pair: name the columns that both sides of a pair share")
+        if self.levels[0] == self.levels[1]:
+            raise ClaimError(f"{kind} compares {self.levels[0]!r} with itself")
+
+    @property
+    @abstractmethod
+    def levels(self) -> tuple[str | float, str | float]:
+        """The two levels; the effect is the first minus the second."""
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that identify a pair in the whole table."""
+        return tuple(dict.fromkeys((*(self.strata or ()), *self.pair)))
+
+    def on_average(self) -> str:
+        """Over what the mean is taken: "On average over pairs with the same seed"."""
+        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
+        return f"On average over pairs with the same {words.listed(map(self.word, self.keys))}{equal}"
+
+    def measured(self, estimate: Estimate, what: str) -> str:
+        """The interval and the number of pairs, in brackets."""
+        return (
+            f"({words.level(self.alpha)} of the {what} {words.span(estimate.interval)}; "
+            f"{words.counted(estimate.n, 'pair')} with the same {words.listed(map(self.word, self.keys))})"
+        )
+
+    def paired_values(self, table: pd.DataFrame, value: str) -> tuple[pd.DataFrame, Floats, float]:
+        """One row per pair, value at the first level minus value at the second, and the largest value."""
+        frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(value,))
+        first, second = tables.sides(frame, self.keys, self.factor, self.levels)
+        scale = float(frame[value].abs().max())
+        return first, first[value].to_numpy() - second[value].to_numpy(), scale
+
+    def judged(self, pairs: pd.DataFrame, difference: Floats, scale: float, what: str, rng: np.random.Generator) -> Estimate:
+        """Estimate of the mean of one number per pair.
+
+        Args:
+            pairs: one row per pair, with the columns ``keys``.
+            difference: one number per pair.
+            scale: size of the numbers that they were computed from.
+            what: what a pair's number is, in words.
+            rng: generator for the sign flips.
+        """
+        strata = tuple(self.strata or ())
+        found = average(self, pairs, difference, strata, noun="pair", what=what, scale=scale)
+        one, other = map(self.word, self.levels)
+        return self.seen(
+            found.mean.confidence,
+            estimand=f"mean paired {what}, {one} minus {other}"
+            + (f", equal weight per {self.crossed(strata)}" if strata else ""),
+            unit=f"pair ({self.crossed(self.keys)})",
+            p=self._p(found.mean, difference, 1 / np.bincount(found.codes)[found.codes], rng),
+            n=len(difference),
+            standardised=stats.standardised(found.mean, self.alpha),
+            strata=found.shown,
+            notes=found.notes,
+        )
+
+    def _p(self, mean: stats.Mean, difference: Floats, weights: Floats, rng: np.random.Generator) -> float:
+        """P of the mean: by the sign flips of the same weighted mean, for a direction."""
+        return stats.sign_flip_p(difference, weights, rng=rng)
+
 
 @dataclass(frozen=True, repr=False)
-class PairedDifference(Prediction):
+class PairedDifference(OnPairs):
     """A value is higher at one level of a factor than at another, on average over pairs.
 
     The effect is the mean over strata (equal weight) of the mean difference value[higher] - value[lower]; its
@@ -40,23 +124,15 @@ class PairedDifference(Prediction):
     pair: str | tuple[str, ...]
     strata: str | tuple[str, ...] | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._columns_as_tuples("pair", "strata")
-        if not self.pair:
-            raise ClaimError("PairedDifference has no pair: name the columns that both sides of a pair share")
-        if self.higher == self.lower:
-            raise ClaimError(f"PairedDifference compares {self.higher!r} with itself")
-
     @property
     def rule(self) -> Rule:
         """Direction: above zero."""
         return "above"
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """Columns that identify a pair in the whole table."""
-        return tuple(dict.fromkeys((*(self.strata or ()), *self.pair)))
+    def levels(self) -> tuple[str | float, str | float]:
+        """Higher and lower."""
+        return self.higher, self.lower
 
     def own_columns(self) -> tuple[str, ...]:
         """Value, factor, pair and strata."""
@@ -64,67 +140,21 @@ class PairedDifference(Prediction):
 
     def sentence(self) -> str:
         """What is tested."""
-        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
         return (
-            f"On average over pairs with the same {words.listed(map(self.word, self.keys))}{equal}, "
-            f"{self.word(self.value)} is higher {self.level(self.factor, self.higher)} "
+            f"{self.on_average()}, {self.word(self.value)} is higher {self.level(self.factor, self.higher)} "
             f"than {self.level(self.factor, self.lower)}"
         )
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean paired difference; see the class and :meth:`Prediction.estimate`."""
-        strata = tuple(self.strata or ())
-        frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(self.value,))
-        upper, lower = tables.sides(frame, self.keys, self.factor, (self.higher, self.lower))
-        tables.enough(len(upper), "pairs")
-        difference = upper[self.value].to_numpy() - lower[self.value].to_numpy()
-        scale = float(frame[self.value].abs().max())
-        parts = tables.groups(upper, strata)
-        for name, part in parts:
-            tables.enough(len(part), f"pair(s) in {name}", 2)
-        if all(stats.is_constant(difference[part.index], scale) for _, part in parts):
-            raise Unusable(
-                f"every pair{' of a stratum' if strata else ''} has the same difference of {self.value} "
-                f"({difference[0]:.3g}), so that there is no spread to judge it by"
-            )
-        codes = tables.codes(upper, strata)
-        mean = stats.stratified_mean(difference, codes)
-        low, high = mean.interval(self.alpha)
-        shown = tuple(self._stratum(name, difference[part.index]) for name, part in parts) if strata else ()
-        return Estimate(
-            estimand=f"mean paired difference of {self.word(self.value)}, {self.word(self.higher)} minus "
-            f"{self.word(self.lower)}" + (f", equal weight per {self.crossed(strata)}" if strata else ""),
-            unit=f"pair ({self.crossed(self.keys)})",
-            effect=float(mean.mean),
-            interval=(float(low), float(high)),
-            p=stats.sign_flip_p(difference, 1 / np.bincount(codes)[codes], rng=rng),
-            n=len(difference),
-            standardised=stats.standardised(mean, self.alpha),
-            strata=shown,
-            notes=self._heterogeneity(shown),
-        )
-
-    def _stratum(self, name: str, difference: np.ndarray[tuple[int], np.dtype[np.float64]]) -> Stratum:
-        mean = stats.stratified_mean(difference)
-        low, high = mean.interval(self.alpha) if mean.error > 0 else (mean.mean, mean.mean)
-        return Stratum(name, float(mean.mean), (float(low), float(high)), len(difference))
-
-    def _heterogeneity(self, strata: tuple[Stratum, ...]) -> tuple[str, ...]:
-        if len(strata) < 2:
-            return ()
-        low, high = min(strata, key=lambda each: each.effect), max(strata, key=lambda each: each.effect)
-        positive = sum(each.effect > 0 for each in strata)
-        return (
-            f"The difference is above 0 in {positive} of {len(strata)} strata, from "
-            f"{words.number(low.effect)} in {low.name} to {words.number(high.effect)} in {high.name}.",
-        )
+        pairs, difference, scale = self.paired_values(table, self.value)
+        return self.judged(pairs, difference, scale, f"difference of {self.word(self.value)}", rng)
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         comparison = "higher" if estimate.effect >= 0 else "lower"
         return (
             f"On average {self.word(self.value)} is {words.number(abs(estimate.effect))} {comparison} "
-            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} ("
-            f"{words.level(self.alpha)} of the difference {words.span(estimate.interval)}; "
-            f"{words.counted(estimate.n, 'pair')} with the same {words.listed(map(self.word, self.keys))})"
+            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} "
+            f"{self.measured(estimate, 'difference')}"
         )

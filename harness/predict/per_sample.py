@@ -70,6 +70,11 @@ class PerSampleCorrelation(Prediction):
         """Direction: the sign."""
         return "above" if self.sign == 1 else "below"
 
+    @property
+    def largest(self) -> float:
+        """A correlation's."""
+        return 1.0
+
     def own_columns(self) -> tuple[str, ...]:
         """Both variables, unit and sample."""
         return (self.x, self.y, *self.unit, *self.sample)
@@ -131,17 +136,15 @@ class PerSampleCorrelation(Prediction):
                 f"every {unit} has the same mean correlation, so that there is no spread to judge it by"
             )
         mean = stats.stratified_mean(z)
-        low, high = np.tanh(mean.interval(self.alpha))
         dropped = (
             f"{undefined} of {cells} cells ({unit} × {sample}) have a constant {self.word(self.x)} or "
             f"{self.word(self.y)}, or fewer than {MINIMUM} rows, and were dropped."
         )
-        return Estimate(
+        return self.seen(
+            stats.Student(mean.mean, mean.error, mean.freedom, link="fisher"),
             estimand=f"mean over {unit} and {sample} of the Spearman correlation of {self.word(self.x)} and "
             f"{self.word(self.y)} within both (Fisher z)",
             unit=unit,
-            effect=float(np.tanh(mean.mean)),
-            interval=(float(low), float(high)),
             p=stats.sign_flip_p(self.sign * z, rng=rng),
             n=len(z),
             standardised=stats.standardised(mean, self.alpha),

@@ -10,7 +10,7 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
+from harness.predict.base import Estimate, Prediction, Rule, Unusable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,12 +20,9 @@ if TYPE_CHECKING:
 class Proportion(Prediction):
     """More than a given share of the units has a property, at every level of some columns.
 
-    The interval is Clopper & Pearson's.  With ``every`` the claim is an intersection: each combination of
-    levels is estimated (``strata``), and the one that decides is reported.  That is the one whose interval
-    ends lowest if any interval misses ``exceeds + margin``, else the one whose interval begins
-    lowest.  Support needs no correction for the number of levels (intersection-union); refutation has none
-    either, so that k levels that all lie exactly at ``exceeds + margin`` are wrongly refuted with probability
-    up to k alpha.
+    The interval is Clopper & Pearson's.  With ``every`` the estimand is the smallest share over all combinations
+    of levels (``stats.Least``): support needs no correction for their number, the upper end of the interval,
+    by which it is refuted, is taken at alpha divided by it.
 
     Attributes:
         success: column of booleans or of 0 and 1.
@@ -62,6 +59,15 @@ class Proportion(Prediction):
         """The share that must be exceeded."""
         return self.exceeds
 
+    def pilot(self, n: int) -> stats.Confidence | None:
+        """Exact, at one level: how many there are is not known beforehand."""
+        return stats.Share(n, n)
+
+    @property
+    def largest(self) -> float:
+        """A share's."""
+        return 1.0
+
     def own_columns(self) -> tuple[str, ...]:
         """Success, unit and every."""
         return (self.success, *self.unit, *self.every)
@@ -86,41 +92,40 @@ class Proportion(Prediction):
         if odd.any():
             first = frame.loc[odd, self.success].iloc[0]
             raise Unusable(f"{self.success} holds {first:.3g}; it must be yes or no, 1 or 0")
-        levels = []
+        names, shares = [], []
         for name, part in tables.groups(frame, tuple(self.every)):
             tables.enough(len(part), f"units ({self.crossed(self.unit)})" + (f" in {name}" if name else ""))
-            yes = int(part[self.success].sum())
-            levels.append(
-                Stratum(name, yes / len(part), stats.share_interval(yes, len(part), self.alpha), len(part))
-            )
-        worst = self._deciding(levels)
-        return Estimate(
-            estimand=f"share of units with {self.word(self.success)}{self._at(levels)}",
+            names.append(name)
+            shares.append(stats.Share(int(part[self.success].sum()), len(part)))
+        least = stats.Least(tuple(shares))
+        worst = min(range(len(shares)), key=lambda i: (shares[i].effect, shares[i].interval(self.alpha)))
+        at = f" at {names[worst]}, the lowest of {words.counted(len(names), 'level')}" if self.every else ""
+        return self.seen(
+            least,
+            estimand=f"share of units with {self.word(self.success)}{at}",
             unit=self.crossed(self.unit),
-            effect=worst.effect,
-            interval=worst.interval,
-            p=max(stats.share_p(round(each.effect * each.n), each.n, self.exceeds) for each in levels),
-            n=worst.n,
-            strata=tuple(levels) if self.every else (),
+            p=float(least.above(self.exceeds)),
+            n=shares[worst].n,
+            standardised=self._cohen(least),
+            strata=tuple(self.stratum(name, share, share.n) for name, share in zip(names, shares, strict=True))
+            if self.every
+            else (),
         )
 
-    def _deciding(self, levels: list[Stratum]) -> Stratum:
-        """The level by which all are supported, or any is refuted."""
-        missed = [each for each in levels if each.interval[1] < self.exceeds + self.margin]
-        if missed:
-            return min(missed, key=lambda each: each.interval[1])
-        return min(levels, key=lambda each: each.interval[0])
-
-    def _at(self, levels: list[Stratum]) -> str:
-        if not self.every:
-            return ""
-        return f" at {self._deciding(levels).name}, which decides among {words.counted(len(levels), 'level')}"
+    def _cohen(self, share: stats.Confidence) -> tuple[float, float, float]:
+        """Cohen's h (1988, chapter 6): 2 asin sqrt(share) - 2 asin sqrt(exceeds), with its interval."""
+        ends = np.array([share.effect, *share.interval(self.alpha)], dtype=float)
+        h, low, high = 2 * np.arcsin(np.sqrt(ends)) - 2 * np.arcsin(np.sqrt(self.exceeds))
+        return float(h), float(low), float(high)
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
-        yes = round(estimate.effect * estimate.n)
+        yes, at = round(estimate.effect * estimate.n), ""
+        if estimate.strata:
+            lowest = min(estimate.strata, key=lambda each: (each.effect, each.interval))
+            at = f" at {lowest.name}, the lowest of {words.counted(len(estimate.strata), 'level')}"
+        whose = " of the smallest share" if estimate.strata else ""
         return (
-            f"{yes} of {estimate.n} units ({estimate.unit}) have {self.word(self.success)}"
-            f"{self._at(list(estimate.strata))}: a share of "
-            f"{words.number(estimate.effect)} ({words.level(self.alpha)} {words.span(estimate.interval)})"
+            f"{yes} of {estimate.n} units ({estimate.unit}) have {self.word(self.success)}{at}: a share of "
+            f"{words.number(estimate.effect)} ({words.level(self.alpha)}{whose} {words.span(estimate.interval)})"
         )

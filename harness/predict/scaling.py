@@ -89,16 +89,14 @@ class ScalingExponent(Prediction):
         if stats.is_constant(slopes):
             raise Unusable(f"every unit has the same exponent, {slopes[0]:.3g}, so that there is no spread")
         mean = stats.stratified_mean(slopes)
-        low, high = mean.interval(self.alpha)
-        return Estimate(
+        return self.seen(
+            mean.confidence,
             estimand=f"exponent of {self.word(self.y)} against {self.word(self.x)}, mean over "
             f"{self.crossed(self.unit)}",
             unit=self.crossed(self.unit),
-            effect=float(mean.mean),
-            interval=(float(low), float(high)),
-            p=float(stats.equivalence_p(mean.mean - self.value, mean.error, self.tolerance, mean.freedom)),
+            p=float(mean.confidence.within(self.value, self.tolerance)),
             n=len(slopes),
-            standardised=None,
+            standardised=stats.standardised(mean, self.alpha, self.value),
             notes=(
                 f"Each straight line explains {words.percent(float(fits.min()))} or more of the variance.",
             ),

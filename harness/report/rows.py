@@ -129,19 +129,28 @@ def assemble(
 def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     """The rows with their p-values adjusted: Holm within the document, Benjamini–Hochberg over all.
 
+    An invalid claim's p says nothing, so that it neither is adjusted nor counts; gates do not look at p, so that leaving
+    it out favours none of the others.
+
     ``survives`` says whether a supported claim is still significant at its own alpha after Holm's
     adjustment; it is unknown for every other verdict, which no small p stands behind.
     """
     adjusted = [complete(row) for row in rows]
-    for row, p in zip(adjusted, benjamini_hochberg([row["p"] for row in adjusted]), strict=True):
+    for row, p in zip(adjusted, benjamini_hochberg([_judged_p(row) for row in adjusted]), strict=True):
         row["p_adjusted_all"] = p
     for document in dict.fromkeys(row["document"] for row in adjusted):
         family = [row for row in adjusted if row["document"] == document]
-        for row, p in zip(family, holm([row["p"] for row in family]), strict=True):
+        for row, p in zip(family, holm([_judged_p(row) for row in family]), strict=True):
             row["p_adjusted"] = p
             decided = row["verdict"] == "supported" and p is not None and row["alpha"] is not None
             row["survives"] = bool(p <= row["alpha"]) if decided else None
     return adjusted
+
+
+def _judged_p(row: Row) -> float | None:
+    """The p of a claim that was judged; None where its evidence was not valid."""
+    p: float | None = row["p"]
+    return p if row["verdict"] in ("supported", "refuted", "inconclusive") else None
 
 
 def plain(value: Any) -> Any:

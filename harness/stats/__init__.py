@@ -6,42 +6,79 @@ thousands of simulated studies can be judged in one call; the judge's own error 
 
 from __future__ import annotations
 
-from harness.stats.correlations import (
-    clusters,
-    difference_interval,
-    difference_p,
-    fisher_z,
-    permutation_p,
-    pool,
-    rho_interval,
-    spearman,
-    z_error,
+from harness.stats.confidence import Blurred, Confidence, Least, Share, Student
+from harness.stats.correlations import clusters, fisher_z, permutation_p, pool, spearman, z_error
+from harness.stats.courses import Detrend, between_units, detrended, slope
+from harness.stats.curves import (
+    Change,
+    Summit,
+    change,
+    change_width,
+    half_step,
+    mean_height,
+    pick,
+    settled_at,
+    summit,
+    summit_width,
 )
-from harness.stats.means import Mean, equivalence_p, is_constant, sign_flip_p, standardised, stratified_mean
+from harness.stats.heterogeneity import cochran_q, heterogeneity, welch_anova
+from harness.stats.means import Mean, contrast, hedges_g, is_constant, sign_flip_p, standardised, stratified_mean
 from harness.stats.multiplicity import benjamini_hochberg, holm
+from harness.stats.peaks import Prominence, Sides, peak_sides, prominence
+from harness.stats.permutation import label_p, pairing_p
+from harness.stats.ranks import Overlapping, Ranked
 from harness.stats.reliability import Reliability, reliability
-from harness.stats.shares import share_interval, share_p
+from harness.stats.sequential import Anytime, anytime_p, e_value
 
 __all__ = [
+    "Anytime",
+    "Blurred",
+    "Change",
+    "Confidence",
+    "Detrend",
+    "Least",
     "Mean",
+    "Overlapping",
+    "Prominence",
+    "Ranked",
     "Reliability",
+    "Share",
+    "Sides",
+    "Student",
+    "Summit",
+    "anytime_p",
     "benjamini_hochberg",
+    "between_units",
+    "change",
+    "change_width",
     "clusters",
-    "difference_interval",
-    "difference_p",
-    "equivalence_p",
+    "cochran_q",
+    "contrast",
+    "detrended",
+    "e_value",
     "fisher_z",
+    "half_step",
+    "hedges_g",
+    "heterogeneity",
     "holm",
     "is_constant",
+    "label_p",
+    "mean_height",
+    "pairing_p",
+    "peak_sides",
     "permutation_p",
+    "pick",
     "pool",
+    "prominence",
     "reliability",
-    "rho_interval",
-    "share_interval",
-    "share_p",
+    "settled_at",
     "sign_flip_p",
+    "slope",
     "spearman",
     "standardised",
     "stratified_mean",
+    "summit",
+    "summit_width",
+    "welch_anova",
     "z_error",
 ]

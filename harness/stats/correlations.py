@@ -1,16 +1,17 @@
-"""Spearman correlations: Fisher's z, pooling over blocks, permutation test, difference of dependent ones."""
+"""Spearman correlations: Fisher's z, pooling over blocks, permutation test."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import optimize, stats
+from scipy import stats
 from scipy.sparse.csgraph import connected_components
 
+from harness.stats.confidence import Student
 from harness.stats.means import RESAMPLES
+from harness.stats.ranks import Ranked
 
 Floats = NDArray[np.float64]
 Codes = NDArray[np.intp]
@@ -77,8 +78,8 @@ def clusters(member: ArrayLike) -> Codes:
     return codes
 
 
-def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None) -> tuple[Floats, Floats]:
-    """Weighted mean over blocks of Fisher's z (weights n - 3) and its standard error.
+def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None) -> Ranked:
+    """Weighted mean over blocks of Fisher's z (weights n - 3), as a correlation.
 
     Blocks of different clusters are independent; blocks of one cluster share units and are taken as perfectly
     dependent (their errors add, not their variances), which is the most that they can be.
@@ -89,19 +90,22 @@ def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None) -> tuple[
         cluster: cluster code of each block; None when no two blocks share a unit.
 
     Returns:
-        Mean and standard error, each of the shape of the leading axes.
+        Confidence of the pooled correlation, of the shape of the leading axes.
     """
-    values = np.asarray(z, dtype=float)
-    weight = np.asarray(n, dtype=float) - 3
+    values, count = np.asarray(z, dtype=float), np.asarray(n, dtype=float)
+    weight = (count - 3) / (count - 3).sum()
     codes = np.arange(len(weight)) if cluster is None else np.asarray(cluster, dtype=int)
-    summed = (weight * z_error(values, n)) @ np.eye(codes.max() + 1)[codes]
-    return values @ weight / weight.sum(), np.sqrt((summed**2).sum(axis=-1)) / weight.sum()
-
-
-def rho_interval(z: ArrayLike, error: ArrayLike, alpha: float) -> tuple[Floats, Floats]:
-    """Two-sided (1 - 2 alpha) interval of a correlation from Fisher's z and its standard error."""
-    reach = stats.norm.ppf(1 - alpha) * np.asarray(error, dtype=float)
-    return np.tanh(z - reach), np.tanh(z + reach)
+    member = np.eye(codes.max() + 1)[codes]
+    error = np.sqrt((((weight * z_error(values, n)) @ member) ** 2).sum(axis=-1))
+    variance = float((((weight / np.sqrt(count - 3)) @ member) ** 2).sum())
+    lost = 1 - float((count - 3).sum() / count.sum())
+    sizes, which = np.unique(count, return_inverse=True)
+    return Ranked(
+        Student(values @ weight, error, link="fisher", lost=lost),
+        tuple(map(float, sizes)),
+        tuple(map(float, np.bincount(which, weight))),
+        variance,
+    )
 
 
 def permutation_p(
@@ -141,47 +145,3 @@ def permutation_p(
         # Equal rankings may differ in the last digits of their sums; 1e-9 is far below a step of rho (6/n^3).
         hits += int((sign * drawn >= sign * observed - 1e-9).sum())
     return (hits + 1) / (RESAMPLES + 1)
-
-
-def difference_interval(z: Any, error: Any, r12: Any, quantile: float) -> tuple[Floats, Floats]:
-    """Interval of the difference of two correlations that share a variable and the units.
-
-    Zou 2007, Psychological Methods 12(4), 399-413 (overlapping correlations), with the correlation between
-    the two estimates by Olkin & Siotani (1976):
-    c = ((r12 - r1 r2 / 2)(1 - r1^2 - r2^2 - r12^2) + r12^3) / ((1 - r1^2)(1 - r2^2)).
-
-    Args:
-        z: Fisher's z of the two correlations, a pair of arrays; the difference is first minus second.
-        error: their standard errors, a pair of arrays.
-        r12: correlation between the two variables that are not shared.
-        quantile: normal quantile of the interval (1.645 for 90 %).
-    """
-    r1, r2 = np.tanh(z[0]), np.tanh(z[1])
-    low1, high1 = np.tanh(z[0] - quantile * error[0]), np.tanh(z[0] + quantile * error[0])
-    low2, high2 = np.tanh(z[1] - quantile * error[1]), np.tanh(z[1] + quantile * error[1])
-    c = ((r12 - r1 * r2 / 2) * (1 - r1**2 - r2**2 - r12**2) + r12**3) / ((1 - r1**2) * (1 - r2**2))
-    c = np.clip(c, -1, 1)  # pooled and capped correlations need not be those of one sample
-    below = _combined(r1 - low1, high2 - r2, c)
-    above = _combined(high1 - r1, r2 - low2, c)
-    return r1 - r2 - below, r1 - r2 + above
-
-
-def _combined(a: Any, b: Any, c: Any) -> Any:
-    """Reach sqrt(a^2 + b^2 - 2 c a b) of a difference, written so that rounding cannot make it imaginary."""
-    return np.sqrt((a - b) ** 2 + 2 * (1 - c) * a * b)
-
-
-def difference_p(z: Any, error: Any, r12: float) -> float:
-    """One-sided p of "the first correlation is larger": the alpha at which the interval's end reaches 0."""
-    end = 0 if z[0] >= z[1] else 1
-
-    def reach(quantile: float) -> float:
-        return float(difference_interval(z, error, r12, quantile)[end])
-
-    widest = 8.0  # normal tail 6e-16; beyond it double precision ends
-    if reach(0.0) == 0.0:
-        return 0.5
-    crosses = reach(0.0) * reach(widest) < 0
-    quantile = float(optimize.brentq(reach, 0.0, widest)) if crosses else widest
-    tail = float(stats.norm.sf(quantile))
-    return tail if end == 0 else 1 - tail

@@ -1,13 +1,14 @@
-"""Means of one number per unit: interval, sign-flip test, equivalence test, standardised size."""
+"""Means of one number per unit, and contrasts of them: interval, sign-flip test, standardised size."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy import stats
+
+from harness.stats.confidence import Student
 
 Floats = NDArray[np.float64]
 
@@ -20,10 +21,10 @@ class Mean:
     """A mean over units with its uncertainty; every field has the shape of the leading axes of the values.
 
     Attributes:
-        mean: mean over strata of the means within strata (equal weight per stratum).
+        mean: mean over strata of the means within strata (equal weight per stratum), or another contrast of cells.
         error: its standard error.
         freedom: degrees of freedom of the error.
-        spread: standard deviation within strata, pooled over them.
+        spread: standard deviation within strata or cells, pooled over them.
     """
 
     mean: Floats
@@ -31,19 +32,51 @@ class Mean:
     freedom: Floats
     spread: Floats
 
+    @property
+    def confidence(self) -> Student:
+        """The mean with its t distribution."""
+        return Student(self.mean, self.error, self.freedom)
+
     def interval(self, alpha: float) -> tuple[Floats, Floats]:
         """Two-sided (1 - 2 alpha) t interval; each end excludes the truth with probability alpha."""
-        reach = stats.t.ppf(1 - alpha, self.freedom) * self.error
-        return self.mean - reach, self.mean + reach
+        return self.confidence.interval(alpha)
+
+
+def contrast(values: ArrayLike, cells: ArrayLike, weights: ArrayLike) -> Mean:
+    """Weighted sum of the means of cells of units, with an error that lets every cell have its own variance.
+
+    With weights c_s and cells of n_s units, mean m_s and variance s_s^2 the estimate is sum(c_s m_s), its squared
+    error sum(v_s) with v_s = c_s^2 s_s^2 / n_s, and its degrees of freedom sum(v_s)^2 / sum(v_s^2 / (n_s - 1))
+    (Welch 1947, Biometrika 34, 28-35; Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114).  Weights 1 and -1
+    give Welch's t statistic of two groups, one cell the one-sample t statistic.
+
+    Args:
+        values: array of shape (..., unit).
+        cells: integer codes 0..C-1 of shape (unit,), each with two units or more.
+        weights: shape (cell,).
+
+    Raises:
+        ValueError: a cell has fewer than two units.
+    """
+    data, codes = np.asarray(values, dtype=float), np.asarray(cells, dtype=int)
+    weight = np.asarray(weights, dtype=float)
+    member = np.eye(len(weight))[codes]
+    count = member.sum(axis=0)
+    if count.min() < 2:
+        raise ValueError(f"a stratum has {int(count.min())} unit(s); its variance needs two or more")
+    means = data @ member / count
+    residual = data - means[..., codes]
+    squares = residual**2 @ member
+    part = weight**2 * squares / (count - 1) / count
+    total = part.sum(axis=-1)
+    with np.errstate(invalid="ignore", divide="ignore"):  # no spread at all: nan, for the caller to refuse
+        freedom = total**2 / (part**2 / (count - 1)).sum(axis=-1)
+    pooled = squares.sum(axis=-1) / (count - 1).sum()
+    return Mean(means @ weight, np.sqrt(total), freedom, np.sqrt(pooled))
 
 
 def stratified_mean(values: ArrayLike, strata: ArrayLike | None = None) -> Mean:
-    """Mean of the stratum means, with an error that lets every stratum have its own variance.
-
-    With S strata of n_s units, mean m_s and variance s_s^2 the mean is sum(m_s)/S, its squared error sum(v_s)
-    with v_s = s_s^2 / (n_s S^2), and its degrees of freedom sum(v_s)^2 / sum(v_s^2 / (n_s - 1))
-    (Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114).  With one stratum this is the one-sample t
-    statistic.
+    """Mean of the stratum means: the :func:`contrast` with weight 1/S for each of S strata.
 
     Args:
         values: array of shape (..., unit).
@@ -52,21 +85,10 @@ def stratified_mean(values: ArrayLike, strata: ArrayLike | None = None) -> Mean:
     Raises:
         ValueError: a stratum has fewer than two units.
     """
-    data = np.asarray(values, dtype=float)
-    codes = np.zeros(data.shape[-1], dtype=int) if strata is None else np.asarray(strata, dtype=int)
-    member = np.eye(codes.max(initial=0) + 1)[codes]
-    count = member.sum(axis=0)
-    if count.min() < 2:
-        raise ValueError(f"a stratum has {int(count.min())} unit(s); its variance needs two or more")
-    means = data @ member / count
-    residual = data - means[..., codes]
-    squares = residual**2 @ member
-    part = squares / (count - 1) / (count * len(count) ** 2)
-    total = part.sum(axis=-1)
-    with np.errstate(invalid="ignore", divide="ignore"):  # no spread at all: nan, for the caller to refuse
-        freedom = total**2 / (part**2 / (count - 1)).sum(axis=-1)
-    pooled = squares.sum(axis=-1) / (count - 1).sum()
-    return Mean(means.mean(axis=-1), np.sqrt(total), freedom, np.sqrt(pooled))
+    units = np.shape(values)[-1]
+    codes = np.zeros(units, dtype=int) if strata is None else np.asarray(strata, dtype=int)
+    count = int(codes.max(initial=0)) + 1
+    return contrast(values, codes, np.full(count, 1 / count))
 
 
 def sign_flip_p(values: ArrayLike, weights: ArrayLike | None = None, *, rng: np.random.Generator) -> float:
@@ -89,31 +111,38 @@ def sign_flip_p(values: ArrayLike, weights: ArrayLike | None = None, *, rng: np.
     return float(result.pvalue)
 
 
-def equivalence_p(estimate: Any, error: Any, margin: float, freedom: Any = np.inf) -> Any:
-    """P of "the truth lies inside (-margin, margin)": the larger one-sided p (TOST, Schuirmann 1987).
-
-    Args:
-        estimate: estimated distance from the value that is claimed.
-        error: its standard error.
-        margin: largest distance that counts as none.
-        freedom: degrees of freedom of the t distribution; infinite for the normal one.
-    """
-    estimate = np.asarray(estimate, dtype=float)
-    return np.maximum(
-        stats.t.sf((estimate + margin) / error, freedom), stats.t.sf((margin - estimate) / error, freedom)
-    )
-
-
-def standardised(mean: Mean, alpha: float) -> tuple[float, float, float]:
-    """Mean in units of the spread between units (d_z), with its approximate (1 - 2 alpha) interval.
+def standardised(mean: Mean, alpha: float, centre: float = 0.0) -> tuple[float, float, float]:
+    """Distance of a mean from ``centre`` in standard deviations between units (d_z), with its (1 - 2 alpha) interval.
 
     var(d) = (error/spread)^2 + d^2 / (2 df), the large-sample variance of Hedges & Olkin (1985) for
     one group; it is shown beside the effect and decides nothing.
     """
-    size = float(mean.mean / mean.spread)
+    size = float((mean.mean - centre) / mean.spread)
     error = np.sqrt(float(mean.error / mean.spread) ** 2 + size**2 / (2 * float(mean.freedom)))
     reach = float(stats.norm.ppf(1 - alpha) * error)
     return size, size - reach, size + reach
+
+
+def hedges_g(mean: Mean, count: ArrayLike, weights: ArrayLike, alpha: float) -> tuple[float, float, float]:
+    """A contrast of groups in pooled standard deviations, freed of its small-sample bias, with its interval.
+
+    g = J d with d = mean / spread and J = 1 - 3 / (4 df - 1), df = N - C for N units in C cells;
+    var(g) = J^2 (sum(c_s^2 / n_s) + d^2 / (2 N)) (Hedges 1981, J. Educ. Stat. 6(2), 107-128; for two groups the formulas
+    4.18 to 4.24 of Borenstein et al. 2009, "Introduction to Meta-Analysis").  It is shown beside the effect and decides
+    nothing.
+
+    Args:
+        mean: the contrast, one study.
+        count: units of each cell.
+        weights: weight c_s of each cell.
+        alpha: the interval is the two-sided (1 - 2 alpha) one.
+    """
+    n, c = np.asarray(count, dtype=float), np.asarray(weights, dtype=float)
+    size = float(mean.mean / mean.spread)
+    correction = 1 - 3 / (4 * (n.sum() - len(n)) - 1)
+    error = correction * np.sqrt((c**2 / n).sum() + size**2 / (2 * n.sum()))
+    g, reach = float(correction * size), float(stats.norm.ppf(1 - alpha) * error)
+    return g, g - reach, g + reach
 
 
 def is_constant(values: ArrayLike, scale: float | None = None) -> bool:

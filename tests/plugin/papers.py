@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import hypothesis
+import matplotlib.figure
 import pytest
 import torch
 
@@ -16,7 +17,7 @@ import harness.report
 import harness.store
 
 # A session in this process forgets the modules that it imports, and compiled ones cannot be imported twice.
-KEPT = (hypothesis, torch, harness.data, harness.judge, harness.report, harness.store)
+KEPT = (hypothesis, matplotlib.figure, torch, harness.data, harness.judge, harness.report, harness.store)
 
 INI = """
 [pytest]

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats as sps
 
+from harness import stats
 from harness.claim import ClaimError
 from harness.judge import Outcome, judge
 from harness.predict import Correlation, NoCorrelation, Unusable
@@ -44,12 +45,9 @@ def estimate(frame, kind=Correlation, **changes):
 def test_one_block_is_the_spearman_correlation():
     frame = table(0.5, regimes=("standard",), thresholds=(2,), seeds=30)
     rho = sps.spearmanr(frame.llc, frame.asr).statistic
-    error = np.sqrt((1 + rho**2 / 2) / 27)
     found = estimate(frame, blocks=())
     assert found.effect == pytest.approx(rho)
-    assert np.arctanh(found.interval) == pytest.approx(
-        np.arctanh(rho) + error * np.array([-1, 1]) * 1.6448536
-    )
+    assert found.interval == pytest.approx(stats.pool(np.arctanh([rho]), [30]).interval(0.05))
     assert (found.n, found.unit, found.strata) == (30, "regime × seed", ())
 
 
@@ -57,14 +55,25 @@ def test_blocks_that_share_models_are_no_more_evidence():
     frame = table(0.4)
     both = estimate(frame)
     one = estimate(frame, where={"threshold": 2})
-    width = [np.ptp(np.arctanh(each.interval)) for each in (both, one)]
     assert both.n == one.n == 24
     assert len(both.strata) == 4
-    assert width[0] == pytest.approx(width[1], rel=0.02)  # the two thresholds differ by 1 % noise
+    assert both.confidence.variance == pytest.approx(one.confidence.variance)
     # Seeds as units of the whole table: the regimes share them too, so that all four blocks are one cluster.
     shared = estimate(frame, unit="seed")
-    assert np.ptp(np.arctanh(shared.interval)) == pytest.approx(width[0] * np.sqrt(2), rel=0.02)
+    assert shared.confidence.variance == pytest.approx(2 * one.confidence.variance)
+    assert np.ptp(shared.interval) > 1.3 * np.ptp(both.interval)
     assert shared.n == 12
+
+
+def test_whether_chance_explains_how_far_blocks_differ():
+    same = table(0.5, regimes=("standard", "robust"), thresholds=(2,), seeds=20)
+    (note,) = estimate(same).notes
+    assert note.startswith("The blocks differ no more than chance explains (p = 0.")
+    opposite = same.assign(asr=same.asr.where(same.regime == "robust", -same.asr))
+    (note,) = estimate(opposite).notes
+    assert note.startswith("The blocks differ more than chance explains (p = ")
+    assert estimate(same, blocks=()).notes == ()
+    assert estimate(table(0.5)).notes == ()  # blocks that share models: the test would take them as independent
 
 
 def test_regimes_with_shifted_means():
@@ -140,6 +149,7 @@ class TestNoCorrelation:
         (pd.concat([table(), table().iloc[[3]]]), "2 of 49 rows share their regime, threshold and seed"),
         (table(thresholds=(2, 2)), "48 of 48 rows share"),
         (table(seeds=3), r"3 units \(regime × seed\) in .*, 2; an interval needs 5"),
+        (table(seeds=7, regimes=("robust",)), "7 units in all; an interval needs 8 or more"),
         (
             table().assign(llc=lambda each: each.llc.where(each.regime == "robust", 0.7)),
             "llc has the same value, 0.7",

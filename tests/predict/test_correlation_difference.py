@@ -31,16 +31,15 @@ def estimate(frame, **changes):
     return prediction(**changes).estimate(frame, rng=np.random.default_rng(0))
 
 
-def test_one_block_is_zous_interval():
+def test_one_block_is_the_difference_of_two_correlations():
     frame = table(0.6, 0.1, 40)
     wide = frame.pivot_table(index="seed", columns="scope", values=["llc", "asr"])
     first, second, y = wide["llc"]["input"], wide["llc"]["hidden"], wide["asr"]["input"]
     rho = [sps.spearmanr(a, b).statistic for a, b in ((first, y), (second, y), (first, second))]
-    error = np.sqrt((1 + np.square(rho[:2]) / 2) / 37)
     found = estimate(frame, blocks=())
     assert found.effect == pytest.approx(rho[0] - rho[1])
-    expected = stats.difference_interval(np.arctanh(rho[:2]), error, rho[2], sps.norm.ppf(0.95))
-    assert found.interval == pytest.approx(expected)
+    here, there = (stats.pool(np.arctanh([each]), [40]) for each in rho[:2])
+    assert found.interval == pytest.approx(stats.Overlapping(here, there, rho[2]).interval(0.05))
     assert (found.n, found.strata) == (40, ())
 
 
@@ -105,6 +104,7 @@ def without(frame, scope):
         (without(table(), "input"), "no partner with scope = input"),
         (table().assign(asr=range(120)), "asr differs between scope = input and hidden in 60 of 60 units"),
         (table(seeds=4), "4 units"),
+        (table(seeds=7), "7 units in all; an interval needs 8 or more"),
         (table().assign(llc=lambda rows: rows.llc.where(rows.scope == "input", 2.0)),
          "llc has the same value, 2, in every row with scope = hidden"),
         (table().assign(asr=1.0), "asr has the same value"),

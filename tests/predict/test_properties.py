@@ -1,6 +1,8 @@
 """What every kind of prediction keeps to."""
 
 import dataclasses
+import functools
+import itertools
 import json
 
 import numpy as np
@@ -11,21 +13,30 @@ from hypothesis import strategies as st
 
 import harness.predict
 from harness.claim import ClaimError
-from harness.judge import Outcome, judge
+from harness.judge import Outcome, decide, judge
 from harness.predict import (
+    AreaDifference,
     Conjunction,
     Correlation,
     CorrelationDifference,
     DataFact,
+    IndependentDifference,
+    Landmark,
+    NoChange,
     NoCorrelation,
+    NoTrend,
+    Ordering,
     PairedDifference,
+    Peak,
     PerSampleCorrelation,
     Prediction,
     Proportion,
     ScalingExponent,
     Theorem,
+    Trajectory,
     Unusable,
 )
+from harness.stats import Student
 
 TERMS = {"margin": 0.1, "margin_reason": "visible"}
 
@@ -71,10 +82,46 @@ KINDS: list[tuple[Prediction, pd.DataFrame, tuple[str, ...]]] = [
      pd.DataFrame({"case": ["a", "b"], "value": [0.1, 0.2], "reported": [0.1, 0.2], "digits": [1, 1]}),
      ("value", "reported")),
     (Conjunction(parts=(PAIRED, Proportion("fits", UNIT, 0.5, where=INPUT, **TERMS))), models(), ("llc",)),
+    (IndependentDifference("llc", "regime", "standard", "robust", UNIT, "architecture", where=INPUT, **TERMS),
+     models(), ("llc",)),
+    (NoChange("llc", "regime", "standard", "robust", "seed", "architecture", where=INPUT, **TERMS), models(), ("llc",)),
+    (AreaDifference("llc", "width", "sample", 0, 1, "seed", log_x=True, **TERMS), epochs(), ("llc",)),
+    (Ordering("llc", "width", (8, 32, 128), "seed", where={"sample": 0}, **TERMS), epochs(), ("llc",)),
+    (NoTrend("llc", "width", ("seed", "sample"), strata="sample", **TERMS), epochs(), ("llc",)),
+    (Trajectory("llc", "radius", "width", ("seed", "sample"), sign=1, detrend="linear", **TERMS),
+     epochs(), ("llc", "radius")),
+    (Peak("llc", "width", ("seed", "sample"), **TERMS), epochs(), ("llc",)),
+    (Landmark("llc", "width", ("seed", "sample"), "change", "position", 32, 20, margin_reason="visible"),
+     epochs(), ("llc",)),
 ]  # fmt: skip
 EACH = pytest.mark.parametrize(
     ("prediction", "table", "numeric"), KINDS, ids=[type(kind[0]).__name__ for kind in KINDS]
 )
+STATISTICAL = [i for i, (prediction, _, _) in enumerate(KINDS) if prediction.rule in ("above", "below", "within")]
+EACH_STATISTICAL = pytest.mark.parametrize("kind", STATISTICAL, ids=[type(KINDS[i][0]).__name__ for i in STATISTICAL])
+TABLES = st.integers(0, 7)
+"""Seeds of tables; few, so that each is estimated once (:func:`found`) for all properties."""
+
+
+def redrawn(table, seed):
+    """The table with other numbers in the same places."""
+    rng = np.random.default_rng([seed, 9])
+    new = table.copy()
+    new["llc"] = rng.normal(size=len(new)) * rng.choice([0.1, 1.0]) + rng.choice([0.0, 1.0]) * (np.arange(len(new)) % 4 < 2)
+    if "fits" in new:
+        new["fits"] = rng.random(len(new)) < rng.choice([0.4, 0.9])
+        of_model = dict(zip(new.groupby(list(UNIT)).groups, rng.normal(size=len(new)), strict=False))
+        new["asr"] = [of_model[tuple(key)] for key in new[list(UNIT)].to_numpy().tolist()]
+    if "radius" in new:
+        new["radius"] = new.width ** rng.choice([-0.5, 0.0]) * np.exp(0.3 * rng.normal(size=len(new)))
+    return new
+
+
+@functools.cache
+def found(kind, seed):
+    """The estimate of a kind from the table with this seed."""
+    prediction, table, _ = KINDS[kind]
+    return estimate(prediction, redrawn(table, seed))
 
 
 def estimate(prediction, table):
@@ -253,6 +300,128 @@ def test_units_and_origin_of_ranked_columns_have_no_influence(scale, origin):
         ranked = table.assign(**{numeric[0]: np.round(table[numeric[0]], 3)})
         if (moved[numeric[0]].rank() == ranked[numeric[0]].rank()).all():
             assert estimate(prediction, moved) == estimate(prediction, ranked)
+
+
+@EACH_STATISTICAL
+@settings(max_examples=5, deadline=None)
+@given(TABLES, st.integers(0, 1_000))
+def test_the_order_of_rows_has_no_influence_whatever_was_seen(kind, seed, order):
+    prediction, table, _ = KINDS[kind]
+    shuffled = redrawn(table, seed).sample(frac=1, random_state=order)
+    assert estimate(prediction, shuffled) == found(kind, seed)
+
+
+NATURAL = (PairedDifference, IndependentDifference, NoChange, AreaDifference, Ordering, NoTrend, Peak)
+"""Kinds whose effect is in the units of their first numeric column; the others have none, or those of x."""
+
+
+@EACH_STATISTICAL
+@settings(max_examples=5, deadline=None)
+@given(TABLES, st.floats(1e-3, 1e3))
+def test_effect_and_interval_have_the_units_of_the_value(kind, seed, scale):
+    prediction, table, numeric = KINDS[kind]
+    if isinstance(prediction, Proportion):
+        return
+    before, frame = found(kind, seed), redrawn(table, seed)
+    after = estimate(prediction, frame.assign(**{numeric[0]: frame[numeric[0]] * scale}))
+    times = scale if isinstance(prediction, NATURAL) else 1.0
+    assert after.effect == pytest.approx(before.effect * times, rel=1e-6, abs=1e-7 * times)
+    assert after.interval == pytest.approx(tuple(np.multiply(before.interval, times)), rel=1e-6, abs=1e-7 * times)
+    if prediction.rule != "within":
+        assert after.p == pytest.approx(before.p, rel=1e-6)
+
+
+def mirrored(prediction, frame):
+    """The prediction of the opposite on opposite values, and the sign of its effect."""
+    change = dataclasses.replace
+    opposite = frame.assign(llc=-frame.llc)
+    match prediction:
+        case PairedDifference() | IndependentDifference() | AreaDifference():
+            return change(prediction, higher=prediction.lower, lower=prediction.higher), opposite, 1
+        case NoChange():
+            return change(prediction, first=prediction.second, second=prediction.first), opposite, 1
+        case Ordering():
+            return change(prediction, levels=prediction.levels[::-1]), opposite, 1
+        case Correlation() | PerSampleCorrelation() | Trajectory():
+            return change(prediction, sign=-prediction.sign), opposite, -1
+        case CorrelationDifference():
+            return change(prediction, here=prediction.there, there=prediction.here), opposite, 1
+        case NoCorrelation() | NoTrend():
+            return prediction, opposite, -1
+        case Peak():
+            return change(prediction, valley=not prediction.valley), opposite, 1
+        case Landmark():
+            return prediction, opposite, 1
+        case ScalingExponent():
+            return change(prediction, value=-prediction.value), frame.assign(radius=1 / frame.radius), -1
+        case Proportion():
+            return prediction, frame, 1
+
+
+@EACH_STATISTICAL
+@settings(max_examples=5, deadline=None)
+@given(TABLES)
+def test_the_opposite_of_opposite_values_is_as_true(kind, seed):
+    prediction, table, _ = KINDS[kind]
+    frame = redrawn(table, seed)
+    other, values, sign = mirrored(prediction, frame)
+    here, there = found(kind, seed), estimate(other, values)
+    ends = here.interval if sign == 1 else (-here.interval[1], -here.interval[0])
+    assert there.effect == pytest.approx(sign * here.effect, rel=1e-9, abs=1e-12)
+    assert there.interval == pytest.approx(ends, rel=1e-6, abs=1e-9)
+    assert (judge(other, values).outcome, judge(other, values).label) == (
+        judge(prediction, frame).outcome, judge(prediction, frame).label
+    )  # fmt: skip
+
+
+@EACH_STATISTICAL
+@settings(max_examples=5, deadline=None)
+@given(TABLES, st.floats(1e-4, 0.45))
+def test_interval_and_p_are_read_off_one_curve(kind, seed, alpha):
+    prediction, confidence = KINDS[kind][0], found(kind, seed).confidence
+    low, high = confidence.interval(alpha)
+    assert low <= confidence.effect <= high
+    at_low, at_high = confidence.above(low), confidence.below(high)
+    if isinstance(confidence, Student):
+        assert (at_low, at_high) == pytest.approx((alpha, alpha))
+    else:
+        assert max(at_low, at_high) <= alpha * (1 + 1e-6)
+    least = 0 if isinstance(prediction, Proportion) else -prediction.largest
+    values = np.linspace(low - (high - low), high + (high - low), 9)
+    values = values[(least < values) & (values < prediction.largest)]
+    rising, falling = [confidence.above(each) for each in values], [confidence.below(each) for each in values]
+    assert rising == sorted(rising)
+    assert falling == sorted(falling, reverse=True)
+
+
+@EACH_STATISTICAL
+@settings(max_examples=5, deadline=None)
+@given(TABLES)
+def test_a_smaller_alpha_widens_the_interval_and_decides_no_more(kind, seed):
+    prediction, seen = KINDS[kind][0], found(kind, seed)
+    alphas = (0.001, 0.01, 0.05, 0.2, 0.4)
+    ends = [seen.confidence.interval(alpha) for alpha in alphas]
+    for (low, high), (inner_low, inner_high) in itertools.pairwise(ends):
+        assert low <= inner_low <= inner_high <= high
+    decided = [
+        decide(prediction.rule, prediction.centre, prediction.margin, each)[0] is not Outcome.INCONCLUSIVE for each in ends
+    ]
+    assert decided == sorted(decided)
+    at = dataclasses.replace(prediction, alpha=0.01)
+    assert estimate(at, redrawn(KINDS[kind][1], seed)).interval == tuple(map(float, ends[1]))
+
+
+@EACH_STATISTICAL
+@settings(max_examples=8, deadline=None)
+@given(TABLES)
+def test_a_larger_margin_is_harder_to_reach_and_easier_to_stay_within(kind, seed):
+    prediction, seen = KINDS[kind][0], found(kind, seed)
+    order = {Outcome.SUPPORTED: 2, Outcome.INCONCLUSIVE: 1, Outcome.REFUTED: 0}
+    outcomes = [
+        order[decide(prediction.rule, prediction.centre, margin, seen.interval)[0]]
+        for margin in (1e-3, 0.05, 0.1, 0.2, 0.4, 0.8, 1.6, 20, 100)
+    ]
+    assert outcomes == sorted(outcomes, reverse=prediction.rule != "within")
 
 
 @settings(max_examples=30, deadline=None)

@@ -3,6 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats as sps
 
+from harness import stats
 from harness.claim import ClaimError
 from harness.judge import Outcome, judge
 from harness.predict import Proportion, Unusable
@@ -30,8 +31,8 @@ def prediction(**changes):
 def test_clopper_pearson():
     found = prediction().estimate(table(w=(17, 20)), rng=np.random.default_rng(0))
     ends = sps.binomtest(17, 20).proportion_ci(0.9, "exact")
-    assert found.interval == (ends.low, ends.high)
-    assert found.p == sps.binomtest(17, 20, 0.5, "greater").pvalue
+    assert found.interval == pytest.approx((ends.low, ends.high), rel=1e-9)
+    assert found.p == pytest.approx(sps.binomtest(17, 20, 0.5, "greater").pvalue, rel=1e-9)
     assert (found.effect, found.n, found.strata) == (0.85, 20, ())
 
 
@@ -57,7 +58,7 @@ class TestEveryLevel:
     def test_one_level_that_fails_refutes(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(15, 40), c=(40, 40)))
         assert verdict.outcome is Outcome.REFUTED
-        assert "15 of 40 units (seed) have memorised at b, which decides among 3 levels" in verdict.reason
+        assert "15 of 40 units (seed) have memorised at b, the lowest of 3 levels" in verdict.reason
         assert [stratum.effect for stratum in verdict.estimate.strata] == [1, 15 / 40, 1]
 
     def test_one_level_that_is_unclear_leaves_it_open(self):
@@ -65,19 +66,32 @@ class TestEveryLevel:
         frame = table(large=(280, 400), small=(5, 6))
         verdict = judge(prediction(every="width"), frame)
         assert verdict.outcome is Outcome.INCONCLUSIVE
-        assert "at small, which decides" in verdict.reason
+        low, high = verdict.estimate.interval
+        assert low == verdict.estimate.strata[1].interval[0]  # of the level that is less clear
+        assert high < verdict.estimate.strata[0].interval[1] + 0.01  # of the lower one, at half of alpha
+        said = "at large, the lowest of 2 levels: a share of 0.7 (90 % interval of the smallest share 0.418 to"
+        assert said in verdict.reason
         assert judge(prediction(), frame[frame.width == "large"]).outcome is Outcome.SUPPORTED
 
     def test_a_level_that_is_refuted_decides_before_one_that_is_unclear(self):
         # 60 % of 400 surely miss 70 %; the interval of 5 of 6 begins lower and ends above.
         verdict = judge(prediction(every="width"), table(large=(240, 400), small=(5, 6)))
-        assert (verdict.outcome, verdict.label) == (Outcome.REFUTED, "negligible")
-        assert "at large, which decides" in verdict.reason
+        assert verdict.outcome is Outcome.REFUTED
+        assert "at large, the lowest of 2 levels" in verdict.reason
+
+    def test_a_level_is_refuted_at_its_share_of_alpha(self):
+        """24 of 40 exclude three quarters by themselves; as one of six levels they may be that few by chance."""
+        ends = [stats.Share(24, 40).interval(alpha)[1] for alpha in (0.05, 0.05 / 6)]
+        assert ends[0] < 0.75 < ends[1]
+        alone = judge(prediction(exceeds=0.25, margin=0.5), table(a=(24, 40)))
+        levels = table(a=(24, 40), **dict.fromkeys("bcdef", (36, 40)))
+        beside = judge(prediction(exceeds=0.25, margin=0.5, every="width"), levels)
+        assert (alone.outcome, beside.outcome) == (Outcome.REFUTED, Outcome.SUPPORTED)
 
     def test_every_level_supported(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(38, 40)))
         assert verdict.outcome is Outcome.SUPPORTED
-        assert verdict.estimate.p == sps.binomtest(38, 40, 0.5, "greater").pvalue
+        assert verdict.estimate.p == pytest.approx(sps.binomtest(38, 40, 0.5, "greater").pvalue, rel=1e-9)
 
     def test_combinations_of_columns_are_levels(self):
         frame = pd.concat([table(a=(9, 9)).assign(depth=depth) for depth in (1, 2)])

@@ -75,7 +75,10 @@ def estimate(effect: float, low: float | None, high: float | None, **more: Any) 
     size = {"effect": 1.4, "interval": [0.8, 2.0]}
     numbers = {"effect": effect, "interval": [low, high], "p": 0.003, "n": 18, "unit": PAIRS}
     words = {"estimand": "mean paired difference of LLC per parameter, equal weight per architecture"}
-    return {**words, **numbers, "standardised": size, "gates": [gate], **more}
+    power = {"power": 0.9, "unit": PAIRS, "n": 18, "smallest_effect": 0.004, "units_needed": 12,
+             "statement": "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12.",
+             "study": None}
+    return {**words, **numbers, "standardised": size, "power": power, "gates": [gate], **more}
 
 
 def part(prediction: str, verdict: str, effect: float, low: float, high: float) -> dict[str, Any]:
@@ -212,7 +215,7 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
     trace = (
         'Traceback (most recent call last):\n  File "claims/test_lazy.py", line 40\nRuntimeError: not finite'
     )
-    exact = {"p": None, "standardised": None, "interval": None, "gates": []}
+    exact = {"p": None, "standardised": None, "power": None, "interval": None, "gates": []}
     return [
         (claim_of("slt/robust-below", reported="0.021 against 0.030"),
          {"verdict": "supported", "reason": "It lies above.", "figure": drawn["paired"], **full}),

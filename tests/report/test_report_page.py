@@ -240,11 +240,18 @@ class TestContent:
             "The document reports 0.021 against 0.030 Measured here 0.0118 90 % interval 0.0081 to 0.0161",
             "Smallest effect of interest 0.005 half of the difference that the document's Figure 3 shows",
             "n 18 unit: pair (architecture × seed)",
-            "p, Holm 0.018 within the document; the verdict survives", "Judged under 2 protocols",
+            "p, Holm 0.015 within the document; the verdict survives", "Judged under 2 protocols",
             "sound (decides)", "The protocols disagree", "no say in the verdict", "models are competent",
             "8×1 n 6", "seeds 0–9: slt standard", "burn-in 100", "41 s",
         ):  # fmt: skip
             assert words in text, words
+
+    def test_what_would_decide_an_undecided_claim_stands_beside_its_reason(self, page: Page) -> None:
+        said = "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12."
+        assert f"One of three. What would decide it, for the weakest part: {said}" in card(page, "slt/correlation")
+        assert f"Power {said}" in card(page, "slt/robust-below")
+        assert "Power" not in card(page, "slt/correlation")
+        assert "power" not in card(page, "lazy/cone")
 
     def test_recipes_are_told_once_and_linked(self, page: Page) -> None:
         (table,) = [

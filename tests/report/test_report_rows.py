@@ -154,6 +154,13 @@ class TestAdjust:
         assert [row["p_adjusted"] for row in adjusted] == pytest.approx([0.03, 0.06, 0.06])
         assert [row["survives"] for row in adjusted] == [True, False, None]
 
+    def test_an_invalid_claim_does_not_count(self) -> None:
+        ps = [("slt/a", 0.01, "supported"), ("slt/b", 1e-9, "invalid"), ("slt/c", 0.04, "inconclusive"),
+              ("slt/d", 0.5, "error")]  # fmt: skip
+        adjusted = adjust(self.row(*each) for each in ps)
+        assert [row["p_adjusted"] for row in adjusted] == [pytest.approx(0.02), None, pytest.approx(0.04), None]
+        assert [row["p_adjusted_all"] for row in adjusted] == [pytest.approx(0.02), None, pytest.approx(0.04), None]
+
     def test_of_nothing_is_nothing(self) -> None:
         assert adjust([]) == []
 

@@ -1,0 +1,96 @@
+"""What the configured seeds can find, claim by claim, before anything is trained (``python -m harness plan``)."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+from harness.predict import Conjunction, words
+
+if TYPE_CHECKING:
+    from harness.claim import Claim
+    from harness.plugin.design import Design
+    from harness.predict import Prediction
+
+Row = Mapping[str, Any]
+
+
+def statement(claim: Claim, design: Design | None, row: Row | None, scale: str, ran_at: str | None) -> str:
+    """What can be said of a claim's power: from the spread that an earlier run measured, else in standard deviations.
+
+    Args:
+        claim: the claim.
+        design: the members that it asks for, or None where it asks for none.
+        row: its row in an earlier run, or None.
+        scale: scale of the design.
+        ran_at: scale of the earlier run.
+    """
+    prediction = claim.prediction
+    if prediction.rule == "exact":
+        return "exact: no seeds are needed, and none would help"
+    if design is None:
+        return "its fixtures ask for no models before they measure, so that its units are not known beforehand"
+    parts = list(prediction.parts) if isinstance(prediction, Conjunction) else [prediction]
+    lines = [_configured(design, parts[0], scale)]
+    measured = (row or {}).get("power")
+    if measured:
+        lines.append(_measured(measured, design, parts, scale, str(ran_at)))
+    else:
+        lines += [_before(part, design) for part in parts]
+    return "\n    ".join(lines)
+
+
+def _units(prediction: Prediction, design: Design) -> int:
+    return design.units(prediction.units, dict(prediction.where))
+
+
+def _configured(design: Design, prediction: Prediction, scale: str) -> str:
+    n = _units(prediction, design)
+    return (
+        f"configured at scale {scale}: {words.counted(design.seeds, 'seed')}, {words.counted(len(design.members), 'member')}, "
+        f"{words.counted(n, 'unit')} ({prediction.crossed(prediction.units)})"
+    )
+
+
+def _measured(power: Row, design: Design, parts: list[Prediction], scale: str, ran_at: str) -> str:
+    """The earlier run's statement, or that of the seeds which are configured now, where they are others."""
+    from harness.judge.power import again
+
+    said = f"by the spread measured at scale {ran_at}: {power['statement']}"
+    n = power["n"] if scale == ran_at else _units(parts[0], design)
+    if scale != ran_at and (moved := again(power, n)):
+        said = f"by the spread measured at scale {ran_at}: {moved}"
+    if power["units_needed"] and n:
+        seeds = math.ceil(power["units_needed"] * design.seeds / n)
+        said += f" That is {words.counted(seeds, 'seed')}."
+    return said + (" Of its parts this is the weakest." if len(parts) > 1 else "")
+
+
+def _before(prediction: Prediction, design: Design) -> str:
+    """What a study of so many units finds before any has run."""
+    from harness.judge.power import plan_for
+
+    n = _units(prediction, design)
+    study = prediction.pilot(n)
+    if study is not None:
+        return str(plan_for(prediction, study, n, prediction.crossed(prediction.units)))
+    size = smallest_in_deviations(prediction, n)
+    finds = "decide nothing, whatever is true" if size is None else f"find {words.number(size)} standard deviations or more"
+    if prediction.rule == "within" and size is not None:
+        finds = f"confirm an absence within ± {words.number(size)} standard deviations or more"
+    return (
+        f"With 90 % power {words.counted(n, 'unit')} {finds}, of the spread between units; how many the margin, "
+        f"{words.number(prediction.margin)}, needs is known after a first run."
+    )
+
+
+def smallest_in_deviations(prediction: Prediction, n: int) -> float | None:
+    """Smallest effect, in standard deviations between units, that so many units find."""
+    from harness.judge.power import Terms, smallest
+    from harness.stats import Student
+
+    if n < 2:
+        return None
+    study = Student(0.0, 1 / math.sqrt(n), n - 1)
+    return smallest(study, Terms("within" if prediction.rule == "within" else "above", 0.0, 0.0, prediction.alpha))

@@ -1,0 +1,145 @@
+"""Claims to which seeds are added in blocks until they are decided (``--until-decided``)."""
+
+from __future__ import annotations
+
+import contextlib
+import inspect
+from collections.abc import Callable, Collection, Iterable, Mapping
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+import pytest
+
+from harness.plugin.fixture import Harness
+
+if TYPE_CHECKING:
+    from harness.claim import Evidence
+    from harness.judge import Verdict
+    from harness.population import Population
+    from harness.recipe import Recipe
+    from harness.store import Store
+
+HARNESS = "harness"
+Judge = Callable[["Evidence", "list[Collection[int]] | None"], "Verdict"]
+
+
+class Rerun:
+    """The body of a claim and the fixtures under it, called once more with another harness.
+
+    pytest makes a fixture once a session.  Here those that depend on the harness are made again, outside of its cache; all
+    others keep their value.
+
+    Args:
+        item: the claim, set up.
+        harness: what its fixtures get in place of the session's.
+        others: gives the value of a fixture that does not depend on the harness.
+    """
+
+    def __init__(self, item: pytest.Function, harness: Harness, others: Callable[[str], Any]) -> None:
+        self._item, self._harness, self._others = item, harness, others
+        self._made: dict[str, Any] = {}
+        self._open = contextlib.ExitStack()
+
+    def body(self) -> Any:
+        """What the body returns; fixtures that clean up after themselves do so before this returns."""
+        with self._open:
+            return self._item.obj(**{name: self._value(name) for name in self._item._fixtureinfo.argnames})
+
+    def _value(self, name: str) -> Any:
+        if name == HARNESS:
+            return self._harness
+        if not depends(self._item, name):
+            return self._others(name)
+        if name not in self._made:
+            definition = self._item._fixtureinfo.name2fixturedefs[name][-1]
+            arguments = {needed: self._value(needed) for needed in definition.argnames}
+            self._made[name] = self._opened(definition.func, arguments)
+        return self._made[name]
+
+    def _opened(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> Any:
+        if inspect.isgeneratorfunction(function):
+            return self._open.enter_context(contextlib.contextmanager(function)(**arguments))
+        return function(**arguments)
+
+
+def depends(item: pytest.Function, name: str | None = None) -> bool:
+    """Whether a fixture of the claim, or any of them, gets the harness, directly or through others."""
+    if name is None:
+        return any(depends(item, each) for each in item._fixtureinfo.argnames)
+    if name == HARNESS:
+        return True
+    definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
+    return any(depends(item, needed) for needed in (definitions[-1].argnames if definitions else ()) if needed != name)
+
+
+class GrownStore:
+    """A store that gives every population more seeds than it was asked for.
+
+    Args:
+        store: the session's.
+        blocks: how many blocks of seeds; the first are those that a fixture asks for, each further one has as many.
+    """
+
+    def __init__(self, store: Store, blocks: int) -> None:
+        self._store, self._blocks = store, blocks
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
+        """The members of one recipe; see :class:`GrownStore`."""
+        return self.populations([recipe], seeds, name=name)[0]
+
+    def populations(
+        self, recipes: Iterable[Recipe], seeds: Iterable[int], *, name: str | None = None
+    ) -> list[Population]:
+        """The members of several recipes; see :class:`GrownStore`."""
+        return self._store.populations(recipes, grown(seeds, self._blocks), name=name)
+
+
+def grown(seeds: Iterable[int], blocks: int) -> list[int]:
+    """The seeds, and after the largest of them the seeds of the further blocks.
+
+    Example:
+        >>> grown([0, 1, 2], 2)
+        [0, 1, 2, 3, 4, 5]
+    """
+    first = list(seeds)
+    following = max(first, default=-1) + 1
+    return [*first, *range(following, following + len(first) * (blocks - 1))]
+
+
+def until_decided(
+    item: pytest.Function, evidence: Evidence, judge: Judge, *, most: int
+) -> tuple[Evidence, Verdict]:
+    """Judge after every block of seeds, by a rule that stays valid at every look, until the claim is decided.
+
+    Args:
+        item: the claim, set up.
+        evidence: what its body returned for the first block.
+        judge: judges evidence and the seeds of its blocks.
+        most: largest number of blocks.
+
+    Returns:
+        Evidence and verdict at the last look.  Seeds stop being added where the verdict is not inconclusive, and where
+        nothing that the claim reads depends on seeds.
+    """
+    blocks: list[Collection[int]] = [seeds_of(evidence)]
+    if not blocks[0] or not depends(item):
+        return evidence, judge(evidence, None)
+    while (verdict := judge(evidence, blocks)).outcome == "inconclusive" and len(blocks) < most:
+        session = item._request.getfixturevalue(HARNESS)
+        store = cast("Store", GrownStore(session.store, len(blocks) + 1))
+        evidence = Rerun(item, replace(session, store=store), item._request.getfixturevalue).body()
+        new = seeds_of(evidence).difference(*blocks)
+        if not new:
+            break
+        blocks.append(new)
+    return evidence, verdict
+
+
+def seeds_of(evidence: Any) -> set[int]:
+    """Seeds in the tables of some evidence; none where they have no column "seed"."""
+    table = getattr(evidence, "table", evidence)
+    tables = table.values() if isinstance(table, Mapping) else (table,)
+    return {int(seed) for each in tables if "seed" in getattr(each, "columns", ()) for seed in each["seed"].unique()}

@@ -1,0 +1,81 @@
+"""A value that does not change from one level of a factor to another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from harness import stats
+from harness.predict import words
+from harness.predict.base import Estimate, Rule
+from harness.predict.paired import Floats, OnPairs
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class NoChange(OnPairs):
+    """A value changes by less than the margin from one level of a factor to another, on average over pairs.
+
+    Effect and interval are those of ``PairedDifference``, for value[second] - value[first]; p is that of the two one-sided
+    t tests (TOST).  What is not measured well does not change either: a claim with this prediction needs gates on the
+    reliability of the value.
+
+    Attributes:
+        value: column that is compared.
+        factor: column that holds the two levels.
+        first: level from which it might change.
+        second: the other level.
+        pair: columns that identify a pair (with ``strata``): what both sides share, such as architecture and seed.
+        strata: columns whose levels get equal weight, such as the architecture; none for one stratum.
+    """
+
+    value: str
+    factor: str
+    first: str | float
+    second: str | float
+    pair: str | tuple[str, ...]
+    strata: str | tuple[str, ...] | None = None
+
+    @property
+    def rule(self) -> Rule:
+        """Equivalence to zero."""
+        return "within"
+
+    @property
+    def levels(self) -> tuple[str | float, str | float]:
+        """Second and first."""
+        return self.second, self.first
+
+    def own_columns(self) -> tuple[str, ...]:
+        """Value, factor, pair and strata."""
+        return (self.value, self.factor, *self.keys)
+
+    def sentence(self) -> str:
+        """What is tested."""
+        return (
+            f"{self.on_average()}, {self.word(self.value)} is the same {self.level(self.factor, self.second)} "
+            f"and {self.level(self.factor, self.first)}: the difference lies between "
+            f"{words.number(-self.margin)} and {words.number(self.margin)}"
+        )
+
+    def _terms(self) -> str:
+        return ""
+
+    def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
+        """Mean paired difference; see the class and :meth:`Prediction.estimate`."""
+        pairs, difference, scale = self.paired_values(table, self.value)
+        return self.judged(pairs, difference, scale, f"difference of {self.word(self.value)}", rng)
+
+    def _p(self, mean: stats.Mean, difference: Floats, weights: Floats, rng: np.random.Generator) -> float:
+        return float(mean.confidence.within(0, self.margin))
+
+    def finding(self, estimate: Estimate) -> str:
+        """What was seen."""
+        return (
+            f"On average {self.word(self.value)} differs by {words.number(estimate.effect)} between "
+            f"{self.at(self.factor, self.first)} and {self.word(self.second)} {self.measured(estimate, 'difference')}"
+        )

@@ -1,0 +1,124 @@
+"""A value that does not change with another."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+
+from harness import stats
+from harness.claim import ClaimError
+from harness.predict import grids, tables, words
+from harness.predict.base import Estimate, Prediction, Rule, Unusable
+from harness.predict.strata import average
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+PER = ("doubling", "unit")
+
+
+@dataclass(frozen=True, repr=False)
+class NoTrend(Prediction):
+    """A value has no trend along x: its slope is smaller than the margin in either direction.
+
+    Each unit gives one number, the least-squares slope of value on log2 x or on x; the mean over strata (equal weight) of
+    their mean has a t interval, and p is that of the two one-sided tests (TOST).  A slope speaks of a straight
+    line: a value that rises and falls again may have none.
+
+    Attributes:
+        value: column that does not change.
+        x: column of numbers that it does not change with; one row per unit and x, three or more different x.
+        unit: columns that identify a unit (with ``strata``).
+        per: slope per "doubling" of x (which is then above 0) or per "unit" of it.
+        strata: columns whose levels get equal weight, such as the architecture; none for one stratum.
+    """
+
+    value: str
+    x: str
+    unit: str | tuple[str, ...]
+    per: Literal["doubling", "unit"] = "doubling"
+    strata: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._columns_as_tuples("unit", "strata")
+        if not self.unit:
+            raise ClaimError("NoTrend has no unit: name the columns that identify one fit")
+        if self.per not in PER:
+            raise ClaimError(f"NoTrend has per={self.per!r}; allowed are {words.listed(map(repr, PER))}")
+
+    @property
+    def rule(self) -> Rule:
+        """Equivalence to zero."""
+        return "within"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that identify a unit in the whole table."""
+        return tuple(dict.fromkeys((*(self.strata or ()), *self.unit)))
+
+    @property
+    def step(self) -> str:
+        """What the slope is per."""
+        return f"{self.per} of {self.word(self.x)}"
+
+    def own_columns(self) -> tuple[str, ...]:
+        """Value, x, unit and strata."""
+        return (self.value, self.x, *self.keys)
+
+    def sentence(self) -> str:
+        """What is tested."""
+        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
+        return (
+            f"On average over units ({self.crossed(self.keys)}){equal}, {self.word(self.value)} has no trend along "
+            f"{self.word(self.x)}: its slope lies between {words.number(-self.margin)} and "
+            f"{words.number(self.margin)} for every {self.step}"
+        )
+
+    def _terms(self) -> str:
+        return ""
+
+    def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
+        """Mean slope; see the class and :meth:`Prediction.estimate`."""
+        strata = tuple(self.strata or ())
+        keys = (*self.keys, self.x)
+        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.value))
+        tables.once(frame, keys)
+        units = frame.drop_duplicates(list(self.keys)).reset_index(drop=True)
+        fits = [self._slope(name, part) for name, part in tables.groups(frame, self.keys)]
+        what = f"slope of {self.word(self.value)} for every {self.step}"
+        found = average(self, units, np.array(fits), strata, noun="unit", what=what, scale=self._rounding(frame))
+        return self.seen(
+            found.mean.confidence,
+            estimand=f"mean least-squares {what}" + (f", equal weight per {self.crossed(strata)}" if strata else ""),
+            unit=self.crossed(self.keys),
+            p=float(found.mean.confidence.within(0, self.margin)),
+            n=len(fits),
+            standardised=stats.standardised(found.mean, self.alpha),
+            strata=found.shown,
+            notes=found.notes,
+        )
+
+    def _axis(self, part: pd.DataFrame) -> grids.Floats:
+        return grids.axis(part[self.x].to_numpy(), self.x, self.per == "doubling")
+
+    def _rounding(self, frame: pd.DataFrame) -> float:
+        """Size of the numbers behind a slope: the values over the shortest range of x, once for every point of a sum."""
+        parts = [self._axis(part) for _, part in tables.groups(frame, self.keys)]
+        return float(frame[self.value].abs().max()) * max(len(x) / np.ptp(x) for x in parts)
+
+    def _slope(self, name: str, part: pd.DataFrame) -> float:
+        x = self._axis(part)
+        if len(x) < grids.MIN_POINTS:
+            raise Unusable(f"{name} has {len(x)} value(s) of {self.x}; a trend needs {grids.MIN_POINTS} or more")
+        return float(stats.slope(x, part[self.value].to_numpy()))
+
+    def finding(self, estimate: Estimate) -> str:
+        """What was seen."""
+        return (
+            f"On average over {words.counted(estimate.n, 'unit')} ({estimate.unit}), {self.word(self.value)} changes by "
+            f"{words.number(estimate.effect)} for every {self.step} ({words.level(self.alpha)} "
+            f"{words.span(estimate.interval)})"
+        )

@@ -1,0 +1,140 @@
+"""A value that rises over three or more ordered levels."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+from scipy.stats import page_trend_test
+
+from harness import stats
+from harness.claim import ClaimError
+from harness.predict import grids, tables, words
+from harness.predict.base import Estimate, Prediction, Rule, Stratum
+from harness.predict.strata import average, stratum
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+
+@dataclass(frozen=True, repr=False)
+class Ordering(Prediction):
+    """A value rises over ordered levels of a factor (a dose and its response), on average over units.
+
+    Each unit gives one number: the least-squares slope of value on the step number 0, 1, 2, …, in natural units per
+    step.  The mean over strata (equal weight) of their mean has a t interval, which decides.  Support needs the
+    ranks too: p is that of Page's trend test with units as blocks (Page 1963, J. Am. Stat. Assoc. 58, 216-230), and where it
+    is above alpha support is withheld.  The mean change of every single step is shown, since a trend
+    is not an ordering of every neighbour.
+
+    Attributes:
+        value: column that rises.
+        factor: column that holds the levels; one row per unit and level.
+        levels: three or more levels, in the order in which the value is predicted to rise.
+        unit: columns that identify a unit (with ``strata``).
+        strata: columns whose levels get equal weight, such as the architecture; none for one stratum.
+    """
+
+    value: str
+    factor: str
+    levels: tuple[str | float, ...]
+    unit: str | tuple[str, ...]
+    strata: str | tuple[str, ...] | None = None
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._columns_as_tuples("levels", "unit", "strata")
+        if not self.unit:
+            raise ClaimError("Ordering has no unit: name the columns that identify one unit")
+        if len(self.levels) < grids.MIN_POINTS or len(set(self.levels)) < len(self.levels):
+            raise ClaimError(
+                f"Ordering has levels={self.levels!r}; it orders three or more different levels (two are compared by "
+                "PairedDifference)"
+            )
+
+    @property
+    def rule(self) -> Rule:
+        """Direction: above zero."""
+        return "above"
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that identify a unit in the whole table."""
+        return tuple(dict.fromkeys((*(self.strata or ()), *self.unit)))
+
+    @property
+    def order(self) -> str:
+        """The levels in their order: "8 → 16 → 32"."""
+        return " → ".join(map(self.word, self.levels))
+
+    def own_columns(self) -> tuple[str, ...]:
+        """Value, factor, unit and strata."""
+        return (self.value, self.factor, *self.keys)
+
+    def sentence(self) -> str:
+        """What is tested."""
+        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
+        return (
+            f"On average over units ({self.crossed(self.keys)}){equal}, {self.word(self.value)} rises in the order "
+            f"{self.word(self.factor)} = {self.order}"
+        )
+
+    def _terms(self) -> str:
+        return f"; the smallest rise of interest is {words.number(self.margin)} a step"
+
+    def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
+        """Mean slope per step; see the class and :meth:`Prediction.estimate`."""
+        strata = tuple(self.strata or ())
+        frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(self.value,))
+        units, _, (values,) = grids.grid(frame, self.keys, self.factor, (self.value,), self.levels)
+        slopes = stats.slope(np.arange(len(self.levels)), values)
+        scale = len(self.levels) * float(np.abs(values).max())  # a sum over levels carries the rounding of each
+        what = f"rise of {self.word(self.value)}"
+        found = average(self, units, slopes, strata, noun="unit", what=what, scale=scale)
+        page = float(page_trend_test(values).pvalue)
+        steps = tuple(
+            stratum(self, f"{self.word(a)} → {self.word(b)}", stats.stratified_mean(step, found.codes), len(step))
+            for a, b, step in zip(self.levels, self.levels[1:], np.diff(values, axis=1).T, strict=False)
+        )
+        return self.seen(
+            found.mean.confidence,
+            estimand=f"mean least-squares {what} a step of {self.word(self.factor)}, {self.order}"
+            + (f", equal weight per {self.crossed(strata)}" if strata else ""),
+            unit=self.crossed(self.keys),
+            p=page,
+            n=len(slopes),
+            standardised=stats.standardised(found.mean, self.alpha),
+            strata=steps,
+            notes=(*self._back(steps), *found.notes),
+            objection=self._objection(page),
+            second_p=page,
+        )
+
+    def _objection(self, page: float) -> str | None:
+        if page <= self.alpha:
+            return None
+        return (
+            f"The ranks do not agree with a rise: Page's trend test has p = {words.number(page)}, above "
+            f"{words.number(self.alpha)}."
+        )
+
+    def _back(self, steps: tuple[Stratum, ...]) -> tuple[str, ...]:
+        """Which steps go the other way."""
+        back = [f"{step.name} ({words.number(step.effect)})" for step in steps if step.effect < 0]
+        if not back:
+            return ()
+        one = len(back) == 1
+        return (
+            f"The step{'' if one else 's'} {words.listed(back)} go{'es' if one else ''} the other way: a trend is not an "
+            "ordering of every neighbour.",
+        )
+
+    def finding(self, estimate: Estimate) -> str:
+        """What was seen."""
+        comparison = "rises" if estimate.effect >= 0 else "falls"
+        return (
+            f"On average over {words.counted(estimate.n, 'unit')} ({estimate.unit}), {self.word(self.value)} {comparison} by "
+            f"{words.number(abs(estimate.effect))} a step in the order {self.word(self.factor)} = {self.order} "
+            f"({words.level(self.alpha)} of the slope {words.span(estimate.interval)})"
+        )

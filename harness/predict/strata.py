@@ -1,0 +1,105 @@
+"""The mean over strata of one number per unit, how it reads in every stratum, and how far strata differ."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.predict import tables, words
+from harness.predict.base import Prediction, Stratum, Unusable
+
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class Averaged:
+    """A mean over strata with equal weight.
+
+    Attributes:
+        mean: the mean with its uncertainty.
+        codes: stratum of each unit.
+        shown: the mean within every stratum; empty where there are no strata.
+        notes: how far strata differ.
+    """
+
+    mean: stats.Mean
+    codes: NDArray[np.intp]
+    shown: tuple[Stratum, ...]
+    notes: tuple[str, ...]
+
+
+def average(
+    prediction: Prediction,
+    units: pd.DataFrame,
+    values: Floats,
+    strata: tuple[str, ...],
+    *,
+    noun: str,
+    what: str,
+    scale: float | None = None,
+) -> Averaged:
+    """Mean over strata of the means within strata.
+
+    Args:
+        prediction: whose alpha the intervals have.
+        units: one row per unit, with the columns of the strata.
+        values: one number per unit.
+        strata: columns of the strata, or none.
+        noun: what a unit is called, such as "pair".
+        what: what the number is, such as "difference of llc".
+        scale: size of the numbers that the values were computed from; None for the values' own.
+
+    Raises:
+        Unusable: too few units, or no spread in any stratum.
+    """
+    tables.enough(len(units), f"{noun}s")
+    parts = tables.groups(units, strata)
+    for name, part in parts:
+        tables.enough(len(part), f"{noun}(s) in {name}", 2)
+    within = [values[part.index] for _, part in parts]
+    if all(stats.is_constant(each, scale) for each in within):
+        raise Unusable(
+            f"every {noun}{' of a stratum' if strata else ''} has the same {what} ({values[0]:.3g}), so that there is "
+            "no spread to judge it by"
+        )
+    codes = tables.codes(units, strata)
+    shown = tuple(
+        stratum(prediction, name, stats.stratified_mean(each), len(each))
+        for (name, _), each in zip(parts, within, strict=True) if strata
+    )  # fmt: skip
+    notes = differences(what.split(" of ")[0], shown, stats.heterogeneity(within, scale), prediction.alpha)
+    return Averaged(stats.stratified_mean(values, codes), codes, shown, notes)
+
+
+def stratum(prediction: Prediction, name: str, mean: stats.Mean, n: int) -> Stratum:
+    """The estimate within one stratum; without any spread its interval is the estimate itself."""
+    if mean.error == 0:
+        return Stratum(name, float(mean.mean), (float(mean.mean), float(mean.mean)), n)
+    return prediction.stratum(name, mean.confidence, n)
+
+
+def differences(what: str, strata: tuple[Stratum, ...], p: float | None, alpha: float) -> tuple[str, ...]:
+    """How far strata differ, and whether chance explains it; nothing for fewer than two.
+
+    Args:
+        what: the estimate, such as "difference".
+        strata: the estimate by stratum.
+        p: of ``stats.heterogeneity``, or None.
+        alpha: at which chance no longer explains it.
+    """
+    if len(strata) < 2:
+        return ()
+    low, high = min(strata, key=lambda each: each.effect), max(strata, key=lambda each: each.effect)
+    positive = sum(each.effect > 0 for each in strata)
+    extent = (
+        f"The {what} is above 0 in {positive} of {len(strata)} strata, from {words.number(low.effect)} in {low.name} to "
+        f"{words.number(high.effect)} in {high.name}."
+    )
+    if p is None:
+        return (extent,)
+    more = "more" if p <= alpha else "no more"
+    return (extent, f"The strata differ {more} than chance explains (p = {words.number(p)}).")

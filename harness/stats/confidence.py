@@ -1,0 +1,228 @@
+"""What a study says about every value that an effect might have: one-sided p values, and intervals where they reach alpha.
+
+One object answers all that is asked of an estimate: its interval at any alpha, its p against any null, and whether two of them
+agree, since each is read off the same curve (the p-value function, or confidence distribution; Schweder & Hjort 2016,
+"Confidence, Likelihood, Probability").  Fields are arrays over studies, or numbers for one study.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, Literal
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy import stats
+
+Floats = NDArray[np.float64]
+Link = Literal["identity", "fisher"]
+
+
+class Confidence(ABC):
+    """An effect with the p value of every one-sided hypothesis about it."""
+
+    @property
+    @abstractmethod
+    def effect(self) -> Any:
+        """The estimate in natural units, shape (...)."""
+
+    @abstractmethod
+    def above(self, value: float) -> Any:
+        """One-sided p of "the effect is above ``value``", shape (...)."""
+
+    @abstractmethod
+    def below(self, value: float) -> Any:
+        """One-sided p of "the effect is below ``value``", shape (...)."""
+
+    @abstractmethod
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """The values that neither of the two one-sided tests rejects at ``alpha``: a (1 - 2 alpha) interval."""
+
+    @abstractmethod
+    def resized(self, before: float, after: float) -> Confidence:
+        """The same study of ``before`` units with ``after`` units: as precise as that many make it, with the same effect."""
+
+    def approximate(self, alpha: float) -> Student:
+        """A normal estimate whose interval at ``alpha`` is as wide as this one's, for planning."""
+        low, high = self.interval(alpha)
+        return Student(self.effect, (high - low) / (2 * stats.norm.ppf(1 - alpha)))
+
+    def within(self, centre: float, margin: float) -> Any:
+        """P of "the effect lies inside centre ± margin": the larger one-sided p (TOST, Schuirmann 1987)."""
+        return np.maximum(self.above(centre - margin), self.below(centre + margin))
+
+
+@dataclass(frozen=True)
+class Student(Confidence):
+    """An estimate with a standard error: a t distribution (a normal one where ``freedom`` is infinite).
+
+    Attributes:
+        estimate: the estimate on the scale of the link.
+        error: its standard error on that scale.
+        freedom: degrees of freedom of the error.
+        link: "identity", or "fisher" for correlations, whose z = atanh(rho) is nearly normal.
+        lost: share of the units that the error does not shrink with (3 of the n of a correlation).
+    """
+
+    estimate: Any
+    error: Any
+    freedom: Any = np.inf
+    link: Link = "identity"
+    lost: float = 0.0
+
+    def scaled(self, value: Any) -> Any:
+        """A value in natural units, on the scale of the link."""
+        if self.link == "identity":
+            return value
+        with np.errstate(divide="ignore"):
+            return np.arctanh(np.clip(value, -1, 1))
+
+    def natural(self, value: Any) -> Any:
+        """A value on the scale of the link, in natural units."""
+        return np.tanh(value) if self.link == "fisher" else value
+
+    @property
+    def effect(self) -> Any:
+        """The estimate in natural units."""
+        return self.natural(self.estimate)
+
+    def above(self, value: float) -> Any:
+        """One-sided p of "the effect is above ``value``"."""
+        return stats.t.sf((self.estimate - self.scaled(value)) / self.error, self.freedom)
+
+    def below(self, value: float) -> Any:
+        """One-sided p of "the effect is below ``value``"."""
+        return stats.t.cdf((self.estimate - self.scaled(value)) / self.error, self.freedom)
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """Estimate plus and minus the (1 - alpha) quantile times the error, in natural units."""
+        reach = stats.t.ppf(1 - alpha, self.freedom) * self.error
+        return self.natural(self.estimate - reach), self.natural(self.estimate + reach)
+
+    def approximate(self, alpha: float) -> Student:
+        """Itself."""
+        return self
+
+    def resized(self, before: float, after: float) -> Student:
+        """The error shrinks with the root of the number of units; at least one degree of freedom is left."""
+        gone = self.lost * before
+        left = max(after - gone, 1e-9)
+        return replace(
+            self,
+            error=self.error * np.sqrt((before - gone) / left),
+            freedom=np.maximum(self.freedom + after - before, 1),
+            lost=min(gone / after, 1.0),
+        )
+
+
+@dataclass(frozen=True)
+class Share(Confidence):
+    """A share of units, exact: binomial tests and the interval of Clopper & Pearson (1934, Biometrika 26, 404-413).
+
+    Attributes:
+        yes: units with the property.
+        n: units.
+    """
+
+    yes: Any
+    n: Any
+
+    @property
+    def effect(self) -> Any:
+        """The share."""
+        return self.yes / self.n
+
+    def above(self, value: float) -> Any:
+        """One-sided exact binomial p of "the share is above ``value``"."""
+        return stats.binom.sf(np.asarray(self.yes) - 1, self.n, value)
+
+    def below(self, value: float) -> Any:
+        """One-sided exact binomial p of "the share is below ``value``"."""
+        return stats.binom.cdf(self.yes, self.n, value)
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """Clopper & Pearson's interval, by quantiles of the beta distribution."""
+        yes, no = np.asarray(self.yes), np.asarray(self.n) - np.asarray(self.yes)
+        low = np.where(yes == 0, 0.0, stats.beta.ppf(alpha, np.maximum(yes, 1), no + 1))
+        high = np.where(no == 0, 1.0, stats.beta.ppf(1 - alpha, yes + 1, np.maximum(no, 1)))
+        return low, high
+
+    def resized(self, before: float, after: float) -> Share:
+        """The same share of so many units, rounded to whole ones."""
+        n = np.maximum(1, np.round(np.asarray(self.n) * after / before))
+        return Share(np.round(n * self.effect), n)
+
+
+@dataclass(frozen=True)
+class Least(Confidence):
+    """The smallest of several effects, each with its own confidence; nothing is assumed about how they depend on each other.
+
+    All of them are above a value if each is (intersection-union: no correction, Berger 1982); one of k is below it if any is
+    at alpha / k (Bonferroni).
+
+    Attributes:
+        parts: confidence of each effect.
+    """
+
+    parts: Sequence[Confidence]
+
+    @property
+    def effect(self) -> Any:
+        """The smallest estimate."""
+        return np.min([part.effect for part in self.parts], axis=0)
+
+    def above(self, value: float) -> Any:
+        """P of "every effect is above ``value``"."""
+        return np.max([part.above(value) for part in self.parts], axis=0)
+
+    def below(self, value: float) -> Any:
+        """P of "some effect is below ``value``"."""
+        least = np.min([part.below(value) for part in self.parts], axis=0)
+        return np.minimum(1, len(self.parts) * least)
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """The lowest lower end at alpha and the lowest upper end at alpha / k."""
+        low = np.min([part.interval(alpha)[0] for part in self.parts], axis=0)
+        high = np.min([part.interval(alpha / len(self.parts))[1] for part in self.parts], axis=0)
+        return low, high
+
+    def resized(self, before: float, after: float) -> Least:
+        """Every part resized."""
+        return Least(tuple(part.resized(before, after) for part in self.parts))
+
+
+@dataclass(frozen=True)
+class Blurred(Confidence):
+    """An effect that is read off a grid, so that it is known to within ``reach`` and no number of units makes it better known.
+
+    Attributes:
+        sharp: confidence of the effect as read.
+        reach: half a step of the grid, in natural units.
+    """
+
+    sharp: Confidence
+    reach: float
+
+    @property
+    def effect(self) -> Any:
+        """The effect as read."""
+        return self.sharp.effect
+
+    def above(self, value: float) -> Any:
+        """P of "the effect is above ``value``", were it ``reach`` lower than it was read."""
+        return self.sharp.above(value + self.reach)
+
+    def below(self, value: float) -> Any:
+        """P of "the effect is below ``value``", were it ``reach`` higher than it was read."""
+        return self.sharp.below(value - self.reach)
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """The interval, ``reach`` wider at both ends."""
+        low, high = self.sharp.interval(alpha)
+        return low - self.reach, high + self.reach
+
+    def resized(self, before: float, after: float) -> Blurred:
+        """The sharp study resized; the grid stays."""
+        return Blurred(self.sharp.resized(before, after), self.reach)

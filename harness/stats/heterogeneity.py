@@ -1,0 +1,80 @@
+"""Whether strata or blocks differ by more than chance explains; two-sided, shown beside an effect, decides nothing."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from harness.stats.means import is_constant
+
+Floats = NDArray[np.float64]
+
+
+def welch_anova(effect: ArrayLike, error: ArrayLike, freedom: ArrayLike) -> Floats:
+    """P of "all strata have the same effect", each with its own standard error.
+
+    With k effects m_s, weights w_s = 1 / error_s^2, W = sum(w_s), M = sum(w_s m_s) / W and
+    L = sum((1 - w_s / W)^2 / df_s):  F = [sum(w_s (m_s - M)^2) / (k - 1)] / [1 + 2 (k - 2) L / (k^2 - 1)]
+    with k - 1 and (k^2 - 1) / (3 L) degrees of freedom (Welch 1951, Biometrika 38, 330-336).  For means of groups this
+    is Welch's analysis of variance; for other effects with t errors (differences of two groups) it is an
+    approximation of the same order.
+
+    Args:
+        effect: array of shape (..., stratum).
+        error: standard errors, likewise, above 0.
+        freedom: their degrees of freedom, likewise.
+
+    Returns:
+        P, of the shape of the leading axes.
+    """
+    means, df = np.asarray(effect, dtype=float), np.asarray(freedom, dtype=float)
+    weight = 1 / np.asarray(error, dtype=float) ** 2
+    k = means.shape[-1]
+    share = weight / weight.sum(axis=-1, keepdims=True)
+    offset = means - (share * means).sum(axis=-1, keepdims=True)
+    between = (weight * offset**2).sum(axis=-1) / (k - 1)
+    slack = ((1 - share) ** 2 / df).sum(axis=-1)
+    p: Floats = stats.f.sf(between / (1 + 2 * (k - 2) * slack / (k**2 - 1)), k - 1, (k**2 - 1) / (3 * slack))
+    return p
+
+
+def heterogeneity(groups: Sequence[ArrayLike], scale: float | None = None) -> float | None:
+    """P of "all groups have the same mean" by Welch's analysis of variance.
+
+    Args:
+        groups: values of each group, two or more in each.
+        scale: size of the numbers that the values were computed from; None for the values' own (``is_constant``).
+
+    Returns:
+        P; None for fewer than two groups, or where a group has no spread and so no error to weigh it by.
+    """
+    data = [np.asarray(group, dtype=float) for group in groups]
+    if len(data) < 2 or any(is_constant(group, scale) for group in data):
+        return None
+    count = np.array([len(group) for group in data])
+    error = np.array([group.std(ddof=1) for group in data]) / np.sqrt(count)
+    return float(welch_anova([group.mean() for group in data], error, count - 1))
+
+
+def cochran_q(z: ArrayLike, error: ArrayLike) -> Floats:
+    """P of "all blocks have the same correlation", by Cochran's Q on Fisher's z.
+
+    Q = sum(w_b (z_b - M)^2) with w_b = 1 / error_b^2 and M the weighted mean, against chi-squared with k - 1 degrees of
+    freedom (Cochran 1954, Biometrics 10, 101-129; Hedges & Olkin 1985, chapter 11).  It takes the blocks as
+    independent: with shared units that correlate positively it finds too few differences.
+
+    Args:
+        z: Fisher's z, shape (..., block), two blocks or more.
+        error: standard errors, likewise.
+
+    Returns:
+        P, of the shape of the leading axes.
+    """
+    values, weight = np.asarray(z, dtype=float), 1 / np.asarray(error, dtype=float) ** 2
+    pooled = (weight * values).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True)
+    q = (weight * (values - pooled) ** 2).sum(axis=-1)
+    p: Floats = stats.chi2.sf(q, values.shape[-1] - 1)
+    return p

@@ -1,0 +1,182 @@
+"""Whether the mean curve of several units has a peak, where its place is not known beforehand."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields, replace
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike, NDArray
+from scipy import stats
+
+from harness.stats.confidence import Confidence, Student
+from harness.stats.curves import pick, summit
+
+Floats = NDArray[np.float64]
+
+SMALLEST = 1e-9
+"""Least standard error in units of the largest value: equal sides of all units keep an interval that is a number."""
+
+
+@dataclass(frozen=True)
+class Sides:
+    """Rise and fall of every unit's curve at places that other units chose; fields of shape (..., unit).
+
+    Attributes:
+        rise: from the lowest point before the peak to the peak.
+        fall: from the peak to the lowest point after it.
+        lesser: whichever of both is smaller on average over the units that are judged together.
+    """
+
+    rise: Floats
+    fall: Floats
+    lesser: Floats
+
+
+def peak_sides(y: ArrayLike) -> Sides:
+    """Rise to the peak and fall from it, at places that were chosen on other units.
+
+    The highest of several noisy points is above its neighbours, so that no curve may choose the places at which it is
+    judged.  The units stand in a ring; every half of it (neighbours in the ring) chooses peak and lows
+    on its mean curve (:func:`~harness.stats.curves.summit`) for the units outside it, and a unit has the mean over all
+    halves that it is outside of.  Where a half's mean curve has no peak, rise and fall are 0 there.
+
+    Args:
+        y: shape (..., unit, point), four units or more.
+    """
+    data = np.asarray(y, dtype=float)
+    n = data.shape[-2]
+    totals, times = [np.zeros(data.shape[:-1]) for _ in range(3)], np.zeros(n)
+    for start in range(n if n % 2 else n // 2):
+        inside = np.isin(np.arange(n), (start + np.arange(n // 2)) % n)
+        for chooser, judged in ((inside, ~inside), (~inside, inside)):
+            peak = summit(data[..., chooser, :].mean(axis=-2))
+            curves = np.moveaxis(data[..., judged, :], -2, 0)
+            top = pick_each(curves, peak.place)
+            rise, fall = (np.where(peak.prominence > 0, top - pick_each(curves, low), 0.0) for low in (peak.before, peak.after))
+            lesser = np.where(rise.mean(axis=0) <= fall.mean(axis=0), rise, fall)
+            for total, side in zip(totals, (rise, fall, lesser), strict=True):
+                total[..., judged] += np.moveaxis(side, 0, -1)
+            times[judged] += 1
+    return Sides(*(total / times for total in totals))
+
+
+def pick_each(curves: Floats, place: NDArray[np.intp]) -> Floats:
+    """Values of every unit's curve (unit, ..., point) at the places (...) that they share."""
+    return pick(curves, np.broadcast_to(place, curves.shape[:-1]))
+
+
+@dataclass(frozen=True, eq=False)
+class Prominence(Confidence):
+    """How far the mean curve falls on both sides of its most prominent peak: 0 for a curve without one.
+
+    The prominence is theta = max over p of min(max over l < p of m_p - m_l, max over r > p of m_p - m_r, 0 at least) for
+    the expected curve m.  Two bounds answer for its two ends:
+
+    * "it is above v" by the smaller side at places that other units chose (:func:`peak_sides`), whose expectation is
+      theta at most wherever the places are.  (Not by the mean of all rises and that of all falls: on both slopes
+      of a valley noise makes small peaks, with a large rise on the one and a large fall on the other.)  The two
+      halves of the units choose for each other, so that their means depend on each other; they are taken as
+      perfectly dependent, which makes the standard error sqrt(2) times that of independent units.  (Leaving out one unit at a
+      time does not do: all but one of the units choose nearly alike, and flat curves after a step were found to have a
+      peak in 10 to 22 % of simulated studies at alpha = 0.05; with two halves taken as independent in 9 to 10 %; as
+      it is here in 3 to 5 %.)
+    * "it is below v" by every triple l < p < r: theta is below v if for every p all rises or all falls are, each at alpha / 2
+      (rise or fall, Bonferroni).  No place is chosen and nothing is lost by looking at all of them, since the true ones
+      are among them.  (The sides above would be wrong here: places chosen on few units miss the peak, and
+      a peak as large as the margin was refuted in up to 43 % of simulated studies.)
+
+    Attributes:
+        lesser: confidence of the smaller side at the chosen places.
+        rise: of the mean rise there, to be shown.
+        fall: of the mean fall there, to be shown.
+        step: mean of curve[p] minus curve[l], shape (..., p, l).
+        error: its standard error, likewise.
+        freedom: degrees of freedom of the errors.
+    """
+
+    lesser: Student
+    rise: Student
+    fall: Student
+    step: Any
+    error: Any
+    freedom: float
+
+    def __eq__(self, other: object) -> bool:  # the default would ask an array whether it is true
+        return isinstance(other, Prominence) and all(
+            np.array_equal(getattr(self, each.name), getattr(other, each.name)) if each.name in ("step", "error")
+            else getattr(self, each.name) == getattr(other, each.name) for each in fields(self)
+        )  # fmt: skip
+
+    __hash__ = None  # type: ignore[assignment]
+
+    @property
+    def effect(self) -> Any:
+        """The smaller side, on average."""
+        return self.lesser.effect
+
+    def above(self, value: float) -> Any:
+        """P of "rise and fall are both above ``value``"."""
+        return self.lesser.above(value)
+
+    def below(self, value: float) -> Any:
+        """P of "no point stands out by ``value`` on both sides"."""
+        with np.errstate(divide="ignore", invalid="ignore"):
+            p = stats.t.cdf((self.step - np.asarray(value)[..., None, None]) / self.error, self.freedom)
+        p = np.minimum(1, 2 * _best(np.where(np.isnan(p), 0.5, p)))
+        p = np.where(np.asarray(value) < 0, 1.0, p)  # a prominence is never below 0
+        return np.where(value < self.effect, np.maximum(p, 0.5), p)
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """Lower end by the chosen places, upper end by all of them; never below the effect."""
+        low, _ = self.lesser.interval(alpha)
+        high = _best(self.step + stats.t.ppf(1 - alpha / 2, self.freedom) * self.error)
+        return low, np.maximum(np.maximum(high, 0), self.effect)
+
+    def resized(self, before: float, after: float) -> Prominence:
+        """Every error shrinks with the root of the number of units; at least one degree of freedom is left."""
+        return replace(
+            self,
+            lesser=self.lesser.resized(before, after),
+            rise=self.rise.resized(before, after),
+            fall=self.fall.resized(before, after),
+            error=self.error * np.sqrt(before / after),
+            freedom=max(self.freedom + after - before, 1.0),
+        )
+
+    def approximate(self, alpha: float) -> Student:
+        """A normal estimate whose lower end is this one's: that end is what support hangs on."""
+        return Student(self.effect, (self.effect - self.interval(alpha)[0]) / stats.norm.ppf(1 - alpha))
+
+
+def _best(pairs: Floats) -> Floats:
+    """Max over p of min(max over l < p, max over r > p) of an array of shape (..., p, other)."""
+    k = pairs.shape[-1]
+    earlier, later = np.tril(np.ones((k, k), dtype=bool), -1), np.triu(np.ones((k, k), dtype=bool), 1)
+    before, after = (np.where(side, pairs, -np.inf).max(axis=-1) for side in (earlier, later))
+    best: Floats = np.minimum(before, after).max(axis=-1)
+    return best
+
+
+def prominence(y: ArrayLike) -> Prominence:
+    """Confidence of the prominence of the mean curve's peak.
+
+    Args:
+        y: shape (..., unit, point), four units and three points or more.
+    """
+    data = np.asarray(y, dtype=float)
+    n = data.shape[-2]
+    least = SMALLEST * np.abs(data).max(axis=(-2, -1))
+
+    def confidence(side: Floats) -> Student:
+        error = np.sqrt(2 / n) * side.std(axis=-1, ddof=1)
+        return Student(side.mean(axis=-1), np.maximum(error, least), n - 1)
+
+    sides = peak_sides(data)
+    lesser, rise, fall = map(confidence, (sides.lesser, sides.rise, sides.fall))
+    mean = data.mean(axis=-2)
+    centred = data - mean[..., None, :]
+    covariance = np.swapaxes(centred, -1, -2) @ centred / (n - 1)
+    variance = np.diagonal(covariance, axis1=-2, axis2=-1)
+    spread = variance[..., :, None] + variance[..., None, :] - 2 * covariance
+    return Prominence(lesser, rise, fall, mean[..., :, None] - mean[..., None, :], np.sqrt(np.maximum(spread, 0) / n), n - 1.0)

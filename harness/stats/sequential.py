@@ -1,0 +1,108 @@
+"""Evidence that may be looked at after every block of new units, as often as one likes, without spoiling the error rate.
+
+A p value is good for one look: whoever looks after every block and stops when p is small is wrong far more often than
+alpha.  An e-process stays valid: under the null it exceeds 1 / alpha *ever* with probability alpha at most (Ville 1939;
+Ramdas, Grünwald, Vovk & Shafer 2023, Statistical Science 38(4), 576-601).
+
+Every block of new units is a study of its own, with the kind's own one-sided p.  Under the null z = Φ⁻¹(1 − p) is standard
+normal (or lies stochastically below it), so that for every μ > 0 the product over blocks of exp(μ z − μ²/2) is a test
+supermartingale, and so is its mixture over a half-normal μ (Robbins 1970, Ann. Math. Statist. 41(5), 1397-1409):
+
+    E = 2 / √v · exp(τ² Z² / 2v) · Φ(τ Z / √v),    Z = Σ z,  v = 1 + k τ²,  k blocks.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import ArrayLike
+from scipy import stats
+
+from harness.stats.confidence import Confidence, Student
+
+SPREAD = 1.5
+"""τ: the blocks to a decision are fewest here where a block lies one to three standard errors off (docs/decisions/0009)."""
+
+_FURTHEST = 38.0  # beyond it the normal tail is 0 in double precision
+_TINY = 1e-12  # tail at which the search for an end of the interval begins
+_STEPS = 100  # bisections: more than the bits of a double between two such ends
+
+
+def e_value(z: ArrayLike, spread: float = SPREAD) -> Any:
+    """The one-sided e-process after all blocks.
+
+    Args:
+        z: array of shape (..., block), standard normal under the null and large against it.
+        spread: τ, the scale of the mixture.
+
+    Returns:
+        E of shape (...); 1 where there is no block yet.
+    """
+    values = np.asarray(z, dtype=float)
+    v = 1 + values.shape[-1] * spread**2
+    t = spread * values.sum(axis=-1) / np.sqrt(v)
+    with np.errstate(over="ignore"):
+        return 2 / np.sqrt(v) * np.exp(t**2 / 2 + stats.norm.logcdf(t))
+
+
+def anytime_p(ps: Sequence[Any], spread: float = SPREAD) -> Any:
+    """The p value that stays valid however the number of blocks was chosen: 1 / E, at most 1.
+
+    Args:
+        ps: one-sided p of each block, each of shape (...).
+        spread: τ, the scale of the mixture.
+    """
+    z = np.clip(stats.norm.isf(np.stack([np.asarray(p, dtype=float) for p in ps], axis=-1)), -_FURTHEST, _FURTHEST)
+    return np.minimum(1, 1 / e_value(z, spread))
+
+
+@dataclass(frozen=True)
+class Anytime(Confidence):
+    """An effect that was looked at after every block: its intervals hold the truth all at once (a confidence sequence).
+
+    Attributes:
+        whole: confidence of all units together, for the effect alone.
+        blocks: confidence of each block of units.
+    """
+
+    whole: Confidence
+    blocks: Sequence[Confidence]
+
+    @property
+    def effect(self) -> Any:
+        """The estimate from all units."""
+        return self.whole.effect
+
+    def above(self, value: float) -> Any:
+        """Anytime-valid p of "the effect is above ``value``"."""
+        return anytime_p([block.above(value) for block in self.blocks])
+
+    def below(self, value: float) -> Any:
+        """Anytime-valid p of "the effect is below ``value``"."""
+        return anytime_p([block.below(value) for block in self.blocks])
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """The values that neither e-process has ruled out, by bisection."""
+        ends = [block.interval(_TINY) for block in self.blocks]
+        low, high = np.min([end[0] for end in ends], axis=0), np.max([end[1] for end in ends], axis=0)
+        return self._end(low, high, alpha, upper=False), self._end(low, high, alpha, upper=True)
+
+    def _end(self, low: Any, high: Any, alpha: float, *, upper: bool) -> Any:
+        """Bisect for the end of the interval: out of it below the lower end, and above the upper one."""
+        inside, outside = (low, high) if upper else (high, low)
+        for _ in range(_STEPS):
+            middle = (inside + outside) / 2
+            out = (self.below(middle) if upper else self.above(middle)) <= alpha
+            inside, outside = np.where(out, inside, middle), np.where(out, middle, outside)
+        return outside
+
+    def approximate(self, alpha: float) -> Student:
+        """That of a fixed number of units."""
+        return self.whole.approximate(alpha)
+
+    def resized(self, before: float, after: float) -> Confidence:
+        """The study of a fixed number of units: what is planned is planned without looks."""
+        return self.whole.resized(before, after)

@@ -1,0 +1,108 @@
+"""Several predictions that must all come true."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from harness import stats
+from harness.judge.rule import refutes, supports
+from harness.predict import Conjunction, Prediction
+
+from .cells import Cell, Draw, Judged, Kind, Terms
+from .correlations import Across, Difference, Unrelated
+from .differences import Paired
+from .draws import Floats, Generator, normal, t_power, triple
+
+
+class Joint(Kind):
+    """Kinds and their terms, each on its own share of the data."""
+
+    def parts(self, data: Any, terms: Terms) -> list[tuple[Kind, Any, Terms]]:
+        """Kind, data and terms of every part."""
+        raise NotImplementedError
+
+    def confidence(self, data: Any) -> stats.Confidence:
+        raise NotImplementedError("a conjunction has none of its own")
+
+    def judged(self, data: Any, terms: Terms, rng: Generator) -> Judged:
+        parts = self.parts(data, terms)
+        supported, refuted = [], []
+        for kind, own, its in parts:
+            seen = kind.confidence(own)
+            supported.append(supports(its.rule, its.centre, its.margin, *seen.interval(its.alpha)))
+            refuted.append(refutes(its.rule, its.centre, its.margin, *seen.interval(its.alpha / len(parts))))
+        return Judged(np.all(supported, axis=0), np.any(refuted, axis=0))
+
+
+@dataclass(frozen=True)
+class Differences(Joint):
+    """Paired differences at several scopes, shape (study, scope, pair)."""
+
+    count: int
+    n: int
+
+    def parts(self, data: Floats, terms: Terms) -> list[tuple[Kind, Any, Terms]]:
+        return [(Paired((self.n,)), data[..., i, :], terms) for i in range(self.count)]
+
+    def table(self, data: Floats) -> pd.DataFrame:
+        return pd.concat([Paired((self.n,)).table(each).assign(scope=i) for i, each in enumerate(data)])
+
+    def prediction(self, terms: Terms) -> Prediction:
+        part = Paired((self.n,)).prediction(terms)
+        return Conjunction(tuple(replace(part, where={"scope": i}) for i in range(self.count)))
+
+
+@dataclass(frozen=True)
+class HereNotThere(Joint):
+    """A correlation here, none there (within 0.5), and a difference between them; y, x here and x there."""
+
+    n: int
+
+    def parts(self, data: Any, terms: Terms) -> list[tuple[Kind, Any, Terms]]:
+        y, here, there = data
+        size = (self.n,)
+        return [
+            (Across(size), (here, y), terms),
+            (Unrelated(size), (there, y), Terms("within", 0.5, alpha=terms.alpha)),
+            (Difference(size), data, terms),
+        ]
+
+    def table(self, data: Any) -> pd.DataFrame:
+        return Difference((self.n,)).table(data)
+
+    def prediction(self, terms: Terms) -> Prediction:
+        here, there, difference = (kind.prediction(its) for kind, _, its in self.parts((None,) * 3, terms))
+        return Conjunction(
+            (replace(here, where={"scope": "input"}), replace(there, where={"scope": "hidden"}), difference)
+        )
+
+
+def one_false(count: int, n: int, together: float = 0.0) -> Draw:
+    """At no effect the first part has none and the others are certain; else all have the effect.
+
+    ``together`` is the correlation of the parts' noise: different measurements of the same pairs.
+    """
+
+    def drawn(effect: float, studies: int, rng: Generator) -> Floats:
+        means = np.where(np.arange(count) == 0, 0.0, 5.0)[:, None] if effect == 0 else effect
+        shared = np.sqrt(together) * normal(rng, studies, 1, n)
+        return means + shared + np.sqrt(1 - together) * normal(rng, studies, count, n)
+
+    return drawn
+
+
+ERRORS = ("false support", "false refutation", "power")
+CELLS = [
+    Cell(Differences(2, 15), "2 differences, 1 SD to be found in both", "15 pairs", one_false(2, 15), Terms("above", 0.5),
+         (1.0, t_power(1.0, 15, 0.05) ** 2), asked=ERRORS),
+    Cell(Differences(5, 10), "5 differences", "10 pairs", one_false(5, 10), Terms("above", 0.5), asked=ERRORS),
+    Cell(Differences(5, 10), "5 differences of the same pairs, which correlate at 0.8", "10 pairs", one_false(5, 10, 0.8),
+         Terms("above", 0.5), asked=ERRORS),
+    Cell(HereNotThere(42), "correlation of 0.6 here, none there, difference", "42 models",
+         lambda effect, studies, rng: triple(rng, (effect, 0.0, 0.3), studies, 42), Terms("above", 0.3), (0.6, 0.88),
+         asked=("power",)),
+]  # fmt: skip

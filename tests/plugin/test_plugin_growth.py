@@ -1,0 +1,142 @@
+"""Sessions that judge by another rule: seeds added until decided, α shared by the claims of a document."""
+
+from __future__ import annotations
+
+import pytest
+from papers import REFUTED, SUPPORTED, Project
+
+from harness.plugin.growth import grown
+
+SEEDED = """
+import numpy as np
+from harness.data import ToyImages
+from harness.recipe import MLP, Recipe
+
+MADE = []
+
+@pytest.fixture(scope="session")
+def networks(harness):
+    recipe = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
+    population = harness.store.population(recipe, range(8))
+    MADE.append(len(population))
+    yield population
+    MADE.append("closed")
+
+@pytest.fixture(scope="session")
+def table(networks):
+    rng = np.random.default_rng(5)
+    noise = dict(enumerate(rng.normal(size=64)))
+    return pd.DataFrame([{"regime": regime, "seed": seed, "noise": noise[seed] * (regime == "standard")}
+                         for seed in networks.seeds for regime in ("standard", "robust")])
+
+def seeded(table, difference, **more):
+    return Evidence(table.assign(llc=table["noise"] + difference * (table["regime"] == "standard")), **more)
+"""
+CLEAR = """
+@declare("clear")
+def test_clear(table):
+    return seeded(table, 6.0)
+"""
+NEAR = """
+@declare("near")
+def test_near(table):
+    return seeded(table, 1.0)
+"""
+AT_THE_EDGE = """
+@declare("edge")
+def test_edge(table):
+    return seeded(table, 0.25 - table.loc[table["regime"] == "standard", "noise"].mean())
+"""
+WITHOUT_SEEDS = """
+@declare("fixed")
+def test_fixed():
+    return evidence(0.3, spread=0.6)
+"""
+
+
+def test_seeds_are_added_until_the_claim_is_decided(project: Project):
+    project.claims(SEEDED, CLEAR, NEAR, AT_THE_EDGE)
+    project.run("claims", "--until-decided", "--most-blocks", "5")
+    rows = project.rows()
+    assert [rows[name]["verdict"] for name in ("clear", "near", "edge")] == ["supported", "supported", "inconclusive"]
+    assert rows["clear"]["n"] == 8
+    assert 8 < rows["near"]["n"] < 40
+    assert rows["edge"]["n"] == 40
+    assert "Judged after 5 blocks of 8 seeds, by a rule that stays valid however often one looks" in rows["edge"]["reason"]
+    assert "at most 5 in all" in rows["edge"]["settings"]["stopping rule"]
+    assert rows["near"]["standardised"] is None
+    assert rows["near"]["power"]["n"] == rows["near"]["n"]
+
+
+def test_one_look_decides_more_easily_than_one_of_many(project: Project):
+    project.claims(SEEDED, NEAR)
+    project.run()
+    one = project.rows()["near"]
+    project.run("claims", "--until-decided", "--most-blocks", "2")
+    several = project.rows()["near"]
+    assert (one["verdict"], one["n"]) == ("supported", 8)
+    assert (several["verdict"], several["n"]) == ("supported", 16)
+    assert "stopping rule" not in one["settings"]
+
+
+def test_fixtures_are_made_again_and_clean_up(project: Project):
+    body = """
+@declare("edge")
+def test_edge(table):
+    yielded = seeded(table, 0.25 - table.loc[table["regime"] == "standard", "noise"].mean())
+    return Evidence(yielded.table, settings={"made": list(MADE)})
+"""
+    project.claims(SEEDED, body)
+    project.run("claims", "--until-decided", "--most-blocks", "3")
+    assert project.rows()["edge"]["settings"]["made"] == [8, 16, "closed", 24]
+
+
+def test_a_claim_without_seeds_is_judged_as_ever(project: Project):
+    project.claims(SEEDED, WITHOUT_SEEDS)
+    project.run()
+    before = project.rows()["fixed"]
+    project.run("claims", "--until-decided")
+    after = project.rows()["fixed"]
+    assert after["interval"] == before["interval"]
+    assert after["n"] == 8
+
+
+def test_workers_add_seeds_as_well(project: Project):
+    project.claims(SEEDED, CLEAR, NEAR)
+    project.run_apart("claims", "-n", "2", "--until-decided", "-p", "no:cacheprovider")
+    assert {row["verdict"] for row in project.rows().values()} == {"supported"}
+
+
+def test_the_seeds_of_further_blocks_follow_the_first():
+    assert grown(range(3), 1) == [0, 1, 2]
+    assert grown(range(3), 3) == list(range(9))
+    assert grown([4, 7], 2) == [4, 7, 8, 9]
+
+
+def test_alpha_is_shared_by_the_claims_of_a_document(project: Project, told):
+    project.claims(SUPPORTED, REFUTED)
+    project.ledger({"reduced": {"paper/lower": "refuted"}})
+    result = project.run("claims", "--family-wise")
+    rows = project.rows()
+    assert {row["alpha"] for row in rows.values()} == {0.025}
+    assert rows["higher"]["settings"]["level"] == "α divided by the 2 claims of the document (family-wise)"
+    assert "95 % interval" in rows["higher"]["reason"]
+    assert result.ret == 1  # the ledger knows verdicts of the ordinary rule only
+    project.run("claims", "--family-wise", "-k", "higher")
+    assert project.rows()["higher"]["alpha"] == 0.025
+    ordinary = project.run("claims")
+    assert ordinary.ret == 0
+    assert {row["alpha"] for row in project.rows().values()} == {0.05}
+
+
+@pytest.mark.parametrize(("arguments", "said"), [
+    (("claims", "--until-decided", "--most-blocks", "1"), "seeds are added in 2 blocks or more"),
+    (("claims", "--until-decided", "--update-ledger"), "--update-ledger and --until-decided contradict each other"),
+    (("claims", "--family-wise", "--update-ledger"), "--update-ledger and --family-wise contradict each other"),
+    (("claims/test_paper.py", "--family-wise"), "give the whole claims folder and choose with --claim or -k"),
+])  # fmt: skip
+def test_options_that_cannot_be_followed(project: Project, told, arguments: tuple[str, ...], said: str):
+    project.claims(SUPPORTED)
+    result = project.run(*arguments)
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert said in told(result)
