@@ -13,6 +13,7 @@ from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
 from harness.predict.base import Estimate, Prediction, Rule, own_size
+from harness.predict.signed import Signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -146,7 +147,7 @@ class _AcrossUnits(Prediction):
 
 
 @dataclass(frozen=True, repr=False)
-class Correlation(_AcrossUnits):
+class Correlation(Signed, _AcrossUnits):
     """Two columns correlate across units, with the sign that is predicted.
 
     The effect is the weighted mean over blocks (weights n - 3) of Fisher's z of the Spearman correlation
@@ -174,22 +175,13 @@ class Correlation(_AcrossUnits):
 
     def __post_init__(self) -> None:
         super().__post_init__()
-        if self.sign not in (1, -1):
-            raise ClaimError(f"Correlation has sign={self.sign!r}; allowed are +1 and -1")
-
-    @property
-    def rule(self) -> Rule:
-        """Direction: the sign."""
-        return "above" if self.sign == 1 else "below"
+        self._check_sign()
 
     def sentence(self) -> str:
         """What is tested."""
         direction = "positive" if self.sign == 1 else "negative"
         both = f"{self.word(self.x)} and {self.word(self.y)}"
         return f"{self._across()}, {both} have a {direction} Spearman correlation"
-
-    def _terms(self) -> str:
-        return f"; the smallest correlation of interest is {words.number(self.sign * self.margin)}"
 
     def _p(self, x: Blocks, y: Blocks, units: Blocks, pooled: stats.Confidence, rng: np.random.Generator) -> float:
         return stats.permutation_p(x, y, units, self.sign, rng=rng)

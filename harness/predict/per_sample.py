@@ -11,14 +11,15 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import MINIMUM, Estimate, Prediction, Rule, Unusable
+from harness.predict.base import MINIMUM, Estimate, Prediction, Unusable
+from harness.predict.signed import Signed
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
-class PerSampleCorrelation(Prediction):
+class PerSampleCorrelation(Signed, Prediction):
     """Within a unit and a sample, over the remaining rows (epochs, regimes), two columns correlate.
 
     For each unit and sample there is one Spearman correlation; the mean over samples of its Fisher z is one
@@ -56,24 +57,11 @@ class PerSampleCorrelation(Prediction):
             raise ClaimError(
                 "PerSampleCorrelation needs unit and sample: the columns that identify a model and an input"
             )
-        if self.sign not in (1, -1):
-            raise ClaimError(f"PerSampleCorrelation has sign={self.sign!r}; allowed are +1 and -1")
-        if self.margin >= 1:
-            raise ClaimError(f"PerSampleCorrelation has margin={self.margin}; a correlation lies below 1")
+        self._check_sign()
         if not 0 <= self.max_undefined < 1:
             raise ClaimError(
                 f"PerSampleCorrelation has max_undefined={self.max_undefined}; allowed is 0 to below 1"
             )
-
-    @property
-    def rule(self) -> Rule:
-        """Direction: the sign."""
-        return "above" if self.sign == 1 else "below"
-
-    @property
-    def largest(self) -> float:
-        """A correlation's."""
-        return 1.0
 
     def own_columns(self) -> tuple[str, ...]:
         """Both variables, unit and sample."""
@@ -86,9 +74,6 @@ class PerSampleCorrelation(Prediction):
             f"On average over {self.crossed(self.unit)}, {self.word(self.x)} and {self.word(self.y)} have a "
             f"{direction} Spearman correlation within each {self.crossed(self.sample)}"
         )
-
-    def _terms(self) -> str:
-        return f"; the smallest correlation of interest is {words.number(self.sign * self.margin)}"
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean over units of the mean Fisher z over samples; see :meth:`Prediction.estimate`."""

@@ -10,7 +10,8 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
-from harness.predict.base import MINIMUM, Estimate, Prediction, Rule, Unusable
+from harness.predict.base import MINIMUM, Estimate, Prediction, Unusable
+from harness.predict.signed import Signed
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ DETREND = {"difference": "changes from one {over} to the next", "linear": "cours
 
 
 @dataclass(frozen=True, repr=False)
-class Trajectory(Prediction):
+class Trajectory(Signed, Prediction):
     """Over epochs, two columns move together within a model, beyond what all models share.
 
     Each unit gives one number: Fisher's z of the Spearman correlation of its two series after differencing (or after a
@@ -58,22 +59,9 @@ class Trajectory(Prediction):
         self._columns_as_tuples("unit")
         if not self.unit:
             raise ClaimError("Trajectory has no unit: name the columns that identify one trained model")
-        if self.sign not in (1, -1):
-            raise ClaimError(f"Trajectory has sign={self.sign!r}; allowed are +1 and -1")
+        self._check_sign()
         if self.detrend not in DETREND:
             raise ClaimError(f"Trajectory has detrend={self.detrend!r}; allowed are {words.listed(map(repr, DETREND))}")
-        if self.margin >= 1:
-            raise ClaimError(f"Trajectory has margin={self.margin}; a correlation lies below 1")
-
-    @property
-    def rule(self) -> Rule:
-        """Direction: the sign."""
-        return "above" if self.sign == 1 else "below"
-
-    @property
-    def largest(self) -> float:
-        """A correlation's."""
-        return 1.0
 
     @property
     def series(self) -> str:
@@ -91,9 +79,6 @@ class Trajectory(Prediction):
             f"Within each {self.crossed(self.unit)}, {self.word(self.x)} and {self.word(self.y)} move {way} over "
             f"{self.word(self.over)} (Spearman correlation of their {self.series}), beyond what all units share"
         )
-
-    def _terms(self) -> str:
-        return f"; the smallest correlation of interest is {words.number(self.sign * self.margin)}"
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean Fisher z over units; see the class and :meth:`Prediction.estimate`."""
