@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,7 +11,7 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Unusable
+from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -98,18 +99,16 @@ class Proportion(Prediction):
             names.append(name)
             shares.append(stats.Share(int(part[self.success].sum()), len(part)))
         least = stats.Least(tuple(shares))
-        worst = min(range(len(shares)), key=lambda i: (shares[i].effect, shares[i].interval(self.alpha)))
-        at = f" at {names[worst]}, the lowest of {words.counted(len(names), 'level')}" if self.every else ""
+        levels = tuple(self.stratum(name, share, share.n) for name, share in zip(names, shares, strict=True))
+        strata = levels if self.every else ()
         return self.seen(
             least,
-            estimand=f"share of units with {self.word(self.success)}{at}",
+            estimand=f"share of units with {self.word(self.success)}{_at(strata)}",
             unit=self.crossed(self.unit),
             p=float(least.above(self.exceeds)),
-            n=shares[worst].n,
+            n=_lowest(levels).n,
             standardised=self._cohen(least),
-            strata=tuple(self.stratum(name, share, share.n) for name, share in zip(names, shares, strict=True))
-            if self.every
-            else (),
+            strata=strata,
         )
 
     def _cohen(self, share: stats.Confidence) -> tuple[float, float, float]:
@@ -120,12 +119,23 @@ class Proportion(Prediction):
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
-        yes, at = round(estimate.effect * estimate.n), ""
-        if estimate.strata:
-            lowest = min(estimate.strata, key=lambda each: (each.effect, each.interval))
-            at = f" at {lowest.name}, the lowest of {words.counted(len(estimate.strata), 'level')}"
+        yes, at = round(estimate.effect * estimate.n), _at(estimate.strata)
         whose = " of the smallest share" if estimate.strata else ""
         return (
             f"{yes} of {estimate.n} units ({estimate.unit}) have {self.word(self.success)}{at}: a share of "
             f"{words.number(estimate.effect)} ({words.level(self.alpha)}{whose} {words.span(estimate.interval)})"
         )
+
+
+def _lowest(levels: Sequence[Stratum]) -> Stratum:
+    """The level with the smallest share; of equal ones that of which least is known."""
+    return min(levels, key=lambda each: (each.effect, each.interval))
+
+
+def _at(levels: Sequence[Stratum]) -> str:
+    """Which level the numbers are of."""
+    if not levels:
+        return ""
+    if len({(each.effect, each.n) for each in levels}) == 1:
+        return f" at each of {words.counted(len(levels), 'level')}"
+    return f" at {_lowest(levels).name}, the lowest of {words.counted(len(levels), 'level')}"

@@ -88,6 +88,10 @@ class TestEveryLevel:
         beside = judge(prediction(exceeds=0.25, margin=0.5, every="width"), levels)
         assert (alone.outcome, beside.outcome) == (Outcome.REFUTED, Outcome.SUPPORTED)
 
+    def test_levels_that_are_all_alike_are_told_together(self):
+        verdict = judge(prediction(every="width"), table(a=(40, 40), b=(40, 40)))
+        assert "40 of 40 units (seed) have memorised at each of 2 levels: a share of 1" in verdict.reason
+
     def test_every_level_supported(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(38, 40)))
         assert verdict.outcome is Outcome.SUPPORTED
