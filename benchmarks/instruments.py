@@ -4,6 +4,7 @@
 
 LLC: 15 networks 9-16-16-16-3, 4 chains, full batch of 1,000 points, beside devinterp 1.3.2 with its DataLoader as shipped and
 with a loader that slices tensors.  Training: 60 networks 9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.
+Smallest perturbations: 60 networks of that shape × 256 points, beside Foolbox.
 Both sides of a ratio are measured in turns, so that a machine whose speed drifts bends neither.
 """
 
@@ -17,6 +18,7 @@ from collections.abc import Callable
 import torch
 
 from harness.data.toy import ToyImages
+from harness.measure.attack import smallest_perturbation
 from harness.measure.llc import LLCSpec, llc
 from harness.models import keep_freed_memory
 from harness.population import Population
@@ -102,12 +104,51 @@ def training_row(members: int = 60, epochs: int = 2) -> tuple[str, float, float,
     return "training, a loop of ordinary PyTorch", mine, other, times
 
 
+def attack_rows(members: int = 60, theirs_on: int = 3) -> list[tuple[str, float, float, float]]:
+    """Our smallest perturbations beside Foolbox's, per member × point, with the median of ours over theirs in the name."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        import foolbox
+    recipe = Recipe(ToyImages(), MLP((16, 16, 16)), epochs=30)
+    data = recipe.data.load()
+    population = Population(recipe, tuple(range(members)), train(recipe, data, range(members)))
+    x, y = torch.from_numpy(data.test_x), torch.from_numpy(data.test_y)
+    networks = [population.program.module(theta).eval() for theta in population.final[:theirs_on]]
+    wrapped = [foolbox.PyTorchModel(network, bounds=(-50, 50)) for network in networks]
+    radii = [16 * 0.75**k for k in range(15)]  # as many as a bisection would try
+    found: dict[str, torch.Tensor] = {}
+
+    def ours() -> None:
+        found["ours"] = torch.from_numpy(smallest_perturbation(population, data.test_x, data.test_y))[:theirs_on]
+
+    def fmn() -> None:
+        attack, sizes = foolbox.attacks.LInfFMNAttack(steps=200), []
+        for network in wrapped:
+            _, moved, flipped = attack(network, x, y, epsilons=None)
+            sizes.append(torch.where(flipped, (moved - x).flatten(1).abs().amax(1), torch.inf))
+        found["Foolbox's FMN, 200 steps"] = torch.stack(sizes)
+
+    def pgd() -> None:
+        attack, sizes = foolbox.attacks.LinfPGD(steps=40), []
+        for network in wrapped:
+            flipped = attack(network, x, y, epsilons=radii)[2]
+            sizes.append(torch.where(flipped, torch.tensor(radii)[:, None], torch.inf).amin(0))
+        found["Foolbox's PGD, 15 radii of 40 steps"] = torch.stack(sizes)
+
+    rows, points = [], len(x)
+    for name, theirs in (("Foolbox's FMN, 200 steps", fmn), ("Foolbox's PGD, 15 radii of 40 steps", pgd)):
+        mine, other, times = ratio(ours, theirs, members * points, theirs_on * points)
+        both = (found["ours"] > 0) & found[name].isfinite()
+        rows.append((f"attack, {name} ({float((found['ours'] / found[name])[both].median()):.4f})", mine, other, times))
+    return rows
+
+
 def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
-    print(f"{'against':40} {'ours, µs':>10} {'theirs, µs':>12} {'ratio':>8}")
-    for name, mine, other, times in [*llc_rows(), training_row()]:
-        print(f"{name:40} {mine:10.1f} {other:12.1f} {times:7.1f}×")
+    print(f"{'against (size of ours over theirs, median)':60} {'ours, µs':>10} {'theirs, µs':>12} {'ratio':>8}")
+    for name, mine, other, times in [*llc_rows(), training_row(), *attack_rows()]:
+        print(f"{name:60} {mine:10.1f} {other:12.1f} {times:7.1f}×")
 
 
 if __name__ == "__main__":

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.measure import attack
+from harness.measure import attack, minimum_norm
 from harness.measure.attack import PerturbationSpec, smallest_perturbation
 from harness.measure.base import Measurement
 from harness.models import ascent
@@ -54,7 +54,7 @@ class Robustness(Measurement):
     @classmethod
     def code(cls) -> tuple[ModuleType, ...]:
         """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], attack, ascent)
+        return (sys.modules[__name__], attack, minimum_norm, ascent)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

@@ -1,13 +1,12 @@
 """Projected gradient ascent inside norm balls, for a whole stack of networks and points at once.
 
-The one kernel under adversarial training and every attack: Madry et al. 2018 (doi 10.48550/arXiv.1706.06083), eq. 2.1
-with projected gradient descent on the negative loss.  Here the radius may differ from point to point, which is what a
-search for the smallest perturbation needs.
+The kernel under adversarial training and PGD: Madry et al. 2018 (doi 10.48550/arXiv.1706.06083), eq. 2.1
+with projected gradient descent on the negative loss.
 """
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Literal
 
 import torch
@@ -15,7 +14,6 @@ import torch
 from harness.models.base import Parameters, Program
 
 Objective = Literal["cross_entropy", "margin"]
-Watch = Callable[[torch.Tensor, torch.Tensor], None]
 _TINY = 1e-30
 
 
@@ -101,11 +99,9 @@ def ascend(
     radius: torch.Tensor,
     step_sizes: Sequence[float],
     norm: str,
-    objective: Objective = "cross_entropy",
     bounds: tuple[float, float] | None = None,
-    watch: Watch | None = None,
 ) -> torch.Tensor:
-    """Projected gradient ascent from ``delta``; never leaves the balls, nor the bounds of the data.
+    """Projected gradient ascent on the cross-entropy from ``delta``; never leaves the balls, nor the bounds of the data.
 
     Args:
         program: the stack's program.
@@ -116,9 +112,7 @@ def ascend(
         radius: radius of each point's ball, shape (row, point).
         step_sizes: size of each step in units of the radius.
         norm: "linf" or "l2".
-        objective: what is raised.
         bounds: smallest and largest admissible value of an input, or None.
-        watch: shown every perturbation before its step, with its logits, shape (row, class, point).
 
     Returns:
         The last perturbation, shape (row, *input, point).
@@ -126,9 +120,7 @@ def ascend(
     clip(delta, inputs, bounds)
     for size in step_sizes:
         logits, pull_back = program.pullback(parameters, inputs + delta)
-        if watch is not None:
-            watch(delta, logits)
-        gradient = pull_back(objective_gradient(logits, targets, objective))
+        gradient = pull_back(objective_gradient(logits, targets, "cross_entropy"))
         # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
         delta = delta + steepest(gradient, norm).mul_(spread(radius * size, delta))
         clip(project(delta, radius, norm), inputs, bounds)

@@ -31,6 +31,11 @@ class Layout:
         """Number of entries of one network."""
         return sum(self.sizes)
 
+    @property
+    def widest(self) -> int:
+        """Entries of the widest activation of one point, estimated by the longest bias or column of weights."""
+        return max((shape[0] for shape in self.shapes if shape), default=1)
+
     def views(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """Cut a (row, parameter) tensor into named tensors of shape (row, *shape) that share its memory."""
         pieces = torch.split(flat, list(self.sizes), dim=1)

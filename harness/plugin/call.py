@@ -109,8 +109,10 @@ class Caller:
         return row | self._cost(item)
 
     def _rules(self, claim: Claim) -> dict[str, str]:
-        """What of the rule is not the ordinary one."""
-        rules = {}
+        """What of the rule is not the ordinary one; a claim without an interval has no other."""
+        rules: dict[str, str] = {}
+        if claim.prediction.rule == "exact":
+            return rules
         if self._settings.blocks is not None:
             rules["stopping rule"] = (
                 f"blocks of seeds are added until the claim is decided, at most {self._settings.blocks} in all; every look "
