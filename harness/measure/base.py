@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 
 import torch
 
-from harness.models import ModuleProgram, Program
+from harness.models import MLPProgram, ModuleProgram, Program
 from harness.population import Population
 
 if TYPE_CHECKING:
@@ -69,6 +69,8 @@ def stack(models: Models) -> tuple[Program, torch.Tensor]:
         if shape != shapes[0]:
             raise ValueError(f"model {number} has other parameters than model 0; a stack holds models of one shape")
     first = models[0]
+    if (fully_connected := MLPProgram.of(first)) is not None and all(MLPProgram.of(m) is not None for m in models):
+        return fully_connected, torch.stack([torch.cat([p.detach().flatten() for p in m.parameters()]) for m in models]).float()
     program = ModuleProgram(lambda: first, classes=0)
     rows = [torch.cat([state[name].detach().flatten() for name in program.layout.names]) for state in states]
     return program, torch.stack(rows).float()

@@ -42,7 +42,7 @@ class MLPProgram(Program):
         self.layout = Layout(tuple(names), tuple(shapes))
         self.classes = self.sizes[-1]
         self.depth = len(self.sizes) - 1
-        self.scopes = self._scopes()
+        self.scopes: dict[str, tuple[str, ...]] = self._scopes()
 
     def _scopes(self) -> dict[str, tuple[str, ...]]:
         """Input layer, output layer, and the hidden layers between them: together and one by one."""
@@ -52,6 +52,27 @@ class MLPProgram(Program):
             scopes["hidden"] = tuple(name for layer in range(1, last) for name in self._of(layer))
             scopes |= {f"hidden {layer}": self._of(layer) for layer in range(1, last)}
         return scopes
+
+    @classmethod
+    def of(cls, network: torch.nn.Module) -> MLPProgram | None:
+        """The program of a ``torch.nn.Sequential`` of Linear and ReLU layers, or None for any other module.
+
+        A Flatten may come first.  The parameters lie in the order of ``network.parameters()``, and every layer is a scope
+        by its own name in the network, too.
+        """
+        if not isinstance(network, torch.nn.Sequential):
+            return None
+        named = [(name, layer) for name, layer in network.named_children() if not isinstance(layer, torch.nn.Identity)]
+        if named and isinstance(named[0][1], torch.nn.Flatten):
+            named = named[1:]
+        linear = [(name, layer) for name, layer in named[::2] if type(layer) is torch.nn.Linear]
+        between = [layer for _, layer in named[1::2] if type(layer) is torch.nn.ReLU]
+        biases = {layer.bias is not None for _, layer in linear}
+        if not linear or len(linear) + len(between) != len(named) or len(between) != len(linear) - 1 or len(biases) != 1:
+            return None
+        program = cls([linear[0][1].in_features, *(layer.out_features for _, layer in linear)], bias=biases.pop())
+        program.scopes |= {name: program._of(number) for number, (name, _) in enumerate(linear)}
+        return program
 
     def _of(self, layer: int) -> tuple[str, ...]:
         return tuple(name for name in self.layout.names if name.startswith(f"{layer}."))

@@ -141,3 +141,40 @@ def test_a_loss_of_the_wrong_shape_is_named() -> None:
         program.loss_gradient(program.layout.views(theta), x[None], encode(y, 3)[None], out, lambda z, t: z.sum())
     with pytest.raises(ValueError, match="'hinge' is unknown: allowed are"):
         program.loss_gradient(program.layout.views(theta), x[None], encode(y, 3)[None], out, "hinge")  # type: ignore[arg-type]
+
+
+class TestSequential:
+    """A user's Sequential of Linear and ReLU layers runs as the hand-written program."""
+
+    @pytest.mark.parametrize("bias", [True, False])
+    def test_it_computes_what_the_module_does(self, bias: bool) -> None:
+        torch.manual_seed(0)
+        network = torch.nn.Sequential(
+            torch.nn.Flatten(), torch.nn.Linear(6, 5, bias=bias), torch.nn.ReLU(), torch.nn.Linear(5, 4, bias=bias),
+            torch.nn.ReLU(), torch.nn.Linear(4, 3, bias=bias),
+        )  # fmt: skip
+        program = MLPProgram.of(network)
+        assert program is not None
+        theta = torch.cat([parameter.detach().flatten() for parameter in network.parameters()])[None]
+        x = torch.randn(7, 2, 3)
+        found = program.logits(program.layout.views(theta), x.movedim(0, -1)[None])
+        torch.testing.assert_close(found[0].T, network(x))
+        assert program.scopes["3"] == program.scopes["hidden 1"]
+        assert program.scopes["1"] == program.scopes["input"]
+
+    def test_a_linear_layer_alone_is_one(self) -> None:
+        program = MLPProgram.of(torch.nn.Sequential(torch.nn.Linear(4, 2)))
+        assert program is not None
+        assert program.sizes == (4, 2)
+
+    @pytest.mark.parametrize("network", [
+        torch.nn.Linear(4, 2),
+        torch.nn.Sequential(torch.nn.Linear(4, 2), torch.nn.ReLU()),
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Tanh(), torch.nn.Linear(4, 2)),
+        torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.Linear(4, 2)),
+        torch.nn.Sequential(torch.nn.Linear(4, 4, bias=False), torch.nn.ReLU(), torch.nn.Linear(4, 2)),
+        torch.nn.Sequential(torch.nn.ReLU(), torch.nn.Linear(4, 2)),
+        torch.nn.Sequential(),
+    ], ids=str)  # fmt: skip
+    def test_others_are_not(self, network: torch.nn.Module) -> None:
+        assert MLPProgram.of(network) is None

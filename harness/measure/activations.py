@@ -1,0 +1,142 @@
+"""Euclidean norms of every layer's activations.
+
+"The reduced variance results in reduced variance of the norms of the activation outputs."  (Towards Understanding the
+Regularization of Adversarial Robustness on Neural Networks, Reduced variance of singular values.)
+"""
+
+from __future__ import annotations
+
+import sys
+from collections import Counter
+from dataclasses import dataclass
+from itertools import pairwise
+from types import ModuleType
+from typing import TYPE_CHECKING, Any
+
+import torch
+from torch.func import functional_call, vmap
+
+from harness.measure import stacks
+from harness.measure.base import Measurement
+from harness.measure.stacks import Epochs, Split, checkpoints, per_point, points_of
+from harness.models import MLPProgram, ModuleProgram, Parameters, Program
+from harness.population import Population
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+
+PASSED_ON = (torch.nn.Flatten, torch.nn.Identity, torch.nn.Dropout)  # these make no activations of their own
+
+
+def activation_norms(program: Program, parameters: Parameters, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+    """‖a_l(x)‖₂ for every layer l by name, shape (row, point).
+
+    Args:
+        program: the stack's program.
+        parameters: tensors of shape (row, *shape) by name.
+        inputs: points, shape (row, *input, point).
+
+    Returns:
+        Of a fully connected network, layers "0", "1", …: what the layer hands on (after the ReLU), the last being the
+        logits.  Of a module, the output of every submodule without children by its name (so of a linear layer and of
+        its activation, each), and "output" for the module itself where it has none.  What a module computes by
+        functions is not seen; what is called again is numbered, as in "relu (2)".
+
+    Raises:
+        ValueError: the program is neither an MLPProgram nor a ModuleProgram.
+    """
+    if isinstance(program, MLPProgram):
+        return _fully_connected(program, parameters, inputs)
+    if not isinstance(program, ModuleProgram):
+        raise ValueError(f"{type(program).__name__} shows no layers; give an MLPProgram or a ModuleProgram")
+    skeleton = program.skeleton
+    leaves = {name: module for name, module in skeleton.named_modules() if not any(True for _ in module.children())}
+    names = {id(module): name or "output" for name, module in leaves.items() if not isinstance(module, PASSED_ON)}
+
+    def one(parameters: Any, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+        found: dict[str, torch.Tensor] = {}
+        calls: Counter[str] = Counter()
+
+        def hook(module: torch.nn.Module, _: Any, output: Any) -> None:
+            if isinstance(output, torch.Tensor):
+                calls[name := names[id(module)]] += 1
+                # At once, since an activation may be computed in place of what is seen here.
+                found[name if calls[name] == 1 else f"{name} ({calls[name]})"] = output.flatten(1).square().sum(1).sqrt()
+
+        handles = [module.register_forward_hook(hook) for module in skeleton.modules() if id(module) in names]
+        try:
+            functional_call(skeleton, parameters, (inputs.movedim(-1, 0),))
+        finally:
+            for handle in handles:
+                handle.remove()
+        return found
+
+    norms: dict[str, torch.Tensor] = vmap(one)(dict(parameters), inputs)
+    return norms
+
+
+def _fully_connected(program: MLPProgram, parameters: Parameters, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Layer by layer, each as a network of its own."""
+    found, values = {}, inputs.flatten(1, -2)
+    for layer, sizes in enumerate(pairwise(program.sizes)):
+        alone = MLPProgram(sizes, bias=program.bias)
+        own = {name: parameters[f"{layer}.{name[2:]}"] for name in alone.layout.names}
+        values = alone.logits(own, values)
+        if layer < program.depth - 1 and not program.linear:
+            values = values.relu()
+        found[str(layer)] = values.square().sum(1).sqrt()
+    return found
+
+
+@dataclass(frozen=True)
+class ActivationNorms(Measurement):
+    """Mean and variance, over the points, of the Euclidean norm of every layer's activations.
+
+    One row per member × epoch × split × layer: split, layer (see :func:`activation_norms`), mean, variance (divided by the
+    number of points), max, min.
+
+    Attributes:
+        splits: "train", "test" or both.
+        points: how many of each split (the first); None for all.
+        epochs: "final" or "all".
+    """
+
+    splits: tuple[Split, ...] = ("test",)
+    points: int | None = None
+    epochs: Epochs = "final"
+
+    def __post_init__(self) -> None:
+        stacks.require_splits(self)
+        stacks.require_choices(self, epochs=("final", "all"))
+        stacks.require_counts(self, "points")
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "activation norms"
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        """See :meth:`Measurement.code`."""
+        return (sys.modules[__name__], stacks)
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`."""
+        import pandas as pd
+
+        program, tables = population.program, []
+        for split in self.splits:
+            inputs, _ = points_of(data, split, self.points)
+            for epoch in checkpoints(population, self.epochs):
+                found = per_point(
+                    program, population.parameters[epoch], inputs,
+                    lambda parameters, x, _: activation_norms(program, parameters, x), device=device,
+                )  # fmt: skip
+                for layer, sizes in found.items():
+                    tables.append(pd.DataFrame({
+                        "seed": population.seeds, "epoch": epoch, "split": split, "layer": layer, "mean": sizes.mean(1),
+                        "variance": sizes.var(1), "max": sizes.max(1), "min": sizes.min(1),
+                    }))  # fmt: skip
+        return pd.concat(tables, ignore_index=True)

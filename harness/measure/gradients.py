@@ -1,0 +1,152 @@
+"""Norms of the outputs' gradients with respect to the inputs: the network's local Lipschitz quantity.
+
+‖∇ₓf(x)‖₂ bounds how fast f moves under a small Euclidean perturbation, and ‖∇ₓf(x)‖₁, its dual, under a small L∞ one.
+"Compute the maximum random gradient by generating 1000 random samples z_j ~ N(0, I_d/d) and computing
+max_j ‖∇f(z_j)‖₂ for each NN."  (Adversarial Robustness Through Overparameterization, Experiment.)
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING, Literal
+
+import numpy as np
+import torch
+
+from harness.measure import stacks
+from harness.measure.base import Measurement
+from harness.measure.stacks import Epochs, Numbers, checkpoints, per_point, points_of, random_points, summary
+from harness.models import Parameters, Program
+from harness.models.ascent import norms
+from harness.population import Population
+from harness.recipe import require
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+
+Function = Literal["decision", "outputs"]
+
+
+def decision_pull(logits: torch.Tensor) -> torch.Tensor:
+    """Gradient, with respect to the logits, of what decides: shape (row, class, point).
+
+    For one output it is that output; for several classes the margin of the decision, the largest logit minus the second
+    largest, which for two classes is ±(f₁ − f₀).
+    """
+    if logits.shape[1] == 1:
+        return torch.ones_like(logits)
+    order = logits.topk(2, dim=1).indices
+    return torch.zeros_like(logits).scatter_(1, order[:, :1], 1.0).scatter_(1, order[:, 1:], -1.0)
+
+
+def gradient_norms(
+    program: Program, parameters: Parameters, inputs: torch.Tensor, *, of: Function = "decision"
+) -> dict[str, torch.Tensor]:
+    """‖∇ₓf‖₂ and ‖∇ₓf‖₁ of the decision or of every output at every point.
+
+    Args:
+        program: the stack's program.
+        parameters: tensors of shape (row, *shape) by name.
+        inputs: points, shape (row, *input, point).
+        of: "decision" (see :func:`decision_pull`) or "outputs", each logit by itself.
+
+    Returns:
+        "l2" and "l1", tensors of shape (row, function, point), per unit of the inputs.
+    """
+    logits, pull_back = program.pullback(parameters, inputs)
+    if of == "decision":
+        pulls = [decision_pull(logits)]
+    else:
+        pulls = [torch.zeros_like(logits).index_fill_(1, torch.tensor(c, device=logits.device), 1.0)
+                 for c in range(logits.shape[1])]  # fmt: skip
+    gradients = [pull_back(pull) for pull in pulls]
+    return {
+        "l2": torch.stack([norms(gradient, "l2") for gradient in gradients], 1),
+        "l1": torch.stack([gradient.flatten(1, -2).abs().sum(1) for gradient in gradients], 1),
+    }
+
+
+@dataclass(frozen=True)
+class GradientNorms(Measurement):
+    """Norms of input gradients at data points or at random ones.
+
+    One row per member × epoch (× output, where ``of`` is "outputs") with the columns l2_max, l2_mean, l2_variance, l2_min,
+    l2_q50, … and l1_max, …; by sample, one row a point with the columns sample, l2 and l1.
+
+    Attributes:
+        at: "random" (z ~ N(0, I/d), the same for every member), "train" or "test".
+        points: how many of them (the first ones); None for all points of a split.
+        of: "decision": the output of a network with one, else the largest logit minus the second largest; "outputs": every
+            logit by itself, with a column "output".
+        deviation: standard deviation of a coordinate of a random point; None for 1/√d.
+        quantiles: which quantiles over the points.
+        epochs: "final" or "all".
+        by_sample: a row for every point.
+        seed: names the random points.
+    """
+
+    at: Literal["random", "train", "test"] = "random"
+    points: int | None = 1000
+    of: Function = "decision"
+    deviation: float | None = None
+    quantiles: tuple[float, ...] = (0.5, 0.9)
+    epochs: Epochs = "final"
+    by_sample: bool = False
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        stacks.require_choices(
+            self, at=("random", "train", "test"), of=("decision", "outputs"), epochs=("final", "all")
+        )
+        stacks.require_counts(self, "points")
+        stacks.require_quantiles(self)
+        require(self.at != "random" or self.points is not None, self, "points", "a number where at is 'random'")
+        require(self.deviation is None or self.deviation > 0, self, "deviation", "None or above 0")
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "gradient norms"
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        """See :meth:`Measurement.code`."""
+        return (sys.modules[__name__], stacks)
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`."""
+        import pandas as pd
+
+        inputs = self._inputs(data)
+        program = population.program
+        tables = []
+        for epoch in checkpoints(population, self.epochs):
+            found = per_point(
+                program, population.parameters[epoch], inputs,
+                lambda parameters, x, _: gradient_norms(program, parameters, x, of=self.of), device=device, copies=4,
+            )  # fmt: skip
+            tables.append(self._table(population.seeds, found).assign(epoch=epoch))
+        return pd.concat(tables, ignore_index=True)
+
+    def _inputs(self, data: Dataset) -> torch.Tensor:
+        if self.at == "random":
+            return random_points(data.train_x.shape[1:], self.points or 0, self.deviation, self.seed)
+        return points_of(data, self.at, self.points)[0]
+
+    def _table(self, seeds: tuple[int, ...], found: dict[str, Numbers]) -> pd.DataFrame:
+        import pandas as pd
+
+        columns = dict(found) if self.by_sample else {}
+        for norm, values in found.items() if not self.by_sample else ():
+            columns |= summary(values, norm, self.quantiles)
+        index = np.indices(next(iter(columns.values())).shape).reshape(2 + self.by_sample, -1)
+        table = pd.DataFrame({"seed": np.array(seeds)[index[0]]})
+        if self.of == "outputs":
+            table["output"] = index[1]
+        if self.by_sample:
+            table["sample"] = index[2]
+        return table.assign(**{name: column.ravel() for name, column in columns.items()})

@@ -1,0 +1,134 @@
+"""Walking over a population: which epochs, which points, and blocks of them that fit into memory."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Literal, TypeAlias
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harness.models import Parameters, Program, keep_freed_memory
+from harness.population import Population
+from harness.recipe import require
+from harness.streams import numpy_generator
+
+if TYPE_CHECKING:
+    from harness.data.base import Dataset
+
+Split = Literal["train", "test"]
+Epochs = Literal["final", "all"]
+Numbers: TypeAlias = NDArray[np.float64]
+PointFunction = Callable[[Parameters, torch.Tensor, slice], Mapping[str, torch.Tensor]]
+
+POINTS_AT_A_TIME = 1024  # never fewer for a larger stack: a member's rounding must not depend on who stands beside it
+VALUES_AT_A_TIME = 2**25  # inputs and activations of all rows of a block
+
+
+def require_choices(owner: object, **allowed: Sequence[str]) -> None:
+    """Raise a RecipeError unless each named field holds one of its allowed words."""
+    for name, words in allowed.items():
+        require(getattr(owner, name) in words, owner, name, "one of " + ", ".join(repr(word) for word in words))
+
+
+def require_counts(owner: object, *names: str) -> None:
+    """Raise a RecipeError unless each named field is None or at least 1."""
+    for name in names:
+        value = getattr(owner, name)
+        require(value is None or value >= 1, owner, name, "None (all) or 1 or more")
+
+
+def require_quantiles(owner: object) -> None:
+    """Raise a RecipeError unless every entry of the field "quantiles" lies from 0 to 1."""
+    inside = all(0 <= level <= 1 for level in owner.quantiles)  # type: ignore[attr-defined]
+    require(inside, owner, "quantiles", "levels from 0 to 1")
+
+
+def require_splits(owner: object) -> None:
+    """Raise a RecipeError unless the field "splits" names training points, test points or both."""
+    splits = owner.splits  # type: ignore[attr-defined]
+    sane = bool(splits) and set(splits) <= {"train", "test"} and len(set(splits)) == len(splits)
+    require(sane, owner, "splits", "('train',), ('test',) or ('train', 'test')")
+
+
+def checkpoints(population: Population, epochs: Epochs) -> tuple[int, ...]:
+    """The kept epochs that are asked for, in order."""
+    return population.epochs if epochs == "all" else population.epochs[-1:]
+
+
+def points_of(data: Dataset, split: Split, count: int | None) -> tuple[torch.Tensor, torch.Tensor]:
+    """The first ``count`` points of a split: inputs (*input, point) and class numbers (point,).
+
+    Raises:
+        ValueError: there are fewer.
+    """
+    x, y = (data.train_x, data.train_y) if split == "train" else (data.test_x, data.test_y)
+    if count is not None and count > len(x):
+        raise ValueError(
+            f"{count:,} {split} points are asked for and {data.name} has {len(x):,}; ask for fewer, or for None (all)"
+        )
+    return torch.from_numpy(x[:count]).movedim(0, -1), torch.from_numpy(y[:count])
+
+
+def random_points(shape: Sequence[int], count: int, deviation: float | None, seed: int) -> torch.Tensor:
+    """Points z ~ N(0, deviation² I), or N(0, I/d) where it is None; shape (*input, point), the same for every member."""
+    scale = deviation if deviation is not None else 1 / np.sqrt(np.prod(shape))
+    drawn = numpy_generator("random points", seed).standard_normal((count, *shape)) * scale
+    return torch.from_numpy(drawn.astype(np.float32)).movedim(0, -1)
+
+
+@torch.no_grad()
+def per_point(
+    program: Program,
+    theta: torch.Tensor,
+    inputs: torch.Tensor,
+    function: PointFunction,
+    *,
+    device: str = "cpu",
+    dtype: torch.dtype = torch.float32,
+    copies: int = 1,
+) -> dict[str, Numbers]:
+    """What ``function`` says of every point, for every row of a stack.
+
+    Args:
+        program: the stack's program.
+        theta: flat parameters, shape (row, parameter).
+        inputs: points, shape (*input, point), the same for every row.
+        function: called with parameters (row, *shape) by name, inputs (row, *input, block) and the block as a slice of
+            the points; returns named tensors of shape (row, …, block).
+        device: "cpu" or "cuda".
+        dtype: precision of the computation.
+        copies: how many tensors of the size of the inputs it holds at a time.
+
+    Returns:
+        Arrays of shape (row, …, point) by name.
+    """
+    keep_freed_memory()
+    units = sum(shape[0] for shape in program.layout.shapes if len(shape) > 1)
+    points = inputs.shape[-1]
+    width = copies * inputs[..., 0].numel() + units
+    rows = max(1, VALUES_AT_A_TIME // (min(points, POINTS_AT_A_TIME) * width))
+    found = []
+    for group in torch.split(theta, rows):
+        parameters = program.layout.views(group.to(device, dtype))
+        blocks = []
+        for begin in range(0, points, POINTS_AT_A_TIME):
+            block = slice(begin, min(begin + POINTS_AT_A_TIME, points))
+            x = inputs[..., block].to(device, dtype)
+            blocks.append(function(parameters, x.expand(len(group), *x.shape).contiguous(), block))
+        found.append({name: torch.cat([part[name] for part in blocks], -1).cpu() for name in blocks[0]})
+    return {name: torch.cat([part[name] for part in found]).contiguous().numpy().astype(np.float64) for name in found[0]}
+
+
+def summary(values: Numbers, prefix: str, quantiles: Iterable[float]) -> dict[str, Numbers]:
+    """Mean, variance (divided by the number of points), extremes and quantiles over the last axis.
+
+    Args:
+        values: array of shape (…, point).
+        prefix: the columns are ``prefix_mean``, ``prefix_variance``, ``prefix_max``, ``prefix_min``, ``prefix_q50``, …
+        quantiles: levels from 0 to 1.
+    """
+    columns = {"mean": values.mean(-1), "variance": values.var(-1), "max": values.max(-1), "min": values.min(-1)}
+    columns |= {f"q{100 * level:g}": np.quantile(values, level, axis=-1) for level in quantiles}
+    return {f"{prefix}_{name}": column for name, column in columns.items()}
