@@ -13,18 +13,19 @@ import sys
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
-from harness.measure import llc_engines, llc_spec, sgld
+from harness.measure import llc_engines, llc_spec, sgld, training_points
 from harness.measure.base import Measurement, Models, ensure_classes, stack
 from harness.measure.llc_engines import ENGINES, Engine, Task
 from harness.measure.llc_spec import LEAST_ACCEPTANCE, MOST_DRIFT, MOST_SENSITIVITY, LLCSpec, document_spec
 from harness.measure.sgld import Trace
-from harness.models import Loss, encode
+from harness.models import Loss, ascent, encode
 from harness.population import Population
+from harness.recipe import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,15 +65,30 @@ def llc(
     Returns:
         One row per model with columns llc, llc_se (standard error over chains), chain_0 … (each chain's estimate),
         mala_acceptance, drift (change from the first to the second half of the draws, relative to the estimate),
-        localization_sensitivity and lr_sensitivity (relative change at γ/10 and at ε/3), initial_loss, gradient_norm,
+        localization_sensitivity and lr_sensitivity (relative change at γ/10 and at ε/3), displacement (of the chain that
+        went furthest: γ‖w − w*‖² per parameter, above 1 where the loss falls on the way out), initial_loss, gradient_norm,
         parameters (how many moved), nbeta, trusted, and distrust (why not, in words).
 
     Raises:
         ValueError: no such scope, loss or engine, or inputs and targets that do not fit each other.
     """
-    spec = spec or LLCSpec()
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
+    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device)
+    return estimate(task, spec or LLCSpec(), engine)
+
+
+def prepare(
+    models: Models,
+    inputs: np.ndarray | torch.Tensor,
+    targets: np.ndarray | torch.Tensor,
+    *,
+    loss: Loss,
+    scope: str | None,
+    seed: int,
+    device: str,
+) -> Task:
+    """What the arguments of :func:`llc` ask to be sampled."""
     program, theta = stack(models)
     x, y = torch.as_tensor(inputs).float(), torch.as_tensor(targets)
     per_model = y.dim() == (3 if y.is_floating_point() else 2)
@@ -89,15 +105,13 @@ def llc(
     scope = scope or "all"
     if scope not in program.scopes:
         raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
-    task = Task(program, theta.to(device), x, encode(y.to(device), program.classes), loss, scope,
+    return Task(program, theta.to(device), x, encode(y.to(device), program.classes), loss, scope,
                 [(scope, *stream) for stream in streams])
-    return estimate(task, spec, engine)
 
 
 def estimate(task: Task, spec: LLCSpec, engine: Engine) -> pd.DataFrame:
     """Run the chains and their re-runs; the table of :func:`llc`, one row per model of the task."""
-    traces = {role: ENGINES[engine](task, variant, role) for role, variant in {"main": spec, **spec.reruns()}.items()}
-    return _table(task, spec, traces)
+    return _table(task, spec, ENGINES[engine](task, {"main": spec, **spec.reruns()}))
 
 
 def _table(task: Task, spec: LLCSpec, traces: dict[str, Trace]) -> pd.DataFrame:
@@ -109,8 +123,8 @@ def _table(task: Task, spec: LLCSpec, traces: dict[str, Trace]) -> pd.DataFrame:
     chains = excess.mean(2)
     estimate = chains.mean(1)
     half = excess.shape[2] // 2
-    drift = (excess[:, :, half:].mean((1, 2)) - excess[:, :, :half].mean((1, 2))) if half else np.full(len(chains), np.nan)
-    with np.errstate(divide="ignore", invalid="ignore"):
+    with np.errstate(all="ignore"):  # a chain that diverged
+        drift = (excess[:, :, half:].mean((1, 2)) - excess[:, :, :half].mean((1, 2))) if half else np.full(len(chains), np.nan)
         columns = {
             "llc": estimate,
             "llc_se": chains.std(1, ddof=1) / math.sqrt(spec.chains) if spec.chains > 1 else np.full(len(chains), np.nan),
@@ -125,6 +139,7 @@ def _table(task: Task, spec: LLCSpec, traces: dict[str, Trace]) -> pd.DataFrame:
                 other = nbeta * (again.losses.double().mean((1, 2)) - again.initial_loss[:, 0].double()).cpu().numpy()
                 columns[role] = (other - estimate) / np.abs(estimate)
     table = pd.DataFrame(columns)
+    table["displacement"] = main.displacement.amax(1).double().cpu().numpy()
     table["initial_loss"] = main.initial_loss[:, 0].double().cpu().numpy()
     table["gradient_norm"] = main.gradient_norm[:, 0].double().cpu().numpy()
     table["parameters"] = task.program.layout.restrict(task.program.scopes[task.scope]).total
@@ -141,21 +156,38 @@ def _by_model(trace: Trace, chains: int) -> Trace:
 
 def _distrust(row: Mapping[Hashable, Any]) -> str:
     """Every reason not to believe an estimate, in words; empty where there is none."""
+    if not math.isfinite(row["initial_loss"]):
+        return f"the loss of the model itself is {row['initial_loss']}: its parameters or its data are not finite"
     chains = [value for name, value in row.items() if str(name).startswith("chain_")]
     if not all(map(math.isfinite, chains)):
         return "a chain diverged: its loss is not finite"
     reasons = []
     if row["llc"] < -2 * (row["llc_se"] if math.isfinite(row["llc_se"]) else 0.0):
         reasons.append("the estimate is clearly negative: the model is not at a minimum of the sampled loss")
-    if not row["mala_acceptance"] >= LEAST_ACCEPTANCE:
+    if row["displacement"] > furthest(row["parameters"]):
+        reasons.append(f"a chain left: its squared distance from the model is {row['displacement']:.1f} times what "
+                       "localisation alone allows, so that the loss falls on the way out")
+    if math.isnan(row["mala_acceptance"]):
+        reasons.append("MALA acceptance is not defined for minibatches, nor without a step between draws")
+    elif not row["mala_acceptance"] >= LEAST_ACCEPTANCE:
         reasons.append(f"MALA acceptance {row['mala_acceptance']:.2f} is below {LEAST_ACCEPTANCE}: the step is too large")
     if not abs(row["drift"]) < MOST_DRIFT:
-        reasons.append(f"the trace drifts by {row['drift']:+.0%}: burn-in is too short")
+        told = f"drifts by {row['drift']:+.0%}: burn-in is too short" if math.isfinite(row["drift"]) else "has a single draw"
+        reasons.append(f"the trace {told}")
     for column, change in (("localization_sensitivity", "a tenth of γ"), ("lr_sensitivity", "a third of ε")):
         if not abs(row[column]) < MOST_SENSITIVITY:
             told = f"changes it by {row[column]:+.0%}" if math.isfinite(row[column]) else "was not tried"
             reasons.append(f"{change} {told}")
     return "; ".join(reasons)
+
+
+def furthest(parameters: int) -> float:
+    """Largest γ‖w − w*‖² per parameter of a chain that stays.
+
+    Where the loss does not fall on the way out, its mean is at most 1 (:attr:`Trace.displacement`): that of χ²_d / d, whose
+    standard deviation is √(2/d).  Four of them are allowed for, as if all draws were one.
+    """
+    return 1 + 4 * math.sqrt(2 / parameters)
 
 
 @dataclass(frozen=True)
@@ -169,6 +201,8 @@ class LLC(Measurement):
         epochs: "final" or "all".
         engine: "stacked" or "devinterp".
         seed: names the random streams.
+        distribution: "clean", or "training": the points that each network was trained on, some or all of them replaced by
+            adversarial examples; see :func:`harness.measure.training_points.training_points`.
     """
 
     spec: LLCSpec = field(default_factory=LLCSpec)
@@ -177,6 +211,10 @@ class LLC(Measurement):
     epochs: str = "final"
     engine: Engine = "stacked"
     seed: int = 0
+    distribution: Literal["clean", "training"] = "clean"
+
+    def __post_init__(self) -> None:
+        require(self.distribution in ("clean", "training"), self, "distribution", "'clean' or 'training'")
 
     @property
     def name(self) -> str:
@@ -186,17 +224,18 @@ class LLC(Measurement):
     @classmethod
     def code(cls) -> tuple[ModuleType, ...]:
         """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], sgld, llc_engines, llc_spec)
+        return (sys.modules[__name__], sgld, llc_engines, llc_spec, training_points, ascent)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
         import pandas as pd
 
-        x, y = data.train_x[: self.points], data.train_y[: self.points]
+        clean = data.train_x[: self.points], data.train_y[: self.points]
         epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
         tables = []
         for epoch in epochs:
             at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
+            x, y = clean if self.distribution == "clean" else training_points.training_points(at, data, self.points, self.seed)
             for scope in self.scopes:
                 if scope in population.program.scopes:
                     table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=self.engine, device=device)

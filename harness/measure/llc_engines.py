@@ -48,22 +48,28 @@ class Task:
         return self.inputs[0 if shared else model], self.targets[0 if shared else model]
 
 
-def run_stacked(task: Task, spec: LLCSpec, role: str) -> Trace:
-    """All chains of all models as one stack; row = model × chains + chain."""
-    repeat = spec.chains
-    theta = task.theta.repeat_interleave(repeat, 0)
-    device = theta.device.type
-    streams = [
-        torch_generator("sgld", role, *stream, chain, device=device) for stream in task.streams for chain in range(repeat)
-    ]
+def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]:
+    """All chains of all models in all roles as one stack; row = (role, model, chain).
+
+    Rows never meet, so that it does not matter to a chain with whom it runs; together they are faster.
+    """
+    device, models = task.theta.device.type, range(len(task.theta))
+    rows = [(role, spec, model, chain) for role, spec in variants.items() for model in models for chain in range(spec.chains)]
+    owner = torch.tensor([model for _, _, model, _ in rows], device=task.theta.device)
     chains = Chains(
-        theta, theta.new_full((len(theta),), spec.step_size), theta.new_full((len(theta),), spec.localization), streams
+        task.theta[owner],
+        task.theta.new_tensor([spec.step_size for _, spec, _, _ in rows]),
+        task.theta.new_tensor([spec.localization for _, spec, _, _ in rows]),
+        [torch_generator("sgld", role, *task.streams[model], chain, device=device) for role, _, model, chain in rows],
     )
-    x, y = (data if len(data) == 1 else data.repeat_interleave(repeat, 0) for data in (task.inputs, task.targets))
-    return sample(
+    x, y = (data if len(data) == 1 else data[owner] for data in (task.inputs, task.targets))
+    spec = variants["main"]
+    trace = sample(
         task.program, chains, x, y, scope=task.scope, nbeta=spec.inverse_temperature(x.shape[-1]),
         burn_in=spec.burn_in, draws=spec.draws, loss=task.loss, batch_size=spec.batch_size,
+        preconditioner=spec.preconditioner,
     )  # fmt: skip
+    return trace.cut({role: spec.chains * len(models) for role, spec in variants.items()})
 
 
 class _Loader(torch.utils.data.DataLoader[tuple[torch.Tensor, ...]]):
@@ -86,10 +92,19 @@ class _Loader(torch.utils.data.DataLoader[tuple[torch.Tensor, ...]]):
             yield inputs[chosen], targets[chosen]
 
 
-def run_devinterp(task: Task, spec: LLCSpec, role: str) -> Trace:
-    """Every model by devinterp's own sampler, one chain after the other."""
-    traces = [_devinterp_model(task, spec, role, model) for model in range(len(task.theta))]
-    return Trace.join(traces)
+def run_devinterp(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]:
+    """Every model by devinterp's own sampler, one chain after the other.
+
+    Raises:
+        ValueError: the settings ask for a preconditioner; devinterp's never stops adapting, which is another sampler.
+    """
+    kind = variants["main"].preconditioner
+    if kind != "none":
+        raise ValueError(f"the engine 'devinterp' has no preconditioner {kind!r}; use the engine 'stacked'")
+    return {
+        role: Trace.join([_devinterp_model(task, spec, role, model) for model in range(len(task.theta))])
+        for role, spec in variants.items()
+    }
 
 
 def _devinterp_model(task: Task, spec: LLCSpec, role: str, model: int) -> Trace:
@@ -117,11 +132,11 @@ def _devinterp_model(task: Task, spec: LLCSpec, role: str, model: int) -> Trace:
         )  # fmt: skip
     losses = torch.as_tensor(result["loss/trace"], dtype=torch.float32)
     each = losses.new_ones(spec.chains)
-    return Trace(losses, acceptance.means(), each * initial_loss, each * gradient_norm)
+    return Trace(losses, acceptance.means(), acceptance.displacements(), each * initial_loss, each * gradient_norm)
 
 
 class _Acceptance:
-    """Callback for devinterp: the MALA acceptance of each draw, by the formula of our own sampler.
+    """Callback for devinterp: the MALA acceptance and the displacement of each draw, by the formulas of our own sampler.
 
     devinterp's own callback does not run with its stepper for masked parameters.  It is called after a step, while the
     gradient is still the one from before it.
@@ -131,6 +146,7 @@ class _Acceptance:
         self.spec, self.nbeta, self.free = spec, nbeta, free
         self.anchor = self._flat(dict(network.named_parameters()))
         self.accepted: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
+        self.strained: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
         self.before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         self.position: torch.Tensor | None = None
 
@@ -148,7 +164,9 @@ class _Acceptance:
             moved = self.position - self.anchor
             gradient = self._flat({name: parameters[name].grad for name in self.free})  # type: ignore[misc]
             pull = self.nbeta * gradient + self.spec.localization * moved
-            potential = self.nbeta * loss.detach() + self.spec.localization * moved.square().sum(1) / 2
+            strain = self.spec.localization * moved.square().sum(1)
+            self.strained[chain].append(strain)
+            potential = self.nbeta * loss.detach() + strain / 2
             if self.before is not None:
                 self.accepted[chain].append(langevin_acceptance(*self.before, potential, pull, self.half_root))
             noise = (after - self.position + self.spec.step_size / 2 * pull) / (2 * self.half_root)
@@ -164,6 +182,12 @@ class _Acceptance:
         if self.spec.batch_size is not None or not all(self.accepted):
             return torch.full((self.spec.chains,), torch.nan)
         return torch.stack([torch.cat(chain).mean() for chain in self.accepted]).cpu()
+
+    def displacements(self) -> torch.Tensor:
+        """See :class:`Trace`; the first draw of a chain, whose position is not shown, is left out."""
+        if not all(self.strained):
+            return torch.full((self.spec.chains,), torch.nan)
+        return (torch.stack([torch.cat(chain).mean() for chain in self.strained]) / self.anchor.shape[1]).cpu()
 
 
 Evaluate = Callable[[torch.nn.Module, tuple[torch.Tensor, torch.Tensor]], tuple[torch.Tensor, dict[str, torch.Tensor]]]
@@ -193,4 +217,8 @@ def _initial(
     return float(value.detach()), float(torch.cat([g.flatten() for g in gradients]).norm())
 
 
-ENGINES: dict[str, Callable[[Task, LLCSpec, str], Trace]] = {"stacked": run_stacked, "devinterp": run_devinterp}
+# What is sampled and the settings by role ("main", and the re-runs, which differ from it in γ, ε and the number of chains
+# alone) → the traces by role, row = model × chains + chain.
+ENGINES: dict[str, Callable[[Task, Mapping[str, LLCSpec]], dict[str, Trace]]] = {
+    "stacked": run_stacked, "devinterp": run_devinterp,
+}  # fmt: skip

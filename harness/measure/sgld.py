@@ -4,12 +4,21 @@ r"""Stacked stochastic-gradient Langevin dynamics, localised at a point.
 
 (Lau et al. 2023, doi 10.48550/arXiv.2308.12108, algorithm 1.)  Every row of a stack is one chain of one member, with its own
 ε, γ and random stream.  Rows never meet, so that they can be run in chunks that fit the processor's cache.
+
+With the preconditioner "rmsprop" every coordinate has its step (Li et al. 2016, doi 10.48550/arXiv.1512.07666, algorithm 1):
+
+    Δw = −½ ε G (nβ ∇L(w) + γ (w − w*)) + √(ε G) ξ,   G ∝ 1 / (√V + δ mean √V),   V ← α V + (1 − α) (∇L)²
+
+with G scaled to mean 1, so that ε is the mean step.  G follows the chain in burn-in and is frozen at its end: a fixed G is a
+change of coordinates, which leaves the stationary distribution as it is.  (If G went on changing, the target would be wrong
+without the term Γ = ∂G/∂w, which Li et al. drop, and devinterp too.)
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
@@ -18,6 +27,10 @@ from harness.models import Loss, Program, Restriction, keep_freed_memory, take_p
 CACHE_BYTES = 2**20  # widest activation of a chunk; flat from a quarter to four times this
 GPU_BYTES = 2**30
 NOISE_VALUES = 2**16  # noise drawn at a time for one chain
+MEMORY = 0.99  # α of RMSprop, its customary value
+DAMPING = 0.1  # δ of RMSprop: no coordinate's step is more than 11 times that of one with the mean slope
+
+Preconditioner = Literal["none", "rmsprop"]
 
 
 @dataclass(frozen=True)
@@ -49,12 +62,15 @@ class Trace:
         losses: loss before each kept step, shape (row, draw).
         acceptance: mean Metropolis acceptance that a Langevin proposal of this size would have had (MALA), shape (row,);
             NaN for minibatches, where the potential changes from step to step.
+        displacement: mean over the draws of γ‖w − w*‖² per free parameter, shape (row,).  In the stationary state it is
+            1 − nβ E[(w − w*)·∇L] / d (integrate by parts), so that above 1 the loss falls on the way out of w*.
         initial_loss: loss at w*, shape (row,).
         gradient_norm: Euclidean norm of the loss's gradient at w*, shape (row,).
     """
 
     losses: torch.Tensor
     acceptance: torch.Tensor
+    displacement: torch.Tensor
     initial_loss: torch.Tensor
     gradient_norm: torch.Tensor
 
@@ -62,6 +78,11 @@ class Trace:
     def join(traces: Sequence[Trace]) -> Trace:
         """The rows of several traces, one after the other."""
         return Trace(*(torch.cat([getattr(t, name) for t in traces]) for name in Trace.__dataclass_fields__))
+
+    def cut(self, rows: Mapping[str, int]) -> dict[str, Trace]:
+        """The trace as parts of so many rows, in order."""
+        parts = zip(*(getattr(self, name).split(list(rows.values())) for name in Trace.__dataclass_fields__), strict=True)
+        return {name: Trace(*part) for name, part in zip(rows, parts, strict=True)}
 
 
 @torch.no_grad()
@@ -77,6 +98,7 @@ def sample(
     draws: int,
     loss: Loss = "cross_entropy",
     batch_size: int | None = None,
+    preconditioner: Preconditioner = "none",
 ) -> Trace:
     """Run all chains.
 
@@ -91,6 +113,7 @@ def sample(
         draws: steps whose loss is kept.
         loss: see :func:`harness.models.losses.loss_and_pull`.
         batch_size: points of a minibatch, drawn without replacement within an epoch; None for the full batch.
+        preconditioner: "none", or "rmsprop" as described at the head of this module.
 
     Raises:
         ValueError: the program has no such scope.
@@ -100,7 +123,7 @@ def sample(
     keep_freed_memory()
     points = batch_size or inputs.shape[-1]
     limit = GPU_BYTES if chains.theta.is_cuda else CACHE_BYTES
-    size = max(1, limit // (4 * _widest(program) * points))
+    size = max(1, limit // (4 * program.layout.widest * points))
     traces = []
     for first in range(0, len(chains.theta), size):
         chosen = slice(first, first + size)
@@ -108,13 +131,8 @@ def sample(
         x = inputs[chosen] if len(inputs) > 1 else inputs
         y = targets[chosen] if len(targets) > 1 else targets
         restriction = program.restricted(program.layout.views(part.theta), x, program.scopes[scope])
-        traces.append(_Walk(restriction, part, y, nbeta, loss, batch_size).run(burn_in, draws))
+        traces.append(_Walk(restriction, part, y, nbeta, loss, batch_size, preconditioner).run(burn_in, draws))
     return Trace.join(traces)
-
-
-def _widest(program: Program) -> int:
-    """Entries of the widest activation of one point, estimated by the longest bias or weight row of the network."""
-    return max((shape[0] for shape in program.layout.shapes if shape), default=1)
 
 
 class _Walk:
@@ -122,7 +140,7 @@ class _Walk:
 
     def __init__(
         self, restriction: Restriction, chains: Chains, targets: torch.Tensor, nbeta: float, loss: Loss,
-        batch_size: int | None,
+        batch_size: int | None, preconditioner: Preconditioner = "none",
     ) -> None:  # fmt: skip
         self.restriction, self.targets, self.nbeta, self.loss = restriction, targets, nbeta, loss
         views = restriction.program.layout.views(chains.theta)
@@ -133,6 +151,7 @@ class _Walk:
         self.out = restriction.layout.views(self.gradient)
         self.step_size = chains.step_size[:, None]
         self.localization = chains.localization[:, None]
+        self.scaling = _Scaling(self.anchor) if preconditioner == "rmsprop" else None
         self.noise = _Noise(chains.generators, self.anchor)
         self.batches = None if batch_size is None else _Batches(chains.generators, restriction.inputs.shape[-1], batch_size)
 
@@ -145,10 +164,11 @@ class _Walk:
     def run(self, burn_in: int, draws: int) -> Trace:
         rows = len(self.anchor)
         losses = self.anchor.new_empty(draws, rows)
-        accepted = self.anchor.new_zeros(rows)
+        accepted, strained = self.anchor.new_zeros(rows), self.anchor.new_zeros(rows)
         initial_loss, gradient_norm = accepted, accepted
         root, half_root, half_step = self.step_size.sqrt(), self.step_size.sqrt() / 2, self.step_size / 2
         before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
+        step_root, step_half = root, half_step
         for step in range(burn_in + draws):
             loss = self.loss_gradient()
             if step == 0:
@@ -157,16 +177,42 @@ class _Walk:
                 losses[step - burn_in] = loss
             moved = self.position - self.anchor
             pull = self.gradient * self.nbeta + moved * self.localization
-            potential = loss * self.nbeta + (moved.square_().sum(1) * self.localization[:, 0]).div_(2)
+            strain = moved.square_().sum(1) * self.localization[:, 0]
+            potential = loss * self.nbeta + strain / 2
+            if self.scaling is not None:
+                if step < burn_in:
+                    self.scaling.follow(self.gradient)
+                # In the coordinates w / √G the step is an ordinary one.
+                pull = pull * self.scaling.root
+                step_root, step_half = root * self.scaling.root, half_step * self.scaling.root
+            if step >= burn_in:
+                strained += strain
             if before is not None and step >= burn_in:
                 accepted += langevin_acceptance(*before, potential, pull, half_root)
             noise = self.noise.next()
             # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
-            self.position.sub_(pull * half_step).add_(noise * root)
+            self.position.sub_(pull * step_half).add_(noise * step_root)
             before = (potential, pull, noise)
         compared = draws - (burn_in == 0)
         acceptance = accepted / compared if self.batches is None and compared else torch.full_like(accepted, torch.nan)
-        return Trace(losses.T.contiguous(), acceptance, initial_loss, gradient_norm)
+        displacement = strained / (draws * self.anchor.shape[1])
+        return Trace(losses.T.contiguous(), acceptance, displacement, initial_loss, gradient_norm)
+
+
+class _Scaling:
+    """RMSprop's G as its square root, shape (row, parameter), row by row."""
+
+    def __init__(self, like: torch.Tensor) -> None:
+        self.square = torch.zeros_like(like)
+        self.root = torch.ones_like(like)
+
+    def follow(self, gradient: torch.Tensor) -> None:
+        """Take in one more gradient of the loss."""
+        self.square.mul_(MEMORY).add_(gradient.square() * (1 - MEMORY))
+        slope = self.square.sqrt()
+        # At an exact minimum the first gradient is zero in every coordinate: then all are alike.
+        inverse = 1 / (slope + DAMPING * slope.mean(1, keepdim=True)).clamp_min_(1e-20)
+        self.root = (inverse / inverse.mean(1, keepdim=True)).sqrt_()
 
 
 def langevin_acceptance(

@@ -6,15 +6,22 @@ import math
 from dataclasses import replace
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
+from learning_coefficients import reduced_rank
 
+from harness.claim import Claim, Evidence, Gate, Source
+from harness.data.base import Dataset
 from harness.data.toy import ToyImages
+from harness.judge import Outcome, judge
 from harness.measure.llc import ENGINES, LLC, LLCSpec, document_spec, llc
 from harness.measure.sample_llc import SampleLLC
-from harness.models import MLPProgram
+from harness.measure.training_points import training_points
+from harness.models import MLPProgram, encode
 from harness.population import Population
-from harness.recipe import MLP, Recipe, RecipeError
+from harness.predict import PairedDifference
+from harness.recipe import MLP, Recipe, RecipeError, Threat
 from harness.train import train
 
 NBETA_1024 = 1024 / math.log(1024)
@@ -77,25 +84,6 @@ def test_a_normal_crossing_matches_quadrature_and_not_half_its_dimension() -> No
     assert row["llc_se"] < 0.02
 
 
-def reduced_rank(inputs: int, hidden: int, outputs: int, rank: int) -> float:
-    """Learning coefficient of reduced-rank regression (Aoyagi & Watanabe 2005, doi 10.1016/j.neunet.2005.03.014, theorem 1)."""
-    m, h, n, r = inputs, hidden, outputs, rank
-    if n + r <= m + h and m + r <= n + h and h + r <= m + n:
-        even = (m + h + n + r) % 2 == 0
-        return (-((h + r) ** 2) - m**2 - n**2 + 2 * (h + r) * m + 2 * (h + r) * n + 2 * m * n + (0 if even else 1)) / 8
-    if m + h < n + r:
-        return (h * m - h * r + n * r) / 2
-    if n + h < m + r:
-        return (h * n - h * r + m * r) / 2
-    return m * n / 2
-
-
-def test_reduced_rank_formula_on_its_known_cases() -> None:
-    assert reduced_rank(3, 3, 3, 3) == 4.5  # full rank: regular, half of inputs × outputs
-    assert reduced_rank(2, 1, 2, 0) == 1.0  # one hidden unit on zero: (H M) / 2
-    assert reduced_rank(4, 9, 3, 0) == 6.0  # hidden layer beyond all need: half of inputs × outputs
-
-
 @pytest.mark.parametrize(("sizes", "rank"), [((5, 4, 4), 1), ((4, 3, 5), 2)])
 def test_a_linear_network_has_its_learning_coefficient(sizes: tuple[int, int, int], rank: int) -> None:
     generator = torch.Generator().manual_seed(rank)
@@ -117,7 +105,7 @@ def test_a_linear_network_has_its_learning_coefficient(sizes: tuple[int, int, in
     assert row["llc"] < 0.8 * program.layout.total / 2
 
 
-def toy_population(seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 30) -> tuple[Population, object]:
+def toy_population(seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 30) -> tuple[Population, Dataset]:
     data = ToyImages(train=512, test=30, amplitude=2.0)
     recipe = Recipe(data, MLP((8, 8)), epochs=epochs)
     loaded = data.load()
@@ -181,6 +169,63 @@ def test_a_model_far_from_a_minimum_is_not_trusted_and_says_so() -> None:
     assert "not at a minimum of the sampled loss" in table["distrust"][0]
 
 
+def test_what_is_not_finite_is_named() -> None:
+    model, x, y = regression(4, 1, 256)
+    x[3, 2] = math.nan
+    row = llc(model, x, y, loss="mse", spec=replace(SHORT, burn_in=5, draws=5)).iloc[0]
+    assert row["distrust"] == "the loss of the model itself is nan: its parameters or its data are not finite"
+    assert not row["trusted"]
+
+
+def test_a_chain_that_leaves_is_not_trusted_and_says_so() -> None:
+    """At the top of a hill the loss falls on the way out; at the bottom of a valley of the same shape it does not."""
+    model = torch.nn.Linear(4, 1, bias=False)
+    torch.nn.init.zeros_(model.weight)
+    x, y = torch.eye(4) * 2, torch.zeros(4, 1)
+
+    def hill(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return -torch.log1p(logits.square().sum(2))
+
+    spec = LLCSpec(localization=1.0, step_size=1e-2, burn_in=300, draws=300, nbeta=20.0)
+    row = llc(model, x, y, loss=hill, spec=spec).iloc[0]
+    assert "a chain left: its squared distance from the model is" in row["distrust"]
+    assert row["displacement"] > 1 + 4 * math.sqrt(2 / 4)
+    stays = llc(model, x, y, loss="mse", spec=spec).iloc[0]
+    assert stays["displacement"] < 1
+    assert "left" not in stays["distrust"]
+
+
+def test_minibatches_and_single_draws_say_what_is_missing() -> None:
+    model, x, y = regression(4, 1, 256)
+    row = llc(model, x, y, loss="mse", spec=LLCSpec(batch_size=32, burn_in=50, draws=50)).iloc[0]
+    assert "MALA acceptance is not defined for minibatches" in row["distrust"]
+    assert "nan" not in row["distrust"]
+    one = llc(model, x, y, loss="mse", spec=LLCSpec(burn_in=0, draws=1)).iloc[0]
+    assert "the trace has a single draw" in one["distrust"]
+    assert not one["trusted"]
+
+
+def test_a_claim_that_rests_on_an_untrusted_estimate_is_invalid() -> None:
+    """Regressions of three outputs have larger coefficients than those of one: SUPPORTED, unless no estimate is trusted."""
+    higher = PairedDifference("llc", "outputs", 3, 1, pair="seed", margin=1.0, margin_reason="small")
+    claim = Claim("doc/higher", "Three outputs have the higher LLC.", Source("doc", "A document").at("I", "higher"), higher,
+                  gates=(Gate("estimates are trusted", "trusted", at_least=1),))  # fmt: skip
+    verdicts = {}
+    for name, spec in {
+        "sound": LLCSpec(step_size=2e-3, burn_in=300, draws=2500, sensitivity_chains=4),
+        "diverging": LLCSpec(step_size=10.0, burn_in=50, draws=50),
+    }.items():
+        tables = []
+        for outputs in (1, 3):
+            model, x, y = regression(4, outputs)
+            table = llc([model] * 6, x, y, loss="mse", spec=spec)
+            tables.append(table.assign(seed=range(6), outputs=outputs))
+        verdicts[name] = judge(claim, Evidence(pd.concat(tables)))
+    assert verdicts["sound"].outcome is Outcome.SUPPORTED
+    assert verdicts["diverging"].outcome is Outcome.INVALID
+    assert not verdicts["diverging"].gates[0].passed
+
+
 def test_without_re_runs_nothing_is_trusted() -> None:
     model, x, y = regression(4, 1, 256)
     spec = LLCSpec(step_size=1e-3, burn_in=300, draws=300, sensitivity_chains=0)
@@ -199,6 +244,59 @@ def test_a_users_loss_and_targets_of_every_model() -> None:
     np.testing.assert_allclose(mine["llc"], expected["llc"], rtol=1e-3)
     stacked = llc([model, model], torch.stack([x, x]), torch.stack([y, y]), loss="mse", spec=spec)
     np.testing.assert_allclose(stacked["llc"], expected["llc"], rtol=1e-6)
+
+
+THREAT = Threat("linf", epsilon=0.5, steps=3)
+
+
+def robust_population(share: float, seeds: tuple[int, ...] = (0, 1, 2)) -> tuple[Population, Dataset]:
+    recipe = Recipe(ToyImages(train=256, test=30, amplitude=2.0), MLP((8, 8)), epochs=20).robust(THREAT, share=share)
+    loaded = recipe.data.load()
+    return Population(recipe, seeds, train(recipe, loaded, seeds)), loaded
+
+
+@pytest.mark.parametrize("share", [0.5, 1.0])
+def test_the_training_distribution_has_its_share_of_adversarial_examples(share: float) -> None:
+    population, data = robust_population(share)
+    x, y = training_points(population, data, 100)
+    clean = data.train_x[:100]
+    assert x.shape == (3, *clean.shape)
+    assert (y == data.train_y[:100]).all()
+    count = round(share * 100)
+    moved = np.abs(x - clean).reshape(3, 100, -1).max(2)
+    assert (moved[:, count:] == 0).all()
+    assert (moved[:, :count] > 0).all()
+    assert (moved <= THREAT.epsilon + 1e-6).all()
+    # They are made against the member itself: its own loss is higher there, and every member has its own.
+    program, views = population.program, population.program.layout.views(population.final)
+    attacked, plain = (
+        program.loss(views, torch.as_tensor(points).movedim(1, -1), encode(torch.from_numpy(y), data.classes))
+        for points in (x, np.repeat(clean[None], 3, 0))
+    )
+    assert (attacked > plain).all()
+    assert (x[0] != x[1]).any()
+    alone, _ = training_points(population.select((2,)), data, 100)
+    assert np.array_equal(alone[0], x[2])
+    assert not np.array_equal(training_points(population, data, 100, seed=1)[0], x)
+
+
+def test_standard_training_saw_the_data_as_they_are() -> None:
+    population, data = toy_population((0, 1))
+    measures = [LLC(SHORT, points=64, distribution=kind) for kind in ("clean", "training")]  # type: ignore[arg-type]
+    clean, training = (measure.run(population, data, "cpu") for measure in measures)  # type: ignore[arg-type]
+    np.testing.assert_allclose(training["llc"], clean["llc"], rtol=1e-4)
+
+
+def test_a_robust_network_is_nearer_to_a_minimum_of_what_it_was_trained_on() -> None:
+    population, data = robust_population(1.0)
+    measures = [LLC(SHORT, points=256, distribution=kind) for kind in ("clean", "training")]  # type: ignore[arg-type]
+    clean, training = (measure.run(population, data, "cpu") for measure in measures)
+    assert (training["initial_loss"] > clean["initial_loss"]).all()
+    assert training["gradient_norm"].mean() < clean["gradient_norm"].mean()
+    again = measures[1].run(population.select((1,)), data, "cpu")
+    assert training[training["seed"] == 1].reset_index(drop=True).equals(again)
+    with pytest.raises(RecipeError, match="distribution='dirty'; it has to be 'clean' or 'training'"):
+        LLC(distribution="dirty")  # type: ignore[arg-type]
 
 
 def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:

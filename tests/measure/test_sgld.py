@@ -311,11 +311,107 @@ def test_the_stationary_variance_on_a_quadratic_is_that_of_the_discrete_chain():
         assert 0.7 < float(own.std()) / (error * math.sqrt(len(own))) < 1.3
 
 
+def preconditioned_walk(row: int, noise: torch.Tensor) -> Iterator[tuple[object, ...]]:
+    """As the plain walk, with RMSprop's G, which is shown last; written from the formula."""
+    network = PROGRAM.module(THETA[row]).double()
+    free = list(network.parameters())
+    anchor, square, scaling = flat(free).clone(), 0.0, torch.ones(PROGRAM.layout.total, dtype=torch.float64)
+    step_size, localization = STEP_SIZE[row], LOCALIZATION[row]
+    for step, drawn in enumerate(noise[:, row].double()):
+        loss = loss_of(network)
+        gradient = flat(torch.autograd.grad(loss, free))
+        position = flat(free).clone()
+        moved = position - anchor
+        pull = NBETA * gradient + localization * moved
+        if step < BURN_IN:
+            square = 0.99 * square + 0.01 * gradient**2
+            slope = square**0.5
+            inverse = 1 / (slope + 0.1 * slope.mean())
+            scaling = inverse / inverse.mean()
+        yield loss.item(), position, NBETA * loss.item() + localization * float(moved @ moved) / 2, pull, scaling
+        after = position - step_size / 2 * scaling * pull + (step_size * scaling).sqrt() * drawn
+        with torch.no_grad():
+            for parameter, value in zip(free, after.split([p.numel() for p in free]), strict=True):
+                parameter.copy_(value.view_as(parameter))
+
+
+def test_a_preconditioned_step_is_the_formula_and_so_is_its_acceptance(noise):
+    trace = run(preconditioner="rmsprop")
+    for row in range(ROWS):
+        seen, rates = list(preconditioned_walk(row, noise)), []
+        torch.testing.assert_close(trace.losses[row], torch.tensor([one[0] for one in seen])[BURN_IN:], rtol=1e-4, atol=0)
+        for step in range(BURN_IN, STEPS):
+            _, before, potential, pull, scaling = seen[step - 1]
+            _, after, new_potential, new_pull, _ = seen[step]
+            variance = STEP_SIZE[row] * scaling
+            there = torch.distributions.Normal(before - variance / 2 * pull, variance.sqrt()).log_prob(after).sum()
+            back = torch.distributions.Normal(after - variance / 2 * new_pull, variance.sqrt()).log_prob(before).sum()
+            rates.append(min(1.0, math.exp(potential - new_potential + float(back - there))))
+        assert float(trace.acceptance[row]) == pytest.approx(sum(rates) / len(rates), abs=1e-4)
+    assert float(seen[-1][4].max() / seen[-1][4].min()) > 3
+
+
+def test_the_preconditioner_leaves_the_stationary_distribution_as_it_is(walks):
+    """Two directions of a quadratic loss, one 400 times as steep as the other; both have their own exact variance.
+
+    With a fixed G each is a first-order autoregression with the step ε G_i, as in the test before.  An ordinary chain
+    needs a step of 1/a of the steep one, at which the flat one moves by 400 times less.
+    """
+    nbeta, localization, step_size, rows, draws = 10.0, 1.0, 0.02, 512, 4000
+    h = torch.tensor([4.0, 0.01])
+    program = MLPProgram((2, 1), linear=True, bias=False)
+    x = (2 * h).sqrt().diag()[None]  # the mean over two points halves it
+    theta = torch.full((rows, 2), 0.5)
+    trace = sample(
+        program, Chains(theta, torch.full((rows,), step_size), torch.full((rows,), localization), generators(rows)), x,
+        (theta[:1] @ x[0])[None], scope="all", nbeta=nbeta, burn_in=2000, draws=draws, loss="mse", preconditioner="rmsprop",
+    )  # fmt: skip
+    scaling = torch.cat([walk.scaling.root for walk in walks]) ** 2
+    assert torch.allclose(scaling.mean(1), torch.ones(rows))
+    assert bool((scaling[:, 1] > 2 * scaling[:, 0]).all())
+    a = nbeta * h + localization
+    variance = 1 / (a * (1 - step_size * scaling * a / 4))
+    excess = trace.losses.double().mean(1) - (h * variance).sum(1).double() / 2
+    assert abs(float(excess.mean())) < 4 * float(excess.std()) / math.sqrt(rows)
+    assert 4 * float(excess.std()) / math.sqrt(rows) < 0.02 * float((h / a).sum()) / 2
+    # γ‖w − w*‖² per parameter, which the flat direction dominates: it has relaxed.
+    expected = localization * variance.sum(1) / 2
+    strain = trace.displacement - expected
+    assert abs(float(strain.mean())) < 4 * float(strain.std()) / math.sqrt(rows)
+
+
+def test_coordinates_without_any_slope_are_all_alike():
+    scaling = sgld._Scaling(torch.zeros(2, 3))
+    scaling.follow(torch.zeros(2, 3))
+    assert torch.equal(scaling.root, torch.ones(2, 3))
+    scaling.follow(torch.tensor([[1.0, 0.0, 0.0], [1.0, 1.0, 1.0]]))
+    assert torch.allclose(scaling.root[1], torch.ones(3))
+    # Slope 1 against none, damped by a tenth of the mean: (1 + 1/30) / (1/30).
+    assert float((scaling.root[0, 1] / scaling.root[0, 0]) ** 2) == pytest.approx(31)
+
+
+def test_displacement_is_what_integration_by_parts_says():
+    """γ E‖u‖² / d = 1 − nβ E[u ∇L] / d: on ½ h u² it is γ / (nβ h + γ), and on a hill (h < 0) it is above 1."""
+    program, nbeta, localization = MLPProgram((1, 1), linear=True, bias=False), 2.0, 4.0
+    given = Chains(torch.zeros(256, 1), torch.full((256,), 0.01), torch.full((256,), localization), generators(256))
+    for h, loss in ((1.0, lambda z, y: (z**2).sum(2) / 2), (-1.0, lambda z, y: -(z**2).sum(2) / 2)):
+        trace = sample(program, given, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), scope="all", nbeta=nbeta, burn_in=500,
+                       draws=3000, loss=loss)  # fmt: skip
+        truth = localization / (nbeta * h + localization)
+        error = float(trace.displacement.std()) / math.sqrt(256)
+        assert float(trace.displacement.mean()) == pytest.approx(truth, abs=4 * error + 0.01 * truth)
+        assert 4 * error < 0.1 * truth
+        assert (truth > 1) == (h < 0)
+
+
 def test_traces_join_row_by_row():
     traces = [run(), run()]
     joined = Trace.join(traces)
     assert torch.equal(joined.losses, torch.cat([trace.losses for trace in traces]))
     assert joined.acceptance.shape == joined.initial_loss.shape == joined.gradient_norm.shape == (2 * ROWS,)
+    parts = joined.cut({"first": ROWS, "rest": ROWS})
+    assert list(parts) == ["first", "rest"]
+    assert torch.equal(parts["rest"].losses, traces[1].losses)
 
 
 def test_chains_that_explode_say_so_and_warn_nobody():

@@ -1,0 +1,167 @@
+"""The closed forms of the learning coefficient against each other, and the estimator against them."""
+
+from __future__ import annotations
+
+import itertools
+import math
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from learning_coefficients import (
+    compared,
+    deep_linear,
+    half_codimension,
+    linear_truth,
+    normal_crossing,
+    random_truths,
+    reduced_rank,
+    regular,
+    single_layer,
+    task,
+)
+from scipy import stats
+
+from harness.measure.llc import LLCSpec, estimate, llc
+from harness.measure.llc_auto import search
+
+NBETA = 1024 / math.log(1024)
+SHAPES = [sizes for layers in (2, 3, 4) for sizes in itertools.product(range(1, 6), repeat=layers + 1)]
+
+
+def test_two_layers_of_the_deep_formula_are_reduced_rank_regression() -> None:
+    for sizes in itertools.product(range(1, 9), repeat=3):
+        for rank in range(min(sizes) + 1):
+            assert deep_linear(sizes, rank) == pytest.approx(reduced_rank(*sizes, rank), abs=1e-9)
+
+
+def test_the_deep_formula_is_half_the_codimension_of_the_fibre() -> None:
+    for sizes in SHAPES:
+        for rank in range(min(sizes) + 1):
+            assert deep_linear(sizes, rank) == pytest.approx(half_codimension(sizes, rank), abs=1e-9)
+
+
+def test_what_is_known_without_the_formulas() -> None:
+    assert reduced_rank(3, 3, 3, 3) == regular(9)
+    assert reduced_rank(2, 1, 2, 0) == 1.0  # one hidden unit on zero: the hidden layer's inputs or its outputs vanish
+    assert reduced_rank(4, 9, 3, 0) == regular(12)  # a hidden layer beyond all need: every matrix can be had
+    for sizes in SHAPES:
+        smallest = min(sizes)
+        assert deep_linear((sizes[0], sizes[-1]), 0) == regular(sizes[0] * sizes[-1])  # one layer: a linear regression
+        # Every layer at full rank: the maps of that rank, a manifold of dimension r (N + M − r), and a regular model of it.
+        assert deep_linear(sizes, smallest) == regular(smallest * (sizes[0] + sizes[-1] - smallest))
+    # A product of scalars that vanishes is a normal crossing.
+    assert deep_linear((1, 1, 1, 1), 0) == normal_crossing(1, 1, 1) == 0.5
+    assert normal_crossing(1, 2, 3) == 1 / 6
+
+
+def test_a_normal_crossing_has_the_slope_of_its_free_energy() -> None:
+    """−log ∫ exp(−n K) grows by λ log n: K = (a b²)², λ = 1/4, with multiplicity 1, by quadrature over b after a exactly."""
+    b = np.geomspace(1e-9, 1.0, 200_001)
+
+    def energy(n: float) -> float:
+        scale = math.sqrt(n) * b**2
+        inner = torch.erf(torch.from_numpy(scale)).numpy() / scale
+        return -math.log(np.trapezoid(inner, b))
+
+    assert (energy(1e12) - energy(1e10)) / math.log(100) == pytest.approx(normal_crossing(1, 2), rel=0.01)
+
+
+@pytest.mark.parametrize(("sizes", "rank"), [((5, 4, 6), 2), ((4, 6, 3, 5), 3), ((3, 5, 4, 6, 7), 1)])
+def test_one_layer_is_a_regression_on_its_jacobian(sizes: tuple[int, ...], rank: int) -> None:
+    truth = linear_truth(sizes, rank, seed=1)
+    views = {name: value[0].double() for name, value in truth.program.layout.views(truth.theta[None]).items()}
+    for layer in range(len(sizes) - 1):
+        def outputs(weight: torch.Tensor, layer: int = layer) -> torch.Tensor:
+            x = truth.inputs.T.double()
+            for number in range(len(sizes) - 1):
+                x = (weight if number == layer else views[f"{number}.weight"]) @ x
+            return x.flatten()
+
+        weight = views[f"{layer}.weight"]
+        jacobian = torch.autograd.functional.jacobian(outputs, weight).reshape(-1, weight.numel())
+        assert int(torch.linalg.matrix_rank(jacobian, rtol=1e-5)) / 2 == single_layer(sizes, layer, rank)
+
+
+@pytest.mark.parametrize("noise", [0.0, 0.5])
+def test_the_random_networks_are_at_a_minimum_with_layers_of_that_rank(noise: float) -> None:
+    truth = linear_truth((5, 4, 6, 3), 2, seed=4, noise=noise)
+    views = truth.program.layout.views(truth.theta[None])
+    assert all(int(torch.linalg.matrix_rank(value[0], rtol=1e-5)) == 2 for value in views.values())
+    row = estimate(task([truth], "all"), LLCSpec(draws=1, burn_in=1, chains=2, nbeta=NBETA), "stacked").iloc[0]
+    assert row["gradient_norm"] < 1e-6
+    # Noise of variance ¼ in three outputs, less what a regression on five inputs takes up; four standard errors of χ².
+    assert row["initial_loss"] == pytest.approx(3 * noise**2 / 2, abs=1e-9 + 0.05 * noise**2 * 3)
+
+
+def test_few_points_with_the_same_second_moments_have_the_same_loss() -> None:
+    generator = torch.Generator().manual_seed(0)
+    truth = linear_truth((5, 4, 3), 2, seed=9, points=300, noise=0.5)
+    theta = torch.randn(3, truth.program.layout.total, generator=generator)
+    small = truth.program.loss(truth.program.layout.views(theta), truth.inputs.T[None], truth.targets.T[None], "mse")
+    whole = linear_truth((5, 4, 3), 2, seed=9, points=300, noise=0.5, compress=False)
+    assert len(whole.inputs) == 300
+    assert len(truth.inputs) == 8
+    large = whole.program.loss(whole.program.layout.views(theta), whole.inputs.T[None], whole.targets.T[None], "mse")
+    torch.testing.assert_close(small, large, rtol=1e-5, atol=0)
+
+
+@pytest.fixture(scope="module")
+def forty() -> pd.DataFrame:
+    """Forty random networks, whole and single layers, n = 1024, with the settings that are found at γ = 3."""
+    tables = []
+    for scope, truths in random_truths(1):
+        given = task(truths, scope)
+        spec = search(given, LLCSpec(localization=3.0, nbeta=NBETA))
+        tables.append(compared(estimate(given, spec, "stacked"), truths, scope))
+    return pd.concat(tables, ignore_index=True)
+
+
+def test_automatic_settings_find_forty_learning_coefficients(forty: pd.DataFrame) -> None:
+    error = forty["error"].abs()
+    assert len(forty) == 40
+    assert (forty["scope"] == "all").sum() == 24
+    assert error.median() <= 0.05
+    assert (error <= 0.15).mean() >= 0.95
+    assert forty["trusted"].mean() >= 0.5  # a flag that is never set would miss nothing
+
+
+def test_unsuitable_settings_are_seen_by_the_flag(forty: pd.DataFrame) -> None:
+    """Steps too large, too few, γ too strong: of the estimates that are off by a quarter at most 2 % may be trusted."""
+    tables = [forty]
+    for scope, truths in random_truths(1):
+        given = task(truths, scope)
+        for spec in (LLCSpec(1.0, 1e-2, burn_in=0, draws=200), LLCSpec(3.0, 1e-3, burn_in=0, draws=200),
+                     LLCSpec(10.0, 1e-4, burn_in=0, draws=200), LLCSpec(100.0, 1e-4, burn_in=500, draws=500),
+                     LLCSpec(1000.0, 1e-4, burn_in=500, draws=500)):  # fmt: skip
+            tables.append(compared(estimate(given, LLCSpec(**{**vars(spec), "nbeta": NBETA}), "stacked"), truths, scope))
+    table = pd.concat(tables)
+    bad = ~(table["error"].abs() <= 0.25)
+    assert bad.sum() >= 100  # so that two of them would be 2 %
+    assert (bad & table["trusted"]).sum() <= 0.02 * bad.sum()
+
+
+def test_twenty_networks_agree_with_devinterp_within_the_noise_of_the_seed() -> None:
+    spec = LLCSpec(localization=10.0, step_size=1e-3, burn_in=100, draws=250, chains=2, sensitivity_chains=0, nbeta=NBETA)
+    sizes = (4, 4, 3)
+    truths = [linear_truth(sizes, 1 + number % 3, seed=50 + number, noise=0.5) for number in range(20)]
+    given = task(truths, "all")
+    ours, theirs = (estimate(given, spec, engine) for engine in ("stacked", "devinterp"))
+    # Differences of 20 pairs of means over two independent chains each: their scatter is what the chains' own scatter
+    # predicts, an F of 20 and 40 degrees of freedom, and their mean a t of 19; both within 99.9 %.
+    difference = (ours["llc"] - theirs["llc"]).to_numpy()
+    predicted = (ours["llc_se"] ** 2 + theirs["llc_se"] ** 2).to_numpy()
+    assert (difference**2).mean() / predicted.mean() < stats.f.ppf(0.999, 20, 40)
+    assert abs(difference.mean()) < stats.t.ppf(0.9995, 19) * difference.std(ddof=1) / math.sqrt(20)
+    assert difference.std(ddof=1) / math.sqrt(20) < 0.03 * ours["llc"].mean()  # what the comparison would notice
+
+
+def test_a_list_of_modules_is_estimated_like_the_stack() -> None:
+    truths = [linear_truth((4, 3, 5), 2, seed=seed) for seed in range(2)]
+    modules = [truth.program.module(truth.theta) for truth in truths]
+    spec = LLCSpec(localization=3.0, step_size=1e-3, burn_in=300, draws=600, chains=8, sensitivity_chains=0, nbeta=NBETA)
+    inputs, targets = (torch.stack(part) for part in zip(*((truth.inputs, truth.targets) for truth in truths), strict=True))
+    table = llc(modules, inputs, targets, loss="mse", spec=spec)
+    stacked = estimate(task(truths, "all"), spec, "stacked")
+    assert (np.abs(table["llc"] - stacked["llc"]) < 4 * np.hypot(table["llc_se"], stacked["llc_se"])).all()
