@@ -2,9 +2,10 @@
 
     python benchmarks/instruments.py
 
-LLC: 15 networks 9-16-16-16-3, 4 chains, full batch of 1,000 points, beside devinterp 1.3.2 with its DataLoader as shipped and
-with a loader that slices tensors.  Training: 60 networks 9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.
-Smallest perturbations: 60 networks of that shape × 256 points, beside Foolbox.
+LLC: 15 networks 9-16-16-16-3 and 9-64-64-3, 4 chains, full batch of 1,000 points, beside devinterp 1.3.2 with its DataLoader as
+shipped and with a loader that slices tensors, and beside the bare matrix products of a step.  Training: 60 networks
+9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.  Smallest perturbations: 60 such networks × 256 points,
+beside Foolbox.
 Both sides of a ratio are measured in turns, so that a machine whose speed drifts bends neither.
 """
 
@@ -14,12 +15,14 @@ import statistics
 import time
 import warnings
 from collections.abc import Callable
+from itertools import pairwise
 
 import torch
 
 from harness.data.toy import ToyImages
 from harness.measure.attack import smallest_perturbation
 from harness.measure.llc import LLCSpec, llc
+from harness.measure.sgld import CACHE_BYTES
 from harness.models import keep_freed_memory
 from harness.population import Population
 from harness.recipe import MLP, Recipe
@@ -42,12 +45,32 @@ def ratio(ours: Callable[[], None], theirs: Callable[[], None], our_steps: int, 
     return mine, other, statistics.median(b / a for a, b in pairs)
 
 
-def llc_rows(points: int = 1000, models: int = 15, chains: int = 4) -> list[tuple[str, float, float, float]]:
-    """Our sampler against devinterp's, per model × chain × step."""
+def products(hidden: tuple[int, ...], rows: int, points: int) -> Callable[[int], None]:
+    """Only the matrix products of a step, in the shapes and chunks of our sampler: the bound that no such sampler beats."""
+    sizes = (9, *hidden, 3)
+    chunk = max(1, CACHE_BYTES // (4 * max(sizes) * points))
+    weights = [torch.randn(chunk, out, into) for into, out in pairwise(sizes)]
+    values = [torch.randn(chunk, size, points) for size in sizes]
+
+    def run(steps: int) -> None:
+        for _ in range(steps * -(-rows // chunk)):
+            for layer, weight in enumerate(weights):
+                torch.bmm(weight, values[layer])  # forward
+                torch.bmm(values[layer + 1], values[layer].transpose(1, 2))  # gradient of the weights
+                if layer:
+                    torch.bmm(weight.transpose(1, 2), values[layer + 1])  # gradient of the values below
+
+    return run
+
+
+def llc_rows(
+    hidden: tuple[int, ...] = (16, 16, 16), points: int = 1000, models: int = 15, chains: int = 4
+) -> list[tuple[str, float, float, float]]:
+    """Our sampler against devinterp's and against its own matrix products, per model × chain × step."""
     from devinterp.optim.sgmcmc import SGMCMC
     from devinterp.slt.sampler import estimate_learning_coeff
 
-    recipe = Recipe(ToyImages(train=points), MLP((16, 16, 16)), epochs=5)
+    recipe = Recipe(ToyImages(train=points), MLP(hidden), epochs=5)
     data = recipe.data.load()
     population = Population(recipe, tuple(range(models)), train(recipe, data, range(models)))
     x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
@@ -78,9 +101,11 @@ def llc_rows(points: int = 1000, models: int = 15, chains: int = 4) -> list[tupl
     dataset = torch.utils.data.TensorDataset(x, y)
     shipped, sliced = (kind(dataset, batch_size=points) for kind in (torch.utils.data.DataLoader, Sliced))
     work = models * chains * steps
+    bare, name = products(hidden, models * chains, points), f"LLC of 9-{'-'.join(map(str, hidden))}-3"
     return [
-        ("LLC, devinterp 1.3.2 as shipped", *ratio(ours, theirs(shipped, 100), work, 100)),
-        ("LLC, devinterp 1.3.2, slicing loader", *ratio(ours, theirs(sliced, 300), work, 300)),
+        (f"{name}, devinterp 1.3.2 as shipped", *ratio(ours, theirs(shipped, 100), work, 100)),
+        (f"{name}, devinterp 1.3.2, slicing loader", *ratio(ours, theirs(sliced, 300), work, 300)),
+        (f"{name}, its bare matrix products", *ratio(ours, lambda: bare(steps), work, work)),
     ]
 
 
@@ -147,7 +172,7 @@ def main() -> None:
     torch.set_num_threads(1)
     keep_freed_memory()
     print(f"{'against (size of ours over theirs, median)':60} {'ours, µs':>10} {'theirs, µs':>12} {'ratio':>8}")
-    for name, mine, other, times in [*llc_rows(), training_row(), *attack_rows()]:
+    for name, mine, other, times in [*llc_rows(), *llc_rows((64, 64)), training_row(), *attack_rows()]:
         print(f"{name:60} {mine:10.1f} {other:12.1f} {times:7.1f}×")
 
 
