@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
@@ -79,3 +81,10 @@ def test_who_may_know_what(path: Path) -> None:
         assert seen.isdisjoint(ONLY_THE_PLUGIN)
     if own.startswith("harness.measure"):
         assert {"harness.claim", "harness.judge"}.isdisjoint(imports(path))
+
+
+def test_fixtures_are_imported_without_torch() -> None:
+    """They are plugins of every session: whoever only collects claims does not wait for torch."""
+    modules = ", ".join(name_of(path) for path in FILES if name_of(path).startswith("fixtures.") and "make_" not in path.name)
+    code = f"import sys, {modules}; sys.exit('torch' in sys.modules)"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, check=False).returncode == 0

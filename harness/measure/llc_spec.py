@@ -6,7 +6,6 @@ import math
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any
 
-from harness.measure.sgld import Preconditioner
 from harness.recipe import describe, require
 
 if TYPE_CHECKING:
@@ -14,6 +13,7 @@ if TYPE_CHECKING:
     import torch
 
     from harness.measure.base import Models
+    from harness.measure.sgld import Preconditioner
 
 # Thresholds of trust, found on 2,400 estimates with known truth (docs/method.md): of those that passed, 0.7 % were off by
 # more than a quarter.
