@@ -12,7 +12,8 @@ from numpy.typing import ArrayLike, NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule, own_size
+from harness.predict.base import Estimate, Prediction, own_size
+from harness.predict.equivalence import Equivalence
 from harness.predict.signed import Signed
 
 if TYPE_CHECKING:
@@ -188,7 +189,7 @@ class Correlation(Signed, _AcrossUnits):
 
 
 @dataclass(frozen=True, repr=False)
-class NoCorrelation(_AcrossUnits):
+class NoCorrelation(Equivalence, _AcrossUnits):
     """Two columns have no correlation across units: it is smaller than the margin in either direction.
 
     Effect, interval and fields are those of :class:`Correlation`, without a sign.  The p value is that of the
@@ -196,20 +197,12 @@ class NoCorrelation(_AcrossUnits):
     correlations, so that a claim with this prediction needs gates on the reliability of what it measures.
     """
 
-    @property
-    def rule(self) -> Rule:
-        """Equivalence to zero."""
-        return "within"
-
     def sentence(self) -> str:
         """What is tested."""
         return (
             f"{self._across()}, {self.word(self.x)} and {self.word(self.y)} have no Spearman correlation: "
             f"it lies between {words.number(-self.margin)} and {words.number(self.margin)}"
         )
-
-    def _terms(self) -> str:
-        return ""
 
     def _p(self, x: Blocks, y: Blocks, units: Blocks, pooled: stats.Confidence, rng: np.random.Generator) -> float:
         return float(pooled.within(0, self.margin))

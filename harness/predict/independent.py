@@ -12,14 +12,14 @@ from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
-from harness.predict.strata import differences, stratum
+from harness.predict.strata import InStrata, differences, stratum
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
-class IndependentDifference(Prediction):
+class IndependentDifference(InStrata, Prediction):
     """A value is higher, on average, in one group of units than in another group of other units.
 
     The effect is the mean over strata (equal weight) of mean value[higher] - mean value[lower]; its interval is that of
@@ -55,20 +55,14 @@ class IndependentDifference(Prediction):
         """Direction: above zero."""
         return "above"
 
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Columns that identify a unit in the whole table."""
-        return tuple(dict.fromkeys((*(self.strata or ()), *self.unit)))
-
     def own_columns(self) -> tuple[str, ...]:
         """Value, factor, unit and strata."""
         return tuple(dict.fromkeys((self.value, self.factor, *self.keys)))
 
     def sentence(self) -> str:
         """What is tested."""
-        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
         return (
-            f"On average over units ({self.crossed(self.keys)}){equal}, {self.word(self.value)} is higher "
+            f"{self.over_units()}, {self.word(self.value)} is higher "
             f"{self.level(self.factor, self.higher)} than in other units {self.level(self.factor, self.lower)}"
         )
 
@@ -93,7 +87,7 @@ class IndependentDifference(Prediction):
         return self.seen(
             mean.confidence,
             estimand=f"difference of mean {self.word(self.value)}, {self.word(self.higher)} minus {self.word(self.lower)}"
-            + (f", equal weight per {self.crossed(strata)}" if strata else ""),
+            f"{self.equal_weight()}",
             unit=self.crossed(self.keys),
             p=stats.label_p(values, side, codes, rng=rng),
             n=len(values),

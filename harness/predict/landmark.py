@@ -10,7 +10,8 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Unusable
+from harness.predict.base import Estimate, Prediction, Unusable
+from harness.predict.equivalence import AtValue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -22,7 +23,7 @@ LEAST = 1e-9
 
 
 @dataclass(frozen=True, repr=False)
-class Landmark(Prediction):
+class Landmark(AtValue, Prediction):
     """A landmark of every unit's own curve lies at a given x, or has a given width, within a tolerance.
 
     The peak is the most prominent one (``stats.summit``), its width that at half its prominence; a valley is a peak
@@ -53,7 +54,7 @@ class Landmark(Prediction):
     margin: float = field(init=False, default=float("nan"))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "margin", self.tolerance)
+        self._take_tolerance()
         super().__post_init__()
         self._columns_as_tuples("unit")
         if not self.unit:
@@ -62,19 +63,9 @@ class Landmark(Prediction):
             raise ClaimError(f"Landmark has of={self.of!r}; allowed are {words.listed(map(repr, OF))}")
         if self.what not in WHAT:
             raise ClaimError(f"Landmark has what={self.what!r}; allowed are {words.listed(map(repr, WHAT))}")
-        if not np.isfinite(self.value) or (self.what == "width" and self.value <= 0):
-            allowed = "a width is a number above 0" if self.what == "width" else "a position is a number"
-            raise ClaimError(f"Landmark has value={self.value}; {allowed}")
-
-    @property
-    def rule(self) -> Rule:
-        """Equivalence to a value."""
-        return "within"
-
-    @property
-    def centre(self) -> float:
-        """The value that is claimed."""
-        return self.value
+        if self.what == "width" and not 0 < self.value < np.inf:
+            raise ClaimError(f"Landmark has value={self.value}; a width is a number above 0")
+        self._check_value("a position")
 
     @property
     def landmark(self) -> str:
@@ -90,9 +81,6 @@ class Landmark(Prediction):
         target = f"{words.number(self.value)} ± {words.number(self.tolerance)}"
         says = f"is {target} wide" if self.what == "width" else f"lies at {target}"
         return f"On average over {self.crossed(self.unit)}, the {self.landmark} {says}"
-
-    def _terms(self) -> str:
-        return ""
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean position or width; see the class and :meth:`Prediction.estimate`."""

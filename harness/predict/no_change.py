@@ -9,7 +9,8 @@ import numpy as np
 
 from harness import stats
 from harness.predict import words
-from harness.predict.base import Estimate, Rule
+from harness.predict.base import Estimate
+from harness.predict.equivalence import Equivalence
 from harness.predict.paired import Floats, OnPairs
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True, repr=False)
-class NoChange(OnPairs):
+class NoChange(Equivalence, OnPairs):
     """A value changes by less than the margin from one level of a factor to another, on average over pairs.
 
     Effect and interval are those of ``PairedDifference``, for value[second] - value[first]; p is that of the two one-sided
@@ -41,11 +42,6 @@ class NoChange(OnPairs):
     strata: str | tuple[str, ...] | None = None
 
     @property
-    def rule(self) -> Rule:
-        """Equivalence to zero."""
-        return "within"
-
-    @property
     def levels(self) -> tuple[str | float, str | float]:
         """Second and first."""
         return self.second, self.first
@@ -61,9 +57,6 @@ class NoChange(OnPairs):
             f"and {self.level(self.factor, self.first)}: the difference lies between "
             f"{words.number(-self.margin)} and {words.number(self.margin)}"
         )
-
-    def _terms(self) -> str:
-        return ""
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean paired difference; see the class and :meth:`Prediction.estimate`."""

@@ -10,8 +10,9 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Unusable
-from harness.predict.strata import average
+from harness.predict.base import Estimate, Prediction, Unusable
+from harness.predict.equivalence import Equivalence
+from harness.predict.strata import InStrata, average
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ PER = ("doubling", "unit")
 
 
 @dataclass(frozen=True, repr=False)
-class NoTrend(Prediction):
+class NoTrend(Equivalence, InStrata, Prediction):
     """A value has no trend along x: its slope is smaller than the margin in either direction.
 
     Each unit gives one number, the least-squares slope of value on log2 x or on x; the mean over strata (equal weight) of
@@ -50,16 +51,6 @@ class NoTrend(Prediction):
             raise ClaimError(f"NoTrend has per={self.per!r}; allowed are {words.listed(map(repr, PER))}")
 
     @property
-    def rule(self) -> Rule:
-        """Equivalence to zero."""
-        return "within"
-
-    @property
-    def keys(self) -> tuple[str, ...]:
-        """Columns that identify a unit in the whole table."""
-        return tuple(dict.fromkeys((*(self.strata or ()), *self.unit)))
-
-    @property
     def step(self) -> str:
         """What the slope is per."""
         return f"{self.per} of {self.word(self.x)}"
@@ -70,15 +61,11 @@ class NoTrend(Prediction):
 
     def sentence(self) -> str:
         """What is tested."""
-        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
         return (
-            f"On average over units ({self.crossed(self.keys)}){equal}, {self.word(self.value)} has no trend along "
+            f"{self.over_units()}, {self.word(self.value)} has no trend along "
             f"{self.word(self.x)}: its slope lies between {words.number(-self.margin)} and "
             f"{words.number(self.margin)} for every {self.step}"
         )
-
-    def _terms(self) -> str:
-        return ""
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean slope; see the class and :meth:`Prediction.estimate`."""
@@ -92,7 +79,7 @@ class NoTrend(Prediction):
         found = average(self, units, np.array(fits), strata, noun="unit", what=what, scale=self._rounding(frame))
         return self.seen(
             found.mean.confidence,
-            estimand=f"mean least-squares {what}" + (f", equal weight per {self.crossed(strata)}" if strata else ""),
+            estimand=f"mean least-squares {what}{self.equal_weight()}",
             unit=self.crossed(self.keys),
             p=float(found.mean.confidence.within(0, self.margin)),
             n=len(fits),

@@ -12,14 +12,14 @@ from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum
-from harness.predict.strata import average, stratum
+from harness.predict.strata import InStrata, average, stratum
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
-class Ordering(Prediction):
+class Ordering(InStrata, Prediction):
     """A value rises over ordered levels of a factor (a dose and its response), on average over units.
 
     Each unit gives one number: the least-squares slope of value on the step number 0, 1, 2, …, in natural units per
@@ -59,11 +59,6 @@ class Ordering(Prediction):
         return "above"
 
     @property
-    def keys(self) -> tuple[str, ...]:
-        """Columns that identify a unit in the whole table."""
-        return tuple(dict.fromkeys((*(self.strata or ()), *self.unit)))
-
-    @property
     def order(self) -> str:
         """The levels in their order: "8 → 16 → 32"."""
         return " → ".join(map(self.word, self.levels))
@@ -74,9 +69,8 @@ class Ordering(Prediction):
 
     def sentence(self) -> str:
         """What is tested."""
-        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
         return (
-            f"On average over units ({self.crossed(self.keys)}){equal}, {self.word(self.value)} rises in the order "
+            f"{self.over_units()}, {self.word(self.value)} rises in the order "
             f"{self.word(self.factor)} = {self.order}"
         )
 
@@ -99,8 +93,7 @@ class Ordering(Prediction):
         )
         return self.seen(
             found.mean.confidence,
-            estimand=f"mean least-squares {what} a step of {self.word(self.factor)}, {self.order}"
-            + (f", equal weight per {self.crossed(strata)}" if strata else ""),
+            estimand=f"mean least-squares {what} a step of {self.word(self.factor)}, {self.order}{self.equal_weight()}",
             unit=self.crossed(self.keys),
             p=page,
             n=len(slopes),

@@ -10,7 +10,8 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Unusable
+from harness.predict.base import Estimate, Prediction, Unusable
+from harness.predict.equivalence import AtValue
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -20,7 +21,7 @@ MIN_POINTS = 3
 
 
 @dataclass(frozen=True, repr=False)
-class ScalingExponent(Prediction):
+class ScalingExponent(AtValue, Prediction):
     """y scales as a power of x with a given exponent, within a tolerance.
 
     Each unit gives one exponent, the least-squares slope of log y on log x; the mean over units has a t
@@ -42,23 +43,12 @@ class ScalingExponent(Prediction):
     margin: float = field(init=False, default=float("nan"))
 
     def __post_init__(self) -> None:
-        object.__setattr__(self, "margin", self.tolerance)
+        self._take_tolerance()
         super().__post_init__()
         self._columns_as_tuples("unit")
         if not self.unit:
             raise ClaimError("ScalingExponent has no unit: name the columns that identify one fit")
-        if not np.isfinite(self.value):
-            raise ClaimError(f"ScalingExponent has value={self.value}; an exponent is a number")
-
-    @property
-    def rule(self) -> Rule:
-        """Equivalence to a value."""
-        return "within"
-
-    @property
-    def centre(self) -> float:
-        """The exponent that is claimed."""
-        return self.value
+        self._check_value("an exponent")
 
     def own_columns(self) -> tuple[str, ...]:
         """Both variables and unit."""
@@ -70,9 +60,6 @@ class ScalingExponent(Prediction):
             f"With one fit for each {self.crossed(self.unit)}, {self.word(self.y)} scales as "
             f"{self.word(self.x)} to the power {words.number(self.value)} ± {words.number(self.tolerance)}"
         )
-
-    def _terms(self) -> str:
-        return ""
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean slope; see the class and :meth:`Prediction.estimate`."""

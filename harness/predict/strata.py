@@ -15,6 +15,27 @@ from harness.predict.base import Prediction, Stratum, Unusable
 Floats = NDArray[np.float64]
 
 
+class InStrata(Prediction):
+    """What kinds have in common whose units stand in strata of equal weight; no kind of its own."""
+
+    unit: str | tuple[str, ...]
+    strata: str | tuple[str, ...] | None
+
+    @property
+    def keys(self) -> tuple[str, ...]:
+        """Columns that identify a unit in the whole table."""
+        return tuple(dict.fromkeys((*(self.strata or ()), *self.unit)))
+
+    def over_units(self) -> str:
+        """Over what the mean is taken: "On average over units (seed)"."""
+        equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
+        return f"On average over units ({self.crossed(self.keys)}){equal}"
+
+    def equal_weight(self) -> str:
+        """How an estimand names the strata: ", equal weight per architecture"."""
+        return f", equal weight per {self.crossed(self.strata)}" if self.strata else ""
+
+
 @dataclass(frozen=True)
 class Averaged:
     """A mean over strata with equal weight.
