@@ -10,7 +10,7 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from harness.measure.base import Models, ensure_classes, stack
+from harness.measure.base import Models, arrange, ensure_classes, stack
 from harness.measure.minimum_norm import PerturbationSpec, Problem, search
 from harness.models import Program, encode, keep_freed_memory
 from harness.models.ascent import ascend, random_start
@@ -112,12 +112,7 @@ def pgd(
     Returns:
         Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
     """
-    program, theta = stack(models)
-    theta = theta.to(device)
-    x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
-    ensure_classes(program, theta, x)
-    x = x.expand(len(theta), *x.shape).contiguous()
-    y = encode(torch.as_tensor(targets).to(device), program.classes).expand(len(theta), -1, -1).contiguous()
+    program, theta, x, y = arrange(models, inputs, targets, device)
     owners = models.seeds if isinstance(models, Population) else range(len(theta))
     generators = [torch_generator("pgd", norm, seed, int(owner)) for owner in owners]
     radius = x.new_full((len(theta), x.shape[-1]), epsilon)

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from types import ModuleType
 from typing import TYPE_CHECKING, TypeAlias, Union
 
+import numpy as np
 import torch
 
 from harness.models import MLPProgram, ModuleProgram, Program
@@ -74,6 +75,23 @@ def stack(models: Models) -> tuple[Program, torch.Tensor]:
     program = ModuleProgram(lambda: first, classes=0)
     rows = [torch.cat([state[name].detach().flatten() for name in program.layout.names]) for state in states]
     return program, torch.stack(rows).float()
+
+
+def arrange(
+    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str
+) -> tuple[Program, torch.Tensor, torch.Tensor, torch.Tensor]:
+    """What a user gave, as instruments compute with it.
+
+    Returns:
+        Program, flat parameters (row, parameter), points (row, *input, point) and encoded targets (row, class, point), all on
+        the device.
+    """
+    program, theta = stack(models)
+    x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
+    ensure_classes(program, theta, x)
+    y = program.encode(torch.as_tensor(targets).to(device))
+    rows = len(theta)
+    return program, theta.to(device), x.expand(rows, *x.shape).contiguous(), y.expand(rows, *y.shape).contiguous()
 
 
 def ensure_classes(program: Program, theta: torch.Tensor, inputs: torch.Tensor) -> None:

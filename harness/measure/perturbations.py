@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from harness.measure.base import Models, ensure_classes, stack
+from harness.measure.base import Models, arrange
 from harness.models import Parameters, Program
 from harness.models.ascent import margin, norms, spread, steepest
 from harness.recipe import Norm
@@ -174,14 +174,11 @@ def moved(inputs: torch.Tensor, step: torch.Tensor, bounds: Bounds) -> torch.Ten
 def _problem(
     models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str
 ) -> tuple[Program, Parameters, torch.Tensor, torch.Tensor]:
-    """Program, parameters, points (row, *input, point) and encoded targets (1, class, point)."""
-    program, theta = stack(models)
-    x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
-    ensure_classes(program, theta, x)
+    """Program, parameters, points (row, *input, point) and encoded targets (row, class, point)."""
+    program, theta, x, y = arrange(models, inputs, targets, device)
     if program.classes < 2:
         raise ValueError(f"an attack on the decision needs two or more classes; these models have {program.classes}")
-    y = program.encode(torch.as_tensor(targets).to(device))[None]
-    return program, program.layout.views(theta.to(device)), x.expand(len(theta), *x.shape).contiguous(), y
+    return program, program.layout.views(theta), x, y
 
 
 def _require_size(size: float, name: str) -> None:
