@@ -7,6 +7,7 @@ folder, downloaded, or taken from a small embedded subset, and never silently re
 from harness.data.base import DataError, Dataset, DataShortfall, DataSpec
 from harness.data.mnist import Mnist
 from harness.data.mnist_files import RawImages, availability, raw_mnist
+from harness.data.random_labels import RandomLabels
 from harness.data.registry import register_embedded
 from harness.data.toy import ToyImages
 
@@ -16,6 +17,7 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Mnist",
+    "RandomLabels",
     "RawImages",
     "ToyImages",
     "availability",
