@@ -24,7 +24,7 @@ import torch
 
 from harness.models import Loss, Program, Restriction, keep_freed_memory, take_points
 
-CACHE_BYTES = 2**20  # widest activation of a chunk; flat from a quarter to four times this
+CACHE_BYTES = 2**21  # widest activation of a chunk; within a few per cent of the best from half to twice this
 GPU_BYTES = 2**30
 NOISE_VALUES = 2**16  # noise drawn at a time for one chain
 MEMORY = 0.99  # α of RMSprop, its customary value
