@@ -34,6 +34,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"type": int, "default": 4, "metavar": "N"}),
     ("--family-wise", "judge each claim at α divided by the number of its document's claims, so that any wrong support in a "
      "document has probability α; without the ledger", {"action": "store_true"}),
+    ("--search", "try so many settings of each claim's scope for one in which its verdict turns; what is found is judged once "
+     "more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
     ("--report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
      {"metavar": "DIR"}),
@@ -71,6 +73,8 @@ def settings(config: pytest.Config) -> Settings:
     """
     named, updating = config.getini("claims_ledger"), config.getoption("claims_update_ledger")
     raw = config.getoption("claims_no_ledger")
+    if config.getoption("claims_search") < 0:
+        raise pytest.UsageError(f"--search {config.getoption('claims_search')}: give the number of settings to try, 1 or more")
     own_rule = _own_rule(config)
     if updating and own_rule:
         raise pytest.UsageError(
@@ -95,6 +99,7 @@ def settings(config: pytest.Config) -> Settings:
         updating=updating,
         family_wise=config.getoption("claims_family_wise"),
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
+        search=config.getoption("claims_search"),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )
