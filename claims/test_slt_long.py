@@ -27,7 +27,8 @@ if TYPE_CHECKING:
     from fixtures.study import Study
 
 SECTION = "Extended Epochs"
-SCOPE = {"noise": st.floats(0.5, 1.5), "amplitude": st.floats(4, 8)}
+SCOPE = {"noise": st.floats(0.5, 1.5), "amplitude": st.floats(4, 8), "attack_steps": st.integers(3, 20)}
+MNIST_SCOPE = {"mnist_epsilon": st.floats(0.05, 0.2), "document_gamma": st.sampled_from([1.0, 10.0, 100.0])}
 DOUBLINGS = ("start", "2 × start", "4 × start", "8 × start")
 
 LOSS_MARGIN = 0.05
@@ -170,6 +171,7 @@ def mnist_figure(table: pd.DataFrame) -> Figure:
         ),
     ),
     tags=("llc", "robustness", "mnist", "long training"),
+    scope=MNIST_SCOPE,
 )  # fmt: skip
 def test_mnist_llc_rises(slt_mnist: Study) -> Evidence:
     """The document's correlation, over epochs; beside it that of the changes, which a shared course in time cannot make."""
@@ -193,6 +195,7 @@ def test_mnist_llc_rises(slt_mnist: Study) -> Evidence:
         ),
     ),
     tags=("robustness", "mnist", "long training"),
+    scope=MNIST_SCOPE,
 )  # fmt: skip
 def test_mnist_robust_stays_robust(slt_mnist: Study) -> Evidence:
     """Median smallest perturbation, relative to its mean when the task is learned."""

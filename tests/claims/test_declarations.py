@@ -95,6 +95,9 @@ class TestEveryClaim:
         else:
             assert claim.protocols == PROTOCOLS
 
+    def test_slt_claims_have_a_scope_that_a_search_may_draw_from(self, claim):
+        assert claim.scope or claim.document != "slt"
+
     def test_what_reads_a_learning_coefficient_says_so(self, claim):
         everything = [part for prediction in (claim.prediction, *claim.companions) for part in parts(prediction)]
         columns = " ".join(column for part in everything for column in part.columns())
