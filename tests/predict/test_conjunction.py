@@ -177,6 +177,12 @@ class TestAtLeast:
         third = sorted(each.estimate.p for each in verdict.parts)[2]
         assert verdict.estimate.p == pytest.approx(2 * third)
 
+    def test_power_is_that_at_the_level_at_which_a_part_counts(self):
+        frame = pd.concat([cases(1.0).assign(scope=scope) for scope in range(4)])
+        all_of, some = Conjunction(parts=most(3, 4).parts), most(1, 4)
+        whole, fewer = (judge(each, frame).to_json()["power"]["smallest_effect"] for each in (all_of, some))
+        assert fewer > whole, "one of four counts at a quarter of the level"
+
     def test_an_unusable_part_makes_it_invalid(self):
         frame = cases(1, 1, 1, 1)
         frame.loc[0, "llc"] = np.nan
