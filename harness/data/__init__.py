@@ -10,6 +10,7 @@ from harness.data.cifar10 import Cifar10
 from harness.data.cifar10_files import cifar10_availability, raw_cifar10
 from harness.data.mnist import Mnist
 from harness.data.mnist_files import availability, raw_mnist
+from harness.data.random_labels import RandomLabels
 from harness.data.registry import register_embedded
 from harness.data.sources import RawImages
 from harness.data.toy import ToyImages
@@ -21,6 +22,7 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "Mnist",
+    "RandomLabels",
     "RawImages",
     "ToyImages",
     "availability",
