@@ -6,6 +6,9 @@ from pathlib import Path
 
 from harness.data import register_embedded
 
-pytest_plugins = ("fixtures.slt", "fixtures.slt_samples", "fixtures.lazy", "fixtures.lazy_adversarial")
+pytest_plugins = (
+    "fixtures.slt", "fixtures.slt_samples", "fixtures.slt_training", "fixtures.slt_long",
+    "fixtures.lazy", "fixtures.lazy_adversarial",
+)  # fmt: skip
 
 register_embedded("mnist", Path(__file__).parent / "fixtures" / "mnist-subset.npz")
