@@ -121,10 +121,10 @@ class Module(Architecture):
 
 @lru_cache
 def _module_program(architecture: Module, shape: tuple[int, ...], classes: int) -> Program:
-    from harness.models import ModuleProgram
+    from harness.models import program_of
 
     function, arguments = architecture.function(), dict(architecture.arguments)
-    return ModuleProgram(lambda: function(shape=shape, classes=classes, **arguments), classes)
+    return program_of(lambda: function(shape=shape, classes=classes, **arguments), classes)
 
 
 @dataclass(frozen=True)

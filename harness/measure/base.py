@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, TypeAlias, Union
 import numpy as np
 import torch
 
-from harness.models import MLPProgram, ModuleProgram, Program
+from harness.models import MLPProgram, Program, program_of
 from harness.population import Population
 
 if TYPE_CHECKING:
@@ -72,7 +72,7 @@ def stack(models: Models) -> tuple[Program, torch.Tensor]:
     first = models[0]
     if (fully_connected := MLPProgram.of(first)) is not None and all(MLPProgram.of(m) is not None for m in models):
         return fully_connected, torch.stack([torch.cat([p.detach().flatten() for p in m.parameters()]) for m in models]).float()
-    program = ModuleProgram(lambda: first, classes=0)
+    program = program_of(lambda: first, classes=0)
     rows = [torch.cat([state[name].detach().flatten() for name in program.layout.names]) for state in states]
     return program, torch.stack(rows).float()
 

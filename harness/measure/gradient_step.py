@@ -66,8 +66,10 @@ def smallest_steps(program: Program, parameters: Parameters, inputs: torch.Tenso
     length, clean = norms(gradient, "l2"), norms(inputs, "l2")
     direction = -gradient * spread(value.sign(), gradient)
 
+    along = program.line(parameters, inputs.expand(direction.shape), direction)
+
     def flips(step: torch.Tensor) -> torch.Tensor:
-        out = program.logits(parameters, inputs + direction * spread(step, direction))
+        out = along(step)
         return (out[:, 1] - out[:, 0]) * value.sign() <= 0
 
     end = longest * clean / length

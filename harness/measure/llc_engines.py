@@ -144,6 +144,7 @@ class _Acceptance:
 
     def __init__(self, spec: LLCSpec, nbeta: float, network: torch.nn.Module, free: Sequence[str]) -> None:
         self.spec, self.nbeta, self.free = spec, nbeta, free
+        self.step_size = next(network.parameters()).new_tensor([spec.step_size])
         self.anchor = self._flat(dict(network.named_parameters()))
         self.accepted: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
         self.strained: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
@@ -163,19 +164,14 @@ class _Acceptance:
         if self.position is not None:
             moved = self.position - self.anchor
             gradient = self._flat({name: parameters[name].grad for name in self.free})  # type: ignore[misc]
-            pull = self.nbeta * gradient + self.spec.localization * moved
+            drift = self.spec.step_size / 2 * (self.nbeta * gradient + self.spec.localization * moved)
             strain = self.spec.localization * moved.square().sum(1)
             self.strained[chain].append(strain)
             potential = self.nbeta * loss.detach() + strain / 2
             if self.before is not None:
-                self.accepted[chain].append(langevin_acceptance(*self.before, potential, pull, self.half_root))
-            noise = (after - self.position + self.spec.step_size / 2 * pull) / (2 * self.half_root)
-            self.before = (potential, pull, noise)
+                self.accepted[chain].append(langevin_acceptance(*self.before, potential, drift, self.step_size))
+            self.before = (potential, drift, after - self.position + drift)
         self.position = after
-
-    @property
-    def half_root(self) -> torch.Tensor:
-        return torch.full((1, 1), self.spec.step_size**0.5 / 2, device=self.anchor.device)
 
     def means(self) -> torch.Tensor:
         """Mean acceptance of every chain; NaN for minibatches."""

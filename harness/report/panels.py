@@ -38,6 +38,7 @@ STYLE: dict[str, Any] = {
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.4, 1.4)))
 _WIDTH = 0.72  # of the space between two categories that their marks take
+_JOINED = 0.35  # of their lanes' distance at which pairs of different colours stand, so that lines do not cross at the ends
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,12 @@ class Look:
             x, y = list(own[self.figure["x"]]), list(own[self.figure["y"]])
             found.append((position, hue, [self.categories.index(v) for v in x] if self.categorical else x, y))
         return found
+
+    def lane(self, position: int) -> float:
+        """How far the marks of a hue lie beside their x: apart in the categories, less so where pairs are joined."""
+        if not self.categorical:
+            return 0.0
+        return (_JOINED if self.figure["kind"] == "paired" else 1.0) * self.dodge(position)[0]
 
     def dodge(self, position: int) -> tuple[float, float]:
         """Centre and width of the lane of a hue beside its category."""
@@ -176,7 +183,7 @@ def _paired(axis: Axes, rows: Columns, look: Look) -> None:
         own = at_level(rows, figure["hue"], hue)
         pairs: dict[Any, list[tuple[float, float]]] = {}
         for pair, x, y in zip(own[figure["pair"]], own[figure["x"]], own[figure["y"]], strict=True):
-            place = look.categories.index(x) + 0.35 * look.dodge(position)[0]
+            place = look.categories.index(x) + look.lane(position)
             pairs.setdefault(pair, []).append((place, y))
         points = sorted(point for pair in pairs.values() for point in pair)
         if not points:
