@@ -63,8 +63,10 @@ class PatchNetwork(torch.nn.Sequential):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Images (point, *shape) to logits (point, class)."""
-        logits: torch.Tensor = super().forward(x.reshape(len(x), *self.shape))
-        return logits
+        x = x.reshape(len(x), *self.shape)
+        for layer in self:
+            x = layer(x)
+        return x
 
 
 def patch_network(
