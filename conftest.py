@@ -8,6 +8,7 @@ from harness.data import register_embedded
 
 pytest_plugins = (
     "fixtures.slt", "fixtures.slt_samples", "fixtures.lazy", "fixtures.overparam_random", "fixtures.overparam_mnist",
+    "fixtures.regularization",
 )  # fmt: skip
 
 register_embedded("mnist", Path(__file__).parent / "fixtures" / "mnist-subset.npz")
