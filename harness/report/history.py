@@ -18,7 +18,7 @@ from harness.report.rows import complete
 NAME = "history.jsonl"
 SHOWN = 10  # past verdicts on a card; the file has all
 Record = Mapping[str, Any]
-_OF_THE_RUN = ("started", "commit", "dirty")
+_OF_THE_RUN = ("started", "seconds", "commit", "dirty")
 _OF_A_CLAIM = ("verdict", "label", "effect", "interval", "alpha", "n", "digest")
 
 
@@ -48,7 +48,7 @@ class History:
 
 
 def record(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run in one line: when, of which commit, at which scale, where; and the verdict on every claim."""
+    """A run in one line: when, how long, of which commit, at which scale, where; and the verdict on every claim."""
     claims = {row["id"]: {name: complete(row)[name] for name in _OF_A_CLAIM} for row in run["rows"]}
     known = {name: run["provenance"].get(name) for name in _OF_THE_RUN}
     return {**known, "scale": run["scale"], "device": run["device"], "claims": claims}

@@ -67,9 +67,9 @@ class TestFilters:
 
     def test_words_are_searched_for_in_what_a_card_says(self, browser: Browser, page: Path) -> None:
         browser.open(page)
-        browser.one("[name=q]").send_keys("turns ELSEWHERE")
+        browser.one("[name=q]").send_keys("verdict TURNS")
         assert browser.cards() == browser.lines() == ["slt/finetuning"]
-        assert browser.state() == "q=turns+ELSEWHERE"
+        assert browser.state() == "q=verdict+TURNS"
 
     def test_what_matches_nothing_says_so_and_can_be_cleared(self, browser: Browser, page: Path) -> None:
         browser.open(page, "q=nothing-of-the-kind")

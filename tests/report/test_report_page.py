@@ -339,7 +339,7 @@ class TestContent:
 class TestSearch:
     def test_a_setting_in_which_it_fails_is_told_and_marked(self, page: Page) -> None:
         text = card(page, "slt/finetuning")
-        assert "It turns elsewhere. Refuted with noise = 1.5, all else at its default." in text
+        assert "The verdict turns in other settings. Refuted with noise = 1.5, all else at its default." in text
         assert "Settings that were tried 3" in text
         table = page.all("table", class_="trials")[0]
         assert "noise points Verdict Effect Interval n" in table["text"]
@@ -348,7 +348,7 @@ class TestSearch:
         assert sum(row.get("class") == "found" for row in page.all("tr")) == 1
 
     def test_a_search_that_found_nothing_says_so(self, page: Page) -> None:
-        assert "Search. Refuted in none of 1 settings of noise." in card(page, "slt/peak-widens")
+        assert "Other settings were searched. Refuted in none of 1 settings of noise." in card(page, "slt/peak-widens")
 
     @pytest.mark.parametrize("found", [{}, {"reason": None}, {"trials": []}, {"seconds": 3.0}, {"fails_in": {"a": 1}}])
     def test_draws_whatever_a_search_left_out(self, bare: dict[str, Any], found: dict[str, Any]) -> None:
