@@ -101,9 +101,9 @@ def _recipe_key(recipe: Mapping[str, Any]) -> str:
 
 
 def _order(row: Row) -> dict[str, float | None]:
-    """What a page can be sorted by, beside words: effect in margins, p, seconds."""
-    scaled = forest.in_margins(row)
-    return {"effect": None if scaled is None else round(scaled[0], 6), "p": row["p"], "seconds": row["seconds"]}
+    """What a page can be sorted by, beside words: effect in margins (of a conjunction, of its weakest part), p, seconds."""
+    scaled = [found[0] for item in (row, *row["parts"]) if (found := forest.in_margins(item)) is not None]
+    return {"effect": round(min(scaled), 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
 
 
 def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:
