@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -93,11 +93,6 @@ def differs(past: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
     if past.get("digest") != row["digest"]:
         return "declared otherwise"
     return "judged at another α" if past.get("alpha") != row["alpha"] else None
-
-
-def latest(verdicts: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The latest past verdict where it is another one than the row's, else None."""
-    return verdicts[0] if verdicts and verdicts[0]["verdict"] != row["verdict"] else None
 
 
 def _parsed(line: str) -> Record | None:
