@@ -18,10 +18,10 @@ import torch
 
 from harness.measure import perturbations, stacks
 from harness.measure.base import Measurement
-from harness.measure.perturbations import Bounds, fgsm_direction, gaussian_noise, moved, unit_direction, worse_side
+from harness.measure.perturbations import fgsm_direction, gaussian_noise, unit_direction, worse_side
 from harness.measure.stacks import Epochs, Numbers, Split, checkpoints, per_point, points_of
 from harness.models import Parameters, Program, ascent
-from harness.models.ascent import margin
+from harness.models.ascent import Bounds, margin, moved
 from harness.population import Population
 from harness.recipe import Norm, require
 

@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.models import Parameters, Program, keep_freed_memory
+from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
 from harness.population import Population
 from harness.recipe import require
 from harness.streams import numpy_generator
@@ -23,7 +23,6 @@ Numbers: TypeAlias = NDArray[np.float64]
 PointFunction = Callable[[Parameters, torch.Tensor, slice], Mapping[str, torch.Tensor]]
 
 POINTS_AT_A_TIME = 1024  # never fewer for a larger stack: a member's rounding must not depend on who stands beside it
-VALUES_AT_A_TIME = 2**25  # inputs and activations of all rows of a block
 
 
 def require_choices(owner: object, **allowed: Sequence[str]) -> None:
@@ -105,10 +104,11 @@ def per_point(
         Arrays of shape (row, …, point) by name.
     """
     keep_freed_memory()
-    units = sum(shape[0] for shape in program.layout.shapes if len(shape) > 1)
     points = inputs.shape[-1]
-    width = copies * inputs[..., 0].numel() + units
-    rows = max(1, VALUES_AT_A_TIME // (min(points, POINTS_AT_A_TIME) * width))
+    rows = rows_at_a_time(
+        program, inputs[..., 0].numel(), min(points, POINTS_AT_A_TIME), copies=copies, states=1, device=device,
+        itemsize=dtype.itemsize,
+    )  # fmt: skip
     found = []
     for group in torch.split(theta, rows):
         parameters = program.layout.views(group.to(device, dtype))

@@ -64,7 +64,8 @@ def effects(change: Change) -> str:
     chance = f"{100 * (shift.level or 0):.3g} % prediction interval {low} to {high}"
     if not shift.beyond:
         return f"No demonstrable difference of effects: it moved by {moved}, {chance}."
-    return f"The effect moved by {moved}, beyond the {chance}; p {text.p_value(shift.p)}, Holm {text.p_value(shift.p_adjusted)}."
+    p, adjusted = text.p_value(shift.p), text.p_value(shift.p_adjusted)
+    return f"The effect moved by {moved}, beyond the {chance}; p {p}, Holm {adjusted}."
 
 
 def causes(found: Sequence[Cause], common: Sequence[Cause]) -> str:

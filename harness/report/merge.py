@@ -11,7 +11,7 @@ from typing import Any
 from harness.report.rows import SCHEMA, ReportError, Row, Run, adjust, complete
 
 _RUN_FIELDS = ("schema", "scale", "device", "provenance", "rows")
-_KEPT = ("started", "seconds", "commit", "dirty", "command", "llc_engine")
+_KEPT = ("started", "seconds", "commit", "dirty", "code", "command", "llc_engine", "torch", "python", "platform")
 
 
 def read_run(path: Path) -> Run:

@@ -214,7 +214,7 @@
     }
   };
 
-  form.addEventListener("input", write);
+  for (const happening of ["input", "change"]) form.addEventListener(happening, write);
   form.addEventListener("submit", (event) => event.preventDefault());
   toggles.forEach((one) => one.addEventListener("click", () => {
     one.setAttribute("aria-pressed", String(one.getAttribute("aria-pressed") !== "true"));

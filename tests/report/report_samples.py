@@ -34,6 +34,20 @@ PROVENANCE = {
 }
 PAIRS = "pair (architecture × seed)"
 
+SEARCH = {
+    "trials": [
+        {"settings": {"noise": 0.5}, "verdict": "supported", "reason": "Within.", "effect": 0.002, "interval": [-0.004, 0.008],
+         "n": 18, "seconds": 8.0},
+        {"settings": {"points": 64}, "verdict": "error", "reason": "ValueError: too few", "effect": None, "interval": None,
+         "n": None, "seconds": 1.0},
+        {"settings": {"noise": 1.5}, "verdict": "refuted", "reason": "Outside.", "effect": -0.021, "interval": [-0.034, -0.008],
+         "n": 18, "seconds": 8.0},
+    ],
+    "fails_in": {"noise": 1.5},
+    "reason": "refuted with noise = 1.5, all else at its default",
+}  # fmt: skip
+NOTHING = {"trials": SEARCH["trials"][:1], "fails_in": None, "reason": "refuted in none of 1 settings of noise"}
+
 
 @dataclass(frozen=True)
 class Predicted:
@@ -221,10 +235,11 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
          {"verdict": "supported", "reason": "It lies above.", "figure": drawn["paired"], **full}),
         (claim_of("slt/finetuning", WITHIN),
          {"verdict": "supported", "reason": "Within.", "figure": drawn["strip"],
-          **estimate(0.001, -0.004, 0.006)}),
+          **estimate(0.001, -0.004, 0.006), "search": SEARCH}),
         (claim_of("slt/peak-widens", tags=("slow",)),
          {"verdict": "refuted", "label": "reversed", "reason": "Narrower.", "expected": "supported",
-          "figure": drawn["lines"], **estimate(-0.019, -0.03, -0.009, p=0.99)}),
+          "figure": drawn["lines"], "search": NOTHING,
+          **estimate(-0.019, -0.03, -0.009, p=0.99)}),
         (claim_of("slt/correlation", ALL),
          {"verdict": "inconclusive", "reason": "One of three.", "parts": parts, "figure": drawn["facets"],
           **estimate(0.2, -0.05, 0.43, gates=[], margin=0.3, centre=0.0, alpha=0.05)}),
