@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import strategies as st
+
 from fixtures.overparam_gates import ATTACK_BITES, COMPETENT, FITTED, NOISE_BITES
 from fixtures.sources import OVERPARAM
+from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
 from harness.predict import AreaDifference, PairedDifference
 
@@ -13,6 +16,7 @@ if TYPE_CHECKING:
     from fixtures.overparam_mnist import Curves
 
 NAMES = {"loss": "test loss (nats)", "accuracy": "test accuracy", "model": "network", "size": "size of the perturbation"}
+SCOPE = {"learning_rate": st.sampled_from((0.0005, 0.001, 0.002)), "zero_loss": st.sampled_from((0.001, 0.005, 0.01))}
 CURVE_MARGIN = 0.02
 CURVE_REASON = "two points in a hundred on average over the sizes; less could not be seen between the document's curves"
 REPORTED = {"small, as reported": (0.980, 0.211), "large, as reported": (0.985, 0.587)}  # test accuracy, test loss
@@ -52,8 +56,10 @@ def curves_of(experiment: Curves, attacks: list[str], title: str, x_label: str, 
         margin_reason="half of the document's difference, 0.985 − 0.980", names=NAMES,
     ),
     gates=(FITTED, COMPETENT),
+    scope=SCOPE,
     tags=("mnist", "accuracy"),
 )  # fmt: skip
+@needs_data
 def test_mnist_large_more_accurate(overparam_mnist: Curves) -> Evidence:
     """Both networks of a seed see the images in the same order."""
     return table_of(overparam_mnist, "accuracy", 0, "Test accuracy")
@@ -71,8 +77,10 @@ def test_mnist_large_more_accurate(overparam_mnist: Curves) -> Evidence:
         margin_reason="half of the document's difference, 0.587 − 0.211", names=NAMES,
     ),
     gates=(FITTED, COMPETENT),
+    scope=SCOPE,
     tags=("mnist", "loss"),
 )  # fmt: skip
+@needs_data
 def test_mnist_large_higher_loss(overparam_mnist: Curves) -> Evidence:
     """Mean cross-entropy of held-out images; both networks stop at the same training loss."""
     return table_of(overparam_mnist, "loss", 1, "Test loss (nats)")
@@ -94,8 +102,10 @@ def higher(attack: str) -> AreaDifference:
     ),
     prediction=higher("FGSM"),
     gates=(FITTED, ATTACK_BITES),
+    scope=SCOPE,
     tags=("mnist", "fgsm"),
 )  # fmt: skip
+@needs_data
 def test_mnist_fgsm(overparam_mnist: Curves) -> Evidence:
     """Twenty sizes; the sign is that of the loss's gradient, also where the loss itself is zero in single precision."""
     title = "Accuracy under FGSM, large and small network (the document's figure under “FGSM”)"
@@ -112,8 +122,10 @@ def test_mnist_fgsm(overparam_mnist: Curves) -> Evidence:
     ),
     prediction=higher("white noise"),
     gates=(FITTED, NOISE_BITES),
+    scope=SCOPE,
     tags=("mnist", "noise"),
 )  # fmt: skip
+@needs_data
 def test_mnist_white_noise(overparam_mnist: Curves) -> Evidence:
     """Twenty sizes; the same noise for both networks, kept within the range of pixels."""
     title = "Accuracy under white noise, large and small network (the document's figure under “White Noise”)"
@@ -133,8 +145,10 @@ def test_mnist_white_noise(overparam_mnist: Curves) -> Evidence:
         margin_reason="“far more”: one point in ten, on average over sizes from 0 to 0.1",
     ),
     gates=(FITTED,),
+    scope=SCOPE,
     tags=("mnist", "fgsm", "noise"),
 )  # fmt: skip
+@needs_data
 def test_fgsm_beats_noise(overparam_mnist: Curves) -> Evidence:
     """Sizes from 0 to 0.1: ε of every pixel against the standard deviation of every pixel."""
     attacks = ["FGSM", "noise of the size of FGSM"]

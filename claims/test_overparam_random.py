@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from hypothesis import strategies as st
+
 from fixtures.overparam_gates import MEMORISED, SETTLED, THRESHOLD
 from fixtures.sources import OVERPARAM
+from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
 from harness.predict import Conjunction, Ordering, PairedDifference, Proportion
 
@@ -21,6 +24,8 @@ NAMES = {
     "above_bound": "a largest gradient norm of √(n d / p) or more",
 }  # fmt: skip
 UNIT = ("draw", "seed")
+RATES = st.sampled_from((0.002, 0.005, 0.01))
+SCOPE = {"learning_rate": RATES, "points": st.sampled_from((500, 1000))}
 
 # An exponent of 0.05 is a factor of 1.36 over the document's whole range of d, from 10 to 5,000.
 EXPONENT_MARGIN = 0.05
@@ -66,8 +71,10 @@ def against_dimension(study: Study, title: str) -> Evidence:
         ),
     ),
     gates=(SETTLED,),
+    scope={"learning_rate": RATES},
     tags=("random data", "memorisation"),
 )  # fmt: skip
+@needs_data
 def test_memorisation(overparam_memorisation: Study) -> Evidence:
     """One, two, five and ten parameters a point; what did not fit has stopped falling."""
     figure = Figure(
@@ -92,8 +99,10 @@ def test_memorisation(overparam_memorisation: Study) -> Evidence:
         margin=EXPONENT_MARGIN, margin_reason=EXPONENT_REASON, names=NAMES,
     ),
     gates=(MEMORISED,),
+    scope=SCOPE,
     tags=("random data", "gradients"),
 )  # fmt: skip
+@needs_data
 def test_small_model_gradient_grows(overparam_random: Study) -> Evidence:
     """Five dimensions with equal factors between them; one slope for each seed and draw of the data."""
     title = "Largest gradient against d, p = 10 n and p = n d (the document's “Results (Random Data)”)"
@@ -119,8 +128,10 @@ def test_small_model_gradient_grows(overparam_random: Study) -> Evidence:
         ),
     )),
     gates=(MEMORISED,),
+    scope=SCOPE,
     tags=("random data", "gradients"),
 )  # fmt: skip
+@needs_data
 def test_large_model_smoother(overparam_random: Study) -> Evidence:
     """At the lowest d both are the same network; the difference is taken over the four others."""
     title = "The model with p = n d beside that with p = 10 n (the document's “Results (Random Data)”)"
@@ -150,8 +161,10 @@ def test_large_model_smoother(overparam_random: Study) -> Evidence:
         ),
     )),
     gates=(MEMORISED,),
+    scope=SCOPE,
     tags=("random data", "gradients", "law of robustness"),
 )  # fmt: skip
+@needs_data
 def test_universal_law(overparam_random: Study) -> Evidence:
     """Networks of n d, n d / 4 and n d / 16 parameters at two dimensions; the bound is asked of every network."""
     networks = overparam_random.where(counted=[True])

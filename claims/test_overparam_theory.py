@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from hypothesis import strategies as st
 
 from fixtures import bumps, lipschitz
 from fixtures.overparam_gates import INTERPOLATES
@@ -122,6 +123,7 @@ NAMES = {"log_error": "log₁₀ of the test error", "ratio": "p / n"}
         ),
     )),
     gates=(INTERPOLATES,),
+    scope={"noise": st.floats(0.1, 1.5)},
     tags=("double descent", "random features"),
 )  # fmt: skip
 def test_double_descent(harness: Any) -> Evidence:

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
+from hypothesis import strategies as st
+
 from fixtures.regularization_gates import HARDENED, LEARNED
 from fixtures.sources import REGULARIZATION
+from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
 from harness.predict import Conjunction, Ordering, PairedDifference
 
@@ -17,6 +20,7 @@ DATA = ("MNIST", "CIFAR-10")
 LEVELS = (0, 1, 2, 3)
 STANDARD, STRONGEST = LEVELS[0], LEVELS[-1]
 GATES = (LEARNED, HARDENED)
+SCOPE = {"learning_rate": st.sampled_from((0.5, 1.0, 2.0)), "strength": st.sampled_from((0.5, 1.0, 2.0))}  # of the defaults
 NAMES = {
     "level": "training ε (0 none, 1 a quarter, 2 a half, 3 all of the strongest)", "test_accuracy": "clean test accuracy",
     "error_gap": "gap of the error (test − training)", "loss_gap": "gap of the loss (test − training, nats)",
@@ -78,8 +82,10 @@ def over_epsilon(study: Study, value: str, title: str, label: str, **more: Any) 
     prediction=falls("test_accuracy", 0.01, POINT),
     companions=dose("test_accuracy", 0.01, POINT, rising=False),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "accuracy"),
 )  # fmt: skip
+@needs_data
 def test_accuracy_trade_off(regularization: Regularization) -> Evidence:
     """Standard against the strongest training ε, paired by seed."""
     title = "Clean test accuracy against training ε (the document's first figure under “Puzzling observations”)"
@@ -98,8 +104,10 @@ def test_accuracy_trade_off(regularization: Regularization) -> Evidence:
         rises("robust_error_gap", 0.01, "the same, with both errors taken on adversarial examples at the strongest ε"),
     ),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "gap"),
 )  # fmt: skip
+@needs_data
 def test_error_gap_grows(regularization: Regularization) -> Evidence:
     """Errors on unperturbed images; those under attack are a companion."""
     title = "Test error less training error against training ε (the document's second figure under “Puzzling observations”)"
@@ -119,8 +127,10 @@ LOSS = "five hundredths of a nat, the loss of one image in twenty whose probabil
         falls("robust_loss_gap", 0.05, "the same, with both losses taken on adversarial examples at the strongest ε"),
     ),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "gap"),
 )  # fmt: skip
+@needs_data
 def test_loss_gap_shrinks(regularization: Regularization) -> Evidence:
     """Losses on unperturbed images; those under attack are a companion."""
     title = "Test loss less training loss against training ε (the document's third figure under “Puzzling observations”)"
@@ -143,8 +153,10 @@ def test_loss_gap_shrinks(regularization: Regularization) -> Evidence:
         *dose("log_loss_change", 0.1375, TENTH, rising=False),
     ),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "attack"),
 )  # fmt: skip
+@needs_data
 def test_smoother_under_attack(regularization: Regularization) -> Evidence:
     """PGD at the strongest ε on test images; the same attack on every network."""
     study = regularization.members
@@ -176,8 +188,10 @@ def test_smoother_under_attack(regularization: Regularization) -> Evidence:
         for data in DATA
     ),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
+@needs_data
 def test_indecisive_errors(regularization: Regularization) -> Evidence:
     """A wrong class that leads by less than one logit."""
     title = "Share of test images misclassified by less than one logit against training ε (the document's “overall effect”)"

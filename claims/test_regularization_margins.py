@@ -6,10 +6,12 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
+from hypothesis import strategies as st
 
 from fixtures import margin_bound
 from fixtures.regularization_gates import HARDENED, LEARNED
 from fixtures.sources import REGULARIZATION
+from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
 from harness.measure.falsify import falsify
 from harness.predict import Conjunction, Ordering, PairedDifference, Proportion, Theorem
@@ -21,6 +23,7 @@ DATA = ("MNIST", "CIFAR-10")
 SPLITS = ("train", "test")
 LEVELS = (0, 1, 2, 3)
 GATES = (LEARNED, HARDENED)
+SCOPE = {"learning_rate": st.sampled_from((0.5, 1.0, 2.0)), "strength": st.sampled_from((0.5, 1.0, 2.0))}  # of the defaults
 NAMES = {
     "level": "training ε (0 none, 1 a quarter, 2 a half, 3 all of the strongest)", "data": "data set",
     "log_variance": "log₂ of the variance", "log_rms_margin": "log₂ of the root mean square margin",
@@ -45,8 +48,10 @@ STEP = "a third of log₂ 1.1: a change by a tenth over the three steps from sta
         for layer in (1, 2, 3)
     )),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "singular values"),
 )  # fmt: skip
+@needs_data
 def test_singular_value_variance(regularization: Regularization) -> Evidence:
     """Three layers on each data set; kernels as matrices."""
     return by_layer(
@@ -89,8 +94,10 @@ def by_layer(regularization: Regularization, of: str, title: str, label: str) ->
         for data in DATA
     ),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "activations"),
 )  # fmt: skip
+@needs_data
 def test_activation_norm_variance(regularization: Regularization) -> Evidence:
     """Over test images, after the ReLUs and at the logits; each layer with equal weight."""
     return by_layer(
@@ -124,8 +131,10 @@ def test_activation_norm_variance(regularization: Regularization) -> Evidence:
         for split in SPLITS
     ),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
+@needs_data
 def test_margins_concentrate(regularization: Regularization) -> Evidence:
     """Root mean square of f_y − max f_i: its distance from 0, whichever side."""
     figure = Figure(
@@ -142,8 +151,6 @@ BINS = 24
 
 def distributions(samples: pd.DataFrame) -> pd.DataFrame:
     """Histogram of the margins for standard training and the strongest ε, by data set and split."""
-    if samples.empty:
-        return pd.DataFrame(columns=["margin", "share", "training", "panel"])
     rows = []
     for (data, split), group in samples.groupby(["data", "split"]):
         low, high = np.quantile(group["margin"], [0.002, 0.998])
@@ -230,8 +237,10 @@ def figure_of_margins() -> Figure:
         ),
     ),
     gates=GATES,
+    scope=SCOPE,
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
+@needs_data
 def test_generalisation_bound(regularization: Regularization) -> Evidence:
     """Ramp loss with γ = 1; covering number 1, η = 0.05: nothing makes the bound smaller."""
     study = regularization.members
