@@ -53,7 +53,7 @@ def course(table: pd.DataFrame, *values: str) -> Figure:
     kinds = table.assign(kind=table["architecture"] + " " + table["regime"])
     return Figure(
         "lines", side_by_side(kinds, *values, kind="kind"), x="epoch", y="value", hue="kind", facet="quantity",
-        own_axes=True, log_x=True, x_label="epoch", y_label="LLC; smallest perturbation (L∞)",
+        own_axes=True, log_x=True, x_label="epoch", y_label="LLC; perturbation (L∞)",
         title="LLC and robustness up to 192 epochs, two sizes (the document's figures under “Extended Epochs”); mean and "
         "spread over seeds, document protocol",
     )  # fmt: skip
@@ -133,7 +133,7 @@ def mnist_figure(table: pd.DataFrame) -> Figure:
     return Figure(
         "lines", side_by_side(table, "llc", "median_perturbation", kind="regime"), x="epoch", y="value", hue="regime",
         facet="quantity",
-        own_axes=True, x_label="epoch", y_label="LLC; smallest perturbation (L∞, pixels 0 to 1)",
+        own_axes=True, x_label="epoch", y_label="LLC; perturbation (L∞, pixels)",
         title="LLC and robustness over epochs on MNIST (the document's last figures under “Extended Epochs”); mean and spread "
         "over seeds, document protocol",
     )  # fmt: skip

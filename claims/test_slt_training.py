@@ -139,7 +139,7 @@ def regimes(table: pd.DataFrame) -> Figure:
     return Figure(
         "lines", side_by_side(own, "llc", "median_perturbation", kind="regime"), x="epoch", y="value", hue="regime",
         facet="quantity", own_axes=True, x_label="epoch (finetuning continues standard training)",
-        y_label="LLC; smallest perturbation (L∞)",
+        y_label="LLC; perturbation (L∞)",
         title="LLC and robustness over epochs by regime (the document's first figure under “Initial Epochs”); mean and spread "
         "over seeds, document protocol",
     )  # fmt: skip
@@ -225,7 +225,7 @@ def batches(table: pd.DataFrame) -> Figure:
     own = table[table["regime"] == "standard"]
     return Figure(
         "lines", side_by_side(own, "llc", "median_perturbation", kind="batch"), x="epoch", y="value", hue="batch",
-        facet="quantity", own_axes=True, x_label="epoch", y_label="LLC; smallest perturbation (L∞)",
+        facet="quantity", own_axes=True, x_label="epoch", y_label="LLC; perturbation (L∞)",
         title="LLC and robustness over epochs of standard training by batch size (the document's figures “Batch size 64” and "
         "“Batch size 128”); mean and spread over seeds, document protocol",
     )  # fmt: skip
