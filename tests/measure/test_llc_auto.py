@@ -147,13 +147,13 @@ def test_every_diagnostic_has_its_remedy(
     trial = llc_auto._try(task(TRUTHS, "all"), spec, 0.05)
     assert trial.outcome.startswith(told)
     if changed is not None:
-        assert llc_auto._next(spec, trial.outcome) == replace(spec, **changed)  # type: ignore[arg-type]
+        assert llc_auto._next(spec, trial) == replace(spec, **changed)  # type: ignore[arg-type]
 
 
 def test_a_change_with_the_step_that_length_does_not_cure_asks_for_a_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = replace(BASE, step_size=1e-3, burn_in=250, draws=250)
     changes = iter([-0.3, -0.18, -0.17, -0.17])
-    monkeypatch.setattr(llc_auto, "estimate", lambda *arguments: table(lr_sensitivity=[next(changes)]))
+    monkeypatch.setattr(llc_auto, "estimate", lambda *arguments: table(lr_sensitivity=[next(changes)], mala_acceptance=[0.92]))
     outcomes, previous = [], None
     for step_size in (1e-3, 1e-3, 1e-3, 3e-4):
         previous = llc_auto._try(task(TRUTHS, "all"), replace(spec, step_size=step_size), 0.05, previous)
