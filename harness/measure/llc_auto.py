@@ -7,7 +7,9 @@ and on random streams of their own:
 2. the whole estimate with its re-runs, at first 250 + 250 steps: twice as long where the trace drifts or is too noisy, and a
    smaller step where acceptance falls as the chains spread out.  Where the re-runs at ε/3 agree on a change, they either have
    not relaxed yet, in a third of the time, or the step is too large: longer first, and a step smaller by √10 if that has not
-   brought the change down by a third and acceptance leaves room for it, being below 0.95.  What is left of the budget and too little for that is used up by a last trial.
+   brought the change down by a third and the acceptance is below 0.95, as it is where steps are large.
+
+A budget too small for the next trial is used up by a shorter one.
 
 A step that is not accepted shrinks no further than it has to, since smaller steps take longer to spread out: what is missing
 from an acceptance of 1 grows as ε^(3/2) (Roberts & Rosenthal 1998, doi 10.1111/1467-9868.00123).
@@ -159,7 +161,7 @@ def _shrink(acceptance: float) -> float:
     """By how much a step with such an acceptance is divided for one of 0.95; √10 where that is not what was wrong with it."""
     if acceptance >= LEAST_ACCEPTANCE or not math.isfinite(acceptance):
         return SHRINK
-    return min(SHRINK, ((1 - acceptance) / (1 - AIMED_ACCEPTANCE)) ** (2 / 3))
+    return float(min(SHRINK, ((1 - acceptance) / (1 - AIMED_ACCEPTANCE)) ** (2 / 3)))
 
 
 def _next(spec: LLCSpec, trial: Trial) -> LLCSpec:
@@ -175,9 +177,9 @@ def _within(spec: LLCSpec, previous: Trial | None, budget: int) -> LLCSpec | Non
     if _evaluations(spec) <= budget:
         return spec
     share = budget / _evaluations(spec)
-    shorter = replace(spec, burn_in=int(spec.burn_in * share), draws=int(spec.draws * share))
-    tried = 0 if previous is None else LEAST_MORE * (previous.burn_in + previous.draws)
-    return shorter if previous is not None and shorter.burn_in + shorter.draws >= tried else None
+    if previous is None or share * (spec.burn_in + spec.draws) < LEAST_MORE * (previous.burn_in + previous.draws):
+        return None
+    return replace(spec, burn_in=int(spec.burn_in * share), draws=int(spec.draws * share))
 
 
 def _evaluations(spec: LLCSpec) -> int:

@@ -140,7 +140,7 @@ class CrossingTruth:
 
     A crossing of two coordinates is not among these: by quadrature its expectation at n = 1024 and γ = 3 lies 14 to 64 % below
     λ with slopes up to 10, for what the asymptotic form leaves out falls with log n, or with a root of n.  With one coordinate
-    and the slopes used here it is 1 to 5 % below.
+    and the slopes used here it is up to 5 % below.
 
     Attributes:
         exponents: k_j, which are the ``sizes`` of such a model.
