@@ -174,6 +174,8 @@ class Claim:
             beside it.  Empty for a claim that has one way of being measured.
         companions: predictions that are judged on the same evidence and shown, without a say in the verdict.
         tags: words to filter by.
+        scope: settings that the document leaves open or claims to hold for, by name, each with the Hypothesis strategy of
+            its values; ``--search`` draws from it.  The claim's fixtures ask for them with ``harness.setting(name, …)``.
     """
 
     id: str
@@ -185,6 +187,7 @@ class Claim:
     protocols: tuple[str, ...] = ()
     companions: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
+    scope: Mapping[str, Any] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -202,6 +205,11 @@ class Claim:
                 f"claim {self.id} has no prediction, so nothing could count against it: "
                 "give it prediction=… with one of harness.predict"
             )
+        if broken := [name for name, values in self.scope.items() if not hasattr(values, "filter")]:
+            raise ClaimError(
+                f"claim {self.id} has a scope whose {', '.join(broken)} is no Hypothesis strategy: "
+                "give the values that it may take, as in scope={'noise': st.floats(0.5, 2)}"
+            )
 
     @property
     def document(self) -> str:
@@ -212,6 +220,8 @@ class Claim:
         """Hash of all that was fixed beforehand; a changed margin, alpha or gate changes it."""
         fixed = repr((self.id, self.statement, self.source, self.kind, self.prediction.describe(),
                       self.gates, self.protocols, tuple(c.describe() for c in self.companions)))
+        if self.scope:
+            fixed += repr(sorted(self.scope.items(), key=lambda setting: setting[0]))
         return hashlib.sha256(fixed.encode()).hexdigest()[:16]
 
 

@@ -188,15 +188,16 @@ def _clear(store: Store) -> int:
 
 def _data(chosen: argparse.Namespace) -> int:
     _run_pytest("--collect-only", "--ignore-glob=*", ".")  # the project's conftest.py says what data it holds
-    from harness.data import availability
+    from harness.data import availability, cifar10_availability
 
-    found = availability()
-    source = found.pop("source")
-    print(f"MNIST: {source or 'not available'}")
-    for name, value in found.items():
-        if value != "":
-            print(f"  {name:<8} {value}")
-    return 0 if source else 1
+    sources = []
+    for dataset, found in (("MNIST", availability()), ("CIFAR-10", cifar10_availability())):
+        sources.append(found.pop("source"))
+        print(f"{dataset}: {sources[-1] or 'not available'}")
+        for name, value in found.items():
+            if value != "":
+                print(f"  {name:<8} {value}")
+    return 0 if all(sources) else 1
 
 
 def _plan(chosen: argparse.Namespace) -> int:

@@ -6,52 +6,31 @@ diff.  Change one value and only what depends on it is trained again.
 
 from __future__ import annotations
 
-import hashlib
-import json
 import sys
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
-from dataclasses import dataclass, field, fields, is_dataclass, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
 from harness.code import code_digest
+from harness.optimiser import SGD, Adam, Until
+from harness.spec import RecipeError, describe, digest, require
 
 if TYPE_CHECKING:
     from harness.data.base import DataSpec
     from harness.models.base import Program
 
+__all__ = [
+    "MLP", "SGD", "STANDARD", "Adam", "Architecture", "Module", "Norm", "Recipe", "RecipeError", "Regime", "Threat", "Until",
+    "describe", "digest", "require",
+]  # fmt: skip
+
 Norm = Literal["linf", "l2"]
-
-
-class RecipeError(ValueError):
-    """A recipe with an impossible value; the message says which value, what is allowed and what to do."""
-
-
-def require(condition: bool, owner: object, name: str, allowed: str) -> None:
-    """Raise a :class:`RecipeError` unless ``condition`` holds for ``owner.name``."""
-    if not condition:
-        raise RecipeError(f"{type(owner).__name__} has {name}={getattr(owner, name)!r}; it has to be {allowed}")
-
-
-def describe(value: Any) -> Any:
-    """A frozen dataclass as plain JSON, its type's name first; the canonical form that digests are made of."""
-    if hasattr(value, "describe") and not isinstance(value, type):
-        return value.describe()
-    if is_dataclass(value) and not isinstance(value, type):
-        return {"type": type(value).__name__} | {f.name: describe(getattr(value, f.name)) for f in fields(value)}
-    if isinstance(value, Mapping):
-        return {str(key): describe(item) for key, item in value.items()}
-    if isinstance(value, tuple | list):
-        return [describe(item) for item in value]
-    return value
-
-
-def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON of ``value``, 16 hexadecimal digits."""
-    text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
-    return hashlib.sha256(text.encode()).hexdigest()[:16]
+TrainingLoss = Literal["cross_entropy", "mse"]
+LATER_FIELDS = ("loss", "until")
+"""Fields of a recipe that are left out of its canonical form at their defaults: recipes from before them keep their names."""
 
 
 class Architecture(ABC):
@@ -142,10 +121,10 @@ class Module(Architecture):
 
 @lru_cache
 def _module_program(architecture: Module, shape: tuple[int, ...], classes: int) -> Program:
-    from harness.models import ModuleProgram
+    from harness.models import program_of
 
     function, arguments = architecture.function(), dict(architecture.arguments)
-    return ModuleProgram(lambda: function(shape=shape, classes=classes, **arguments), classes)
+    return program_of(lambda: function(shape=shape, classes=classes, **arguments), classes)
 
 
 @dataclass(frozen=True)
@@ -171,27 +150,6 @@ class Threat:
         require(self.epsilon > 0, self, "epsilon", "above 0")
         require(self.steps >= 1, self, "steps", "1 or more")
         require(self.relative_step > 0, self, "relative_step", "above 0")
-
-
-@dataclass(frozen=True)
-class SGD:
-    """Stochastic gradient descent.
-
-    Attributes:
-        learning_rate: step size.
-        momentum: heavy-ball momentum, as in ``torch.optim.SGD``.
-        row_radius: None, or the radius of the Euclidean ball around its initial value onto which each row of each weight
-            matrix is projected after every step (the lazy regime's B_{2,∞}(W₀, C₀/√m)).
-    """
-
-    learning_rate: float = 0.01
-    momentum: float = 0.0
-    row_radius: float | None = None
-
-    def __post_init__(self) -> None:
-        require(self.learning_rate > 0, self, "learning_rate", "above 0")
-        require(0 <= self.momentum < 1, self, "momentum", "at least 0 and below 1")
-        require(self.row_radius is None or self.row_radius > 0, self, "row_radius", "None or above 0")
 
 
 @dataclass(frozen=True)
@@ -228,20 +186,24 @@ class Recipe:
         architecture: what it looks like.
         regime: standard or adversarial training.
         optimiser: how it descends.
-        epochs: passes over the data; 0 gives the initialised network.
+        epochs: passes over the data; 0 gives the initialised network.  With ``until``, the most that a member may take.
         batch_size: points a step.
         checkpoints: epochs after which the parameters are kept, besides the last.
         parent: None, or the recipe whose trained member of the same seed is the start (finetuning).
+        loss: "cross_entropy", or "mse" (least squares; half the squared distance to the target, averaged over points).
+        until: None, or what ends a member's training before the last epoch.
     """
 
     data: DataSpec
     architecture: Architecture
     regime: Regime = STANDARD
-    optimiser: SGD = field(default_factory=SGD)
+    optimiser: SGD | Adam = field(default_factory=SGD)
     epochs: int = 100
     batch_size: int = 32
     checkpoints: tuple[int, ...] = ()
     parent: Recipe | None = None
+    loss: TrainingLoss = "cross_entropy"
+    until: Until | None = None
 
     def __post_init__(self) -> None:
         require(self.epochs >= 0, self, "epochs", "0 or more")
@@ -252,6 +214,19 @@ class Recipe:
             self.parent is None or self.parent.architecture == self.architecture, self, "parent",
             f"a recipe of the same architecture, {self.architecture}",
         )  # fmt: skip
+        require(self.loss in ("cross_entropy", "mse"), self, "loss", "'cross_entropy' or 'mse'")
+        if self.data.classes < 2:  # one real output
+            require(self.loss == "mse", self, "loss", "'mse' for data with real targets")
+            require(self.regime.threat is None, self, "regime", "standard for data with real targets")
+            sane = self.until is None or self.until.quantity != "accuracy"
+            require(sane, self, "until", "None, or a residual or a loss, for data with real targets")
+
+    def describe(self) -> dict[str, Any]:
+        """Canonical form: type and fields, but those of ``LATER_FIELDS`` that stand at their default."""
+        values = {each.name: getattr(self, each.name) for each in fields(self)}
+        default = {each.name: each.default for each in fields(self) if each.name in LATER_FIELDS}
+        said = {name: describe(value) for name, value in values.items() if name not in default or value != default[name]}
+        return {"type": type(self).__name__} | said
 
     @cached_property
     def key(self) -> str:

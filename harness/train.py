@@ -8,18 +8,23 @@ of one seed share initialisation and data order: they are pairs.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator, Mapping, Sequence
+import math
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 import torch
 
 from harness.data.base import Dataset
-from harness.models import Program, encode, keep_freed_memory
-from harness.models.ascent import ascend, random_start
+from harness.models import encode, keep_freed_memory, loss_and_pull
+from harness.models.ascent import ascend, margin, random_start
+from harness.models.descent import Descent, descent
+from harness.models.memory import require_memory
+from harness.optimiser import Adam
 from harness.recipe import Recipe, Threat, digest
 from harness.streams import torch_generator
 
 VALUES_PER_BLOCK = 2**22  # gathered inputs at a time: 16 MiB in single precision
+POINTS_PER_LOOK = 1024  # whoever shares the stack: a member's rounding must not depend on it
 Progress = Callable[[float], None]
 
 
@@ -36,6 +41,11 @@ class _Streams:
             [torch_generator("order", stage, seed) for seed in seeds],
             [torch_generator("training attack", stage, seed) for seed in seeds],
         )
+
+    def keep(self, rows: Sequence[bool]) -> None:
+        """Those of these members only."""
+        self.order = [generator for generator, kept in zip(self.order, rows, strict=True) if kept]
+        self.attack = [generator for generator, kept in zip(self.attack, rows, strict=True) if kept]
 
 
 def initial(recipe: Recipe, seeds: Sequence[int]) -> torch.Tensor:
@@ -69,23 +79,64 @@ def train(
 
     Raises:
         RuntimeError: training diverged (a parameter is not finite); the message names the seeds.
+        MemoryShortfall: the stack does not fit into memory; said before anything is computed.
     """
     keep_freed_memory()
     program = recipe.program()
-    theta = (initial(recipe, seeds) if start is None else start.clone()).to(device)
-    descent = _Descent(recipe, program, theta)
+    require_memory(memory_needed(recipe, data, len(seeds)), f"training {len(seeds)} × {recipe.name}", device)
+    whole = (initial(recipe, seeds) if start is None else start.clone()).to(device)
+    stack = descent(recipe.optimiser, program, whole.clone(), recipe.loss)
     streams = _Streams.of(seeds, "finetuning" if recipe.parent else "training")
     inputs = torch.from_numpy(data.train_x).to(device).movedim(0, -1)
     targets = encode(torch.from_numpy(data.train_y).to(device), data.classes)
-    kept = {0: theta.cpu().clone()} if 0 in recipe.kept else {}
+    kept = {0: whole.cpu().clone()} if 0 in recipe.kept else {}
+    going = torch.arange(len(seeds), device=device)  # members that have not stopped: the rows of the stack
     for epoch in range(1, recipe.epochs + 1):
-        for batch, labels in _batches(inputs, targets, recipe.batch_size, streams.order):
-            descent.step(_adversarial(recipe, data, descent, streams, batch, labels), labels)
+        if len(going):
+            for batch, labels in _batches(inputs, targets, recipe.batch_size, streams.order):
+                stack.step(_adversarial(recipe, data, stack, streams, batch, labels), labels)
+            whole[going] = stack.theta
         if epoch in recipe.kept:
-            kept[epoch] = theta.cpu().clone()
+            kept[epoch] = whole.cpu().clone()
+        if len(going) and recipe.until and epoch % recipe.until.every == 0 and epoch < recipe.epochs:
+            on = ~_reached(recipe, stack, inputs, targets)
+            if not bool(on.all()):
+                going = going[on]
+                stack.keep(on)
+                streams.keep(on.tolist())
         progress(epoch / recipe.epochs)
-    _check_finite(recipe, seeds, theta)
+    _check_finite(recipe, seeds, whole)
     return kept
+
+
+def memory_needed(recipe: Recipe, data: Dataset, members: int) -> int:
+    """Bytes that training takes at least: parameters, gradient, what the optimiser remembers, and a batch's activations."""
+    layout = recipe.program().layout
+    units = sum(shape[0] for shape in layout.shapes if len(shape) > 1)
+    batch = min(recipe.batch_size, len(data.train_x))
+    copies = 7 if isinstance(recipe.optimiser, Adam) else 5  # θ twice, gradient and its product, mean, square, one temporary
+    return 4 * members * (copies * layout.total + batch * (3 * units + 2 * math.prod(data.train_x.shape[1:])))
+
+
+@torch.no_grad()
+def _reached(recipe: Recipe, stack: Descent, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+    """Which members have reached what the recipe trains until, on the clean training set; booleans of shape (member,)."""
+    until = recipe.until
+    assert until is not None
+    members, points = len(stack.theta), inputs.shape[-1]
+    worst, total = torch.zeros(members, device=inputs.device), torch.zeros(members, device=inputs.device)
+    for begin in range(0, points, POINTS_PER_LOOK):
+        x, y = (values[..., begin : begin + POINTS_PER_LOOK][None] for values in (inputs, targets))
+        logits = stack.program.logits(stack.parameters, x.expand(members, *x.shape[1:]))
+        if until.quantity == "residual":
+            worst = torch.maximum(worst, (logits - y).abs().amax((1, 2)))
+        elif until.quantity == "loss":
+            total += loss_and_pull(logits, y, recipe.loss, pull=False)[0].sum(1)
+        else:
+            total += (margin(logits, y) > 0).sum(1)
+    if until.quantity == "residual":
+        return worst < until.threshold
+    return total / points < until.threshold if until.quantity == "loss" else total / points >= until.threshold
 
 
 def _batches(
@@ -109,7 +160,7 @@ def _batches(
 
 
 def _adversarial(
-    recipe: Recipe, data: Dataset, descent: _Descent, streams: _Streams, inputs: torch.Tensor, targets: torch.Tensor
+    recipe: Recipe, data: Dataset, stack: Descent, streams: _Streams, inputs: torch.Tensor, targets: torch.Tensor
 ) -> torch.Tensor:
     """The batch with its first ``adversarial_share`` replaced by adversarial examples for the present parameters."""
     threat = recipe.regime.threat
@@ -124,7 +175,7 @@ def _adversarial(
         else torch.zeros_like(clean)
     )
     delta = ascend(
-        descent.program, descent.parameters, clean, labels, delta=delta, radius=radius,
+        stack.program, stack.parameters, clean, labels, delta=delta, radius=radius,
         step_sizes=_steps(threat), norm=threat.norm, bounds=data.bounds,
     )  # fmt: skip
     inputs[..., :count] += delta
@@ -133,41 +184,6 @@ def _adversarial(
 
 def _steps(threat: Threat) -> list[float]:
     return [threat.relative_step / threat.steps] * threat.steps
-
-
-class _Descent:
-    """SGD on the flat stack, with momentum and the lazy ball where the recipe asks for them."""
-
-    def __init__(self, recipe: Recipe, program: Program, theta: torch.Tensor) -> None:
-        self.program, self.rule, self.theta = program, recipe.optimiser, theta
-        self.parameters = program.layout.views(theta)
-        self.gradient = torch.zeros_like(theta)
-        out = program.layout.views(self.gradient)
-        self.out = {name: out[name] for name in program.scopes["all"]}
-        self.velocity = torch.zeros_like(theta) if self.rule.momentum else None
-        self.centre = program.layout.views(theta.clone()) if self.rule.row_radius else None
-
-    def step(self, inputs: torch.Tensor, targets: torch.Tensor) -> None:
-        self.program.loss_gradient(self.parameters, inputs, targets, self.out, "cross_entropy")
-        update = self.gradient
-        if self.velocity is not None:
-            update = self.velocity.mul_(self.rule.momentum).add_(self.gradient)
-        # Not add with alpha: a fused product rounds otherwise in the last entries of a stack.
-        self.theta.sub_(update * self.rule.learning_rate)
-        if self.centre is not None and self.rule.row_radius is not None:
-            _project_rows(self.parameters, self.centre, self.out, self.rule.row_radius)
-
-
-def _project_rows(
-    parameters: Mapping[str, torch.Tensor], centre: Mapping[str, torch.Tensor], free: Mapping[str, torch.Tensor], radius: float
-) -> None:
-    """Project the rows of every free weight matrix onto the Euclidean ball around their initial values."""
-    for name in free:
-        value = parameters[name]
-        if value.dim() >= 3:
-            moved = value - centre[name]
-            length = moved.square().sum(-1, keepdim=True).sqrt_()
-            value.copy_(centre[name] + moved * (radius / length.clamp_min_(radius)))
 
 
 def _check_finite(recipe: Recipe, seeds: Sequence[int], theta: torch.Tensor) -> None:

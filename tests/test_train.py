@@ -8,12 +8,14 @@ from dataclasses import replace
 import pytest
 import torch
 
+from harness.data import RandomLabels
 from harness.data.toy import ToyImages
-from harness.models import encode
+from harness.models import encode, memory
 from harness.models.ascent import ascend, norms, random_start
-from harness.recipe import MLP, SGD, Module, Recipe, RecipeError, Threat
+from harness.models.memory import MemoryShortfall
+from harness.recipe import MLP, SGD, Adam, Module, Recipe, RecipeError, Threat, Until
 from harness.streams import torch_generator
-from harness.train import initial, train
+from harness.train import initial, memory_needed, train
 
 DATA = ToyImages(train=90, test=30)
 BASE = Recipe(DATA, MLP((8, 8)), epochs=3, batch_size=16)
@@ -24,14 +26,23 @@ def trained(recipe: Recipe, seeds: tuple[int, ...] = SEEDS, start: torch.Tensor 
     return train(recipe, DATA.load(), seeds, start=start)[recipe.epochs]
 
 
-@pytest.mark.parametrize("momentum", [0.0, 0.9])
-def test_equals_a_plain_pytorch_loop(momentum: float) -> None:
-    recipe = replace(BASE, optimiser=SGD(0.05, momentum))
+RULES = {
+    "sgd": (SGD(0.05), torch.optim.SGD, {"lr": 0.05}),
+    "momentum": (SGD(0.05, 0.9), torch.optim.SGD, {"lr": 0.05, "momentum": 0.9}),
+    "adam": (Adam(0.01), torch.optim.Adam, {"lr": 0.01}),
+    "adam, other settings": (Adam(0.02, 0.8, 0.95, 1e-4), torch.optim.Adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4}),
+}
+
+
+@pytest.mark.parametrize("rule", RULES)
+def test_equals_a_plain_pytorch_loop(rule: str) -> None:
+    ours, theirs, settings = RULES[rule]
+    recipe = replace(BASE, optimiser=ours)
     stacked, data = trained(recipe), DATA.load()
     x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
     for row, seed in enumerate(SEEDS):
         module = recipe.program().module(initial(recipe, [seed])[0])
-        optimiser = torch.optim.SGD(module.parameters(), lr=0.05, momentum=momentum)
+        optimiser = theirs(module.parameters(), **settings)
         order = torch_generator("order", "training", seed)
         for _ in range(recipe.epochs):
             for batch in torch.randperm(len(x), generator=order).split(16):
@@ -42,7 +53,116 @@ def test_equals_a_plain_pytorch_loop(momentum: float) -> None:
         torch.testing.assert_close(stacked[row], flat, rtol=1e-4, atol=1e-6)
 
 
-@pytest.mark.parametrize("recipe", [BASE, BASE.robust(Threat())], ids=["standard", "robust"])
+def test_sgd_is_this_loop_to_the_last_bit() -> None:
+    """Other optimisers and stopping rules change nothing of what a recipe without them gives."""
+    program, theta, data = BASE.program(), initial(BASE, SEEDS), DATA.load()
+    gradient = torch.zeros_like(theta)
+    x, y = torch.from_numpy(data.train_x).movedim(0, -1), encode(torch.from_numpy(data.train_y), 3)
+    orders = [torch_generator("order", "training", seed) for seed in SEEDS]
+    for _ in range(BASE.epochs):
+        order = torch.stack([torch.randperm(90, generator=each) for each in orders])
+        for batch in order.split(16, dim=1):
+            inputs = x[..., batch].movedim(-2, 0).contiguous()
+            targets = y[..., batch].movedim(-2, 0).contiguous()
+            program.loss_gradient(program.layout.views(theta), inputs, targets, program.layout.views(gradient), "cross_entropy")
+            theta.sub_(gradient * BASE.optimiser.learning_rate)
+    assert torch.equal(trained(BASE), theta)
+
+
+REAL = Recipe(RandomLabels(40, 6), MLP((30,)), optimiser=Adam(0.02), epochs=6, batch_size=16, loss="mse")
+
+
+def test_least_squares_on_real_targets_equals_a_plain_pytorch_loop() -> None:
+    data = REAL.data.load()
+    stacked = train(REAL, data, SEEDS)[6]
+    x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
+    assert y.shape == (40, 1)
+    for row, seed in enumerate(SEEDS):
+        module = REAL.program().module(initial(REAL, [seed])[0])
+        optimiser = torch.optim.Adam(module.parameters(), lr=0.02)
+        order = torch_generator("order", "training", seed)
+        for _ in range(REAL.epochs):
+            for batch in torch.randperm(40, generator=order).split(16):
+                optimiser.zero_grad()
+                (torch.nn.functional.mse_loss(module(x[batch]), y[batch]) / 2).backward()
+                optimiser.step()
+        flat = torch.cat([p.detach().flatten() for p in module.parameters()])
+        torch.testing.assert_close(stacked[row], flat, rtol=1e-3, atol=1e-5)
+
+
+def value_of(recipe: Recipe, theta: torch.Tensor) -> torch.Tensor:
+    """What the recipe trains until, member by member."""
+    data, program, until = recipe.data.load(), recipe.program(), recipe.until
+    assert until is not None
+    x, y = torch.from_numpy(data.train_x).movedim(0, -1), program.encode(torch.from_numpy(data.train_y))
+    views = program.layout.views(theta)
+    logits = program.logits(views, x.expand(len(theta), *x.shape))
+    if until.quantity == "residual":
+        return (logits - y).abs().amax((1, 2))
+    if until.quantity == "loss":
+        return program.loss(views, x[None], y[None], recipe.loss)
+    return (logits.argmax(1) == y.argmax(0)).float().mean(1)
+
+
+STOPPING = {
+    "residual": replace(REAL, epochs=400, batch_size=40, until=Until("residual", 0.3)),
+    "loss": replace(BASE, optimiser=Adam(0.01), epochs=40, until=Until("loss", 0.2)),
+    "accuracy": replace(BASE, optimiser=Adam(0.01), epochs=40, until=Until("accuracy", 0.9, every=2)),
+}
+
+
+@pytest.mark.parametrize("quantity", STOPPING)
+def test_a_member_that_has_reached_it_is_frozen_and_the_others_go_on(quantity: str) -> None:
+    recipe = STOPPING[quantity]
+    every = recipe.until.every
+    looks = tuple(range(every, recipe.epochs, every))
+    followed = replace(recipe, checkpoints=looks)
+    kept = train(followed, recipe.data.load(), SEEDS)
+    free = train(replace(followed, until=None), recipe.data.load(), SEEDS)
+    ended = []
+    for row in range(len(SEEDS)):
+        values = [float(value_of(recipe, free[epoch])[row]) for epoch in looks]
+        met = [value >= 0.9 if quantity == "accuracy" else value < recipe.until.threshold for value in values]
+        end = looks[met.index(True)]
+        ended.append(end)
+        for epoch in (*looks, recipe.epochs):
+            assert torch.equal(kept[epoch][row], free[min(epoch, end)][row])
+    assert len(set(ended)) > 1, "all members stopped at once, so that nothing was seen"
+    assert max(ended) < recipe.epochs
+
+
+@pytest.mark.parametrize("quantity", STOPPING)
+def test_stopping_does_not_depend_on_who_shares_the_stack(quantity: str) -> None:
+    recipe = STOPPING[quantity]
+    together = train(recipe, recipe.data.load(), SEEDS)[recipe.epochs]
+    for row, seed in enumerate(SEEDS):
+        assert torch.equal(together[row], train(recipe, recipe.data.load(), (seed,))[recipe.epochs][0])
+
+
+def test_a_member_that_never_reaches_it_takes_all_epochs() -> None:
+    never = replace(BASE, until=Until("loss", 1e-9))
+    assert torch.equal(trained(never), trained(BASE))
+
+
+def test_a_stack_that_does_not_fit_says_so_before_it_starts(monkeypatch, tmp_path) -> None:
+    needed = memory_needed(REAL, REAL.data.load(), 4)
+    assert needed == 4 * 4 * (7 * REAL.program().layout.total + 16 * (3 * 31 + 2 * 6))
+    monkeypatch.setattr(memory, "available_memory", lambda device: needed)
+    assert 6 in train(REAL, REAL.data.load(), SEEDS)
+    monkeypatch.setattr(memory, "available_memory", lambda device: 2**10)
+    with pytest.raises(MemoryShortfall, match=r"training 4 × 1x30 standard needs 0\.0 GiB of memory on cpu and"):
+        train(REAL, REAL.data.load(), SEEDS)
+    monkeypatch.undo()
+    monkeypatch.setattr(memory, "MEMINFO", tmp_path / "absent")
+    assert memory.available_memory() is None
+    memory.require_memory(2**60, "anything")  # a system that does not say refuses nothing
+    (tmp_path / "absent").write_text("MemTotal: 9 kB\nMemAvailable:     2048 kB\n")
+    assert memory.available_memory() == 2**21
+
+
+@pytest.mark.parametrize(
+    "recipe", [BASE, BASE.robust(Threat()), replace(BASE, optimiser=Adam())], ids=["standard", "robust", "adam"]
+)
 def test_a_member_does_not_depend_on_who_shares_its_stack(recipe: Recipe) -> None:
     together = trained(recipe)
     for row, seed in enumerate(SEEDS):
@@ -141,6 +261,18 @@ def test_random_starts_fill_the_ball_uniformly() -> None:
         (lambda: Threat(norm="l1"), "norm='l1'; it has to be 'linf' or 'l2'"),
         (lambda: SGD(0), "learning_rate=0"),
         (lambda: SGD(row_radius=0), "row_radius=0; it has to be None or above 0"),
+        (lambda: Adam(0), "learning_rate=0"),
+        (lambda: Adam(beta1=1), "beta1=1; it has to be at least 0 and below 1"),
+        (lambda: Adam(beta2=-0.1), "beta2=-0.1"),
+        (lambda: Adam(epsilon=0), "Adam has epsilon=0; it has to be above 0"),
+        (lambda: Until("gradient", 1), "quantity='gradient'; it has to be 'residual', 'loss' or 'accuracy'"),
+        (lambda: Until("loss", 0), "threshold=0; it has to be above 0"),
+        (lambda: Until("accuracy", 1.1), "threshold=1.1; it has to be at most 1 for an accuracy"),
+        (lambda: Until("loss", 1, every=0), "every=0"),
+        (lambda: replace(BASE, loss="hinge"), "loss='hinge'; it has to be 'cross_entropy' or 'mse'"),
+        (lambda: replace(REAL, loss="cross_entropy"), "it has to be 'mse' for data with real targets"),
+        (lambda: REAL.robust(Threat()), "it has to be standard for data with real targets"),
+        (lambda: replace(REAL, until=Until("accuracy", 1)), "until=.*for data with real targets"),
         (lambda: replace(BASE, epochs=-1), "epochs=-1; it has to be 0 or more"),
         (lambda: replace(BASE, batch_size=0), "batch_size=0"),
         (lambda: replace(BASE, checkpoints=(9,)), "checkpoints.*from 0 to the last, 3"),
@@ -159,3 +291,12 @@ def test_one_changed_line_is_another_recipe_and_a_repeated_one_is_not() -> None:
     changed = [replace(BASE, epochs=4), BASE.robust(Threat()), BASE.robust(Threat(steps=8)), replace(BASE, batch_size=8),
                replace(BASE, data=replace(DATA, noise=2.0)), BASE.finetuned(Threat(), epochs=3)]
     assert len({recipe.key for recipe in [BASE, *changed]}) == 7
+    later = [replace(BASE, optimiser=Adam()), replace(BASE, loss="mse"), replace(BASE, until=Until("loss", 0.1)),
+             replace(BASE, until=Until("loss", 0.2)), replace(BASE, until=Until("accuracy", 0.1))]
+    assert len({recipe.key for recipe in [BASE, *changed, *later]}) == 12
+
+
+def test_recipes_keep_the_names_that_they_had_before_losses_and_stopping_rules() -> None:
+    assert [recipe.key for recipe in (BASE, BASE.robust(Threat()), BASE.finetuned(Threat(), epochs=2))] == [
+        "70591875303c84cd", "45fff5bb15fc4c80", "164f0f1533fc4c32"
+    ]  # fmt: skip

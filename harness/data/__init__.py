@@ -1,24 +1,33 @@
 """Data sets as frozen specs: what a network is trained on and tested with.
 
-A spec says what the data are; ``load()`` brings the arrays.  Toy images are generated, MNIST is found in a
-folder, downloaded, or taken from a small embedded subset, and never silently replaced by less.
+A spec says what the data are; ``load()`` brings the arrays.  Toy images are generated; MNIST and CIFAR-10 are
+found in a folder or downloaded, MNIST else taken from a small embedded subset; none is ever silently replaced
+by less.
 """
 
 from harness.data.base import DataError, Dataset, DataShortfall, DataSpec
+from harness.data.cifar10 import Cifar10
+from harness.data.cifar10_files import cifar10_availability, raw_cifar10
 from harness.data.mnist import Mnist
-from harness.data.mnist_files import RawImages, availability, raw_mnist
+from harness.data.mnist_files import availability, raw_mnist
+from harness.data.random_labels import RandomLabels
 from harness.data.registry import register_embedded
+from harness.data.sources import RawImages
 from harness.data.toy import ToyImages
 
 __all__ = [
+    "Cifar10",
     "DataError",
     "DataShortfall",
     "DataSpec",
     "Dataset",
     "Mnist",
+    "RandomLabels",
     "RawImages",
     "ToyImages",
     "availability",
+    "cifar10_availability",
+    "raw_cifar10",
     "raw_mnist",
     "register_embedded",
 ]

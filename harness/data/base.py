@@ -6,10 +6,12 @@ import hashlib
 import math
 from abc import ABC, abstractmethod
 from dataclasses import dataclass, fields
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 from numpy.typing import NDArray
+
+Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 
 
 class DataShortfall(Exception):  # noqa: N818 - a state of the world, not a fault
@@ -33,10 +35,11 @@ class Dataset:
     Attributes:
         name: short name for tables and figures.
         train_x: training inputs, float32 array of shape (point, feature…).
-        train_y: training labels, int64 array of shape (point,), 0 to ``classes`` − 1.
+        train_y: training labels, int64 array of shape (point,), 0 to ``classes`` − 1; or real targets, float32 array of
+            shape (point, output).
         test_x: held-out inputs, float32 array of shape (point, feature…).
-        test_y: held-out labels, int64 array of shape (point,).
-        classes: number of classes.
+        test_y: held-out labels or targets, likewise.
+        classes: number of classes; of outputs where the targets are real.
         bounds: smallest and largest admissible value of a feature, or None where there is no box.
         digest: SHA-256 of the four arrays: dtypes, shapes and bytes.
         provenance: where the points come from, for a reader of the report.
@@ -44,9 +47,9 @@ class Dataset:
 
     name: str
     train_x: NDArray[np.float32]
-    train_y: NDArray[np.int64]
+    train_y: Labels
     test_x: NDArray[np.float32]
-    test_y: NDArray[np.int64]
+    test_y: Labels
     classes: int
     bounds: tuple[float, float] | None
     digest: str
@@ -63,12 +66,22 @@ class Dataset:
         bounds: tuple[float, float] | None,
         provenance: str,
     ) -> Dataset:
-        """A data set of (inputs, labels) for training and for test, with its digest."""
+        """A data set of (inputs, labels) for training and for test, with its digest.
+
+        Labels of a floating type are real targets, and stay what they are.
+        """
         arrays = (
-            train[0].astype(np.float32, copy=False), train[1].astype(np.int64, copy=False),
-            test[0].astype(np.float32, copy=False), test[1].astype(np.int64, copy=False),
+            train[0].astype(np.float32, copy=False), _labels(train[1]),
+            test[0].astype(np.float32, copy=False), _labels(test[1]),
         )  # fmt: skip
         return cls(name, *arrays, classes, bounds, array_digest(*arrays), provenance)
+
+
+def _labels(given: NDArray[Any]) -> Labels:
+    """Class numbers as int64, real targets as float32."""
+    if np.issubdtype(given.dtype, np.floating):
+        return given.astype(np.float32, copy=False)
+    return given.astype(np.int64, copy=False)
 
 
 class DataSpec(ABC):
@@ -82,7 +95,7 @@ class DataSpec(ABC):
     @property
     @abstractmethod
     def classes(self) -> int:
-        """Number of classes."""
+        """Number of classes; 1 for one real output."""
 
     @abstractmethod
     def load(self) -> Dataset:

@@ -1,10 +1,8 @@
 """Real MNIST: whole or in part, some digits or all, in any resolution.
 
 Which points a part consists of depends on the spec alone, not on the source: a seeded order of each digit
-begins with those that the embedded subset holds (:func:`pool_order`), so that a laptop with the subset and
-a server with the whole set train on the same points as long as the subset suffices.  All arithmetic is on
-whole numbers up to one correctly rounded division, so that the arrays are the same to the last bit on every
-machine.
+begins with those that the embedded subset holds (:func:`pool_order`).  All arithmetic is on whole numbers up
+to one correctly rounded division, so that the arrays are the same to the last bit on every machine.
 """
 
 from __future__ import annotations
@@ -15,16 +13,15 @@ from typing import Literal
 import numpy as np
 from numpy.typing import NDArray
 
-from harness.data.base import DataError, Dataset, DataShortfall, DataSpec, equal_counts
-from harness.data.mnist_files import RawImages, raw_mnist, shortage
-from harness.streams import sequence
+from harness.data.base import DataError, Dataset, DataShortfall, DataSpec
+from harness.data.mnist_files import raw_mnist, shortfall
+from harness.data.parts import SPLITS, Ranked, Split, balanced, relabelled, require_part, shuffled
+from harness.data.sources import RawImages
 
-Split = Literal["train", "test"]
 POOL = {"train": 1000, "test": 200}  # images of each digit in the embedded subset
 SIDE = 28
 _LEVELS = 255
 _BLOCK = 4096  # images resized at a time, to bound the memory
-_SPLITS: tuple[Split, ...] = ("train", "test")
 _SOURCES = {
     "folder": "original files, from the folder in HARNESS_DATA",
     "cache": "original files, downloaded earlier",
@@ -56,26 +53,13 @@ class Mnist(DataSpec):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        kept = self.kept
-        if len(kept) < 2 or len(set(kept)) < len(kept) or not set(kept) <= set(range(10)):
-            raise ValueError(
-                f"Mnist has digits={self.digits!r}; give two or more different digits from 0 to 9, or None"
-            )
-        for split in _SPLITS:
-            points = getattr(self, split)
-            if points is not None and points < len(kept):
-                raise ValueError(
-                    f"Mnist has {split}={points!r}; give at least one point for each of the {len(kept)} "
-                    "digits, or None for all"
-                )
+        require_part(self, "digits", self.kept, self.train, self.test, self.seed)
         if self.side < 1:
             raise ValueError(f"Mnist has side={self.side!r}; it has to be 1 or more pixels")
         if self.normalise not in ("unit-interval", "unit-norm"):
             raise ValueError(
                 f"Mnist has normalise={self.normalise!r}; allowed are 'unit-interval' and 'unit-norm'"
             )
-        if self.seed < 0:
-            raise ValueError(f"Mnist has seed={self.seed!r}; it has to be 0 or more")
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -95,7 +79,7 @@ class Mnist(DataSpec):
     def load(self) -> Dataset:
         """See :meth:`DataSpec.load`."""
         raw = raw_mnist()
-        train, test = (self._split(raw, split) for split in _SPLITS)
+        train, test = (self._split(raw, split) for split in SPLITS)
         name = "MNIST" if self.digits is None else f"MNIST {'/'.join(map(str, self.digits))}"
         return Dataset.of(
             name,
@@ -109,51 +93,36 @@ class Mnist(DataSpec):
     def _split(self, raw: RawImages, split: Split) -> tuple[NDArray[np.float32], NDArray[np.int64]]:
         images, digits = (raw.train_x, raw.train_y) if split == "train" else (raw.test_x, raw.test_y)
         chosen = self._chosen(raw, split, digits)
-        relabelled = np.full(10, -1)
-        relabelled[list(self.kept)] = np.arange(self.classes)
-        return _scaled(images[chosen], self.side, self.normalise), relabelled[digits[chosen]]
+        return _scaled(images[chosen], self.side, self.normalise), relabelled(digits[chosen], self.kept)
 
     def _chosen(self, raw: RawImages, split: Split, digits: NDArray[np.int64]) -> NDArray[np.int64]:
         """Positions of the points to take."""
         points: int | None = getattr(self, split)
         if points is None:
             if not raw.whole:
-                raise DataShortfall(shortage(f"{self} asks for all {split} points of the whole set", raw))
+                raise shortfall(f"{self} asks for all {split} points of the whole set", raw)
             return np.flatnonzero(np.isin(digits, self.kept))
-        taken = []
-        for digit, count in zip(self.kept, equal_counts(points, self.classes), strict=True):
-            order = _order(raw, split, digit, np.flatnonzero(digits == digit), self.seed)
-            if count > len(order):
-                need = f"{self} asks for {count:,} {split} images of digit {digit}"
-                if not raw.whole:
-                    raise DataShortfall(shortage(need, raw))
-                raise DataShortfall(
-                    f"{need}, and MNIST has {len(order):,}: ask for fewer points, or for None (all)"
-                )
-            taken.append(order[:count])
-        return np.concatenate(taken)[_shuffled(points, "mnist mix", split, self.seed)]
+
+        def lacking(own: Ranked, count: int) -> Exception:
+            need = f"{self} asks for {count:,} {split} images of digit {own.label}"
+            if not raw.whole:
+                return shortfall(need, raw)
+            return DataShortfall(
+                f"{need}, and MNIST has {len(own.positions):,}: ask for fewer points, or for None (all)"
+            )
+
+        ranked = [_ranked(raw, split, digit, np.flatnonzero(digits == digit)) for digit in self.kept]
+        return balanced("mnist", split, ranked, points, self.seed, lacking)
 
 
 def pool_order(split: Split, digit: int, points: int) -> NDArray[np.int64]:
     """A fixed order of all images of a digit; the embedded subset holds the first ``POOL[split]`` of them."""
-    return _shuffled(points, "mnist pool", split, digit)
+    return shuffled(points, "mnist pool", split, digit)
 
 
-def _order(raw: RawImages, split: Split, digit: int, own: NDArray[np.int64], seed: int) -> NDArray[np.int64]:
-    """Images of a digit in the order in which a seed takes them: those of the pool first."""
-    ranked = own[pool_order(split, digit, len(own))] if raw.whole else own
-    pool, rest = ranked[: POOL[split]], ranked[POOL[split] :]
-    return np.concatenate([
-        pool[_shuffled(len(pool), "mnist order", split, digit, seed)],
-        rest[_shuffled(len(rest), "mnist rest", split, digit, seed)],
-    ])  # fmt: skip
-
-
-def _shuffled(points: int, purpose: str, *owner: int | str) -> NDArray[np.int64]:
-    """A permutation made of raw words: numpy guarantees their stream, but not that of ``permutation``."""
-    words = np.random.PCG64(sequence(purpose, *owner)).random_raw(points)
-    order: NDArray[np.int64] = np.argsort(words, kind="stable")
-    return order
+def _ranked(raw: RawImages, split: Split, digit: int, own: NDArray[np.int64]) -> Ranked:
+    """Images of a digit, those of the pool first."""
+    return Ranked(digit, own[pool_order(split, digit, len(own))] if raw.whole else own, POOL[split])
 
 
 def _overlaps(source: int, target: int) -> NDArray[np.float64]:

@@ -20,9 +20,7 @@ import gzip
 import hashlib
 import io
 import logging
-import os
 import zlib
-from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
 from typing import Any
@@ -32,6 +30,7 @@ from numpy.typing import NDArray
 
 from harness.data.base import DataError, DataShortfall, array_digest
 from harness.data.registry import embedded
+from harness.data.sources import PATIENCE, RawImages, cache_folder, data_folder, existing, offline, shortage
 
 # SHA-256 of the decompressed files, in the order images and labels of training, images and labels of test.
 # (The compressed bytes differ between copies of the same data.)
@@ -51,35 +50,6 @@ REMEDY = (
     "set HARNESS_DATA to a folder that holds the four original MNIST files (mnist/train-images-idx3-ubyte.gz "
     "and so on), or let them be downloaded (network access, and HARNESS_OFFLINE not 1)"
 )
-_SECONDS = 10  # to wait for an answer of a mirror before the next is tried
-
-
-@dataclass(frozen=True, eq=False)
-class RawImages:
-    """MNIST as it is stored; the arrays are shared and read-only.
-
-    Attributes:
-        train_x: training images, uint8 array of shape (point, 28, 28), 0 to 255.
-        train_y: training labels, int64 array of shape (point,).
-        test_x: test images, like ``train_x``.
-        test_y: test labels.
-        whole: whether this is the whole set (60,000 and 10,000 images).
-        source: "folder", "cache", "download" or "embedded".
-        notes: why no better source was used.
-    """
-
-    train_x: NDArray[np.uint8]
-    train_y: NDArray[np.int64]
-    test_x: NDArray[np.uint8]
-    test_y: NDArray[np.int64]
-    whole: bool
-    source: str
-    notes: tuple[str, ...] = ()
-
-    @property
-    def digest(self) -> str:
-        """SHA-256 of the arrays."""
-        return array_digest(self.train_x, self.train_y, self.test_x, self.test_y)
 
 
 def raw_mnist(*, whole: bool = False) -> RawImages:
@@ -92,22 +62,16 @@ def raw_mnist(*, whole: bool = False) -> RawImages:
         DataShortfall: if there is no source, or only a subset where the whole set is needed.
         DataError: if a file is missing from the folder that HARNESS_DATA names, or any file is corrupt.
     """
-    folder = _folder()
-    raw = _from_folder(folder) if folder else _from_elsewhere(_offline(), _cache_folder(), embedded("mnist"))
+    folder = data_folder()
+    raw = _from_folder(folder) if folder else _from_elsewhere(offline(), _cache_folder(), embedded("mnist"))
     if whole and not raw.whole:
-        raise DataShortfall(
-            shortage("the whole of MNIST (60,000 training and 10,000 test images) is needed", raw)
-        )
+        raise shortfall("the whole of MNIST (60,000 training and 10,000 test images) is needed", raw)
     return raw
 
 
-def shortage(need: str, raw: RawImages) -> str:
-    """The text of a shortfall: what is needed, what there is and why, what to do."""
-    why = f" ({'; '.join(raw.notes)})" if raw.notes else ""
-    return (
-        f"{need}, and there is only the embedded subset of {len(raw.train_y):,} training and "
-        f"{len(raw.test_y):,} test images{why}: {REMEDY}"
-    )
+def shortfall(need: str, raw: RawImages) -> DataShortfall:
+    """That there is less than what is needed."""
+    return DataShortfall(shortage(need, raw, "the embedded subset", REMEDY))
 
 
 def availability() -> dict[str, Any]:
@@ -117,7 +81,7 @@ def availability() -> dict[str, Any]:
         source ("folder", "cache", "download", "embedded" or None), train and test (images), whole, and
         detail (what is wrong, or what happens if a download fails).
     """
-    if not _folder() and not _offline() and not _cached(_cache_folder()):
+    if not data_folder() and not offline() and not _cached(_cache_folder()):
         return _state("download", *WHOLE, "will be downloaded when needed; if that fails, " + _fallback())
     try:
         raw = raw_mnist()
@@ -136,18 +100,8 @@ def _fallback() -> str:
     return "there is no embedded subset"
 
 
-def _folder() -> str | None:
-    return os.environ.get("HARNESS_DATA") or None
-
-
-def _offline() -> bool:
-    return os.environ.get("HARNESS_OFFLINE", "") == "1"
-
-
 def _cache_folder() -> Path:
-    import pooch
-
-    return Path(pooch.os_cache("claims-harness")) / "mnist"
+    return cache_folder("mnist")
 
 
 def _cached(folder: Path) -> bool:
@@ -156,12 +110,7 @@ def _cached(folder: Path) -> bool:
 
 @cache
 def _from_folder(folder: str) -> RawImages:
-    base = Path(folder)
-    if not base.is_dir():
-        raise DataError(
-            f"HARNESS_DATA is {folder!r}, which is not a folder; set it to the folder of the data files, "
-            "or unset it"
-        )
+    base = existing(folder)
     arrays = []
     for name in CHECKSUMS:
         places = (base / "mnist" / f"{name}.gz", base / f"{name}.gz")
@@ -173,22 +122,22 @@ def _from_folder(folder: str) -> RawImages:
                 "or unset HARNESS_DATA"
             )
         arrays.append(read(path, name))
-    return _raw(arrays, "folder")
+    return RawImages.of(arrays, "folder")
 
 
 @cache
-def _from_elsewhere(offline: bool, folder: Path, subset: Path | None) -> RawImages:
+def _from_elsewhere(alone: bool, folder: Path, subset: Path | None) -> RawImages:
     notes: list[str] = []
     try:
         if _cached(folder):
-            return _raw([read(folder / f"{name}.gz", name) for name in CHECKSUMS], "cache")
+            return RawImages.of([read(folder / f"{name}.gz", name) for name in CHECKSUMS], "cache")
     except DataError as problem:
         notes.append(f"the downloaded copy cannot be used: {problem}")
-    if offline:
+    if alone:
         notes.append("HARNESS_OFFLINE=1 forbids the download")
-    for mirror in () if offline else MIRRORS:
+    for mirror in () if alone else MIRRORS:
         try:
-            return _raw([_fetch(mirror, name, folder) for name in CHECKSUMS], "download")
+            return RawImages.of([_fetch(mirror, name, folder) for name in CHECKSUMS], "download")
         except Exception as problem:  # whatever a network, a proxy or a disk does, the next source is tried
             reason = str(problem) if isinstance(problem, DataError) else type(problem).__name__
             notes.append(f"{mirror} failed: {reason}")
@@ -210,7 +159,7 @@ def _fetch(mirror: str, name: str, folder: Path) -> NDArray[np.uint8]:
             return read(path, name)
         except DataError:
             path.unlink()
-    downloader = pooch.HTTPDownloader(timeout=_SECONDS)
+    downloader = pooch.HTTPDownloader(timeout=PATIENCE)
     pooch.retrieve(f"{mirror}{name}.gz", known_hash=None, fname=path.name, path=folder, downloader=downloader)
     try:
         return read(path, name)
@@ -235,17 +184,7 @@ def _from_subset(path: Path, notes: tuple[str, ...]) -> RawImages:
             f"{path}, the embedded subset of MNIST, is corrupt: expected arrays with SHA-256 "
             f"{EMBEDDED_DIGEST}, found {found}; restore it from the repository"
         )
-    return _raw(arrays, "embedded", notes, whole=False)
-
-
-def _raw(
-    arrays: list[NDArray[Any]], source: str, notes: tuple[str, ...] = (), *, whole: bool = True
-) -> RawImages:
-    train_x, train_y, test_x, test_y = arrays
-    raw = RawImages(train_x, train_y.astype(np.int64), test_x, test_y.astype(np.int64), whole, source, notes)
-    for array in (raw.train_x, raw.train_y, raw.test_x, raw.test_y):
-        array.setflags(write=False)
-    return raw
+    return RawImages.of(arrays, "embedded", notes, whole=False)
 
 
 def read(path: Path, name: str) -> NDArray[np.uint8]:

@@ -39,7 +39,7 @@ def falsify(
     if examples < 1:
         raise ValueError(f"examples={examples!r}; a property has to be tried on 1 input or more")
     trial = _Trial(check)
-    search = hypothesis.seed(_seed(key))(_settings(examples)(hypothesis.given(strategy)(trial.run)))
+    search = hypothesis.seed(seed_of(key))(quiet(examples)(hypothesis.given(strategy)(trial.run)))
     try:
         search()
     except AssertionError:
@@ -73,12 +73,13 @@ class _Trial:
         self.examples += searching
 
 
-def _seed(key: str) -> int:
+def seed_of(key: str) -> int:
+    """The seed of the random stream that ``key`` names, for :func:`hypothesis.seed`."""
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:8], "big")
 
 
-def _settings(examples: int) -> hypothesis.settings:
-    """Nothing is taken from a profile, a database or a clock, so that a run can be repeated."""
+def quiet(examples: int) -> hypothesis.settings:
+    """Settings of a silent search that can be repeated: nothing is taken from a profile, a database or a clock."""
     return hypothesis.settings(
         max_examples=examples, database=None, deadline=None, derandomize=False, print_blob=False,
         report_multiple_bugs=False, verbosity=hypothesis.Verbosity.quiet,

@@ -57,15 +57,16 @@ def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]
     rows = [(role, spec, model, chain) for role, spec in variants.items() for model in models for chain in range(spec.chains)]
     owner = torch.tensor([model for _, _, model, _ in rows], device=task.theta.device)
     chains = Chains(
-        task.theta[owner],
+        task.theta,
         task.theta.new_tensor([spec.step_size for _, spec, _, _ in rows]),
         task.theta.new_tensor([spec.localization for _, spec, _, _ in rows]),
         [torch_generator("sgld", role, *task.streams[model], chain, device=device) for role, _, model, chain in rows],
+        owner,
     )
-    x, y = (data if len(data) == 1 else data[owner] for data in (task.inputs, task.targets))
     spec = variants["main"]
     trace = sample(
-        task.program, chains, x, y, scope=task.scope, nbeta=spec.inverse_temperature(x.shape[-1]),
+        task.program, chains, task.inputs, task.targets, scope=task.scope,
+        nbeta=spec.inverse_temperature(task.inputs.shape[-1]),
         burn_in=spec.burn_in, draws=spec.draws, loss=task.loss, batch_size=spec.batch_size,
         preconditioner=spec.preconditioner,
     )  # fmt: skip
@@ -144,6 +145,7 @@ class _Acceptance:
 
     def __init__(self, spec: LLCSpec, nbeta: float, network: torch.nn.Module, free: Sequence[str]) -> None:
         self.spec, self.nbeta, self.free = spec, nbeta, free
+        self.step_size = next(network.parameters()).new_tensor([spec.step_size])
         self.anchor = self._flat(dict(network.named_parameters()))
         self.accepted: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
         self.strained: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
@@ -163,19 +165,14 @@ class _Acceptance:
         if self.position is not None:
             moved = self.position - self.anchor
             gradient = self._flat({name: parameters[name].grad for name in self.free})  # type: ignore[misc]
-            pull = self.nbeta * gradient + self.spec.localization * moved
+            drift = self.spec.step_size / 2 * (self.nbeta * gradient + self.spec.localization * moved)
             strain = self.spec.localization * moved.square().sum(1)
             self.strained[chain].append(strain)
             potential = self.nbeta * loss.detach() + strain / 2
             if self.before is not None:
-                self.accepted[chain].append(langevin_acceptance(*self.before, potential, pull, self.half_root))
-            noise = (after - self.position + self.spec.step_size / 2 * pull) / (2 * self.half_root)
-            self.before = (potential, pull, noise)
+                self.accepted[chain].append(langevin_acceptance(*self.before, potential, drift, self.step_size))
+            self.before = (potential, drift, after - self.position + drift)
         self.position = after
-
-    @property
-    def half_root(self) -> torch.Tensor:
-        return torch.full((1, 1), self.spec.step_size**0.5 / 2, device=self.anchor.device)
 
     def means(self) -> torch.Tensor:
         """Mean acceptance of every chain; NaN for minibatches."""

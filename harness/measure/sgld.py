@@ -22,10 +22,9 @@ from typing import Literal
 
 import torch
 
-from harness.models import Loss, Program, Restriction, keep_freed_memory, take_points
+from harness.models import Loss, Program, Restriction, keep_freed_memory, rows_at_a_time, take_points
 
-CACHE_BYTES = 2**20  # widest activation of a chunk; flat from a quarter to four times this
-GPU_BYTES = 2**30
+STATES = 12  # tensors of the size of a row's parameters that a walk holds, beside its block of noise
 NOISE_VALUES = 2**16  # noise drawn at a time for one chain
 MEMORY = 0.99  # α of RMSprop, its customary value
 DAMPING = 0.1  # δ of RMSprop: no coordinate's step is more than 11 times that of one with the mean slope
@@ -38,20 +37,30 @@ class Chains:
     """What the chains are started with, one entry a row.
 
     Attributes:
-        theta: points w* at which they are localised and started, flat, shape (row, parameter).
+        theta: points w* at which they are localised and started, flat, shape (model, parameter).
         step_size: ε of each row, shape (row,).
         localization: γ of each row, shape (row,).
         generators: random stream of each row, on the device of ``theta``.
+        owner: the model of each row, shape (row,), on the device of ``theta``; None where every row has a model of its own.
     """
 
     theta: torch.Tensor
     step_size: torch.Tensor
     localization: torch.Tensor
     generators: Sequence[torch.Generator]
+    owner: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.generators)
+
+    def models(self, chosen: slice) -> slice | torch.Tensor:
+        """Which models some of the rows are chains of."""
+        return chosen if self.owner is None else self.owner[chosen]
 
     def rows(self, chosen: slice) -> Chains:
-        """Some of the rows."""
-        return Chains(self.theta[chosen], self.step_size[chosen], self.localization[chosen], self.generators[chosen])
+        """Some of the rows, each with a w* of its own."""
+        theta = self.theta[self.models(chosen)]
+        return Chains(theta, self.step_size[chosen], self.localization[chosen], self.generators[chosen])
 
 
 @dataclass(frozen=True)
@@ -105,8 +114,8 @@ def sample(
     Args:
         program: the stack's program.
         chains: where they start, with which settings.
-        inputs: data, shape (row or 1, *input, point).
-        targets: encoded targets, shape (row or 1, class, point).
+        inputs: data, shape (model or 1, *input, point).
+        targets: encoded targets, shape (model or 1, class, point).
         scope: which parameters move; one of ``program.scopes``.
         nbeta: inverse temperature nβ.
         burn_in: steps before the first draw.
@@ -121,15 +130,15 @@ def sample(
     if scope not in program.scopes:
         raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
     keep_freed_memory()
-    points = batch_size or inputs.shape[-1]
-    limit = GPU_BYTES if chains.theta.is_cuda else CACHE_BYTES
-    size = max(1, limit // (4 * program.layout.widest * points))
+    size = rows_at_a_time(
+        program, 2 * inputs[0, ..., 0].numel(), inputs.shape[-1], batch=batch_size,
+        states=STATES + _Noise.steps_of(program.layout.total), device=chains.theta.device.type,
+    )  # fmt: skip
     traces = []
-    for first in range(0, len(chains.theta), size):
+    for first in range(0, len(chains), size):
         chosen = slice(first, first + size)
         part = chains.rows(chosen)
-        x = inputs[chosen] if len(inputs) > 1 else inputs
-        y = targets[chosen] if len(targets) > 1 else targets
+        x, y = (data if len(data) == 1 else data[chains.models(chosen)] for data in (inputs, targets))
         restriction = program.restricted(program.layout.views(part.theta), x, program.scopes[scope])
         traces.append(_Walk(restriction, part, y, nbeta, loss, batch_size, preconditioner).run(burn_in, draws))
     return Trace.join(traces)
@@ -151,6 +160,8 @@ class _Walk:
         self.out = restriction.layout.views(self.gradient)
         self.step_size = chains.step_size[:, None]
         self.localization = chains.localization[:, None]
+        self.root, half_step = self.step_size.sqrt(), self.step_size / 2
+        self.slope_share, self.spring_share = half_step * nbeta, half_step * self.localization
         self.scaling = _Scaling(self.anchor) if preconditioner == "rmsprop" else None
         self.noise = _Noise(chains.generators, self.anchor)
         self.batches = None if batch_size is None else _Batches(chains.generators, restriction.inputs.shape[-1], batch_size)
@@ -166,37 +177,43 @@ class _Walk:
         losses = self.anchor.new_empty(draws, rows)
         accepted, strained = self.anchor.new_zeros(rows), self.anchor.new_zeros(rows)
         initial_loss, gradient_norm = accepted, accepted
-        root, half_root, half_step = self.step_size.sqrt(), self.step_size.sqrt() / 2, self.step_size / 2
         before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
-        step_root, step_half = root, half_step
         for step in range(burn_in + draws):
             loss = self.loss_gradient()
             if step == 0:
                 initial_loss, gradient_norm = loss.clone(), self.gradient.square().sum(1).sqrt()
-            if step >= burn_in:
-                losses[step - burn_in] = loss
+            if self.scaling is not None and step < burn_in:
+                self.scaling.follow(self.gradient)
             moved = self.position - self.anchor
-            pull = self.gradient * self.nbeta + moved * self.localization
-            strain = moved.square_().sum(1) * self.localization[:, 0]
-            potential = loss * self.nbeta + strain / 2
-            if self.scaling is not None:
-                if step < burn_in:
-                    self.scaling.follow(self.gradient)
-                # In the coordinates w / √G the step is an ordinary one.
-                pull = pull * self.scaling.root
-                step_root, step_half = root * self.scaling.root, half_step * self.scaling.root
-            if step >= burn_in:
-                strained += strain
-            if before is not None and step >= burn_in:
-                accepted += langevin_acceptance(*before, potential, pull, half_root)
-            noise = self.noise.next()
-            # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
-            self.position.sub_(pull * step_half).add_(noise * step_root)
-            before = (potential, pull, noise)
+            drift = self.drift(moved)
+            if step >= burn_in - 1:  # what a draw, or the step that leads to the first, is compared by
+                strain = moved.square_().sum(1) * self.localization[:, 0]
+                potential = loss * self.nbeta + strain / 2
+                if step >= burn_in:
+                    losses[step - burn_in] = loss
+                    strained += strain
+                    if before is not None:
+                        accepted += langevin_acceptance(*before, potential, drift, self.step_size[:, 0])
+            kick = self.noise.next() * self.root
+            if step >= burn_in - 1:
+                before = (potential, drift, kick)
+            self.move(drift, kick)
         compared = draws - (burn_in == 0)
         acceptance = accepted / compared if self.batches is None and compared else torch.full_like(accepted, torch.nan)
         displacement = strained / (draws * self.anchor.shape[1])
         return Trace(losses.T.contiguous(), acceptance, displacement, initial_loss, gradient_norm)
+
+    def drift(self, moved: torch.Tensor) -> torch.Tensor:
+        """½ ε (nβ ∇L + γ (w − w*)), in the coordinates w / √G where there is a G: the step is an ordinary one there."""
+        drift = (self.gradient * self.slope_share).add_(moved * self.spring_share)
+        return drift if self.scaling is None else drift.mul_(self.scaling.root)
+
+    def move(self, drift: torch.Tensor, kick: torch.Tensor) -> None:
+        # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
+        if self.scaling is None:
+            self.position.sub_(drift).add_(kick)
+        else:
+            self.position.sub_(drift * self.scaling.root).add_(kick * self.scaling.root)
 
 
 class _Scaling:
@@ -216,16 +233,16 @@ class _Scaling:
 
 
 def langevin_acceptance(
-    potential: torch.Tensor, pull: torch.Tensor, noise: torch.Tensor,
-    new_potential: torch.Tensor, new_pull: torch.Tensor, half_root: torch.Tensor,
+    potential: torch.Tensor, drift: torch.Tensor, kick: torch.Tensor,
+    new_potential: torch.Tensor, new_drift: torch.Tensor, step_size: torch.Tensor,
 ) -> torch.Tensor:  # fmt: skip
-    """Metropolis acceptance of the step just made, shape (row,).
+    """Metropolis acceptance of a step −π + η just made, with drift π = ½ ε G and kick η = √ε ξ, shape (row,).
 
-    With s = ½ √ε (G + G'), the proposal densities of the step and of its way back differ by ξ·s − ½‖s‖², so that
-    log α = U − U' + ξ·s − ½‖s‖².
+    With σ = π + π', the proposal densities of the step and of its way back differ by (σ·η − ½‖σ‖²) / ε, so that
+    log α = U − U' + σ·(η − ½σ) / ε.
     """
-    shift = (pull + new_pull) * half_root
-    log_ratio = potential - new_potential + (shift * (noise - shift / 2)).sum(1)
+    both = drift + new_drift
+    log_ratio = potential - new_potential + (kick - both / 2).mul_(both).sum(1) / step_size
     return log_ratio.clamp_max_(0.0).exp_()
 
 
@@ -234,10 +251,13 @@ class _Noise:
 
     def __init__(self, generators: Sequence[torch.Generator], like: torch.Tensor) -> None:
         self.generators = generators
-        # The block's length decides the numbers, so it may depend on the number of parameters alone.
-        length = max(1, min(256, NOISE_VALUES // like.shape[1]))
-        self.block = like.new_empty(len(like), length, like.shape[1])
-        self.used = length
+        self.block = like.new_empty(len(like), self.steps_of(like.shape[1]), like.shape[1])
+        self.used = self.block.shape[1]
+
+    @staticmethod
+    def steps_of(parameters: int) -> int:
+        """Steps of a block.  They decide the numbers, so that they may depend on the number of parameters alone."""
+        return max(1, min(256, NOISE_VALUES // parameters))
 
     def next(self) -> torch.Tensor:
         if self.used == self.block.shape[1]:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TypeAlias
 
 import torch
@@ -74,6 +74,26 @@ class Program(ABC):
             parameters: tensors of shape (row, *shape) by name.
             inputs: tensor of shape (row, *input, point).
         """
+
+    def line(
+        self, parameters: Parameters, inputs: torch.Tensor, direction: torch.Tensor
+    ) -> Callable[[torch.Tensor], torch.Tensor]:
+        """Logits along a straight line through every point, as a function of how far along it.
+
+        Args:
+            parameters: tensors of shape (row, *shape) by name.
+            inputs: where the lines start, shape (row, *input, point).
+            direction: of every line, of the same shape.
+
+        Returns:
+            A function from steps of shape (row, point) to the logits (row, class, point) at ``inputs + step · direction``.
+        """
+        middle = (1,) * (inputs.dim() - 2)
+
+        def at(step: torch.Tensor) -> torch.Tensor:
+            return self.logits(parameters, inputs + direction * step.reshape(len(step), *middle, step.shape[1]))
+
+        return at
 
     def restricted(self, parameters: Parameters, inputs: torch.Tensor, names: tuple[str, ...]) -> Restriction:
         """The same function of fewer parameters; the others are held at their present values.

@@ -10,8 +10,10 @@ import math
 
 import torch
 
+from harness.models.two_layer import TwoLayer
 
-class LazyNetwork(torch.nn.Module):
+
+class LazyNetwork(TwoLayer):
     """Two-layer ReLU network whose second layer is fixed; the logits are (−f/2, f/2).
 
     With these two logits the cross-entropy is the logistic loss log(1 + exp(−y f)) of the label y = ±1.
@@ -21,17 +23,10 @@ class LazyNetwork(torch.nn.Module):
         width: m, the number of hidden units.
     """
 
-    second: torch.Tensor
-
     def __init__(self, inputs: int, width: int) -> None:
-        super().__init__()
-        self.first = torch.nn.Parameter(torch.randn(width, inputs))
-        self.register_buffer("second", torch.randint(0, 2, (width,)) * 2.0 - 1.0)
-
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Inputs (point, …) to logits (point, 2)."""
-        f = torch.relu(x.flatten(1) @ self.first.T) @ self.second / math.sqrt(len(self.second))
-        return torch.stack([-f / 2, f / 2], dim=1)
+        first = torch.randn(width, inputs)
+        signs = torch.randint(0, 2, (width,)) * 2.0 - 1.0
+        super().__init__(first, torch.stack([-signs, signs]) / (2 * math.sqrt(width)))
 
 
 def lazy_network(shape: tuple[int, ...], classes: int, width: int) -> LazyNetwork:

@@ -41,7 +41,7 @@ def loss_and_pull(
     """
     if loss == "cross_entropy":
         log_probability = torch.log_softmax(logits, dim=1)
-        losses = -(log_probability * targets).sum(1)
+        losses = (log_probability * targets).sum(1).neg_()
         return losses, log_probability.exp_().sub_(targets) if pull else log_probability
     if loss == "mse":
         difference = logits - targets

@@ -1,14 +1,53 @@
-"""The allocator's habit of giving memory back after every step, switched off."""
+"""Memory: how much there is, and the allocator's habit of giving it back after every step, switched off."""
 
 from __future__ import annotations
 
 import ctypes
 import sys
 from functools import cache
+from pathlib import Path
 
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 KEPT_BYTES = 2**28
 LARGEST_FROM_HEAP = 2**25  # the most that glibc allows
+
+MEMINFO = Path("/proc/meminfo")
+
+
+class MemoryShortfall(Exception):  # noqa: N818 - a state of the machine, not a fault of the program
+    """Something would not fit into memory; the message says how much it needs and how much there is."""
+
+
+def available_memory(device: str = "cpu") -> int | None:
+    """Bytes that can be had on a device now; None where the system does not say."""
+    if device == "cuda":
+        import torch
+
+        return int(torch.cuda.mem_get_info()[0])
+    try:
+        said = dict(line.split(":", 1) for line in MEMINFO.read_text().splitlines())
+        return int(said["MemAvailable"].split()[0]) * 1024
+    except (OSError, KeyError, ValueError):  # another system
+        return None
+
+
+def require_memory(needed: int, what: str, device: str = "cpu") -> None:
+    """Refuse what cannot fit, before it starts.
+
+    Args:
+        needed: bytes.
+        what: what needs them, in words.
+        device: "cpu" or "cuda".
+
+    Raises:
+        MemoryShortfall: there are fewer.
+    """
+    free = available_memory(device)
+    if free is not None and needed > free:
+        raise MemoryShortfall(
+            f"{what} needs {needed / 2**30:.1f} GiB of memory on {device} and {free / 2**30:.1f} GiB are free: use a larger "
+            "machine, fewer workers at a time, or a smaller scale"
+        )
 
 
 @cache

@@ -18,6 +18,7 @@ from harness.models.layout import Layout
 from harness.models.losses import Loss, loss_and_pull
 
 _threshold_backward = torch.ops.aten.threshold_backward
+TURNED_FROM = 256  # points; see _outer
 
 
 class MLPProgram(Program):
@@ -135,9 +136,9 @@ class MLPProgram(Program):
             below = activations[layer - first]
             if (weight := out.get(f"{layer}.weight")) is not None:
                 # Not with out=: a product straight into a strided view runs row by row, four to eight times slower.
-                weight.copy_(torch.bmm(pull, below.transpose(1, 2)))
+                weight.copy_(_outer(pull, below))
             if (bias := out.get(f"{layer}.bias")) is not None:
-                bias.copy_(pull.sum(2))
+                torch.sum(pull, 2, out=bias)
             if layer > lowest:
                 pull = self._back(parameters, layer, pull, below)
         return losses.mean(1)
@@ -167,6 +168,17 @@ class MLPProgram(Program):
     def tail(self, first: int) -> MLPProgram:
         """The network from layer ``first`` on; its inputs are that layer's inputs, its names stay the same."""
         return self if first == 0 else _Tail(self, first)
+
+
+def _outer(pull: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
+    """Σ over the points of pull ⊗ below, shape (row, output, input).
+
+    With the smaller side first the product is up to twice as fast; its last bits are others.  A batch of training has too few
+    points for that to matter, and keeps the order in which members have always been trained.
+    """
+    if below.shape[1] < pull.shape[1] and below.shape[2] >= TURNED_FROM:
+        return torch.bmm(below, pull.transpose(1, 2)).transpose(1, 2)
+    return torch.bmm(pull, below.transpose(1, 2))
 
 
 class _Tail(MLPProgram):

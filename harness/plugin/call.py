@@ -15,6 +15,7 @@ from harness.device import one_thread
 from harness.plugin.collect import claim_id
 from harness.plugin.growth import until_decided
 from harness.plugin.outcome import NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+from harness.plugin.searching import check_scope, searched
 
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
@@ -106,6 +107,10 @@ class Caller:
         row["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
         row["settings"] = plain({**evidence.settings, **self._rules(claim)})
         row["recipes"] = plain(evidence.recipes)
+        if evidence.shortfall is None:
+            check_scope(item, claim)
+            if self._settings.search and claim.scope:
+                row["search"] = plain(searched(item, claim, judged, verdict=row["verdict"], trials=self._settings.search))
         return row | self._cost(item)
 
     def _rules(self, claim: Claim) -> dict[str, str]:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import atexit
 import gc
 import os
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import pytest
 
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 STORE_VARIABLE = "HARNESS_STORE"
+Value = TypeVar("Value")
 
 
 @dataclass(frozen=True)
@@ -29,12 +31,27 @@ class Harness:
         device: "cpu" or "cuda".
         llc_engine: "stacked" or "devinterp".
         store: finds trained models and measurements, and makes the missing ones.
+        settings: values of settings that a search has chosen; empty outside of one.
+        asked: the settings that fixtures have asked for, with their defaults.
     """
 
     scale: str
     device: str
     llc_engine: str
     store: Store
+    settings: Mapping[str, Any] = field(default_factory=dict)
+    asked: dict[str, Any] = field(default_factory=dict, compare=False)
+
+    def setting(self, name: str, default: Value) -> Value:
+        """The value of a setting that a document leaves open: ``default``, or what a search chose from a claim's scope.
+
+        Args:
+            name: name of the setting, as scopes have it ("noise").
+            default: its value outside of a search.
+        """
+        self.asked[name] = default
+        chosen: Value = self.settings.get(name, default)
+        return chosen
 
 
 def store_folder(given: str | None, invoked_from: Path, root: Path) -> Path:

@@ -6,6 +6,7 @@ import contextlib
 import inspect
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import replace
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -72,29 +73,45 @@ def depends(item: pytest.Function, name: str | None = None) -> bool:
     return any(depends(item, needed) for needed in (definitions[-1].argnames if definitions else ()) if needed != name)
 
 
-class GrownStore:
-    """A store that gives every population more seeds than it was asked for.
+class SeededStore:
+    """A store that gives every population other seeds than it was asked for.
 
     Args:
         store: the session's.
-        blocks: how many blocks of seeds; the first are those that a fixture asks for, each further one has as many.
+        seeds: from the seeds that a fixture asks for to those that it gets.
     """
 
-    def __init__(self, store: Store, blocks: int) -> None:
-        self._store, self._blocks = store, blocks
+    def __init__(self, store: Store, seeds: Callable[[Iterable[int]], list[int]]) -> None:
+        self._store, self._seeds = store, seeds
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
 
     def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
-        """The members of one recipe; see :class:`GrownStore`."""
+        """The members of one recipe; see :class:`SeededStore`."""
         return self.populations([recipe], seeds, name=name)[0]
 
     def populations(
         self, recipes: Iterable[Recipe], seeds: Iterable[int], *, name: str | None = None
     ) -> list[Population]:
-        """The members of several recipes; see :class:`GrownStore`."""
-        return self._store.populations(recipes, grown(seeds, self._blocks), name=name)
+        """The members of several recipes; see :class:`SeededStore`."""
+        return self._store.populations(recipes, self._seeds(seeds), name=name)
+
+
+def rerun(
+    item: pytest.Function, *, seeds: Callable[[Iterable[int]], list[int]] | None = None, **other: Any
+) -> Evidence:
+    """What the claim's body returns with another harness than the session's.
+
+    Args:
+        item: the claim, set up.
+        seeds: from the seeds that a fixture asks for to those that it gets; None for those that it asks for.
+        other: fields of the harness that are replaced.
+    """
+    session: Harness = item._request.getfixturevalue(HARNESS)
+    store = session.store if seeds is None else cast("Store", SeededStore(session.store, seeds))
+    evidence: Evidence = Rerun(item, replace(session, store=store, **other), item._request.getfixturevalue).body()
+    return evidence
 
 
 def grown(seeds: Iterable[int], blocks: int) -> list[int]:
@@ -128,9 +145,7 @@ def until_decided(
     if not blocks[0] or not depends(item):
         return evidence, judge(evidence, None)
     while (verdict := judge(evidence, blocks)).outcome == "inconclusive" and len(blocks) < most:
-        session = item._request.getfixturevalue(HARNESS)
-        store = cast("Store", GrownStore(session.store, len(blocks) + 1))
-        evidence = Rerun(item, replace(session, store=store), item._request.getfixturevalue).body()
+        evidence = rerun(item, seeds=partial(grown, blocks=len(blocks) + 1))
         new = seeds_of(evidence).difference(*blocks)
         if not new:
             break

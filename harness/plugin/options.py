@@ -21,6 +21,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"choices": SCALES, "default": "reduced"}),
     ("--device", "where to train and measure; auto (default) takes a GPU where there is one",
      {"choices": device.DEVICES, "default": "auto"}),
+    ("--memory", "working memory of stacked work in a process, beside data and results (default: 1GiB, on a GPU 8GiB); less "
+     "takes longer and changes no number", {"metavar": "SIZE"}),
     ("--engine", "what runs the trainings", {"choices": ENGINES, "default": "local"}),
     ("--llc-engine", "what estimates learning coefficients: stacked (default) or devinterp, the reference",
      {"choices": LLC_ENGINES, "default": "stacked"}),
@@ -34,6 +36,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"type": int, "default": 4, "metavar": "N"}),
     ("--family-wise", "judge each claim at α divided by the number of its document's claims, so that any wrong support in a "
      "document has probability α; without the ledger", {"action": "store_true"}),
+    ("--search", "try so many settings of each claim's scope for one in which its verdict turns; what is found is judged once "
+     "more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
     ("--report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
      {"metavar": "DIR"}),
@@ -58,6 +62,19 @@ def check_device(config: pytest.Config) -> None:
             raise pytest.UsageError(f"--device cuda: {problem}") from None
 
 
+def limit_memory(config: pytest.Config) -> None:
+    """Bound the working memory of this process by what is asked for.
+
+    Raises:
+        pytest.UsageError: that is no amount of memory.
+    """
+    asked = config.getoption("claims_memory")
+    try:
+        device.limit_memory(None if asked is None else device.read_memory(asked))
+    except device.DeviceError as problem:
+        raise pytest.UsageError(f"--memory: {problem}") from None
+
+
 def claims_folders(config: pytest.Config) -> tuple[Path, ...]:
     """The folders of the ini option ``claims_folders``."""
     return tuple(config.rootpath / name for name in config.getini("claims_folders"))
@@ -71,6 +88,8 @@ def settings(config: pytest.Config) -> Settings:
     """
     named, updating = config.getini("claims_ledger"), config.getoption("claims_update_ledger")
     raw = config.getoption("claims_no_ledger")
+    if config.getoption("claims_search") < 0:
+        raise pytest.UsageError(f"--search {config.getoption('claims_search')}: give the number of settings to try, 1 or more")
     own_rule = _own_rule(config)
     if updating and own_rule:
         raise pytest.UsageError(
@@ -95,6 +114,7 @@ def settings(config: pytest.Config) -> Settings:
         updating=updating,
         family_wise=config.getoption("claims_family_wise"),
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
+        search=config.getoption("claims_search"),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )

@@ -42,6 +42,7 @@ class Settings:
         family_wise: every claim is judged at its share of alpha, one part for each claim of its document.
         blocks: seeds are added until a claim is decided, in at most so many blocks; None for the seeds that the
             fixtures ask for.
+        search: settings that are tried of each claim's scope; 0 for no search.
         reports: folder for the reports.
         root: folder that the user stands in; paths are shown relative to it.
     """
@@ -52,6 +53,7 @@ class Settings:
     updating: bool
     family_wise: bool
     blocks: int | None
+    search: int
     reports: Path
     root: Path
 

@@ -56,7 +56,7 @@ def curve_features(table: pd.DataFrame, *, y: str, x: str, by: str | Sequence[st
             f"curve_features needs the columns y, x and one or more in by; given y={y!r}, x={x!r}, by={keys!r}"
             + (f", and the table lacks {words.listed(missing)}" if missing else "")
         )
-    frame = _checked(table, keys, (x, y))
+    frame = tables.gathered(table.reset_index(drop=True), keys, (x, y))
     tables.once(frame, (*keys, x))
     rows = []
     for name, part in tables.groups(frame, keys):
@@ -65,19 +65,6 @@ def curve_features(table: pd.DataFrame, *, y: str, x: str, by: str | Sequence[st
             raise Unusable(f"{name} has {len(curve)} value(s) of {x}; a curve needs {MIN_POINTS} or more")
         rows.append({**{key: curve[key].iloc[0] for key in keys}, **_features(curve[x].to_numpy(), curve[y].to_numpy())})
     return pd.DataFrame(rows)
-
-
-def _checked(table: pd.DataFrame, keys: list[str], numeric: tuple[str, ...]) -> pd.DataFrame:
-    """The rows with finite numbers, ordered by their keys as in ``tables.usable``."""
-    if table.empty:
-        raise Unusable("the table has no rows")
-    for key in keys:
-        absent = int(table[key].isna().sum())
-        if absent:
-            raise Unusable(f"{absent} of {len(table)} rows have no {key}, so that nobody knows what they belong to")
-    frame = table[list(dict.fromkeys((*keys, *numeric)))].reset_index(drop=True)
-    frame = frame.assign(**{column: tables._finite(frame, column, keys) for column in numeric})
-    return frame.sort_values(keys, key=lambda column: column.astype(str), ignore_index=True)
 
 
 def _features(x: Floats, y: Floats) -> dict[str, float]:

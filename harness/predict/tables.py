@@ -26,7 +26,15 @@ def usable(
         Unusable: no row is left, a key is missing, or a number is missing, infinite or no number.
     """
     prediction.check_columns(table)
-    frame = selected(table, prediction.where)
+    return gathered(selected(table, prediction.where), keys, numeric)
+
+
+def gathered(frame: pd.DataFrame, keys: Sequence[str], numeric: Sequence[str]) -> pd.DataFrame:
+    """The columns that are asked for, with finite numbers, rows ordered by their keys as text.
+
+    Raises:
+        Unusable: there is no row, a key is missing, or a number is missing, infinite or no number.
+    """
     if frame.empty:
         raise Unusable("the table has no rows")
     for key in keys:

@@ -22,16 +22,19 @@ def member_key(recipe: Any, seed: int, data_digest: str, parent: str | None, dev
     """What names one trained network."""
     import harness.models.ascent
     import harness.models.base
+    import harness.models.descent
     import harness.models.layout
     import harness.models.losses
     import harness.models.mlp
     import harness.models.module
+    import harness.models.two_layer
     import harness.streams
     import harness.train
 
     code = (
-        harness.train, harness.streams, harness.models.ascent, harness.models.base, harness.models.layout,
-        harness.models.losses, harness.models.mlp, harness.models.module,
+        harness.train, harness.streams, harness.models.ascent, harness.models.base, harness.models.descent,
+        harness.models.layout, harness.models.losses, harness.models.mlp, harness.models.module,
+        harness.models.two_layer,
     )  # fmt: skip
     return {
         "kind": "member", "recipe": describe(recipe), "seed": seed, "data": data_digest, "parent": parent,

@@ -1,4 +1,4 @@
-"""A machine without network, downloads or HARNESS_DATA, and a miniature of MNIST's files."""
+"""A machine without network, downloads or HARNESS_DATA, and miniatures of MNIST's and CIFAR-10's files."""
 
 import gzip
 import hashlib
@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data import mnist_files, registry
+from harness.data import cifar10_files, mnist_files, registry
 
 SUBSET = Path(__file__).parents[2] / "fixtures" / "mnist-subset.npz"
 
@@ -20,6 +20,8 @@ def idx(array):
 def forget():
     mnist_files._from_folder.cache_clear()
     mnist_files._from_elsewhere.cache_clear()
+    cifar10_files._from_folder.cache_clear()
+    cifar10_files._from_download.cache_clear()
 
 
 @pytest.fixture(autouse=True)
@@ -27,6 +29,7 @@ def _bare_machine(monkeypatch, tmp_path):
     monkeypatch.delenv("HARNESS_DATA", raising=False)
     monkeypatch.setenv("HARNESS_OFFLINE", "1")
     monkeypatch.setattr(mnist_files, "_cache_folder", lambda: tmp_path / "cache")
+    monkeypatch.setattr(cifar10_files, "_cache_folder", lambda: tmp_path / "cache10")
     monkeypatch.setattr(registry, "_EMBEDDED", {})
     forget()
 

@@ -5,13 +5,15 @@ from __future__ import annotations
 import math
 import warnings
 from collections.abc import Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 
+from harness import device
 from harness.measure import sgld
 from harness.measure.sgld import Chains, Trace, langevin_acceptance, sample
-from harness.models import MLPProgram, encode
+from harness.models import MLPProgram, chunks, encode
 
 ROWS, BURN_IN, DRAWS = 3, 4, 16
 STEPS = BURN_IN + DRAWS
@@ -43,7 +45,7 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
     """Noise that everybody uses, shape (step, row, parameter); only the first entries serve a layer alone."""
     drawn = torch.randn(STEPS, ROWS, PROGRAM.layout.total, generator=torch.Generator().manual_seed(5))
 
-    class Given:
+    class Given(sgld._Noise):
         def __init__(self, generators: object, like: torch.Tensor) -> None:
             self.size, self.steps = like.shape[1], iter(drawn)
 
@@ -137,8 +139,8 @@ def test_acceptance_formula_in_double_precision():
     before, pull, new_pull, noise = torch.randn(4, 50, 7, generator=generator, dtype=torch.float64)
     potential, new_potential = torch.randn(2, 50, generator=generator, dtype=torch.float64)
     after = before - step_size / 2 * pull + math.sqrt(step_size) * noise
-    found = langevin_acceptance(potential, pull, noise, new_potential, new_pull,
-                                torch.full((50, 1), math.sqrt(step_size) / 2, dtype=torch.float64))
+    found = langevin_acceptance(potential, pull * step_size / 2, noise * math.sqrt(step_size), new_potential,
+                                new_pull * step_size / 2, torch.full((50,), step_size, dtype=torch.float64))
     for row in range(50):
         ratio = (float(potential[row] - new_potential[row])
                  + log_density(before[row], after[row], new_pull[row], step_size)
@@ -190,11 +192,36 @@ def test_devinterp_takes_the_same_steps_on_the_same_noise(noise, walks, monkeypa
 def test_chunks_that_fit_the_cache_change_nothing(monkeypatch, walks, scope, batch_size, limit):
     whole = run(scope, batch_size=batch_size)
     assert len(walks) == 1
-    monkeypatch.setattr(sgld, "CACHE_BYTES", limit if batch_size is None else limit // 5)
+    monkeypatch.setattr(chunks, "CACHE_BYTES", limit if batch_size is None else limit // 5)
     parts = run(scope, batch_size=batch_size)
     assert len(walks) == 1 + (3 if limit == 1 else 2)
     for name in Trace.__dataclass_fields__:
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), rtol=0, atol=0, equal_nan=True)
+
+
+def test_less_memory_is_more_chunks_of_the_same_numbers(walks):
+    whole = run()
+    device.limit_memory(1)
+    try:
+        parts = run()
+    finally:
+        device.limit_memory(None)
+    assert len(walks) == 1 + ROWS
+    for name in Trace.__dataclass_fields__:
+        assert torch.equal(getattr(parts, name), getattr(whole, name))
+
+
+def test_chains_of_one_model_share_its_point_and_its_data(noise):
+    """Rows 0 and 2 are chains of one model, row 1 of another; the same as if every row had a model of its own."""
+    owner = torch.tensor([0, 1, 0])
+    data = torch.cat([INPUTS, INPUTS.flip(2)]), TARGETS.expand(2, -1, -1)
+    given = chains()
+    shared = sample(PROGRAM, replace(given, theta=THETA[:2], owner=owner), *data, scope="all", nbeta=NBETA, burn_in=BURN_IN,
+                    draws=DRAWS)  # fmt: skip
+    alone = sample(PROGRAM, replace(given, theta=THETA[owner]), *(each[owner] for each in data), scope="all", nbeta=NBETA,
+                   burn_in=BURN_IN, draws=DRAWS)  # fmt: skip
+    assert torch.equal(shared.losses, alone.losses)
+    assert bool((shared.losses[0] != shared.losses[1]).any())
 
 
 def test_every_row_may_have_its_own_data(noise):

@@ -125,7 +125,7 @@ def test_a_module_is_initialised_by_its_own_stream_and_leaves_the_callers_alone(
     assert torch.equal(torch.rand(3), expected)
     assert torch.equal(first, program.initial(torch.Generator().manual_seed(7)))
     assert not torch.equal(first, program.initial(torch.Generator().manual_seed(8)))
-    assert set(first[program.layout.sizes[0] :].abs().tolist()) == {1.0}
+    assert set(first[program.layout.sizes[0] :].abs().tolist()) == {1 / 8}  # 1 / (2 √16)
 
 
 def test_a_stack_refuses_counters() -> None:

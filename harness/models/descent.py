@@ -1,0 +1,122 @@
+"""One step of descent for a whole stack of members: SGD with momentum and the lazy ball, and Adam.
+
+Nothing here adds a product in one operation (``add`` with alpha, ``addcmul``, ``lerp``): whether a fused product rounds once or
+twice depends on where in a stack an entry lies, and a member would depend on who stands beside it.
+"""
+
+from __future__ import annotations
+
+import math
+from abc import ABC, abstractmethod
+from collections.abc import Mapping
+
+import torch
+
+from harness.models.base import Program
+from harness.models.losses import Loss
+from harness.optimiser import SGD, Adam
+
+
+def descent(rule: SGD | Adam, program: Program, theta: torch.Tensor, loss: Loss = "cross_entropy") -> Descent:
+    """An optimiser on a stack.
+
+    Args:
+        rule: which one.
+        program: the stack's program.
+        theta: parameters to begin with, shape (member, parameter); they are moved in place.
+        loss: what is descended.
+    """
+    return _Adam(rule, program, theta, loss) if isinstance(rule, Adam) else _SGD(rule, program, theta, loss)
+
+
+class Descent(ABC):
+    """A stack of parameters and what its optimiser remembers.
+
+    Attributes:
+        theta: flat parameters, shape (member, parameter).
+        parameters: the same by name.
+    """
+
+    def __init__(self, program: Program, theta: torch.Tensor, loss: Loss) -> None:
+        self.program, self.loss = program, loss
+        self._lay_out(theta)
+
+    def _lay_out(self, theta: torch.Tensor) -> None:
+        self.theta, self.gradient = theta, torch.zeros_like(theta)
+        self.parameters = self.program.layout.views(theta)
+        out = self.program.layout.views(self.gradient)
+        self.out = {name: out[name] for name in self.program.scopes["all"]}
+
+    def step(self, inputs: torch.Tensor, targets: torch.Tensor) -> None:
+        """One step on a batch: inputs (member, *input, batch), encoded targets (member, class, batch)."""
+        self.program.loss_gradient(self.parameters, inputs, targets, self.out, self.loss)
+        self._move()
+
+    def keep(self, rows: torch.Tensor) -> None:
+        """Go on with these members only.
+
+        Args:
+            rows: which of the stack, booleans of shape (member,).
+        """
+        self._lay_out(self.theta[rows].clone())
+
+    @abstractmethod
+    def _move(self) -> None:
+        """Move the parameters by the gradient that has just been computed."""
+
+
+class _SGD(Descent):
+    """θ ← θ − η g, with heavy-ball momentum and the lazy ball where the recipe asks for them."""
+
+    def __init__(self, rule: SGD, program: Program, theta: torch.Tensor, loss: Loss) -> None:
+        super().__init__(program, theta, loss)
+        self.rule = rule
+        self.velocity = torch.zeros_like(theta) if rule.momentum else None
+        self.start = theta.clone() if rule.row_radius else None
+
+    def keep(self, rows: torch.Tensor) -> None:
+        super().keep(rows)
+        self.velocity = None if self.velocity is None else self.velocity[rows].clone()
+        self.start = None if self.start is None else self.start[rows].clone()
+
+    def _move(self) -> None:
+        update = self.gradient
+        if self.velocity is not None:
+            update = self.velocity.mul_(self.rule.momentum).add_(self.gradient)
+        self.theta.sub_(update * self.rule.learning_rate)
+        if self.start is not None and self.rule.row_radius is not None:
+            _project_rows(self.parameters, self.program.layout.views(self.start), self.out, self.rule.row_radius)
+
+
+class _Adam(Descent):
+    """Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, in the order of operations of ``torch.optim.Adam``."""
+
+    def __init__(self, rule: Adam, program: Program, theta: torch.Tensor, loss: Loss) -> None:
+        super().__init__(program, theta, loss)
+        self.rule, self.steps = rule, 0
+        self.mean, self.square = torch.zeros_like(theta), torch.zeros_like(theta)
+
+    def keep(self, rows: torch.Tensor) -> None:
+        super().keep(rows)
+        self.mean, self.square = self.mean[rows].clone(), self.square[rows].clone()
+
+    def _move(self) -> None:
+        rule = self.rule
+        self.steps += 1
+        first, second = 1 - rule.beta1**self.steps, 1 - rule.beta2**self.steps
+        self.mean.mul_(rule.beta1).add_(self.gradient * (1 - rule.beta1))
+        self.square.mul_(rule.beta2).add_(self.gradient.square_().mul_(1 - rule.beta2))
+        size = torch.sqrt(self.square, out=self.gradient).div_(math.sqrt(second)).add_(rule.epsilon)
+        self.theta.sub_(torch.div(self.mean, size, out=size).mul_(rule.learning_rate / first))
+
+
+def _project_rows(
+    parameters: Mapping[str, torch.Tensor], centre: Mapping[str, torch.Tensor], free: Mapping[str, torch.Tensor], radius: float
+) -> None:
+    """Project the rows of every free weight matrix onto the Euclidean ball around their initial values."""
+    for name in free:
+        value = parameters[name]
+        if value.dim() >= 3:
+            moved = value - centre[name]
+            length = moved.square().sum(-1, keepdim=True).sqrt_()
+            value.copy_(centre[name] + moved * (radius / length.clamp_min_(radius)))

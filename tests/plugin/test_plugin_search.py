@@ -1,0 +1,94 @@
+"""Sessions that search the scopes of claims."""
+
+from __future__ import annotations
+
+from papers import SUPPORTED, Project
+
+STUDY = """
+from hypothesis import strategies as st
+from harness.data import ToyImages
+from harness.recipe import MLP, Recipe
+
+@pytest.fixture(scope="session")
+def table(harness):
+    noise, shift = harness.setting("noise", 1.0), harness.setting("shift", 0)
+    recipe = Recipe(ToyImages(train=24, noise=noise), MLP((2,)), epochs=0)
+    population = harness.store.population(recipe, range(8))
+    llc = {seed: 1.0 - 0.3 * noise * (shift > 5) + 0.01 * (seed % 4) for seed in population.seeds}
+    return pd.DataFrame([{"regime": regime, "seed": seed, "llc": llc[seed] * (regime == "standard")}
+                         for seed in population.seeds for regime in ("standard", "robust")])
+
+SCOPE = {"noise": st.sampled_from([0.5, 3.0]), "shift": st.integers(0, 10)}
+
+@declare("scoped", scope=SCOPE)
+def test_scoped(table):
+    return Evidence(table)
+"""
+UNKNOWN = """
+@declare("unknown", scope={"nois": st.just(2.0)})
+def test_unknown(table):
+    return Evidence(table)
+"""
+NO_STRATEGY = """
+@declare("values", scope={"noise": [1, 2]})
+def test_values(table):
+    return Evidence(table)
+"""
+
+
+def test_without_the_option_nothing_is_searched(project: Project):
+    project.claims(STUDY)
+    project.run("claims").assert_outcomes(passed=1)
+    assert project.rows()["scoped"]["search"] is None
+
+
+def test_a_setting_that_refutes_the_claim_is_found_reduced_and_confirmed_with_fresh_seeds(project: Project):
+    project.claims(STUDY)
+    project.run("claims", "--search", "40").assert_outcomes(passed=1)
+    row = project.rows()["scoped"]
+    assert row["verdict"] == "supported"
+    search = row["search"]
+    assert search["looked_for"] == "refuted"
+    assert search["found"].keys() == {"noise", "shift"}
+    assert search["found"]["noise"] == 3.0
+    assert search["found"]["shift"] > 5
+    assert search["confirmed"] is True
+    assert search["confirmation"]["n"] == 8
+    assert len(search["trials"]) <= 40
+
+
+def test_a_claim_without_scope_has_no_search(project: Project):
+    project.claims(SUPPORTED)
+    project.run("claims", "--search", "3").assert_outcomes(passed=1)
+    assert project.rows()["higher"]["search"] is None
+
+
+def test_a_setting_that_no_fixture_asks_for_is_an_error_that_names_it(project: Project):
+    project.claims(STUDY, UNKNOWN)
+    project.run("claims")
+    row = project.rows()["unknown"]
+    assert row["verdict"] == "error"
+    assert "names nois, which no fixture asks for" in row["reason"]
+    assert "noise, shift" in row["reason"]
+    assert project.rows()["scoped"]["verdict"] == "supported"
+
+
+def test_values_that_are_no_strategy_are_refused(project: Project):
+    project.claims(STUDY, NO_STRATEGY)
+    project.run("claims")
+    assert "is no Hypothesis strategy" in project.rows()["values"]["reason"]
+
+
+def test_the_scope_is_part_of_what_was_fixed_beforehand(project: Project):
+    project.claims(STUDY)
+    project.run("claims")
+    before = project.rows()["scoped"]["digest"]
+    project.claims(STUDY.replace("st.integers(0, 10)", "st.integers(0, 20)"))
+    project.run("claims")
+    assert project.rows()["scoped"]["digest"] != before
+
+
+def test_a_negative_number_of_trials_is_refused(project: Project):
+    project.claims(SUPPORTED)
+    result = project.run("claims", "--search", "-1")
+    result.stderr.fnmatch_lines(["*--search -1: give the number of settings to try*"])
