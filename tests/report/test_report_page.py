@@ -216,6 +216,16 @@ class TestContent:
         assert said["Took"] == "13 min 51 s"
 
     @pytest.mark.parametrize(
+        ("selected", "words"),
+        [({"claims": 2, "of": 9}, "2 of 9 claims"), ({"claims": 2, "of": None}, "2 claims, not all"), (None, None)],
+    )
+    def test_a_part_of_the_claims_is_said_to_be_one(self, bare: dict[str, Any], selected: Any, words: str | None) -> None:
+        bare["provenance"] |= {"selected": selected}
+        terms = [term["text"] for term in Page(render(bare)).all("dt")]
+        assert ("Selected" in terms) is (words is not None)
+        assert words is None or words in render(bare)
+
+    @pytest.mark.parametrize(
         ("scale", "words"),
         [("smoke", "decides nothing"), ("reduced", "smaller than the documents"), ("full", None)],
     )
@@ -272,6 +282,7 @@ class TestContent:
         assert "ρ > 0 in robust models" in text
         assert "supported only if every part is" in text
         assert "Measured here, weakest part" in text
+        assert "Prediction, fixed beforehand All of: the 3 parts below" in text
 
     def test_an_error_never_looks_like_a_refutation(self, page: Page) -> None:
         text = card(page, "lazy/robust-error")
