@@ -6,6 +6,8 @@ from pathlib import Path
 
 from harness.data import register_embedded
 
-pytest_plugins = ("fixtures.slt", "fixtures.slt_samples", "fixtures.lazy", "fixtures.lazy_adversarial")
+pytest_plugins = (
+    "fixtures.slt", "fixtures.slt_samples", "fixtures.lazy", "fixtures.lazy_adversarial", "fixtures.dynamics_clusters",
+)  # fmt: skip
 
 register_embedded("mnist", Path(__file__).parent / "fixtures" / "mnist-subset.npz")

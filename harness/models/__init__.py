@@ -1,6 +1,7 @@
 """Stacks of networks of one shape as tensor programs."""
 
 from harness.models.base import Parameters, Program, PullBack, Restriction, take_points
+from harness.models.grouped import GroupedProgram
 from harness.models.layout import Layout
 from harness.models.losses import Loss, encode, loss_and_pull
 from harness.models.memory import keep_freed_memory
@@ -9,6 +10,6 @@ from harness.models.module import ModuleProgram
 from harness.models.two_layer import TwoLayer, TwoLayerProgram, program_of
 
 __all__ = [
-    "Layout", "Loss", "MLPProgram", "ModuleProgram", "Parameters", "Program", "PullBack", "Restriction",
+    "GroupedProgram", "Layout", "Loss", "MLPProgram", "ModuleProgram", "Parameters", "Program", "PullBack", "Restriction",
     "TwoLayer", "TwoLayerProgram", "encode", "keep_freed_memory", "loss_and_pull", "program_of", "take_points",
 ]  # fmt: skip
