@@ -20,6 +20,7 @@ from harness.streams import torch_generator
 __all__ = ["PerturbationSpec", "pgd", "smallest_perturbation"]
 
 COPIES = 16  # tensors of the size of a row's inputs that an attack holds at a time
+DISTANCES = 3  # values that are held of every pair of a point and a reference, while the nearest are looked for
 
 
 def smallest_perturbation(
@@ -56,7 +57,8 @@ def smallest_perturbation(
         generators = [torch_generator("smallest perturbation", norm, seed, owner) for owner in given.owners]
         return search(problem, chosen, generators).cpu()
 
-    return in_chunks(models, inputs, targets, device, smallest, copies=COPIES).numpy()
+    distances = DISTANCES * min(chosen.references, len(inputs)) if chosen.neighbours else 0
+    return in_chunks(models, inputs, targets, device, smallest, copies=COPIES, beside=distances).numpy()
 
 
 def pgd(

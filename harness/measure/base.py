@@ -97,7 +97,7 @@ class Given(NamedTuple):
 
 def in_chunks(
     models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str,
-    work: Callable[[Given], torch.Tensor], *, copies: int = 4,
+    work: Callable[[Given], torch.Tensor], *, copies: int = 4, beside: int = 0,
 ) -> torch.Tensor:  # fmt: skip
     """What ``work`` makes of every model at all points, some rows at a time (:func:`harness.models.chunks.rows_at_a_time`).
 
@@ -108,6 +108,7 @@ def in_chunks(
         device: "cpu" or "cuda".
         work: returns a tensor of shape (row, …).
         copies: tensors of the size of its inputs that it holds at a time.
+        beside: further values that it holds of every point.
 
     Returns:
         Tensor of shape (model, …).
@@ -118,7 +119,7 @@ def in_chunks(
     ensure_classes(program, theta, x)
     y = program.encode(torch.as_tensor(targets).to(device))
     owners = list(models.seeds if isinstance(models, Population) else range(len(theta)))
-    rows = rows_at_a_time(program, x[..., 0].numel(), x.shape[-1], copies=copies, states=1, device=device)
+    rows = rows_at_a_time(program, copies * x[..., 0].numel() + beside, x.shape[-1], states=1, device=device)
     found = []
     for first in range(0, len(theta), rows):
         some = slice(first, first + rows)

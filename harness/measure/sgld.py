@@ -131,7 +131,7 @@ def sample(
         raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
     keep_freed_memory()
     size = rows_at_a_time(
-        program, inputs[0, ..., 0].numel(), inputs.shape[-1], batch=batch_size, copies=2,
+        program, 2 * inputs[0, ..., 0].numel(), inputs.shape[-1], batch=batch_size,
         states=STATES + _Noise.steps_of(program.layout.total), device=chains.theta.device.type,
     )  # fmt: skip
     traces = []

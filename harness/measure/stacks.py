@@ -15,6 +15,8 @@ from harness.recipe import require
 from harness.streams import numpy_generator
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.data.base import Dataset
 
 Split = Literal["train", "test"]
@@ -54,6 +56,20 @@ def require_splits(owner: object) -> None:
 def checkpoints(population: Population, epochs: Epochs) -> tuple[int, ...]:
     """The kept epochs that are asked for, in order."""
     return population.epochs if epochs == "all" else population.epochs[-1:]
+
+
+def by_epoch(population: Population, epochs: Epochs, table: Callable[[int], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of the kept epochs that are asked for, one below the other, each with its column "epoch"."""
+    import pandas as pd
+
+    return pd.concat([table(epoch).assign(epoch=epoch) for epoch in checkpoints(population, epochs)], ignore_index=True)
+
+
+def by_split(splits: Sequence[Split], table: Callable[[Split], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of the splits, one below the other, each with its column "split"."""
+    import pandas as pd
+
+    return pd.concat([table(split).assign(split=split) for split in splits], ignore_index=True)
 
 
 def points_of(data: Dataset, split: Split, count: int | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -106,7 +122,7 @@ def per_point(
     keep_freed_memory()
     points = inputs.shape[-1]
     rows = rows_at_a_time(
-        program, inputs[..., 0].numel(), min(points, POINTS_AT_A_TIME), copies=copies, states=1, device=device,
+        program, copies * inputs[..., 0].numel(), min(points, POINTS_AT_A_TIME), states=1, device=device,
         itemsize=dtype.itemsize,
     )  # fmt: skip
     found = []

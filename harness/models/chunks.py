@@ -10,7 +10,7 @@ ACTIVATIONS = 4  # what a pass forward and back holds of them at most: its own, 
 
 
 def rows_at_a_time(
-    program: Program, inputs: int, points: int, *, copies: int, states: int, device: str, itemsize: int = 4,
+    program: Program, values: int, points: int, *, states: int, device: str, itemsize: int = 4,
     batch: int | None = None,
 ) -> int:  # fmt: skip
     """Rows that the memory that may be used holds (:func:`harness.device.memory_limit`), and on a CPU its cache.
@@ -19,16 +19,15 @@ def rows_at_a_time(
 
     Args:
         program: the stack's program.
-        inputs: values of one point.
+        values: what is held of one point at a time, beside the activations: its inputs, and whatever has their size.
         points: points that a row holds.
-        copies: tensors of the size of a row's inputs that are held at a time.
-        states: tensors of the size of a row's parameters likewise.
+        states: tensors of the size of a row's parameters that are held at a time.
         device: "cpu" or "cuda".
         itemsize: bytes of a value.
         batch: points of a minibatch, the most that are in work at a time; None for all.
     """
     layout = program.layout
-    each = itemsize * (points * (copies * inputs + ACTIVATIONS * layout.units) + states * layout.total)
+    each = itemsize * (points * (values + ACTIVATIONS * layout.units) + states * layout.total)
     rows = memory_limit(device) // each
     if device == "cpu":
         rows = min(rows, CACHE_BYTES // (itemsize * layout.widest * (batch or points)))

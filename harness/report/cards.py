@@ -28,23 +28,24 @@ def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: S
         past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
     """
     picture, trouble = _picture(row, f"f{position}")
+    figure = row["figure"] if picture else None
+    before = [_past(verdict, row) for verdict in past]
     own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
     if row["rule"] == "all":  # the margin is that of the weakest part, and that may differ by protocol
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
     return {
         "row": row, "number": position, "marks": forest.forest_marks(row), "bar": forest.bar(row),
-        "picture": picture, "trouble": trouble, "data": behind.embedded(row["figure"]),
-        "rows": len(row["figure"]["data"][row["figure"]["y"]]) if row["figure"] else 0,
-        "chosen": {stratum["name"]: behind.address(stratum["name"], row["figure"]) for stratum in row["strata"]},
+        "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
+        "rows": len(figure["data"][figure["y"]]) if figure else 0,
+        "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
         "trained": _trained(row, recipes),
-        "reading": figures.reading(row["figure"]) if picture else None,
-        "wide": bool(row["figure"] and row["figure"]["facet"]),
+        "reading": figures.reading(figure) if figure else None, "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
         "parts": [{**_NO_RESULT, **part} for part in row["parts"]],
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
         "search": search(row["search"]), "order": _order(row),
-        "past": [_past(verdict, row) for verdict in past], "changed": history.latest(past, row),
+        "past": before, "changed": _changed(before, row),
     }  # fmt: skip
 
 
@@ -101,9 +102,9 @@ def _recipe_key(recipe: Mapping[str, Any]) -> str:
 
 
 def _order(row: Row) -> dict[str, float | None]:
-    """What a page can be sorted by, beside words: effect in margins, p, seconds."""
-    scaled = forest.in_margins(row)
-    return {"effect": None if scaled is None else round(scaled[0], 6), "p": row["p"], "seconds": row["seconds"]}
+    """What a page can be sorted by, beside words: effect in margins (of a conjunction, of its weakest part), p, seconds."""
+    scaled = [found[0] for item in (row, *row["parts"]) if (found := forest.in_margins(item)) is not None]
+    return {"effect": round(min(scaled), 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
 
 
 def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:
@@ -111,3 +112,9 @@ def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:
     terms = {name: row[name] for name in ("rule", "centre", "margin")}
     return {**_NO_RESULT, **terms, "commit": None, "started": None, "dirty": None, **verdict,
             "otherwise": history.differs(verdict, row)}  # fmt: skip
+
+
+def _changed(past: Sequence[dict[str, Any]], row: Row) -> dict[str, Any] | None:
+    """The last verdict of a run that did not break, where it was another one."""
+    last = next((verdict for verdict in past if verdict["verdict"] != "error"), None)
+    return last if last is not None and last["verdict"] != row["verdict"] else None

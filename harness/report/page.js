@@ -147,7 +147,8 @@
     const cell = (name, row) => {
       const held = data.columns[name][row];
       if (name !== "seed" || !seed) return make("td", { textContent: shown(held) });
-      const further = new URLSearchParams([...picked, ...data.pick.filter((one) => one === "architecture").map((one) => [one, data.columns[one][row]]), ["seed", held]]);
+      const within = data.pick.filter((one) => one === "architecture").map((one) => [one, data.columns[one][row]]);
+      const further = new URLSearchParams([...new Map([...within, ...picked, ["seed", held]])]);
       return make("td", {}, make("a", { href: `#${card.id}&${further}`, textContent: shown(held) }));
     };
     const said = rows.length === data.count ? `${rows.length} rows` : `${rows.length} of ${data.count} rows`;

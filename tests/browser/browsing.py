@@ -3,15 +3,39 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
 from typing import Any
 
 from selenium import webdriver
+from selenium.webdriver.chrome.service import Service
 from selenium.webdriver.remote.webelement import WebElement
 
-WIDE = (1400, 1000)
+BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
+FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
+         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")  # fmt: skip
+WIDE = (1400, 1000)  # pixels
+
+
+def started(profile: Path) -> webdriver.Chrome:
+    """A browser of its own, with an empty profile; it keeps what the console says and what pages ask for.
+
+    Raises:
+        LookupError: there is none on this machine; the message says what to install.
+    """
+    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
+    chromedriver = shutil.which("chromedriver")
+    if browser is None or chromedriver is None:
+        missing = "no Chromium" if browser is None else "no chromedriver"
+        raise LookupError(f"{missing} was found; on Debian: apt-get install chromium chromium-driver")
+    options = webdriver.ChromeOptions()
+    options.binary_location = browser
+    for flag in (*FLAGS, f"--user-data-dir={profile}", f"--window-size={WIDE[0]},{WIDE[1]}"):
+        options.add_argument(flag)
+    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
+    return webdriver.Chrome(options=options, service=Service(chromedriver))
 
 
 @dataclass(frozen=True)

@@ -3,43 +3,29 @@
 from __future__ import annotations
 
 import os
-import shutil
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from browsing import WIDE, Browser
+from browsing import Browser, started
 from report_samples import PROVENANCE, rows
 from selenium import webdriver
-from selenium.webdriver.chrome.service import Service
 
 from harness.report import assemble, compare, write_reports
 from harness.report.diff_views import to_html
-
-BROWSERS = ("chromium", "chromium-browser", "google-chrome", "chrome")
-FLAGS = ("--headless", "--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run", "--disable-background-networking",
-         "--disable-component-update", "--disable-sync", "--disable-dev-shm-usage")  # fmt: skip
 
 
 @pytest.fixture(scope="session")
 def driver(tmp_path_factory: pytest.TempPathFactory) -> Iterator[webdriver.Chrome]:
     """One browser a worker, with a profile of its own; in CI its absence fails instead of skipping."""
-    browser = next((path for name in BROWSERS if (path := shutil.which(name))), None)
-    chromedriver = shutil.which("chromedriver")
-    if browser is None or chromedriver is None:
-        missing = "no Chromium" if browser is None else "no chromedriver"
-        reason = f"{missing} was found; on Debian: apt-get install chromium chromium-driver"
+    try:
+        running = started(tmp_path_factory.mktemp("profile"))
+    except LookupError as problem:
         if os.environ.get("CI") == "true":
-            pytest.fail(reason)
-        pytest.skip(reason)
-    options = webdriver.ChromeOptions()
-    options.binary_location = browser
-    for flag in (*FLAGS, f"--user-data-dir={tmp_path_factory.mktemp('profile')}", f"--window-size={WIDE[0]},{WIDE[1]}"):
-        options.add_argument(flag)
-    options.set_capability("goog:loggingPrefs", {"browser": "ALL", "performance": "ALL"})
-    started = webdriver.Chrome(options=options, service=Service(chromedriver))
-    yield started
-    started.quit()
+            pytest.fail(str(problem))
+        pytest.skip(str(problem))
+    yield running
+    running.quit()
 
 
 @pytest.fixture

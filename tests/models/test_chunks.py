@@ -20,7 +20,7 @@ def _default() -> Iterator[None]:
 
 
 def rows(kind: str = "cuda", **more: int) -> int:
-    return rows_at_a_time(PROGRAM, 3, 100, copies=2, states=10, device=kind, **more)
+    return rows_at_a_time(PROGRAM, 2 * 3, 100, states=10, device=kind, **more)
 
 
 def test_the_rows_that_memory_holds() -> None:

@@ -15,10 +15,11 @@ from harness.report.history import NAME, History, append, read_history, record
 OF_A_CLAIM = ["verdict", "label", "effect", "interval", "alpha", "n", "digest"]
 LINE = {
     "type": "object",
-    "required": ["started", "commit", "dirty", "scale", "device", "claims"],
+    "required": ["started", "seconds", "commit", "dirty", "scale", "device", "claims"],
     "additionalProperties": False,
     "properties": {
-        "started": {}, "commit": {}, "dirty": {}, "scale": {"enum": ["smoke", "reduced", "full"]}, "device": {"type": "string"},
+        "started": {}, "seconds": {}, "commit": {}, "dirty": {}, "device": {"type": "string"},
+        "scale": {"enum": ["smoke", "reduced", "full"]},
         "claims": {
             "type": "object",
             "additionalProperties": {

@@ -314,8 +314,12 @@ class TestContent:
         assert links["8×1"] == "#claim/slt/robust-below&architecture=8%C3%971"
         assert "16×1" not in links  # its card's figure draws one architecture
 
-    def test_a_figure_that_cannot_be_drawn_costs_only_itself(self, run: dict[str, Any]) -> None:
-        run["rows"][0]["figure"]["data"]["llc"] = ["not a number"] * 30
+    @pytest.mark.parametrize(
+        "broken", [{"data": {"regime": ["a"], "llc": ["not a number"], "seed": [0]}}, {"hue": "none"}, {"y": "no"}]
+    )
+    def test_a_figure_that_cannot_be_drawn_costs_only_itself(self, run: dict[str, Any], broken: dict[str, Any]) -> None:
+        run["rows"] = run["rows"][:2]
+        run["rows"][0]["figure"] |= broken
         page = Page(render(run))
         assert "The figure could not be drawn" in card(page, "slt/robust-below")
         assert len(page.all("article")) == len(run["rows"])
@@ -339,7 +343,7 @@ class TestContent:
 class TestSearch:
     def test_a_setting_in_which_it_fails_is_told_and_marked(self, page: Page) -> None:
         text = card(page, "slt/finetuning")
-        assert "It turns elsewhere. Refuted with noise = 1.5, all else at its default." in text
+        assert "The verdict turns in other settings. Refuted with noise = 1.5, all else at its default." in text
         assert "Settings that were tried 3" in text
         table = page.all("table", class_="trials")[0]
         assert "noise points Verdict Effect Interval n" in table["text"]
@@ -348,7 +352,7 @@ class TestSearch:
         assert sum(row.get("class") == "found" for row in page.all("tr")) == 1
 
     def test_a_search_that_found_nothing_says_so(self, page: Page) -> None:
-        assert "Search. Refuted in none of 1 settings of noise." in card(page, "slt/peak-widens")
+        assert "Other settings were searched. Refuted in none of 1 settings of noise." in card(page, "slt/peak-widens")
 
     @pytest.mark.parametrize("found", [{}, {"reason": None}, {"trials": []}, {"seconds": 3.0}, {"fails_in": {"a": 1}}])
     def test_draws_whatever_a_search_left_out(self, bare: dict[str, Any], found: dict[str, Any]) -> None:
@@ -374,6 +378,12 @@ class TestPast:
         past = History((self.earlier(bare, 1, digest="other", verdict="refuted"),))
         text = card(Page(render(bare, past)), "slt/robust-below")
         assert "said refuted (declared otherwise)" in text
+
+    def test_a_run_that_broke_is_no_news(self, bare: dict[str, Any]) -> None:
+        past = History((self.earlier(bare, 1), self.earlier(bare, 2, verdict="error")))
+        text = card(Page(render(bare, past)), "slt/robust-below")
+        assert "The run of" not in text
+        assert "2 runs, the latest first" in text
 
     def test_only_the_latest_are_listed(self, bare: dict[str, Any]) -> None:
         past = History(tuple(self.earlier(bare, 1 + index) for index in range(SHOWN + 2)))
