@@ -20,8 +20,8 @@ check: .venv/ready  ## lint and types
 	$(BIN)/ruff check .
 	$(BIN)/mypy
 
-clean:  ## remove the environment, the store of trained models and the reports
-	rm -rf .venv .harness reports/claims.*
+clean:  ## remove the environment, the store of trained models and the reports; the history of verdicts stays
+	rm -rf .venv .harness reports/claims.* reports/badge.svg reports/diff.html
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "the harness needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (choose another with make PYTHON=python3.12)")'

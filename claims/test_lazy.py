@@ -1,16 +1,92 @@
-"""Claims of "Adversarial Robustness is at Odds with Lazy Training"."""
+"""Claims of "Adversarial Robustness is at Odds with Lazy Training": networks in the ball, and what one step does to them."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from fixtures.lazy_gates import COMPETENT
+from hypothesis import strategies as st
+
+from fixtures.lazy_gates import BALL_REACHED, COMPETENT, IN_BALL
 from fixtures.sources import LAZY
 from harness.claim import Evidence, Figure, claim
-from harness.predict import Proportion, ScalingExponent
+from harness.predict import Conjunction, NoTrend, Proportion, ScalingExponent
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from fixtures.study import Study
+
+CENTRE = {"width": 512, "deviation": 10.0}
+NEIGHBOURS = ({"width": 128, "deviation": 10.0}, {"width": 2048, "deviation": 10.0},
+              {"width": 512, "deviation": 5.0}, {"width": 512, "deviation": 20.0})
+FROM_100 = {**CENTRE, "dimension": [100, 196, 400, 784]}
+NAMES = {"relative_size": "‖δ‖/‖x‖", "dimension": "d", "step": "|η|", "gradient_norm": "‖∇f‖", "width": "m",
+         "deviation": "C₀", "log_gradient_norm": "log₂ ‖∇f‖"}
+QUARTER = "half the way to the next quarter, from which the exponent has to be told apart"
+HIGH_PROBABILITY = (
+    "the theorem holds with probability 1 − γ; a share of networks below 0.8 would be no theorem's “high probability”, 0.9 "
+    "and above is"
+)
+SCOPE = {"learning_rate": st.floats(4.0, 16.0), "digits": st.sampled_from([(0, 1), (3, 8), (4, 9), (1, 7)])}
+
+
+def exponent(y: str, value: float, where: dict[str, Any]) -> ScalingExponent:
+    """The law of a quantity over the input dimension, at one width and deviation."""
+    return ScalingExponent(
+        y=y, x="dimension", unit="seed", value=value, tolerance=0.125, margin_reason=QUARTER, where=where, names=NAMES
+    )
+
+
+def no_trend(x: str, where: dict[str, float]) -> NoTrend:
+    """The gradient norm does not change with the width or with the deviation."""
+    return NoTrend(
+        value="log_gradient_norm", x=x, unit="seed", strata="dimension", margin=0.125, where=where, names=NAMES,
+        margin_reason="the tolerance of the exponents: a power of the width or deviation below 1/8",
+    )
+
+
+def labelled(table: pd.DataFrame) -> pd.DataFrame:
+    """The table with the cell of every row in words."""
+    cells = [f"m={w}, C₀={c:g}" for w, c in zip(table["width"], table["deviation"], strict=True)]
+    return table.assign(cell=cells)
+
+
+def law(study: Study, y: str, slope: float, title: str, label: str) -> Figure:
+    """A quantity over the input dimension for every width and deviation, after the document's two rows of figures."""
+    table = labelled(study.table) if len(study.table) else study.table.assign(cell=[], dimension=[], **{y: []})
+    means = table.groupby(["cell", "dimension", "seed"], as_index=False)[y].mean()
+    return Figure(
+        "lines", means, x="dimension", y=y, hue="cell", log_x=True, log_y=True, slope=slope, title=title,
+        x_label="input dimension d (pixels)", y_label=label,
+    )  # fmt: skip
+
+
+@claim(
+    "lazy/trains-in-lazy-ball",
+    statement="Projected SGD finds networks in the lazy ball that misclassify at most one in twenty held-out digits, for every "
+    "width and every C₀ tried.",
+    source=LAZY.at(
+        "4. Lazy Regime", "Such W̄ can be found by efficient first-order methods such as Stochastic Gradient Descent (SGD) […] "
+        "there exists W̄ : ‖w̄_s − w_{s,0}‖₂ = O(1/√m), such that the non-robust generalization error is small.",
+    ),
+    prediction=Proportion(
+        success="learned", unit="seed", every=("width", "deviation"), exceeds=0.8, margin=0.1, margin_reason=HIGH_PROBABILITY,
+        where={"weights": "trained"}, names={"learned": "a test error of 0.05 or less, a tenth of chance", **NAMES},
+    ),
+    gates=(IN_BALL, BALL_REACHED),
+    tags=("mnist", "lazy ball"),
+    scope=SCOPE,
+)  # fmt: skip
+def test_trains_in_lazy_ball(lazy_steps: Study) -> Evidence:
+    """Held-out accuracy after training; the distances of all rows are read by the gates."""
+    study = lazy_steps.where(weights=["trained"]) if not lazy_steps.shortfall else lazy_steps
+    figure = Figure(
+        "strip", labelled(study.table) if len(study.table) else study.table, x="cell", y="accuracy", hue="weights",
+        title="Held-out accuracy of networks that stay in the lazy ball: one point a network",
+        x_label="width m and deviation C₀", y_label="accuracy (share of images)", reference={"test error 0.05": 0.95},
+    )  # fmt: skip
+    return study.evidence(figure)
+
 
 @claim(
     "lazy/single-step-flips",
@@ -22,21 +98,45 @@ if TYPE_CHECKING:
     ),
     prediction=Proportion(
         success="flips_most", unit="seed", every=("width", "deviation", "weights"), exceeds=0.8, margin=0.1,
-        margin_reason="the theorem holds with probability 1 − γ; a share of networks below 0.8 would be no theorem's "
-        "“high probability”, 0.9 and above is",
+        margin_reason=HIGH_PROBABILITY,
         names={"flips_most": "flipped at more than 90 % of its points", "deviation": "C₀", "width": "m"},
     ),
     gates=(COMPETENT,),
     tags=("mnist", "single step"),
+    scope=SCOPE,
 )  # fmt: skip
 def test_single_step_flips(lazy_steps: Study) -> Evidence:
     """The share of points that one step flips, network by network."""
-    table = lazy_steps.table
-    table = table.assign(cell=[f"m={w}, C₀={c:g}" for w, c in zip(table["width"], table["deviation"], strict=True)])
     figure = Figure(
-        "strip", table, x="cell", y="relative_size", hue="weights", log_y=True,
+        "strip", labelled(lazy_steps.table) if len(lazy_steps.table) else lazy_steps.table, x="cell", y="relative_size",
+        hue="weights", log_y=True, x_label="width m and deviation C₀", y_label="median ‖δ‖ / ‖x‖",
         title="Size of the smallest flipping step (after the document's figures, left): one point a network",
-        x_label="width m and deviation C₀", y_label="median ‖δ‖ / ‖x‖",
+    )  # fmt: skip
+    return lazy_steps.evidence(figure)
+
+
+@claim(
+    "lazy/robust-error-high",
+    statement="At R = 10/√d the robust error is above 0.9 everywhere in the ball: for trained networks, for random points, for "
+    "every width and every C₀ tried.",
+    source=LAZY.at(
+        "6. Beyond Lazy Regime", "Corollary: W.h.p., for all W ∈ B₂,∞(W₀, C₀/√m) the robust error is greater than 0.9.",
+        reported="robust error greater than 0.9 at R = O(1/√d)",
+    ),
+    prediction=Proportion(
+        success="error_high", unit="seed", every=("width", "deviation", "weights"), exceeds=0.8, margin=0.1,
+        margin_reason=HIGH_PROBABILITY, names={"error_high": "a robust error above 0.9", **NAMES},
+    ),
+    gates=(COMPETENT,),
+    tags=("mnist", "robust error"),
+    scope=SCOPE,
+)  # fmt: skip
+def test_robust_error_high(lazy_steps: Study) -> Evidence:
+    """Share of points that are misclassified or have a smaller flipping perturbation, network by network."""
+    figure = Figure(
+        "strip", labelled(lazy_steps.table) if len(lazy_steps.table) else lazy_steps.table, x="cell", y="robust_error",
+        hue="weights", title="Robust error at R = 10/√d (the document's corollary): one point a network",
+        x_label="width m and deviation C₀", y_label="robust error (share of points)", reference={"the corollary's 0.9": 0.9},
     )  # fmt: skip
     return lazy_steps.evidence(figure)
 
@@ -49,19 +149,59 @@ def test_single_step_flips(lazy_steps: Study) -> Evidence:
         "7. Experiments", "Experimental results closely match the theoretical bound for different network widths and weight "
         "deviations: 1. ‖δ‖ = O(1/√d)", reported="slope −1/2",
     ),
-    prediction=ScalingExponent(
-        y="relative_size", x="dimension", unit="seed", value=-0.5, tolerance=0.125,
-        margin_reason="half the way to the exponents −1/4 and −3/4, from which −1/2 has to be told apart",
-        names={"relative_size": "‖δ‖/‖x‖", "dimension": "d"},
-    ),
+    prediction=exponent("relative_size", -0.5, CENTRE),
+    companions=tuple(exponent("relative_size", -0.5, where) for where in (*NEIGHBOURS, FROM_100)),
     gates=(COMPETENT,),
     tags=("mnist", "scaling"),
+    scope=SCOPE,
 )  # fmt: skip
 def test_perturbation_scales(lazy_scaling: Study) -> Evidence:
     """Median smallest step of every network at every dimension; one slope a seed."""
-    figure = Figure(
-        "lines", lazy_scaling.table, x="dimension", y="relative_size", log_x=True, log_y=True, slope=-0.5,
-        title="Smallest normalised perturbation against input dimension (the document's figure, left; C₀ = 10)",
-        x_label="input dimension d (pixels)", y_label="median ‖δ‖ / ‖x‖",
-    )  # fmt: skip
-    return lazy_scaling.evidence(figure)
+    title = "Smallest normalised perturbation against input dimension (the document's figures, left)"
+    return lazy_scaling.evidence(law(lazy_scaling, "relative_size", -0.5, title, "median ‖δ‖ / ‖x‖"))
+
+
+@claim(
+    "lazy/step-scales",
+    statement="The smallest step |η| along the gradient that flips a lazily trained network scales as 1/d with the input "
+    "dimension d.",
+    source=LAZY.at(
+        "7. Experiments", "Experimental results closely match the theoretical bound for different network widths and weight "
+        "deviations: […] 2. |η| = O(1/d)", reported="slope −1",
+    ),
+    prediction=exponent("step", -1.0, CENTRE),
+    companions=tuple(exponent("step", -1.0, where) for where in (*NEIGHBOURS, FROM_100)),
+    gates=(COMPETENT,),
+    tags=("mnist", "scaling"),
+    scope=SCOPE,
+)  # fmt: skip
+def test_step_scales(lazy_scaling: Study) -> Evidence:
+    """Median smallest |η| of every network at every dimension, at inputs of Euclidean norm 1; one slope a seed."""
+    title = "Smallest step against input dimension (the document's figures, right)"
+    return lazy_scaling.evidence(law(lazy_scaling, "step", -1.0, title, "median |η| (inputs of norm 1)"))
+
+
+@claim(
+    "lazy/gradient-norm-bounded",
+    statement="The norm of the input gradient of a lazily trained network grows as √d with the input dimension and does not "
+    "depend on the width m or on C₀.",
+    source=LAZY.at(
+        "7. Experiments", "the norm of the gradient ‖∇_x f(x; a, W)‖ for W in the lazy regime (middle) […] as a function of "
+        "the input dimension for a fixed value of C₀ = 10 and different network widths m […] for a fixed network width of "
+        "m = 10⁵ and different value of C₀. Experimental results closely match the theoretical bound.",
+        reported="slope 1/2: ‖δ‖ = |η| ‖∇f‖ with ‖δ‖ = O(1/√d) and |η| = O(1/d)",
+    ),
+    prediction=Conjunction((
+        exponent("gradient_norm", 0.5, CENTRE),
+        no_trend("width", {"deviation": CENTRE["deviation"]}),
+        no_trend("deviation", {"width": CENTRE["width"]}),
+    )),
+    companions=tuple(exponent("gradient_norm", 0.5, where) for where in (*NEIGHBOURS, FROM_100)),
+    gates=(COMPETENT,),
+    tags=("mnist", "scaling"),
+    scope=SCOPE,
+)  # fmt: skip
+def test_gradient_norm_bounded(lazy_scaling: Study) -> Evidence:
+    """Median gradient norm over held-out points of every network."""
+    title = "Norm of the input gradient against input dimension (the document's figures, middle)"
+    return lazy_scaling.evidence(law(lazy_scaling, "gradient_norm", 0.5, title, "median ‖∇f‖"))

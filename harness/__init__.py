@@ -16,15 +16,15 @@ __version__ = "0.1.0"
 
 _HOME = {
     "harness.predict": (
-        "AreaDifference", "Conjunction", "Correlation", "CorrelationDifference", "DataFact", "IndependentDifference",
-        "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak",
+        "AreaDifference", "AtLeast", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
+        "IndependentDifference", "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak",
         "PerSampleCorrelation", "Proportion", "ScalingExponent", "Theorem", "Trajectory", "curve_features",
     ),
     "harness.judge": ("Outcome", "Verdict"),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
-    "AreaDifference", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference",
+    "AreaDifference", "AtLeast", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference",
     "DataFact", "Evidence", "Figure", "Gate", "IndependentDifference", "Landmark", "NoChange", "NoCorrelation",
     "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion",
     "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features",

@@ -1,4 +1,4 @@
-"""The command line: reports from runs, a look into the store, what data there are, which claims there are.
+"""The command line: reports of runs, their comparison, a look into the store, what data and which claims there are.
 
 Claims themselves are run by pytest (``pytest claims/``).  Every error is one line on stderr and exit code 2.
 """
@@ -67,6 +67,13 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
 
+    diff = commands.add_parser("diff", help="compare two runs: verdicts that flipped, effects that moved, and why")
+    diff.add_argument("old", type=Path, metavar="old.json", help="claims.json of the run before")
+    diff.add_argument("new", type=Path, metavar="new.json", help="claims.json of the run after")
+    diff.add_argument("--html", nargs="?", type=Path, const=Path("reports/diff.html"), metavar="FILE",
+                      help="write the comparison as a page, too (default: reports/diff.html)")  # fmt: skip
+    diff.set_defaults(command=_diff)
+
     cache = commands.add_parser(
         "cache", help="show, check or empty the store of trained models and measurements"
     )
@@ -108,6 +115,23 @@ def _report(chosen: argparse.Namespace) -> int:
         raise CommandError(problem) from None
     print("\n".join(str(path) for path in written.values()))
     return 0
+
+
+def _diff(chosen: argparse.Namespace) -> int:
+    """Tell how two runs differ; exit code 1 where they demonstrably do."""
+    from harness.report import ReportError, compare, read_run
+    from harness.report.diff_views import to_html, to_text
+    from harness.report.write import write_whole
+
+    try:
+        found = compare(read_run(chosen.old), read_run(chosen.new))
+        print(to_text(found), end="")
+        if chosen.html is not None:
+            write_whole({chosen.html.name: to_html(found)}, chosen.html.parent)
+            print(f"\nas a page: {chosen.html}")
+    except ReportError as problem:
+        raise CommandError(problem) from None
+    return 1 if found.demonstrable else 0
 
 
 def _cache(chosen: argparse.Namespace) -> int:

@@ -108,6 +108,16 @@ class TestRule:
         assert conjoin([SUPPORTED, REFUTED], [INCONCLUSIVE, INCONCLUSIVE]) is INCONCLUSIVE
         assert conjoin([SUPPORTED, SUPPORTED], [INCONCLUSIVE, INCONCLUSIVE]) is SUPPORTED
 
+    def test_some_of_several_parts(self):
+        for outcomes, whole in (
+            ([SUPPORTED, SUPPORTED, REFUTED], SUPPORTED),
+            ([SUPPORTED, REFUTED, INCONCLUSIVE], INCONCLUSIVE),
+            ([SUPPORTED, REFUTED, REFUTED], REFUTED),
+            ([SUPPORTED, SUPPORTED, INVALID], INVALID),
+        ):
+            assert conjoin(outcomes, outcomes, 2) is whole
+        assert conjoin([SUPPORTED, INCONCLUSIVE, REFUTED], [INCONCLUSIVE] * 3, 2) is INCONCLUSIVE
+
 
 def table(effect=1.0, seeds=10, noise=0.3):
     rng = np.random.default_rng(5)

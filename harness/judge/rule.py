@@ -95,18 +95,23 @@ def _label(rule: Rule, centre: float, low: float, high: float) -> Label:
     return "reversed" if other else "negligible" if own else None
 
 
-def conjoin(outcomes: Sequence[Outcome], firm: Sequence[Outcome]) -> Outcome:
-    """Outcome of a conjunction of k parts.
+def conjoin(supporting: Sequence[Outcome], refuting: Sequence[Outcome], needed: int | None = None) -> Outcome:
+    """Outcome of several parts of which so many have to come true.
 
-    INVALID if any part is; else SUPPORTED if every part is (intersection-union: no correction inside); else REFUTED
-    if any part is at alpha / k (Bonferroni, since any of them refutes it); else INCONCLUSIVE.
+    INVALID if any part is; else SUPPORTED if ``needed`` parts are; else REFUTED if so many are that fewer than ``needed`` are
+    left; else INCONCLUSIVE.
 
     Args:
-        outcomes: each part's outcome at its own alpha.
-        firm: each part's outcome at alpha / k.
+        supporting: each part's outcome at the alpha at which its support counts.  Of k parts that all have to come true
+            that is its own (intersection-union: no correction inside).
+        refuting: each part's outcome at the alpha at which its refutation counts.  Of k parts that all have to come true
+            that is alpha / k (Bonferroni, since any of them refutes the whole).
+        needed: parts that have to come true; None for all.
     """
-    if Outcome.INVALID in outcomes:
+    needed = len(supporting) if needed is None else needed
+    if Outcome.INVALID in supporting:
         return Outcome.INVALID
-    if all(outcome is Outcome.SUPPORTED for outcome in outcomes):
+    if supporting.count(Outcome.SUPPORTED) >= needed:
         return Outcome.SUPPORTED
-    return Outcome.REFUTED if Outcome.REFUTED in firm else Outcome.INCONCLUSIVE
+    refuted = refuting.count(Outcome.REFUTED) > len(refuting) - needed
+    return Outcome.REFUTED if refuted else Outcome.INCONCLUSIVE

@@ -11,7 +11,6 @@ from harness.judge.blocks import estimate_in_blocks
 from harness.judge.rule import Outcome, conjoin, decide
 from harness.judge.verdict import Verdict
 from harness.predict import Conjunction, Prediction, Unusable, words
-from harness.predict.conjunction import headline, weakest
 
 
 def single(
@@ -44,32 +43,52 @@ def single(
     return Verdict(outcome, " ".join(said), label, prediction, estimate)
 
 
-def _firm(part: Verdict, parts: int) -> Outcome:
-    """What the part says at its alpha divided by the number of parts."""
+def _firm(part: Verdict, share: float) -> Outcome:
+    """What the part says at its alpha times ``share``; no support that it does not have at its own alpha.
+
+    (A wider interval reaches the smallest effect of interest more easily: what is negligible must not count for that.)
+    """
     prediction, seen = part.prediction, part.estimate
-    if seen is None or seen.confidence is None:
+    if share == 1 or seen is None or seen.confidence is None:
         return part.outcome
-    return decide(
-        prediction.rule, prediction.centre, prediction.margin, seen.confidence.interval(prediction.alpha / parts)
-    )[0]
+    alpha = prediction.alpha * share
+    outcome = decide(prediction.rule, prediction.centre, prediction.margin, seen.confidence.interval(alpha))[0]
+    objected = seen.objection or (seen.second_p is not None and seen.second_p > alpha)
+    if outcome is Outcome.SUPPORTED and (objected or part.outcome is not Outcome.SUPPORTED):
+        return Outcome.INCONCLUSIVE
+    return outcome
 
 
 def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
-    """Verdict on a conjunction from those on its parts; its headline is the weakest part."""
-    firm = [_firm(part, len(parts)) for part in parts]
-    outcome = conjoin([part.outcome for part in parts], firm)
+    """Verdict on several parts from those on each; its headline is the part on which support hangs."""
+    supporting = [_firm(part, prediction.support_share) for part in parts]
+    refuting = [_firm(part, prediction.refute_share) for part in parts]
+    outcome = conjoin(supporting, refuting, prediction.needed)
     counts = {each: sum(part.outcome is each for part in parts) for each in Outcome}
     said = words.listed(f"{count} {each.value}" for each, count in counts.items() if count)
     seen = [(part.prediction, part.estimate) for part in parts if part.estimate is not None]
-    estimate = headline(seen) if seen else None
-    said_by = firm if outcome is Outcome.REFUTED else [part.outcome for part in parts]
+    estimate = prediction.headline(seen) if seen else None
+    said_by = {Outcome.REFUTED: refuting, Outcome.SUPPORTED: supporting}.get(outcome, [part.outcome for part in parts])
     decisive = next((part for part, said in zip(parts, said_by, strict=True) if said is outcome), parts[0])
     if outcome is Outcome.SUPPORTED and seen:
-        decisive = next(part for part in parts if part.prediction is weakest(seen)[0])
+        decisive = next(part for part in parts if part.prediction is prediction.hinge(seen)[0])
     labels = {part.label for part in parts if part.outcome is Outcome.REFUTED}
     label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
-    reason = f"Of {len(parts)} parts {said}. {decisive.reason}"
-    if outcome is Outcome.INCONCLUSIVE and counts[Outcome.REFUTED]:
-        share = f"α/{len(parts)}, as any of {len(parts)} parts refutes the whole"
-        reason = f"Of {len(parts)} parts {said}, but none is refuted at {share}. {decisive.reason}"
+    reason = f"Of {len(parts)} parts {said}{_short_of(prediction, outcome, supporting, refuting, counts)}. {decisive.reason}"
     return Verdict(outcome, reason, label, prediction, estimate, parts=parts)
+
+
+def _short_of(
+    prediction: Conjunction, outcome: Outcome, supporting: list[Outcome], refuting: list[Outcome], counts: dict[Outcome, int]
+) -> str:
+    """Where parts were supported or refuted, but too few of them at the level at which they count for the whole."""
+    parts, needed = len(prediction.parts), prediction.needed
+    if needed < parts and outcome is not Outcome.INVALID:
+        ours, theirs = supporting.count(Outcome.SUPPORTED), refuting.count(Outcome.REFUTED)
+        return (
+            f"; the whole needs {needed} supported at α/{parts - needed + 1}, which {ours} are, and is refuted by "
+            f"{parts - needed + 1} at α/{needed}, which {theirs} are"
+        )
+    if outcome is Outcome.INCONCLUSIVE and counts[Outcome.REFUTED]:
+        return f", but none is refuted at α/{parts}, as any of {parts} parts refutes the whole"
+    return ""

@@ -9,8 +9,7 @@ from typing import Any
 
 from harness.judge.power import plan
 from harness.judge.rule import Label, Outcome
-from harness.predict import Estimate, Prediction, Stratum
-from harness.predict.conjunction import weakest
+from harness.predict import Conjunction, Estimate, Prediction, Stratum
 
 
 @dataclass(frozen=True)
@@ -92,16 +91,19 @@ class Verdict:
         return {"name": protocol, "primary": primary, **shown, "gates": gates}
 
     def _terms(self) -> Prediction:
-        """The prediction whose margin the estimate stands against: of a conjunction, its weakest part."""
+        """The prediction whose margin the estimate stands against: of several parts, the one on which support hangs."""
         seen = [(part.prediction, part.estimate) for part in self.parts if part.estimate is not None]
-        return weakest(seen)[0] if seen else self.prediction
+        return self.prediction.hinge(seen)[0] if isinstance(self.prediction, Conjunction) and seen else self.prediction
 
     def _decided_by_interval(self) -> bool:
         return self._terms().rule not in ("exact", "all")
 
     def _power(self) -> dict[str, Any] | None:
         """What as many units find, and how many the margin needs; of a conjunction, for its weakest part."""
-        found = plan(self._terms(), self.estimate) if self.estimate is not None else None
+        terms = self._terms()
+        if isinstance(self.prediction, Conjunction):
+            terms = terms.stricter(self.prediction.support_share)
+        found = plan(terms, self.estimate) if self.estimate is not None else None
         return found.to_json() if found else None
 
     def _standardised(self) -> dict[str, Any] | None:

@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
+from harness.measure import ball
+from harness.measure.ball import random_ball_points
 from harness.measure.base import Measurement
 from harness.models import Parameters, Program
 from harness.models.ascent import norms, spread
 from harness.population import Population
 from harness.recipe import require
-from harness.streams import torch_generator
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -127,7 +128,7 @@ class SingleStep(Measurement):
     @classmethod
     def code(cls) -> tuple[ModuleType, ...]:
         """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__],)
+        return (sys.modules[__name__], ball)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
@@ -135,12 +136,11 @@ class SingleStep(Measurement):
 
         inputs = torch.from_numpy(data.test_x[: self.points]).to(device).movedim(0, -1)
         labels = torch.from_numpy(data.test_y[: self.points]).to(device)
+        moved = population if self.offset is None else random_ball_points(population, self.offset)
         rows = []
-        for seed, theta in zip(population.seeds, population.final, strict=True):
-            parameters = population.program.layout.views(theta[None].to(device).clone())
-            if self.offset is not None:
-                self._move(population, seed, parameters)
-            steps = smallest_steps(population.program, parameters, inputs[None], longest=self.longest)
+        for seed, theta in zip(moved.seeds, moved.final, strict=True):
+            parameters = moved.program.layout.views(theta[None].to(device))
+            steps = smallest_steps(moved.program, parameters, inputs[None], longest=self.longest)
             counts = steps.step.isfinite() if self.step_budget is None else steps.step <= self.step_budget
             rows.append({
                 "seed": seed,
@@ -151,11 +151,3 @@ class SingleStep(Measurement):
                 "accuracy": float(((steps.value > 0) == (labels == 1)).float().mean()),
             })  # fmt: skip
         return pd.DataFrame(rows).assign(epoch=population.epochs[-1])
-
-    def _move(self, population: Population, seed: int, parameters: Parameters) -> None:
-        generator = torch_generator("lazy ball", population.recipe.key, seed)
-        for name in population.program.scopes["all"]:
-            value = parameters[name]
-            if value.dim() >= 3 and self.offset is not None:
-                direction = torch.randn(value.shape, generator=generator).to(value.device)
-                value += direction / direction.norm(dim=-1, keepdim=True) * self.offset

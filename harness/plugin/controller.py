@@ -180,7 +180,7 @@ class Controller:
 
 def _summary_line(row: Row, wide: int) -> str:
     """Glyph, verdict, id, effect with interval, margin, n; where the numbers say nothing, why."""
-    from harness.report.page import LOOKS
+    from harness.report.looks import LOOKS
     from harness.report.text import measured, number
 
     verdict, known = row["verdict"], row["expected"]

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from harness.predict.area import AreaDifference
 from harness.predict.base import MINIMUM, Estimate, Prediction, Rule, Stratum, Unusable
-from harness.predict.conjunction import Conjunction
+from harness.predict.conjunction import AtLeast, Conjunction
 from harness.predict.correlation import Correlation, NoCorrelation
 from harness.predict.correlation_difference import CorrelationDifference
 from harness.predict.curves import Peak
@@ -28,6 +28,7 @@ from harness.predict.trajectory import Trajectory
 __all__ = [
     "MINIMUM",
     "AreaDifference",
+    "AtLeast",
     "Conjunction",
     "Correlation",
     "CorrelationDifference",

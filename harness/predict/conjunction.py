@@ -1,4 +1,4 @@
-"""Several predictions that must all come true."""
+"""Several predictions that must all come true, or at least so many of them."""
 
 from __future__ import annotations
 
@@ -13,6 +13,9 @@ from harness.predict.base import Estimate, Prediction, Rule
 
 if TYPE_CHECKING:
     import pandas as pd
+
+Seen = Sequence[tuple[Prediction, Estimate]]
+"""Parts with what was seen of each."""
 
 
 @dataclass(frozen=True, repr=False)
@@ -34,6 +37,8 @@ class Conjunction(Prediction):
     alpha: float = field(init=False, default=0.05)
 
     def __post_init__(self) -> None:
+        if any(isinstance(part, AtLeast) for part in self.parts):
+            raise ClaimError("Conjunction has AtLeast among its parts; it joins predictions that decide for themselves")
         flat = tuple(
             each for part in self.parts for each in (part.parts if isinstance(part, Conjunction) else (part,))
         )
@@ -47,6 +52,27 @@ class Conjunction(Prediction):
     def rule(self) -> Rule:
         """Every part by its own rule."""
         return "all"
+
+    @property
+    def needed(self) -> int:
+        """How many of the parts have to come true."""
+        return len(self.parts)
+
+    @property
+    def support_share(self) -> float:
+        """What a part's alpha is multiplied by before its support counts.
+
+        Where the whole is false, at most ``needed`` - 1 parts are true; one of the others, supported wrongly, would do.
+        """
+        return 1 / (len(self.parts) - self.needed + 1)
+
+    @property
+    def refute_share(self) -> float:
+        """What a part's alpha is multiplied by before its refutation counts.
+
+        Where the whole is true, at least ``needed`` parts are true; one of them, refuted wrongly beside all others, would do.
+        """
+        return 1 / self.needed
 
     def stricter(self, share: float) -> Prediction:
         """Every part at its alpha times ``share``."""
@@ -65,21 +91,63 @@ class Conjunction(Prediction):
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Estimate of the weakest part, with the p of the whole; see :meth:`Prediction.estimate`."""
-        return headline([(part, part.estimate(table, rng=rng)) for part in self.parts])
+        return self.headline([(part, part.estimate(table, rng=rng)) for part in self.parts])
 
     def finding(self, estimate: Estimate) -> str:
-        """What was seen in the weakest part."""
+        """What was seen in the part that decides."""
         return estimate.notes[0]
 
+    def hinge(self, parts: Seen) -> tuple[Prediction, Estimate]:
+        """The part on which support hangs: the weakest of the ``needed`` strongest, effects in units of their margins."""
+        return sorted(parts, key=lambda part: part[0].strength(part[1]), reverse=True)[min(self.needed, len(parts)) - 1]
 
-def weakest(parts: Sequence[tuple[Prediction, Estimate]]) -> tuple[Prediction, Estimate]:
-    """The part whose effect, in units of its margin and signed towards its prediction, is smallest."""
-    return min(parts, key=lambda part: part[0].strength(part[1]))
+    def headline(self, parts: Seen) -> Estimate:
+        """Estimate of the part on which support hangs, with the p of the whole and a note that says so."""
+        prediction, estimate = self.hinge(parts)
+        ps = sorted(each.p for _, each in parts if each.p is not None)
+        p = min(1.0, ps[min(self.needed, len(ps)) - 1] / self.support_share) if ps else None
+        note = f"{self._which(len(parts))}: {prediction.finding(estimate)}{prediction.about()}."
+        return replace(estimate, p=p, notes=(note, *estimate.notes))
+
+    def _which(self, parts: int) -> str:
+        """The part on which support hangs, in words."""
+        return f"Weakest of {parts} parts"
 
 
-def headline(parts: Sequence[tuple[Prediction, Estimate]]) -> Estimate:
-    """Estimate of the weakest part, with the largest p of all parts and a note that says so."""
-    prediction, estimate = weakest(parts)
-    ps = [each.p for _, each in parts if each.p is not None]
-    note = f"Weakest of {len(parts)} parts: {prediction.finding(estimate)}{prediction.about()}."
-    return replace(estimate, p=max(ps) if ps else None, notes=(note, *estimate.notes))
+@dataclass(frozen=True, repr=False)
+class AtLeast(Conjunction):
+    """At least so many of several predictions, each judged by its own terms ("in most cases").
+
+    With k of m needed it is supported if k parts are, each at alpha / (m - k + 1), and refuted if m - k + 1 parts are,
+    each at alpha / k.  Both are Bonferroni's bounds, and hold however the parts depend on each other: where the whole is
+    false, m - k + 1 or more parts are false, and one of them has to be supported wrongly; where it is true, k or more are
+    true, and one of them has to be refuted wrongly.  p is the partial conjunction's (m - k + 1) p_(k) (Benjamini &
+    Heller 2008, Biometrics 64(4), 1215-1222).  With k = m it is the conjunction.
+
+    Attributes:
+        count: how many of the parts have to come true, from 1 to all but one.
+    """
+
+    count: int = field(kw_only=True)
+
+    def __post_init__(self) -> None:
+        if any(isinstance(part, Conjunction) for part in self.parts):
+            raise ClaimError("AtLeast has a conjunction among its parts; it counts single predictions")
+        super().__post_init__()
+        if not 1 <= self.count < len(self.parts):
+            raise ClaimError(
+                f"AtLeast has count={self.count} of {len(self.parts)} parts; allowed is 1 to {len(self.parts) - 1} "
+                "(all of them are a Conjunction)"
+            )
+
+    @property
+    def needed(self) -> int:
+        """How many of the parts have to come true."""
+        return self.count
+
+    def sentence(self) -> str:
+        """What is tested."""
+        return super().sentence().replace("All of:", f"At least {self.count} of {len(self.parts)}:", 1)
+
+    def _which(self, parts: int) -> str:
+        return f"Weakest of the {min(self.count, parts)} strongest of {parts} parts"

@@ -3,11 +3,12 @@
 A row exists from a claim's collection on (:func:`base_row`), takes the judge's verdict
 (:func:`with_verdict`), and is gathered into a run (:func:`assemble`) that is written
 (:func:`write_reports`), read (:func:`read_run`), merged (:func:`merge`) and drawn (:func:`render`) from
-JSON alone.
+JSON alone.  Two runs are compared by :func:`compare`.
 """
 
 from __future__ import annotations
 
+from harness.report.diff import compare
 from harness.report.figures import figure_from_evidence
 from harness.report.merge import merge, read_run
 from harness.report.page import render
@@ -19,6 +20,7 @@ __all__ = [
     "adjust",
     "assemble",
     "base_row",
+    "compare",
     "figure_from_evidence",
     "merge",
     "plain",

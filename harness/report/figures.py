@@ -102,7 +102,28 @@ def draw(figure: Mapping[str, Any], key: str) -> str:
         warnings.simplefilter("ignore")
         canvas: Any = FigureCanvasSVG(_compose(figure))
         canvas.print_svg(out, metadata={"Date": None})
-    return themed(out.getvalue(), key=key, title=str(figure["title"]), description=describe(figure))
+    places = [_box(axis) for axis in canvas.figure.axes if axis.get_visible()]
+    return themed(out.getvalue(), key=key, title=str(figure["title"]), description=describe(figure), panels=places)
+
+
+def lanes(figure: Mapping[str, Any]) -> dict[str, Any]:
+    """Where rows lie inside a panel: the order of panels, categories and colours, and each colour's shift from its category."""
+    from harness.report import panels
+
+    look = panels.Look.of(figure)
+    facets = tidy.levels(figure["data"][figure["facet"]]) if figure["facet"] else []
+    return {
+        "facets": facets, "hues": list(look.hues), "categories": list(look.categories) if look.categorical else None,
+        "lanes": [round(look.lane(position), 4) for position in range(len(look.hues))],
+    }  # fmt: skip
+
+
+def _box(axis: Any) -> list[float]:
+    """A panel's place in the drawing (left, top, width, height) and its ranges (x from, to, y from, to)."""
+    canvas, place = axis.figure, axis.get_position()
+    wide, high = canvas.get_figwidth() * 72, canvas.get_figheight() * 72
+    box = (place.x0 * wide, (1 - place.y1) * high, place.width * wide, place.height * high)
+    return [*(round(float(edge), 1) for edge in box), *(float(f"{end:.6g}") for end in (*axis.get_xlim(), *axis.get_ylim()))]
 
 
 def describe(figure: Mapping[str, Any]) -> str:

@@ -1,4 +1,5 @@
-// Filters whose state lives in the address: #q=…&document=…&kind=…&verdict=refuted,invalid.  #claim/… goes to a card.
+// Filters and order, whose state lives in the address: #q=…&document=…&kind=…&tag=…&verdict=refuted,invalid&sort=p.
+// #claim/… goes to a card, #claim/…&architecture=…&seed=… down to the rows of a stratum or of one seed.
 "use strict";
 (() => {
   const form = document.querySelector(".filters");
@@ -6,89 +7,218 @@
   const cards = [...document.querySelectorAll(".card")];
   const lines = [...document.querySelectorAll(".forest tr[data-claim]")];
   const groups = [...document.querySelectorAll("[data-group]")];
+  const [flatLines, flatCards] = [document.querySelector("tbody.flat"), document.querySelector("div.flat")];
+  const homes = cards.map((card, index) => [lines[index].parentNode, card.parentNode]);
   const reset = form.querySelector("[type=reset]");
   const none = document.querySelector(".empty");
+  const fields = ["q", "document", "kind", "tag", "sort"].filter((name) => form[name]);
   const texts = new Map();
 
   // What a reader would search for: everything said on a card but its tables of data.
   const words = (card) => {
     if (!texts.has(card)) {
-      const parts = card.querySelectorAll("header, blockquote, .beside, .numbers, figcaption, .results, .gates, .error");
+      const parts = card.querySelectorAll("header, blockquote, .beside, .numbers, figcaption, .results, .gates, .error, .search");
       texts.set(card, [...parts].map((part) => part.textContent).join(" ").replace(/\s+/g, " ").toLowerCase());
     }
     return texts.get(card);
   };
   const chosen = () => toggles.filter((one) => one.getAttribute("aria-pressed") === "true").map((one) => one.dataset.verdict);
+  const value = (name) => (form[name] ? form[name].value : "");
+
+  // Order: places of the cards; ties and unknown numbers keep the order of the documents, the unknown last.
+  const urgency = ["refuted", "error", "invalid", "inconclusive", "supported"];
+  const keys = {
+    verdict: (card) => urgency.indexOf(card.dataset.verdict),
+    effect: (card, { effect }) => (effect === null ? null : -effect),
+    p: (card, { p }) => p,
+    seconds: (card, { seconds }) => (seconds === null ? null : -seconds),
+    name: (card) => card.id,
+  };
+  let order = "";
+  const arrange = (sort) => {
+    if (sort === order) return;
+    order = sort;
+    const places = cards.map((card, index) => index);
+    if (keys[sort]) {
+      const by = cards.map((card) => keys[sort](card, JSON.parse(card.dataset.order)));
+      const rank = (a, b) => (by[a] === null) - (by[b] === null) || (by[a] < by[b] ? -1 : by[a] > by[b] ? 1 : 0) || a - b;
+      places.sort(rank);
+    }
+    for (const index of places) {
+      const [body, section] = keys[sort] ? [flatLines, flatCards] : homes[index];
+      body.append(lines[index]);
+      section.append(cards[index]);
+    }
+  };
 
   const apply = () => {
-    const wanted = form.q.value.toLowerCase().split(/\s+/).filter(Boolean);
+    const wanted = value("q").toLowerCase().split(/\s+/).filter(Boolean);
     const verdicts = chosen();
     let shown = 0;
+    arrange(value("sort"));
     cards.forEach((card, index) => {
-      const { document: of, kind, verdict } = card.dataset;
-      const fits = (!form.document.value || of === form.document.value) && (!form.kind.value || kind === form.kind.value)
+      const { document: of, kind, verdict, tags } = card.dataset;
+      const fits = (!value("document") || of === value("document")) && (!value("kind") || kind === value("kind"))
+        && (!value("tag") || JSON.parse(tags).includes(value("tag")))
         && (!verdicts.length || verdicts.includes(verdict)) && wanted.every((word) => words(card).includes(word));
       card.hidden = lines[index].hidden = !fits;
       shown += fits;
     });
     groups.forEach((group) => { group.hidden = !group.querySelector(".card:not([hidden]), tr[data-claim]:not([hidden])"); });
     form.shown.textContent = shown === cards.length ? `${cards.length} claims` : `${shown} of ${cards.length} claims`;
-    reset.hidden = shown === cards.length && !wanted.length && !verdicts.length;
+    reset.hidden = shown === cards.length && !wanted.length && !verdicts.length && !value("sort");
     none.hidden = shown > 0;
   };
 
   const write = () => {
     const state = new URLSearchParams();
-    for (const name of ["q", "document", "kind"]) if (form[name].value) state.set(name, form[name].value);
+    for (const name of fields) if (form[name].value) state.set(name, form[name].value);
     if (chosen().length) state.set("verdict", chosen().join(","));
     const hash = state.toString().replaceAll("%2C", ",");
     history.replaceState(null, "", hash ? `#${hash}` : location.pathname + location.search);
     apply();
   };
   const set = (state) => {
-    for (const name of ["q", "document", "kind"]) form[name].value = state.get(name) || "";
+    for (const name of fields) {
+      form[name].value = state.get(name) || "";
+      if (form[name].selectedIndex === -1) form[name].value = "";  // a value that this report does not have
+    }
     const verdicts = (state.get("verdict") || "").split(",");
     toggles.forEach((one) => one.setAttribute("aria-pressed", String(verdicts.includes(one.dataset.verdict))));
     apply();
   };
+
+  // The data behind a figure: rows as the page carries them, a table of those that are picked, and their place in the drawing.
+  const LONGEST = 200;
+  const SVG = "http://www.w3.org/2000/svg";
+  const shown = (one) => (one === null ? "—" : one === true ? "yes" : one === false ? "no" : String(one).replace("-", "−"));
+  const make = (tag, given = {}, ...inside) => {
+    const element = Object.assign(document.createElement(tag), given);
+    element.append(...inside);
+    return element;
+  };
+
+  const unpack = (text) => {
+    const data = JSON.parse(text);
+    const columns = Object.fromEntries(data.columns.map(([name, held]) => [name, held.of ? held.at.map((at) => held.of[at]) : held]));
+    const count = data.columns.length ? columns[data.columns[0][0]].length : 0;
+    return { ...data, columns, names: data.columns.map(([name]) => name), count };
+  };
+
+  // Rows drawn over the figure: a ring each, and a line where the figure joins the rows of a seed.
+  const mark = (figure, data, rows) => {
+    if (!figure) return;
+    figure.querySelectorAll(".picked").forEach((old) => old.remove());
+    figure.classList.toggle("dimmed", rows !== null);
+    if (rows === null) return;
+    const { kind, x, y, hue, facet, log_x: logX, log_y: logY, facets, hues, categories, lanes } = data.drawn;
+    const panels = JSON.parse(figure.dataset.panels);
+    const scale = (given, from, to, log) => (log ? Math.log(given / from) / Math.log(to / from) : (given - from) / (to - from));
+    const strokes = new Map();
+    const layer = document.createElementNS(SVG, "g");
+    layer.setAttribute("class", "picked");
+    for (const row of rows) {
+      const of = (name) => (name ? data.columns[name][row] : null);
+      const panel = panels[facet ? facets.indexOf(of(facet)) : 0];
+      const lane = hue ? lanes[hues.indexOf(of(hue))] : lanes[0];
+      const at = categories ? categories.indexOf(of(x)) + lane : of(x);
+      if (!panel || at === null || of(y) === null || (logX && !categories && at <= 0) || (logY && of(y) <= 0)) continue;
+      const [left, top, width, height, x0, x1, y0, y1] = panel;
+      const place = [left + width * scale(at, x0, x1, logX && !categories), top + height * (1 - scale(of(y), y0, y1, logY))];
+      const ring = document.createElementNS(SVG, "circle");
+      const [cx, cy] = place;
+      for (const [name, to] of Object.entries({ cx, cy, r: kind === "lines" ? 2.2 : 4.5 })) ring.setAttribute(name, to.toFixed(1));
+      layer.append(ring);
+      const who = [of(facet), of(hue), ...data.pick.filter((name) => name !== x).map(of)].join("\u0000");
+      strokes.set(who, [...(strokes.get(who) || []), place]);
+    }
+    if (kind === "lines" || kind === "paired") for (const places of strokes.values()) {
+      const stroke = document.createElementNS(SVG, "polyline");
+      stroke.setAttribute("points", places.sort((a, b) => a[0] - b[0]).map((at) => at.map((one) => one.toFixed(1)).join(",")).join(" "));
+      layer.prepend(stroke);
+    }
+    figure.append(layer);
+  };
+
+  const tabulate = (card, data, picked, all) => {
+    const rows = [...Array(data.count).keys()].filter((row) =>
+      [...picked].every(([name, wanted]) => String(data.columns[name][row]) === wanted));
+    const listed = all ? rows : rows.slice(0, LONGEST);
+    const seed = data.pick.includes("seed") && !picked.has("seed");
+    const cell = (name, row) => {
+      const held = data.columns[name][row];
+      if (name !== "seed" || !seed) return make("td", { textContent: shown(held) });
+      const within = data.pick.filter((one) => one === "architecture").map((one) => [one, data.columns[one][row]]);
+      const further = new URLSearchParams([...new Map([...within, ...picked, ["seed", held]])]);
+      return make("td", {}, make("a", { href: `#${card.id}&${further}`, textContent: shown(held) }));
+    };
+    const said = rows.length === data.count ? `${rows.length} rows` : `${rows.length} of ${data.count} rows`;
+    const caption = make("caption", { textContent: listed.length < rows.length ? `${said}, the first ${LONGEST} listed` : said });
+    const head = make("tr", {}, ...data.names.map((name) => make("th", { scope: "col", textContent: name })));
+    const body = make("tbody", {}, ...listed.map((row) => make("tr", {}, ...data.names.map((name) => cell(name, row)))));
+    const table = make("table", { className: "grid" }, caption, make("thead", {}, head), body);
+    const box = make("div", { className: "scroll tall", tabIndex: 0 }, table);
+    box.setAttribute("role", "group");
+    box.setAttribute("aria-label", "Data behind the figure");
+    const parts = [box];
+    if (listed.length < rows.length) {
+      const more = make("button", { type: "button", textContent: `List all ${rows.length} rows` });
+      more.addEventListener("click", () => tabulate(card, data, picked, true));
+      parts.push(more);
+    }
+    card.querySelector(".data .table").replaceChildren(picker(card, data, picked), ...parts);
+    mark(card.querySelector("svg.figure"), data, picked.size && rows.length <= LONGEST ? rows : null);
+  };
+
+  // One choice for every column that says which architecture, regime or seed a row is.
+  const picker = (card, data, picked) => {
+    const box = make("div", { className: "pick" });
+    for (const name of data.pick) {
+      const levels = [...new Set(data.columns[name])].sort((a, b) => (typeof a === "number" && typeof b === "number" ? a - b : 0));
+      const select = make("select", {}, new Option("all", ""), ...levels.map((level) => new Option(shown(level), level)));
+      select.value = picked.get(name) || "";
+      select.addEventListener("change", () => {
+        const picks = [...box.querySelectorAll("select")].map((one, index) => [data.pick[index], one.value]);
+        const state = new URLSearchParams(picks.filter(([, to]) => to));
+        history.replaceState(null, "", `#${[card.id, String(state)].filter(Boolean).join("&")}`);
+        drill(card, state);
+        card.querySelectorAll(".pick select")[data.pick.indexOf(name)].focus();
+      });
+      box.append(make("label", {}, `${name} `, select));
+    }
+    return box;
+  };
+
+  const drill = (card, state) => {
+    const fold = card.querySelector(".data");
+    if (!fold) return;
+    const data = unpack(fold.querySelector("script").textContent);
+    const picked = new Map([...state].filter(([name]) => data.pick.includes(name)));
+    tabulate(card, data, picked, false);
+    fold.dataset.made = "";
+    fold.open = true;
+  };
+  document.querySelectorAll("details.data").forEach((fold) => fold.addEventListener("toggle", () => {
+    if (fold.open && fold.dataset.made === undefined) drill(fold.closest(".card"), new URLSearchParams());
+  }));
+
   const read = () => {
-    const hash = location.hash.slice(1);
-    let card = null;
-    try { card = document.getElementById(decodeURIComponent(hash)); } catch { /* not an address of ours */ }
-    if (card) {
-      if (card.hidden) set(new URLSearchParams());
-      card.scrollIntoView();
-      if (card.matches(".card")) card.focus({ preventScroll: true });
+    const [name, ...further] = location.hash.slice(1).split("&");
+    let target = null;
+    try { target = document.getElementById(decodeURIComponent(name)); } catch { /* not an address of ours */ }
+    if (target) {
+      if (target.hidden) set(new URLSearchParams());
+      if (further.length) drill(target, new URLSearchParams(further.join("&")));
+      target.scrollIntoView();
+      if (target.matches(".card")) target.focus({ preventScroll: true });
+      if (further.length) target.querySelector(".data").scrollIntoView({ block: "end" });
     } else {
-      set(new URLSearchParams(hash));
-      if (hash) form.scrollIntoView({ block: "nearest" });
+      set(new URLSearchParams(location.hash.slice(1)));
+      if (location.hash) form.scrollIntoView({ block: "nearest" });
     }
   };
 
-  // Down to one model: choices for the columns that say which architecture, regime or seed a row is.
-  const pick = (table) => {
-    const names = [...table.tHead.rows[0].cells].map((cell) => cell.textContent);
-    const rows = [...table.tBodies[0].rows];
-    const box = document.createElement("div");
-    box.className = "pick";
-    const selects = table.dataset.pick.split(" ").filter(Boolean).map((name) => {
-      const column = names.indexOf(name);
-      const label = document.createElement("label");
-      const select = document.createElement("select");
-      select.append(new Option("all", ""), ...[...new Set(rows.map((row) => row.cells[column].textContent))].map((value) => new Option(value)));
-      label.append(`${name} `, select);
-      box.append(label);
-      return [column, select];
-    });
-    box.addEventListener("change", () => rows.forEach((row) => {
-      row.hidden = !selects.every(([column, select]) => select.selectedIndex < 1 || row.cells[column].textContent === select.value);
-    }));
-    if (selects.length) table.closest(".scroll").before(box);
-  };
-  document.querySelectorAll("details.data").forEach((fold) =>
-    fold.addEventListener("toggle", () => pick(fold.querySelector("table")), { once: true }));
-
-  form.addEventListener("input", write);
+  for (const happening of ["input", "change"]) form.addEventListener(happening, write);
   form.addEventListener("submit", (event) => event.preventDefault());
   toggles.forEach((one) => one.addEventListener("click", () => {
     one.setAttribute("aria-pressed", String(one.getAttribute("aria-pressed") !== "true"));

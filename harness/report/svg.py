@@ -7,8 +7,9 @@ left out.
 
 from __future__ import annotations
 
+import json
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from xml.etree import ElementTree as ET
 
 # What the drawing paints with, and the class that each colour becomes.  Series are Okabe and Ito's colours
@@ -30,7 +31,7 @@ _KEPT = {
 }  # fmt: skip
 
 
-def themed(source: str, *, key: str, title: str, description: str) -> str:
+def themed(source: str, *, key: str, title: str, description: str, panels: Sequence[Sequence[float]] = ()) -> str:
     """The drawing as an inline ``<svg>`` with a title, a description and role "img".
 
     Args:
@@ -38,6 +39,7 @@ def themed(source: str, *, key: str, title: str, description: str) -> str:
         key: prefix of every id.
         title: name of the picture for a screen reader.
         description: what it shows, in words.
+        panels: place and ranges of every panel, for a script that marks rows in it.
     """
     root = ET.fromstring(source)
     for element in root.iter():
@@ -48,7 +50,7 @@ def themed(source: str, *, key: str, title: str, description: str) -> str:
     width = float(box.split()[2])
     parent.attrib = {
         "viewBox": box, "role": "img", "class": "figure", "aria-labelledby": f"{key}-title {key}-text",
-        "style": f"--natural:{width:.0f}px",
+        "style": f"--natural:{width:.0f}px", "data-panels": json.dumps(panels, separators=(",", ":")),
     }  # fmt: skip
     for tag, words in (("title", title), ("desc", description)):
         element = ET.SubElement(parent, tag, {"id": f"{key}-{'title' if tag == 'title' else 'text'}"})

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
+from datetime import datetime
 from typing import Any
 
 UNKNOWN = "—"
@@ -81,6 +82,20 @@ def duration(seconds: float | None) -> str:
     return f"{whole // 3600} h {whole % 3600 // 60:02d} min"
 
 
+def moment(started: Any) -> str:
+    """A time as a reader writes it: "2026-03-02 09:15 UTC"; what is no time is given back as it is."""
+    try:
+        when = datetime.fromisoformat(str(started))
+    except ValueError:
+        return str(started)
+    return f"{when:%Y-%m-%d %H:%M} {when:%Z}".rstrip()
+
+
+def counted(number: int, one: str, more: str) -> str:
+    """A number with its noun, "1 claim" or "2 claims"."""
+    return f"{number:,} {one if number == 1 else more}"
+
+
 def ranges(values: Iterable[Any]) -> str:
     """Whole numbers as runs: 0, 1, 2, 3, 7 becomes "0–3, 7"; anything else is listed."""
     listed = list(values)
@@ -117,4 +132,5 @@ def _end(value: float | None, unbounded: str) -> str:
 
 
 def _minus(text: str) -> str:
-    return text.replace("-", "−")
+    rounded_away = text.startswith("-") and not text.strip("-0.,")
+    return text[1:] if rounded_away else text.replace("-", "−")

@@ -1,4 +1,4 @@
-"""Write a run as claims.json, claims.csv and claims.html: all of them, whole, or none."""
+"""Write a run as claims.json, claims.csv, claims.html and badge.svg: all of them, whole, or none; and remember it."""
 
 from __future__ import annotations
 
@@ -9,32 +9,54 @@ from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
+from harness.report import history
+from harness.report.badge import badge
 from harness.report.flat import to_csv
 from harness.report.merge import check_run
 from harness.report.page import render
 from harness.report.rows import ReportError
 
-NAMES: tuple[str, ...] = ("claims.json", "claims.csv", "claims.html")
+NAMES: tuple[str, ...] = ("claims.json", "claims.csv", "claims.html", "badge.svg")
 
 
 def write_reports(run: Mapping[str, Any], folder: Path) -> dict[str, Path]:
-    """Write the three reports of ``run`` into ``folder``, which is made where it does not exist.
+    """Write the reports of ``run`` into ``folder``, which is made where it does not exist, and add it to the history there.
 
     Everything is rendered first, then written to temporary files in the same folder, then moved into place,
-    so that a reader never sees half a file and a failure leaves the previous reports as they were.
+    so that a reader never sees half a file and a failure leaves the previous reports as they were.  The page shows the
+    verdicts of the runs that the folder's history holds; a run that it holds already is not added again.
 
     Args:
         run: what :func:`harness.report.assemble` or :func:`harness.report.merge` returned.
         folder: where the reports go.
 
     Returns:
-        The files by name.
+        The files by name, the history last.
 
     Raises:
         ReportError: the folder cannot be written to, or the run holds what strict JSON cannot (NaN,
             infinity, an object); the message names which, and what to do.
     """
-    texts = dict(zip(NAMES, (to_json(run), to_csv(run), render(run)), strict=True))
+    text = to_json(run)
+    current = history.record(run)
+    try:
+        known = history.read_history(folder)
+        past = known.before(current)
+        whole = dict(zip(NAMES, (text, to_csv(run), render(run, past), badge(run)), strict=True))
+        files = write_whole(whole, folder)
+        if past == known:
+            history.append(current, folder)
+    except OSError as problem:
+        raise _unwritable(folder, problem) from problem
+    return files | {history.NAME: folder / history.NAME}
+
+
+def write_whole(texts: Mapping[str, str], folder: Path) -> dict[str, Path]:
+    """Write texts by file name into ``folder``: all of them or none, and none that a reader could see half of.
+
+    Raises:
+        ReportError: the folder cannot be written to.
+    """
     waiting: dict[Path, Path] = {}
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -45,11 +67,15 @@ def write_reports(run: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     except OSError as problem:
         for temporary in waiting.values():
             temporary.unlink(missing_ok=True)
-        raise ReportError(
-            f"cannot write the report into the folder {folder}: {problem.strerror or problem}. "
-            "Make that folder writable, or name another one with --report DIR"
-        ) from problem
+        raise _unwritable(folder, problem) from problem
     return {target.name: target for target in waiting}
+
+
+def _unwritable(folder: Path, problem: OSError) -> ReportError:
+    return ReportError(
+        f"cannot write the report into the folder {folder}: {problem.strerror or problem}. "
+        "Make that folder writable, or name another one with --report DIR"
+    )
 
 
 def to_json(run: Mapping[str, Any]) -> str:

@@ -10,7 +10,7 @@ import pandas as pd
 
 from harness import stats
 from harness.judge.rule import refutes, supports
-from harness.predict import Conjunction, Prediction
+from harness.predict import AtLeast, Conjunction, Prediction
 
 from .cells import Cell, Draw, Judged, Kind, Terms
 from .correlations import Across, Difference, Unrelated
@@ -29,13 +29,17 @@ class Joint(Kind):
         raise NotImplementedError("a conjunction has none of its own")
 
     def judged(self, data: Any, terms: Terms, rng: Generator) -> Judged:
-        parts = self.parts(data, terms)
+        parts, whole = self.parts(data, terms), self.prediction(terms)
+        assert isinstance(whole, Conjunction)
         supported, refuted = [], []
         for kind, own, its in parts:
             seen = kind.confidence(own)
-            supported.append(supports(its.rule, its.centre, its.margin, *seen.interval(its.alpha)))
-            refuted.append(refutes(its.rule, its.centre, its.margin, *seen.interval(its.alpha / len(parts))))
-        return Judged(np.all(supported, axis=0), np.any(refuted, axis=0))
+            levels = (its.alpha, its.alpha * whole.support_share)
+            each = [supports(its.rule, its.centre, its.margin, *seen.interval(level)) for level in levels]
+            supported.append(np.all(each, axis=0))
+            refuted.append(refutes(its.rule, its.centre, its.margin, *seen.interval(its.alpha * whole.refute_share)))
+        left = len(parts) - np.sum(refuted, axis=0)
+        return Judged(np.sum(supported, axis=0) >= whole.needed, left < whole.needed)
 
 
 @dataclass(frozen=True)
@@ -54,6 +58,18 @@ class Differences(Joint):
     def prediction(self, terms: Terms) -> Prediction:
         part = Paired((self.n,)).prediction(terms)
         return Conjunction(tuple(replace(part, where={"scope": i}) for i in range(self.count)))
+
+
+@dataclass(frozen=True)
+class MostDifferences(Differences):
+    """So many of the paired differences."""
+
+    needed: int = 1
+
+    def prediction(self, terms: Terms) -> Prediction:
+        whole = super().prediction(terms)
+        assert isinstance(whole, Conjunction)
+        return AtLeast(parts=whole.parts, count=self.needed)
 
 
 @dataclass(frozen=True)
@@ -95,6 +111,21 @@ def one_false(count: int, n: int, together: float = 0.0) -> Draw:
     return drawn
 
 
+def too_few_true(count: int, needed: int, n: int, together: float = 0.0) -> Draw:
+    """At no effect one part too few is certain and the others have none; else ``needed`` have it and the others none.
+
+    The two worst cases: the parts that might err are as many as they can be while the whole is false, or true.
+    """
+
+    def drawn(effect: float, studies: int, rng: Generator) -> Floats:
+        places = np.arange(count)
+        means = np.where(places < needed - 1, 5.0, 0.0) if effect == 0 else np.where(places < needed, effect, -5.0)
+        shared = np.sqrt(together) * normal(rng, studies, 1, n)
+        return means[:, None] + shared + np.sqrt(1 - together) * normal(rng, studies, count, n)
+
+    return drawn
+
+
 ERRORS = ("false support", "false refutation", "power")
 CELLS = [
     Cell(Differences(2, 15), "2 differences, 1 SD to be found in both", "15 pairs", one_false(2, 15), Terms("above", 0.5),
@@ -105,4 +136,10 @@ CELLS = [
     Cell(HereNotThere(42), "correlation of 0.6 here, none there, difference", "42 models",
          lambda effect, studies, rng: triple(rng, (effect, 0.0, 0.3), studies, 42), Terms("above", 0.3), (0.6, 0.88),
          asked=("power",)),
+    Cell(MostDifferences(6, 20, 4), "4 of 6 differences, 1 SD to be found in 4", "20 pairs", too_few_true(6, 4, 20),
+         Terms("above", 0.5), (1.0, t_power(1.0, 20, 0.05 / 3) ** 4), asked=ERRORS),
+    Cell(MostDifferences(6, 10, 4), "4 of 6 differences of the same pairs, which correlate at 0.8", "10 pairs",
+         too_few_true(6, 4, 10, 0.8), Terms("above", 0.5), asked=ERRORS),
+    Cell(MostDifferences(5, 10, 1), "1 of 5 differences", "10 pairs", too_few_true(5, 1, 10), Terms("above", 0.5),
+         asked=ERRORS),
 ]  # fmt: skip

@@ -4,7 +4,7 @@ import pytest
 
 from harness.claim import ClaimError
 from harness.judge import Outcome, judge
-from harness.predict import Conjunction, NoCorrelation, PairedDifference, Theorem
+from harness.predict import AtLeast, Conjunction, NoCorrelation, PairedDifference, Theorem
 
 REASON = {"margin_reason": "visible"}
 
@@ -124,3 +124,85 @@ def test_declarations_that_are_refused():
         Conjunction(parts=(part("input"),))
     with pytest.raises(ClaimError, match="give it to the parts"):
         Conjunction(parts=BOTH.parts, where={"scope": "input"})
+
+
+def cases(*effects, seeds=10):
+    """One scope for each effect, named by its number."""
+    rows = []
+    rng = np.random.default_rng(1)
+    for scope, effect in enumerate(effects):
+        noise = 0.3 * rng.normal(size=seeds)
+        noise -= noise.mean()
+        rows += [{"scope": scope, "seed": seed, "regime": regime, "llc": height}
+                 for seed in range(seeds) for regime, height in (("robust", 0.0), ("standard", effect + noise[seed]))]
+    return pd.DataFrame(rows)
+
+
+def most(count, parts):
+    return AtLeast(parts=tuple(part(scope) for scope in range(parts)), count=count)
+
+
+class TestAtLeast:
+    @pytest.mark.parametrize(
+        ("effects", "outcome"),
+        [((1, 1, 1, -1), "supported"), ((1, 1, 0.1, -1), "refuted"), ((1, 1, -1, -1), "refuted")],
+    )
+    def test_some_of_the_parts_have_to_be_supported(self, effects, outcome):
+        verdict = judge(most(3, 4), cases(*effects))
+        assert verdict.outcome == outcome
+        assert "the whole needs 3 supported at α/2" in verdict.reason
+
+    def test_its_parts_count_at_shares_of_alpha_that_are_a_conjunctions_where_all_are_needed(self):
+        assert (most(3, 4).support_share, most(3, 4).refute_share) == (1 / 2, 1 / 3)
+        assert (BOTH.support_share, BOTH.refute_share) == (1, 1 / 2)
+
+    def test_support_at_the_parts_own_alpha_is_not_enough(self):
+        frame = cases(1, 1, 1, 0)
+        weak = frame.scope == 2
+        spread = frame[weak & (frame.regime == "standard")].llc - 1
+        # with n = 10 the one-sided t of this part is 2.0: p = .04, between .05 / 2 and .05
+        frame.loc[spread.index, "llc"] = 2.0 * spread.std() / np.sqrt(10) + spread
+        verdict = judge(AtLeast(parts=tuple(part(scope, 0.05) for scope in range(4)), count=3), frame)
+        assert [each.outcome for each in verdict.parts].count(Outcome.SUPPORTED) == 3
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+        assert "which 2 are" in verdict.reason
+
+    def test_what_is_negligible_does_not_count_because_its_interval_is_wider_at_the_stricter_level(self):
+        frame = cases(1, 1, 0, -1)
+        spread = frame.loc[(frame.scope == 2) & (frame.regime == "standard"), "llc"]
+        error = spread.std() / np.sqrt(10)
+        # the end of the interval at .05 lies below the margin, that at .05 / 2 above: t of 9 degrees of freedom is 1.83 and 2.26
+        frame.loc[spread.index, "llc"] = spread + 0.5 - 2.0 * error
+        verdict = judge(most(3, 4), frame)
+        assert verdict.parts[2].label == "negligible"
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+
+    def test_the_headline_is_the_weakest_of_those_that_are_needed(self):
+        verdict = judge(most(3, 4), cases(1.0, 1.5, 1.2, 0.0))
+        assert verdict.estimate.effect == pytest.approx(1.0)
+        assert "Weakest of the 3 strongest of 4 parts" in " ".join(verdict.estimate.notes)
+
+    def test_p_is_the_partial_conjunctions(self):
+        verdict = judge(most(3, 4), cases(1.0, 1.5, 0.2, 0.1))
+        third = sorted(each.estimate.p for each in verdict.parts)[2]
+        assert verdict.estimate.p == pytest.approx(2 * third)
+
+    def test_power_is_that_at_the_level_at_which_a_part_counts(self):
+        frame = pd.concat([cases(1.0).assign(scope=scope) for scope in range(4)])
+        parts = tuple(part(scope, 0.01) for scope in range(4))
+        all_of, some = Conjunction(parts=parts), AtLeast(parts=parts, count=1)
+        whole, fewer = (judge(each, frame).to_json()["power"]["smallest_effect"] for each in (all_of, some))
+        assert fewer > whole, "one of four counts at a quarter of the level"
+
+    def test_an_unusable_part_makes_it_invalid(self):
+        frame = cases(1, 1, 1, 1)
+        frame.loc[0, "llc"] = np.nan
+        assert judge(most(3, 4), frame).outcome is Outcome.INVALID
+
+    def test_declarations_that_are_refused(self):
+        with pytest.raises(ClaimError, match="allowed is 1 to 1"):
+            AtLeast(parts=BOTH.parts, count=2)
+        with pytest.raises(ClaimError, match="counts single predictions"):
+            AtLeast(parts=(BOTH, part("input")), count=1)
+        with pytest.raises(ClaimError, match="Conjunction has AtLeast"):
+            Conjunction(parts=(most(1, 2), part("input")))

@@ -16,6 +16,7 @@ from harness.claim import ClaimError
 from harness.judge import Outcome, decide, judge
 from harness.predict import (
     AreaDifference,
+    AtLeast,
     Conjunction,
     Correlation,
     CorrelationDifference,
@@ -82,6 +83,8 @@ KINDS: list[tuple[Prediction, pd.DataFrame, tuple[str, ...]]] = [
      pd.DataFrame({"case": ["a", "b"], "value": [0.1, 0.2], "reported": [0.1, 0.2], "digits": [1, 1]}),
      ("value", "reported")),
     (Conjunction(parts=(PAIRED, Proportion("fits", UNIT, 0.5, where=INPUT, **TERMS))), models(), ("llc",)),
+    (AtLeast(parts=(PAIRED, dataclasses.replace(PAIRED, margin=0.5), Proportion("fits", UNIT, 0.5, where=INPUT, **TERMS)),
+             count=2), models(), ("llc",)),
     (IndependentDifference("llc", "regime", "standard", "robust", UNIT, "architecture", where=INPUT, **TERMS),
      models(), ("llc",)),
     (NoChange("llc", "regime", "standard", "robust", "seed", "architecture", where=INPUT, **TERMS), models(), ("llc",)),

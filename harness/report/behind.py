@@ -1,0 +1,75 @@
+"""The data behind a figure as a page carries them: all rows, compact, for a table and for one seed drawn over the figure.
+
+The page's script makes the table when a reader opens it: 77 tables of a thousand rows in the page itself would cost a
+second and megabytes, and ``claims.json`` has the same numbers for those who read without a script.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+from collections.abc import Mapping, Sequence
+from typing import Any
+from urllib.parse import urlencode
+
+from markupsafe import Markup
+
+from harness.report import figures, tidy
+
+_DIGITS = 4  # significant; as many as the table shows and the drawing needs
+_CODED = 40  # a column with at most so many values is written as places in a list of them
+_ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})  # nothing in a script block may end it
+
+
+def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
+    """A figure's data, and how it is drawn, as JSON for a script block; None where there is no figure.
+
+    ``columns`` are [name, values] with the columns in front that say which model a row is; values are numbers and texts, or
+    ``{"of": levels, "at": places}``.  ``pick`` names the columns by which one gets down to a model, ``drawn`` what the
+    script needs to find a row's place in the drawing.
+    """
+    if figure is None:
+        return None
+    who = [name for name in figures.IDENTITY if name in figure["data"]]
+    names = [*who, *(name for name in figure["data"] if name not in who)]
+    said = {
+        "columns": [[name, _column(figure["data"][name])] for name in names],
+        "pick": who,
+        "drawn": {**{key: figure[key] for key in ("kind", "x", "y", "hue", "facet", "pair", "log_x", "log_y")},
+                  **figures.lanes(figure)},
+    }  # fmt: skip
+    return Markup(json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPED))
+
+
+def address(stratum: str, figure: Mapping[str, Any] | None) -> str | None:
+    """The part of an address that chooses a stratum's rows, or None where the data do not tell which those are.
+
+    A stratum is named by its levels, joined with ", "; each must be a level of one column of its own.
+    """
+    if figure is None:
+        return None
+    columns = {name: set(map(str, tidy.levels(figure["data"][name]))) for name in figures.IDENTITY if name in figure["data"]}
+    chosen: dict[str, str] = {}
+    for level in stratum.split(", "):
+        fits = [name for name, levels in columns.items() if level in levels and name not in chosen]
+        if len(fits) != 1:
+            return None
+        chosen[fits[0]] = level
+    return urlencode(chosen)
+
+
+def _column(values: Sequence[Any]) -> Any:
+    short = [_short(value) for value in values]
+    found = list(dict.fromkeys(short))
+    if len(found) > _CODED or 2 * len(found) > len(short):
+        return short
+    place = {value: index for index, value in enumerate(found)}
+    return {"of": found, "at": [place[value] for value in short]}
+
+
+def _short(value: Any) -> Any:
+    if not isinstance(value, float):
+        return value
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.{_DIGITS}g}")

@@ -1,0 +1,124 @@
+"""What the template draws of one row: its figure, its strata, its past, and the numbers that a page sorts by."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from markupsafe import Markup
+
+from harness.report import behind, figures, forest, history, text
+from harness.report.rows import Row
+
+_NO_RESULT: Mapping[str, Any] = dict.fromkeys((
+    "name", "primary", "prediction", "verdict", "label", "reason", "rule", "estimand", "unit", "effect",
+    "interval", "centre", "margin", "alpha", "p", "n",
+)) | {"strata": [], "gates": []}  # fmt: skip
+_NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
+    ("verdict", "reason", "effect", "interval", "n", "seconds")
+)
+
+
+def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """A row with what the template draws of it.
+
+    Args:
+        row: the row, complete.
+        position: its number on the page.
+        recipes: every recipe of the page; see :func:`all_recipes`.
+        past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
+    """
+    picture, trouble = _picture(row, f"f{position}")
+    figure = row["figure"] if picture else None
+    before = [_past(verdict, row) for verdict in past]
+    own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
+    if row["rule"] == "all":  # the margin is that of the weakest part, and that may differ by protocol
+        own["margin"] = None
+    protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
+    return {
+        "row": row, "number": position, "marks": forest.forest_marks(row), "bar": forest.bar(row),
+        "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
+        "rows": len(figure["data"][figure["y"]]) if figure else 0,
+        "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
+        "trained": _trained(row, recipes),
+        "reading": figures.reading(figure) if figure else None, "wide": bool(figure and figure["facet"]),
+        "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
+        "parts": [{**_NO_RESULT, **part} for part in row["parts"]],
+        "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
+        "search": search(row["search"]), "order": _order(row),
+        "past": before, "changed": _changed(before, row),
+    }  # fmt: skip
+
+
+def search(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
+    """A search as the template draws it: a heading, its sentence, and a table of the trials, the confirmation last.
+
+    Args:
+        found: the row's ``search``, as ``harness.search.Search.to_json()`` writes it; what it lacks is unknown.
+    """
+    if not found:
+        return None
+    turned, confirmed, again = (found.get(name) for name in ("found", "confirmed", "confirmation"))
+    trials = [{**_NO_TRIAL, **trial, "found": turned is not None and trial.get("settings") == turned}
+              for trial in found.get("trials") or ()]  # fmt: skip
+    if again:
+        trials.append({**_NO_TRIAL, **again, "found": False, "fresh": True})
+    turns = "The verdict turns in other settings." if confirmed is not False else "A turn of the verdict was not confirmed."
+    return {
+        "heading": "No turn of the verdict was found." if turned is None else turns,
+        "reason": found.get("reason"), "looked_for": found.get("looked_for"), "trials": trials,
+        "names": list(dict.fromkeys(name for trial in trials for name in trial["settings"])),
+    }  # fmt: skip
+
+
+def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
+    """Every recipe once, whatever the seeds: many claims share the same populations."""
+    found: dict[str, dict[str, Any]] = {}
+    for recipe in (recipe for row in rows for recipe in row["recipes"]):
+        rest = {key: value for key, value in recipe.items() if key not in ("name", "digest", "seeds")}
+        name, digest = str(recipe.get("name") or "unnamed"), recipe.get("digest")
+        known = {"name": name, "digest": None if digest is None else str(digest), "rest": rest}
+        found.setdefault(_recipe_key(recipe), known | {"place": len(found)})
+    return found
+
+
+def _picture(row: Row, key: str) -> tuple[Markup | None, str | None]:
+    """The row's figure as SVG, or why there is none; a picture that fails must not cost the page."""
+    if row["figure"] is None:
+        return None, None
+    try:
+        return Markup(figures.draw(row["figure"], key)), None  # written by an XML serialiser
+    except (ValueError, KeyError, TypeError, IndexError) as problem:
+        return None, f"The figure could not be drawn: {type(problem).__name__}: {problem}"
+
+
+def _trained(row: Row, recipes: Mapping[str, dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:
+    """The recipes of a row by the seeds with which they were trained for it."""
+    by_seeds: dict[str, list[dict[str, Any]]] = {}
+    for recipe in row["recipes"]:
+        by_seeds.setdefault(text.ranges(recipe.get("seeds") or ()), []).append(recipes[_recipe_key(recipe)])
+    return list(by_seeds.items())
+
+
+def _recipe_key(recipe: Mapping[str, Any]) -> str:
+    return json.dumps({key: value for key, value in recipe.items() if key != "seeds"}, sort_keys=True)
+
+
+def _order(row: Row) -> dict[str, float | None]:
+    """What a page can be sorted by, beside words: effect in margins (of a conjunction, of its weakest part), p, seconds."""
+    scaled = [found[0] for item in (row, *row["parts"]) if (found := forest.in_margins(item)) is not None]
+    return {"effect": round(min(scaled), 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
+
+
+def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:
+    """An earlier verdict, and in what it was another question."""
+    terms = {name: row[name] for name in ("rule", "centre", "margin")}
+    return {**_NO_RESULT, **terms, "commit": None, "started": None, "dirty": None, **verdict,
+            "otherwise": history.differs(verdict, row)}  # fmt: skip
+
+
+def _changed(past: Sequence[dict[str, Any]], row: Row) -> dict[str, Any] | None:
+    """The last verdict of a run that did not break, where it was another one."""
+    last = next((verdict for verdict in past if verdict["verdict"] != "error"), None)
+    return last if last is not None and last["verdict"] != row["verdict"] else None
