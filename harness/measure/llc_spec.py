@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 LEAST_ACCEPTANCE = 0.9
 MOST_DRIFT = 0.10
 MOST_SENSITIVITY = 0.15
-BUDGET = 400_000  # gradients that a search for settings may take for each pilot model
+BUDGET = 600_000  # gradients that a search for settings may take for each pilot model
 
 
 @dataclass(frozen=True)

@@ -108,7 +108,7 @@ def test_a_budget_that_is_too_small_is_said(found: LLCSpec) -> None:
 @pytest.mark.parametrize(
     ("acceptance", "factor"),
     [
-        (0.89, (0.11 / 0.05) ** (2 / 3)), (0.8, 4 ** (2 / 3)), (0.3, SHRINK), (-math.inf, SHRINK), (math.nan, SHRINK),
+        (0.89, (0.11 / 0.025) ** (2 / 3)), (0.85, SHRINK), (0.3, SHRINK), (-math.inf, SHRINK), (math.nan, SHRINK),
         (0.9, SHRINK), (0.97, SHRINK),  # accepted, so that something else asks for a smaller step
     ],
 )  # fmt: skip
@@ -161,7 +161,7 @@ def some_trial() -> Trial:
     ("columns", "told", "changed"),
     [
         ({}, GOOD, None),
-        ({"mala_acceptance": [0.95, 0.8]}, "acceptance 0.80: a smaller step", {"step_size": 1e-3 / llc_auto._shrink(0.8)}),
+        ({"mala_acceptance": [0.95, 0.8]}, "acceptance 0.80: a smaller step", {"step_size": 1e-3 / SHRINK}),
         ({"mala_acceptance": [0.95, math.nan]}, "acceptance -inf: a smaller step", {"step_size": 1e-3 / SHRINK}),
         ({"drift": [0.01, -0.3]}, "drift 30%: longer burn-in and more draws", {"burn_in": 500, "draws": 500}),
         ({"lr_sensitivity": [-0.2, -0.3]}, "mean change of -25% at ε/3: longer", {"burn_in": 500, "draws": 500}),
