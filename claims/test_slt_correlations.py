@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fixtures.slt_drawing import coloured
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS
 from fixtures.slt_rates import REGIMES, whole, with_pseudo_correlations
 from fixtures.slt_terms import ACROSS, GRID_SCOPE, RHO_MARGIN, RHO_MARGIN_REASON, WITHIN, correlates
@@ -19,11 +20,11 @@ SECTION = "Effects of Finetuning"
 
 def against_rates(grid: Study) -> Figure:
     """Attack success rate against LLC, architectures in colour, a panel per regime and threshold."""
-    rows = whole(grid.table)
-    long = rows.melt(["architecture", "regime", "llc_per_parameter"], ["asr_2", "asr_3"], "threshold", "asr")
+    rows = coloured(whole(grid.table))
+    long = rows.melt(["architecture", "colour", "regime", "seed", "llc_per_parameter"], ["asr_2", "asr_3"], "threshold", "asr")
     long["panel"] = long["regime"] + ", at " + long["threshold"].str.removeprefix("asr_")
     return Figure(
-        "scatter", long, x="llc_per_parameter", y="asr", hue="architecture", facet="panel", own_axes=True,
+        "scatter", long, x="llc_per_parameter", y="asr", hue="colour", facet="panel", own_axes=True,
         title="Attack success rate against LLC per parameter by regime and threshold (the document's last figure under "
         "“Effects of Finetuning”); colours are architectures: a slope between colours comes from the architecture; each panel "
         "has its own axes",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fixtures.slt_drawing import coloured
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS, RELIABLE
 from fixtures.slt_terms import (
     ACROSS,
@@ -38,10 +39,10 @@ def stronger(here: str) -> CorrelationDifference:
 def layers(grid: Study, *scopes: str) -> Evidence:
     """Layer-restricted LLC beside the attack success rate, architectures in colour."""
     chosen = grid.where(scope=scopes)
-    drawn = chosen.table.assign(panel=chosen.table["scope"] + ", " + chosen.table["regime"])
+    drawn = coloured(chosen.table).assign(panel=chosen.table["scope"] + ", " + chosen.table["regime"])
     drawn = drawn.sort_values("scope", kind="stable", key=lambda column: column.map(scopes.index))
     figure = Figure(
-        "scatter", drawn, x="llc_per_parameter", y="asr_2", hue="architecture", facet="panel", own_axes=True,
+        "scatter", drawn, x="llc_per_parameter", y="asr_2", hue="colour", facet="panel", own_axes=True,
         title="Attack success rate against LLC per parameter by layer and regime (the document's figures under “Effects on "
         "Layers”); colours are architectures: a slope between colours comes from the architecture; each panel has its own axes",
         x_label="LLC per parameter of the layer", y_label="attack success rate at 2",

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from fixtures.slt_drawing import side_by_side
 from fixtures.slt_gates import (
     AT_A_MINIMUM,
     ATTACK_SANE,
@@ -50,11 +51,9 @@ def robustness_falls(regime: str, size: str = "larger") -> Ordering:
 def course(table: pd.DataFrame, *values: str) -> Figure:
     """Quantities over epochs by size and regime."""
     kinds = table.assign(kind=table["architecture"] + " " + table["regime"])
-    rows = kinds[kinds["epoch"].isin(sorted(kinds["epoch"].unique())[::2])] if len(kinds) * len(values) > 1500 else kinds
-    long = rows.melt(["kind", "seed", "epoch"], list(values), "quantity", "value")
     return Figure(
-        "lines", long.assign(quantity=long["quantity"].map(NAMES)), x="epoch", y="value", hue="kind", facet="quantity",
-        own_axes=True, log_x=True, x_label="epoch", y_label="LLC; smallest perturbation (L∞)",
+        "lines", side_by_side(kinds, *values, kind="kind"), x="epoch", y="value", hue="kind", facet="quantity",
+        own_axes=True, log_x=True, x_label="epoch", y_label="LLC; perturbation (L∞)",
         title="LLC and robustness up to 192 epochs, two sizes (the document's figures under “Extended Epochs”); mean and "
         "spread over seeds, document protocol",
     )  # fmt: skip
@@ -131,10 +130,10 @@ MNIST_GATES = (LEARNED, ATTACK_SANE, HARDENED)
 
 def mnist_figure(table: pd.DataFrame) -> Figure:
     """LLC and robustness over epochs by regime."""
-    long = table.melt(["regime", "seed", "epoch"], ["llc", "median_perturbation"], "quantity", "value")
     return Figure(
-        "lines", long.assign(quantity=long["quantity"].map(NAMES)), x="epoch", y="value", hue="regime", facet="quantity",
-        own_axes=True, x_label="epoch", y_label="LLC; smallest perturbation (L∞, pixels 0 to 1)",
+        "lines", side_by_side(table, "llc", "median_perturbation", kind="regime"), x="epoch", y="value", hue="regime",
+        facet="quantity",
+        own_axes=True, x_label="epoch", y_label="LLC; perturbation (L∞, pixels)",
         title="LLC and robustness over epochs on MNIST (the document's last figures under “Extended Epochs”); mean and spread "
         "over seeds, document protocol",
     )  # fmt: skip

@@ -168,7 +168,7 @@ def test_robust_training_saturates_samples(slt_samples: Study) -> Evidence:
     four["panel"] += ", " + four["quantity"].map(NAMES)
     figure = Figure(
         "lines", four.groupby(["panel", "regime", "epoch"], as_index=False)["value"].mean(), x="epoch", y="value", hue="regime",
-        facet="panel", own_axes=True, x_label="epoch", y_label="LLC; smallest perturbation (L∞)",
+        facet="panel", own_axes=True, x_label="epoch", y_label="LLC; perturbation (L∞)",
         title="LLC and smallest perturbation of four samples over epochs, mean over seeds, negative estimates removed (the "
         "document's first figure under “Sample-Level”)",
     )  # fmt: skip

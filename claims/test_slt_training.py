@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from fixtures.slt_courses import finetuning_moments, peak_widths, same_updates, settled, spikes
+from fixtures.slt_drawing import side_by_side
 from fixtures.slt_gates import BATCH_PROTOCOLS, COURSE_GATES, COURSE_PROTOCOLS, HARDENED
 from fixtures.slt_terms import NAMES, SPIKE_MARGIN, SPIKE_MARGIN_REASON
 from fixtures.sources import SLT
@@ -37,15 +38,6 @@ def spike(scope: str) -> Peak:
     return Peak(
         y="relative_llc", x="epoch", unit="seed", where={"scope": scope}, margin=0.5, margin_reason=HALF, names=NAMES,
     )  # fmt: skip
-
-
-def drawn(table: pd.DataFrame, *values: str, offset: int = 0) -> pd.DataFrame:
-    """A table with one row per value, for figures of LLC and robustness side by side; finetuning continues at ``offset``."""
-    later = (table["regime"] == "finetuned") * offset
-    long = table.assign(epoch=table["epoch"] + later).melt(
-        ["regime", "batch", "seed", "epoch"], list(values), "quantity", "value"
-    )
-    return long.assign(quantity=long["quantity"].map(NAMES))
 
 
 @claim(
@@ -143,9 +135,11 @@ def regimes(table: pd.DataFrame) -> Figure:
     """LLC and robustness over epochs by regime, batch 32."""
     own = table[table["batch"] == 32]
     end = int(own.loc[own["regime"] == "standard", "epoch"].max())
+    own = own.assign(epoch=own["epoch"] + (own["regime"] == "finetuned") * end)
     return Figure(
-        "lines", drawn(own, "llc", "median_perturbation", offset=end), x="epoch", y="value", hue="regime", facet="quantity",
-        own_axes=True, x_label="epoch (finetuning continues standard training)", y_label="LLC; smallest perturbation (L∞)",
+        "lines", side_by_side(own, "llc", "median_perturbation", kind="regime"), x="epoch", y="value", hue="regime",
+        facet="quantity", own_axes=True, x_label="epoch (finetuning continues standard training)",
+        y_label="LLC; perturbation (L∞)",
         title="LLC and robustness over epochs by regime (the document's first figure under “Initial Epochs”); mean and spread "
         "over seeds, document protocol",
     )  # fmt: skip
@@ -229,10 +223,9 @@ def test_finetuning_leaves_llc(slt_course: Study) -> Evidence:
 def batches(table: pd.DataFrame) -> Figure:
     """LLC and robustness over epochs by batch size, standard training."""
     own = table[table["regime"] == "standard"]
-    rows = own[own["epoch"].isin(sorted(own["epoch"].unique())[::2])] if len(own) > 700 else own
     return Figure(
-        "lines", drawn(rows, "llc", "median_perturbation"), x="epoch", y="value", hue="batch", facet="quantity", own_axes=True,
-        x_label="epoch", y_label="LLC; smallest perturbation (L∞)",
+        "lines", side_by_side(own, "llc", "median_perturbation", kind="batch"), x="epoch", y="value", hue="batch",
+        facet="quantity", own_axes=True, x_label="epoch", y_label="LLC; perturbation (L∞)",
         title="LLC and robustness over epochs of standard training by batch size (the document's figures “Batch size 64” and "
         "“Batch size 128”); mean and spread over seeds, document protocol",
     )  # fmt: skip
