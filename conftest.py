@@ -8,6 +8,7 @@ from harness.data import register_embedded
 
 pytest_plugins = (
     "fixtures.slt", "fixtures.slt_samples", "fixtures.lazy", "fixtures.lazy_adversarial", "fixtures.dynamics_clusters",
+    "fixtures.dynamics_cubes", "fixtures.dynamics_images",
 )  # fmt: skip
 
 register_embedded("mnist", Path(__file__).parent / "fixtures" / "mnist-subset.npz")
