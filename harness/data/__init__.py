@@ -9,6 +9,7 @@ from harness.data.base import DataError, Dataset, DataShortfall, DataSpec
 from harness.data.cifar10 import Cifar10
 from harness.data.cifar10_files import cifar10_availability, raw_cifar10
 from harness.data.clusters import Clusters
+from harness.data.cubes import LabelledCube
 from harness.data.grouped import GroupedLabels
 from harness.data.mnist import Mnist
 from harness.data.mnist_files import availability, raw_mnist
@@ -25,6 +26,7 @@ __all__ = [
     "DataSpec",
     "Dataset",
     "GroupedLabels",
+    "LabelledCube",
     "Mnist",
     "RandomLabels",
     "RawImages",
