@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+import pandas as pd
 from hypothesis import strategies as st
 
 from fixtures.overparam_gates import MEMORISED, SETTLED, THRESHOLD
@@ -167,10 +168,12 @@ def test_large_model_smoother(overparam_random: Study) -> Evidence:
 @needs_data
 def test_universal_law(overparam_random: Study) -> Evidence:
     """Networks of n d, n d / 4 and n d / 16 parameters at two dimensions; the bound is asked of every network."""
-    networks = overparam_random.where(counted=[True])
+    networks = overparam_random.where(counted=[True]).table
+    drawn = networks.assign(network="d = " + networks["dimension"].astype(str))[["law", "l2_max", "network"]]
+    law = pd.DataFrame({"law": sorted(networks["law"].unique()), "network": "the law itself"}).assign(l2_max=lambda t: t["law"])
     figure = Figure(
-        "scatter", networks.table.assign(d=lambda table: "d = " + table["dimension"].astype(str)), x="law", y="l2_max", hue="d",
-        log_x=True, log_y=True, slope=1.0, x_label="√(n d / p)", y_label="largest ‖∇f(z)‖₂ of 1,000 random z",
-        title="Largest gradient of every memorising network against the law's √(n d / p) (the law stands at height x)",
+        "scatter", pd.concat([drawn, law], ignore_index=True), x="law", y="l2_max", hue="network", log_x=True, log_y=True,
+        title="Largest gradient of every memorising network against the law (“Overparametrization and Robustness”)",
+        x_label="√(n d / p)", y_label="largest ‖∇f(z)‖₂ of 1,000 random z",
     )  # fmt: skip
     return overparam_random.evidence(figure)

@@ -17,12 +17,13 @@ if TYPE_CHECKING:
     from fixtures.study import Study
 
 DATA = ("MNIST", "CIFAR-10")
-LEVELS = (0, 1, 2, 3)
+LEVELS = ("standard", "weak", "medium", "strong")
 STANDARD, STRONGEST = LEVELS[0], LEVELS[-1]
 GATES = (LEARNED, HARDENED)
 SCOPE = {"learning_rate": st.sampled_from((0.5, 1.0, 2.0)), "strength": st.sampled_from((0.5, 1.0, 2.0))}  # of the defaults
 NAMES = {
-    "level": "training ε (0 none, 1 a quarter, 2 a half, 3 all of the strongest)", "test_accuracy": "clean test accuracy",
+    "standard": "standard training", "weak": "PGD training at a quarter of ε", "medium": "PGD training at half of ε",
+    "strong": "PGD training at all of ε", "test_accuracy": "clean test accuracy",
     "error_gap": "gap of the error (test − training)", "loss_gap": "gap of the loss (test − training, nats)",
     "robust_error_gap": "gap of the error under attack", "robust_loss_gap": "gap of the loss under attack (nats)",
     "log_output_change": "log₂ of the change of outputs under attack", "indecisive": "share of indecisive errors",
@@ -42,11 +43,11 @@ def rises(value: str, margin: float, reason: str, **where: Any) -> Conjunction:
     return _both(value, margin, reason, higher=STRONGEST, lower=STANDARD, where=where)
 
 
-def _both(value: str, margin: float, reason: str, *, higher: int, lower: int, where: dict[str, Any]) -> Conjunction:
+def _both(value: str, margin: float, reason: str, *, higher: str, lower: str, where: dict[str, Any]) -> Conjunction:
     return Conjunction(tuple(
         PairedDifference(
-            value=value, factor="level", higher=higher, lower=lower, pair="seed", where={"data": data} | where, margin=margin,
-            margin_reason=reason, names=NAMES,
+            value=value, factor="training", higher=higher, lower=lower, pair="seed", where={"data": data} | where,
+            margin=margin, margin_reason=reason, names=NAMES,
         )
         for data in DATA
     ))  # fmt: skip
@@ -57,7 +58,7 @@ def dose(value: str, margin: float, reason: str, *, rising: bool) -> tuple[Order
     levels = LEVELS if rising else LEVELS[::-1]
     return tuple(
         Ordering(
-            value=value, factor="level", levels=levels, unit="seed", where={"data": data}, margin=round(margin / 3, 4),
+            value=value, factor="training", levels=levels, unit="seed", where={"data": data}, margin=round(margin / 3, 4),
             margin_reason=f"a third, for one of three steps, of: {reason}", names=NAMES,
         )
         for data in DATA
@@ -182,7 +183,7 @@ def test_smoother_under_attack(regularization: Regularization) -> Evidence:
     prediction=rises("indecisive", 0.01, POINT, split="test"),
     companions=tuple(
         Ordering(
-            value="indecisive", factor="level", levels=LEVELS, unit="seed", where={"data": data, "split": "test"},
+            value="indecisive", factor="training", levels=LEVELS, unit="seed", where={"data": data, "split": "test"},
             margin=0.0033, margin_reason=f"a third, for one of three steps, of: {POINT}", names=NAMES,
         )
         for data in DATA

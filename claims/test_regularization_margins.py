@@ -21,11 +21,13 @@ if TYPE_CHECKING:
 
 DATA = ("MNIST", "CIFAR-10")
 SPLITS = ("train", "test")
-LEVELS = (0, 1, 2, 3)
+LEVELS = ("standard", "weak", "medium", "strong")
+LAYERS = (1, 2, 3)  # from the input to the output; of one network, so that none of them is a unit of its own
 GATES = (LEARNED, HARDENED)
 SCOPE = {"learning_rate": st.sampled_from((0.5, 1.0, 2.0)), "strength": st.sampled_from((0.5, 1.0, 2.0))}  # of the defaults
 NAMES = {
-    "level": "training ε (0 none, 1 a quarter, 2 a half, 3 all of the strongest)", "data": "data set",
+    "standard": "standard training", "weak": "PGD training at a quarter of ε", "medium": "PGD training at half of ε",
+    "strong": "PGD training at all of ε", "data": "data set",
     "log_variance": "log₂ of the variance", "log_rms_margin": "log₂ of the root mean square margin",
     "within": "a generalisation error within the bound", "informative": "a bound below 1",
 }  # fmt: skip
@@ -41,11 +43,11 @@ STEP = "a third of log₂ 1.1: a change by a tenth over the three steps from sta
     ),
     prediction=Conjunction(tuple(
         Ordering(
-            value="log_variance", factor="level", levels=LEVELS[::-1], unit="seed", margin=0.0458, margin_reason=STEP,
+            value="log_variance", factor="training", levels=LEVELS[::-1], unit="seed", margin=0.0458, margin_reason=STEP,
             where={"of": "spectra", "data": data, "layer": layer}, names=NAMES,
         )
         for data in DATA
-        for layer in (1, 2, 3)
+        for layer in LAYERS
     )),
     gates=GATES,
     scope=SCOPE,
@@ -73,7 +75,7 @@ def by_layer(regularization: Regularization, of: str, title: str, label: str) ->
 
 @claim(
     "regularization/activation-norm-variance",
-    statement="The variance of the norms of the layers' activations is lower after adversarial training, on MNIST and on "
+    statement="The variance of the norms of every layer's activations is lower after adversarial training, on MNIST and on "
     "CIFAR-10.",
     source=REGULARIZATION.at(
         "Reduced variance of singular values", "the reduced variance results in reduced variance of the norms of the "
@@ -81,17 +83,19 @@ def by_layer(regularization: Regularization, of: str, title: str, label: str) ->
     ),
     prediction=Conjunction(tuple(
         PairedDifference(
-            value="log_variance", factor="level", higher=LEVELS[0], lower=LEVELS[-1], pair=("layer", "seed"), strata="layer",
-            margin=0.1375, margin_reason=TENTH, where={"of": "activations", "data": data}, names=NAMES,
+            value="log_variance", factor="training", higher=LEVELS[0], lower=LEVELS[-1], pair="seed", margin=0.1375,
+            margin_reason=TENTH, where={"of": "activations", "data": data, "layer": layer}, names=NAMES,
         )
         for data in DATA
+        for layer in LAYERS
     )),
     companions=tuple(
         Ordering(
-            value="log_variance", factor="level", levels=LEVELS[::-1], unit=("layer", "seed"), strata="layer", margin=0.0458,
-            margin_reason=STEP, where={"of": "activations", "data": data}, names=NAMES,
+            value="log_variance", factor="training", levels=LEVELS[::-1], unit="seed", margin=0.0458, margin_reason=STEP,
+            where={"of": "activations", "data": data, "layer": layer}, names=NAMES,
         )
         for data in DATA
+        for layer in LAYERS
     ),
     gates=GATES,
     scope=SCOPE,
@@ -99,7 +103,7 @@ def by_layer(regularization: Regularization, of: str, title: str, label: str) ->
 )  # fmt: skip
 @needs_data
 def test_activation_norm_variance(regularization: Regularization) -> Evidence:
-    """Over test images, after the ReLUs and at the logits; each layer with equal weight."""
+    """Over test images, after the ReLUs and at the logits; every layer by itself."""
     return by_layer(
         regularization, "activations", "Variance of the activations' norms by layer against training ε (the document's right "
         "figure under “Reduced variance of singular values”)", "variance of ‖activations‖₂ over test images",
@@ -116,7 +120,7 @@ def test_activation_norm_variance(regularization: Regularization) -> Evidence:
     ),
     prediction=Conjunction(tuple(
         PairedDifference(
-            value="log_rms_margin", factor="level", higher=LEVELS[0], lower=LEVELS[-1], pair="seed", margin=0.1375,
+            value="log_rms_margin", factor="training", higher=LEVELS[0], lower=LEVELS[-1], pair="seed", margin=0.1375,
             margin_reason=TENTH, where={"data": data, "split": split}, names=NAMES,
         )
         for data in DATA
@@ -124,7 +128,7 @@ def test_activation_norm_variance(regularization: Regularization) -> Evidence:
     )),
     companions=tuple(
         Ordering(
-            value="log_rms_margin", factor="level", levels=LEVELS[::-1], unit="seed", margin=0.0458, margin_reason=STEP,
+            value="log_rms_margin", factor="training", levels=LEVELS[::-1], unit="seed", margin=0.0458, margin_reason=STEP,
             where={"data": data, "split": split}, names=NAMES,
         )
         for data in DATA
@@ -155,10 +159,9 @@ def distributions(samples: pd.DataFrame) -> pd.DataFrame:
     for (data, split), group in samples.groupby(["data", "split"]):
         low, high = np.quantile(group["margin"], [0.002, 0.998])
         edges = np.linspace(low, high, BINS + 1)
-        for level, own in group.groupby("level"):
-            if level in (LEVELS[0], LEVELS[-1]):
+        for training, own in group.groupby("training"):
+            if training in (LEVELS[0], LEVELS[-1]):
                 counts, _ = np.histogram(own["margin"].clip(low, high), edges)
-                training = "standard" if level == LEVELS[0] else "strongest ε"
                 rows += [{"margin": (a + b) / 2, "share": count / len(own), "training": training, "panel": f"{data}, {split}"}
                          for a, b, count in zip(edges, edges[1:], counts, strict=False)]  # fmt: skip
     return pd.DataFrame(rows)
@@ -226,12 +229,12 @@ def figure_of_margins() -> Figure:
         "The generalization bound", "GE(l_γ ∘ T) ≤ max{0, 1 − u_min/γ} + √(2 log(2) C_X^k / (ε^k m) + 2 log(1/η) / m)",
     ),
     prediction=Proportion(
-        success="within", unit="seed", every=("data", "level"), exceeds=0.65, margin=0.3, names=NAMES,
+        success="within", unit="seed", every=("data", "training"), exceeds=0.65, margin=0.3, names=NAMES,
         margin_reason="the bound holds with probability 1 − η = 0.95; from eight networks no share above 0.68 can be shown",
     ),
     companions=(
         Proportion(
-            success="informative", unit="seed", every=("data", "level"), exceeds=0.5, margin=0.25, names=NAMES,
+            success="informative", unit="seed", every=("data", "training"), exceeds=0.5, margin=0.25, names=NAMES,
             margin_reason="whether the bound says anything: a ramp loss lies between 0 and 1, so that a bound of 1 or more "
             "holds whatever the network does",
         ),

@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -60,7 +61,7 @@ def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]
         task.theta,
         task.theta.new_tensor([spec.step_size for _, spec, _, _ in rows]),
         task.theta.new_tensor([spec.localization for _, spec, _, _ in rows]),
-        [torch_generator("sgld", role, *task.streams[model], chain, device=device) for role, _, model, chain in rows],
+        [partial(torch_generator, "sgld", role, *task.streams[model], chain, device=device) for role, _, model, chain in rows],
         owner,
     )
     spec = variants["main"]

@@ -16,7 +16,7 @@ without the term Γ = ∂G/∂w, which Li et al. drop, and devinterp too.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
@@ -40,18 +40,18 @@ class Chains:
         theta: points w* at which they are localised and started, flat, shape (model, parameter).
         step_size: ε of each row, shape (row,).
         localization: γ of each row, shape (row,).
-        generators: random stream of each row, on the device of ``theta``.
+        streams: make the random stream of each row, on the device of ``theta``, when its turn comes (a generator has 5 kB).
         owner: the model of each row, shape (row,), on the device of ``theta``; None where every row has a model of its own.
     """
 
     theta: torch.Tensor
     step_size: torch.Tensor
     localization: torch.Tensor
-    generators: Sequence[torch.Generator]
+    streams: Sequence[Callable[[], torch.Generator]]
     owner: torch.Tensor | None = None
 
     def __len__(self) -> int:
-        return len(self.generators)
+        return len(self.streams)
 
     def models(self, chosen: slice) -> slice | torch.Tensor:
         """Which models some of the rows are chains of."""
@@ -60,7 +60,7 @@ class Chains:
     def rows(self, chosen: slice) -> Chains:
         """Some of the rows, each with a w* of its own."""
         theta = self.theta[self.models(chosen)]
-        return Chains(theta, self.step_size[chosen], self.localization[chosen], self.generators[chosen])
+        return Chains(theta, self.step_size[chosen], self.localization[chosen], self.streams[chosen])
 
 
 @dataclass(frozen=True)
@@ -163,8 +163,9 @@ class _Walk:
         self.root, half_step = self.step_size.sqrt(), self.step_size / 2
         self.slope_share, self.spring_share = half_step * nbeta, half_step * self.localization
         self.scaling = _Scaling(self.anchor) if preconditioner == "rmsprop" else None
-        self.noise = _Noise(chains.generators, self.anchor)
-        self.batches = None if batch_size is None else _Batches(chains.generators, restriction.inputs.shape[-1], batch_size)
+        generators = [make() for make in chains.streams]
+        self.noise = _Noise(generators, self.anchor)
+        self.batches = None if batch_size is None else _Batches(generators, restriction.inputs.shape[-1], batch_size)
 
     def loss_gradient(self) -> torch.Tensor:
         if self.batches is None:

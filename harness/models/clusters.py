@@ -34,12 +34,15 @@ def binary_network(shape: tuple[int, ...], classes: int, units: int) -> TwoLayer
     )  # fmt: skip
 
 
-def cluster_network(shape: tuple[int, ...], classes: int) -> TwoLayer:
-    """F(x) = (f_1, …, f_k) with f_i(x) = relu(⟨w_i, x⟩) and w_i ~ N(0, I/d) at the start; builder for ``Module``.
+def cluster_network(shape: tuple[int, ...], classes: int, units: int = 1, deviation: float | None = None) -> TwoLayer:
+    """F(x) = (f_1, …, f_k) with f_i(x) = (1/h) Σ_r relu(⟨w_{i,r}, x⟩), h = ``units``; builder for ``Module``.
 
     Args:
         shape: of an input.
         classes: k, the number of clusters.
+        units: h, the number of units for each output; the document writes one.
+        deviation: of the initial weights, in units of 1/√d (that of the binary network); None for 1.
     """
     inputs = math.prod(shape)
-    return TwoLayer(torch.randn(classes, inputs) / math.sqrt(inputs), torch.eye(classes))
+    spread = (1.0 if deviation is None else deviation) / math.sqrt(inputs)
+    return TwoLayer(spread * torch.randn(units * classes, inputs), torch.eye(classes).repeat_interleave(units, 1) / units)

@@ -15,7 +15,9 @@ _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "prediction", "verdict", "label", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
 )) | {"strata": [], "gates": []}  # fmt: skip
-_NO_TRIAL: Mapping[str, Any] = {"settings": {}} | dict.fromkeys(("verdict", "reason", "effect", "interval", "n"))
+_NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
+    ("verdict", "reason", "effect", "interval", "n", "seconds")
+)
 
 
 def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -50,21 +52,23 @@ def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: S
 
 
 def search(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A search as the template draws it: its sentence, the settings that failed, and a table of the trials.
+    """A search as the template draws it: a heading, its sentence, and a table of the trials, the confirmation last.
 
     Args:
-        found: the row's ``search``: ``trials``, ``fails_in`` and ``reason``; whatever else it has is listed.
+        found: the row's ``search``, as ``harness.search.Search.to_json()`` writes it; what it lacks is unknown.
     """
     if not found:
         return None
-    trials = [{**_NO_TRIAL, **trial} for trial in found.get("trials") or ()]
-    fails = found.get("fails_in")
-    known = ("trials", "fails_in", "reason")
+    turned, confirmed, again = (found.get(name) for name in ("found", "confirmed", "confirmation"))
+    trials = [{**_NO_TRIAL, **trial, "found": turned is not None and trial.get("settings") == turned}
+              for trial in found.get("trials") or ()]  # fmt: skip
+    if again:
+        trials.append({**_NO_TRIAL, **again, "found": False, "fresh": True})
+    turns = "The verdict turns in other settings." if confirmed is not False else "A turn of the verdict was not confirmed."
     return {
-        "reason": found.get("reason"), "fails_in": fails,
-        "trials": [{**trial, "found": fails is not None and trial["settings"] == fails} for trial in trials],
+        "heading": "No turn of the verdict was found." if turned is None else turns,
+        "reason": found.get("reason"), "looked_for": found.get("looked_for"), "trials": trials,
         "names": list(dict.fromkeys(name for trial in trials for name in trial["settings"])),
-        "rest": {key: value for key, value in found.items() if key not in known and value not in (None, [], {})},
     }  # fmt: skip
 
 

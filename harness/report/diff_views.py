@@ -42,7 +42,7 @@ def rest(diff: Diff) -> list[tuple[str, list[str]]]:
     equal = [each.id for each in quiet if each.shift is not None and each.equal]
     near = [each.id for each in quiet if each.shift is not None and not each.equal]
     groups = [("equal to the last digit", equal), ("no demonstrable difference", near)]
-    groups += [(f"effects not compared ({why})", [each.id for each in quiet if each.incomparable == why])
+    groups += [(f"not compared ({why})", [each.id for each in quiet if each.incomparable == why])
                for why in dict.fromkeys(each.incomparable for each in quiet) if why]  # fmt: skip
     groups += [("only in the new run", list(diff.appeared)), ("only in the old run", list(diff.vanished))]
     return [group for group in groups if group[1]]

@@ -118,4 +118,5 @@ def _provenance(ordered: Sequence[Mapping[str, Any]], giver: Mapping[str, int]) 
         for position, run in enumerate(ordered)
     ]
     seconds = [run["seconds"] for run in merged if run["seconds"] is not None]
-    return {**ordered[-1]["provenance"], "seconds": sum(seconds) if seconds else None, "merged": merged}
+    whole = {"seconds": sum(seconds) if seconds else None, "selected": None, "merged": merged}
+    return {**ordered[-1]["provenance"], **whole}

@@ -106,10 +106,15 @@ def _facts(run: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str]]
     facts = [
         ("Scale", str(run["scale"])),
         ("Networks", f"{len(members):,} from {len(seeds)} training seeds" if members else None),
-        ("Selected", f"{chosen['claims']} of {chosen['of']} claims" if chosen else None),
+        ("Selected", _selected(chosen) if chosen else None),
         ("Device", str(run["device"])),
         ("Started", text.moment(known("started")) if known("started") else None),
         ("Took", text.duration(known("seconds")) if known("seconds") is not None else None),
         ("Commit", f"{commit}, with uncommitted changes" if commit and known("dirty") else commit),
     ]
     return [(term, words) for term, words in facts if words]
+
+
+def _selected(chosen: Mapping[str, Any]) -> str:
+    """How many of all claims were selected; of how many is unknown where the others were not even collected."""
+    return f"{chosen['claims']} of {chosen['of']} claims" if chosen["of"] else f"{chosen['claims']} claims, not all"

@@ -243,8 +243,8 @@ def _guide(axis: Axes, rows: Columns, figure: Mapping[str, Any]) -> None:
     axis.plot(*zip(*ends, strict=True), color=GUIDE, lw=1.1, ls=(0, (5, 3)), zorder=1.6)
     rises = figure["slope"] > 0  # the name stands at the upper end, on the side that the line leaves free
     axis.annotate(
-        f"slope {text.number(figure['slope'])}", ends[rises], (-9, 0) if rises else (9, 0),
-        textcoords="offset points", ha="right" if rises else "left", va="center", fontsize=7.5, color=SOFT,
+        f"slope {text.number(figure['slope'])}", ends[rises], (-6, 4) if rises else (6, 4),
+        textcoords="offset points", ha="right" if rises else "left", va="bottom", fontsize=7.5, color=SOFT,
     )  # fmt: skip
 
 

@@ -262,7 +262,7 @@ class TestAccessibility:
     def test_axe_finds_nothing_serious(self, browser: Browser, page: Path, dark: bool, width: int) -> None:
         browser.look(width=width, dark=dark)
         browser.open(page, "claim/slt/robust-below&seed=3")
-        browser.run("document.querySelectorAll('details').forEach((fold) => { fold.open = true; })")
+        browser.run("document.querySelectorAll('details:not(.data)').forEach((fold) => { fold.open = true; })")
         assert browser.violations() == []
 
     @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])

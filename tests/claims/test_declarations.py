@@ -15,6 +15,7 @@ import pytest
 from fixtures.slt_gates import BATCH_PROTOCOLS, COURSE_PROTOCOLS, PROTOCOLS
 from fixtures.sources import SOURCES
 from harness.claim import Claim
+from harness.predict import Conjunction
 
 ROOT = Path(__file__).parents[2]
 REGISTER = json.loads((ROOT / "fixtures" / "register.json").read_text())
@@ -44,7 +45,7 @@ DOCUMENT_DECIDES = {"slt/sample-llc-perturbation-selection"}
 
 def parts(prediction: Any) -> list[Any]:
     """A prediction, or those that it is a conjunction of."""
-    return list(getattr(prediction, "parts", None) or [prediction])
+    return list(prediction.parts) if isinstance(prediction, Conjunction) else [prediction]
 
 
 def test_the_claims_are_those_of_the_register():

@@ -50,7 +50,8 @@ def test_pgd_from_the_clean_point_takes_foolbox_s_steps(request, toy_data, which
     x, y = points(toy_data)
     ours = pgd(population, x, y, epsilon=epsilon, norm=norm, steps=STEPS, relative_step=RELATIVE_STEP, random_start=False,
                bounds=BOUNDS)  # fmt: skip
-    other = theirs(PGD[norm](rel_stepsize=RELATIVE_STEP / STEPS, steps=STEPS, random_start=False), population, toy_data, epsilon)
+    attack = PGD[norm](rel_stepsize=RELATIVE_STEP / STEPS, steps=STEPS, random_start=False)
+    other = theirs(attack, population, toy_data, epsilon)
     assert bool((ours != x).any())
     torch.testing.assert_close(ours, other, rtol=1e-5, atol=1e-5)
 

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from claims import test_dynamics as dynamics
-from harness.data import mnist_files, raw_mnist, register_embedded, registry
+from harness.data import RawImages, cifar10_files, mnist_files, raw_mnist, register_embedded, registry
 from harness.measure import separation as module
 from harness.measure.separation import separation, separation_table
 
@@ -172,6 +172,7 @@ def no_whole_set(monkeypatch, tmp_path):
     monkeypatch.delenv("HARNESS_DATA", raising=False)
     monkeypatch.setenv("HARNESS_OFFLINE", "1")
     monkeypatch.setattr(mnist_files, "_cache_folder", lambda: tmp_path)
+    monkeypatch.setattr(cifar10_files, "_cache_folder", lambda: tmp_path)
     monkeypatch.setattr(registry, "_EMBEDDED", {})
     register_embedded("mnist", SUBSET)
 
@@ -196,4 +197,24 @@ def test_claim_measures_and_draws(monkeypatch):
     ((name, key, code),) = store.keys
     assert (name, key["data"], code) == ("separation", subset.digest, (module,))
     assert evidence.figure.table.groupby("number")["distance"].count().tolist() == [2, 2]
-    assert evidence.figure.reference == {"2 × attack size 0.1": 0.2}
+    assert evidence.figure.reference == {"2 × attack size 0.1 (MNIST)": 0.2}
+    assert "no CIFAR-10" in evidence.settings["not judged: CIFAR-10"]
+
+
+@pytest.mark.usefixtures("no_whole_set")
+def test_claim_judges_every_set_that_is_whole(monkeypatch):
+    rng = np.random.default_rng(0)
+    images = [rng.integers(0, 256, (12, 3, 2, 2)).astype(np.uint8) for _ in range(2)]
+    whole = RawImages.of([images[0], np.arange(12) % 3, images[1], np.arange(12) % 3], "folder")
+    subset = raw_mnist()
+    monkeypatch.setattr(dynamics, "raw_mnist", lambda *, whole: subset)
+    monkeypatch.setattr(dynamics, "raw_cifar10", lambda **insisted: whole)
+    evidence = dynamics.test_data_well_separated(SimpleNamespace(store=Store()))
+    assert evidence.table["case"].tolist() == [
+        "MNIST train-train", "MNIST test-train", "CIFAR-10 train-train", "CIFAR-10 test-train",
+    ]  # fmt: skip
+    assert evidence.table["reported"].tolist() == [0.737, 0.812, 0.212, 0.220]
+    expected = by_definition(images[0], np.arange(12) % 3, images[0], np.arange(12) % 3, within=True) / 255
+    assert evidence.table["value"][2] == expected
+    assert "CIFAR-10, 50,000" in evidence.settings["data"]
+    assert len(evidence.figure.reference) == 2

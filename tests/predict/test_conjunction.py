@@ -171,7 +171,7 @@ class TestAtLeast:
         frame = cases(1, 1, 0, -1)
         spread = frame.loc[(frame.scope == 2) & (frame.regime == "standard"), "llc"]
         error = spread.std() / np.sqrt(10)
-        # the end of the interval at .05 lies below the margin, that at .05 / 2 above: t of 9 degrees of freedom is 1.83 and 2.26
+        # its end at .05 lies below the margin, at .05 / 2 above: t of 9 degrees of freedom is 1.83 and 2.26
         frame.loc[spread.index, "llc"] = spread + 0.5 - 2.0 * error
         verdict = judge(most(3, 4), frame)
         assert verdict.parts[2].label == "negligible"

@@ -173,7 +173,7 @@ class TestViews:
         ) in text
         order = ["Verdicts that differ", "✓ Supported → ✗ Refuted  slt/flip", "Effects beyond their prediction interval",
                  "slt/shift", "Other numbers from the same networks", "slt/moved", "1 equal to the last digit: slt/same",
-                 "1 no demonstrable difference: slt/near", "1 effects not compared (error in both runs): slt/broken",
+                 "1 no demonstrable difference: slt/near", "1 not compared (error in both runs): slt/broken",
                  "1 only in the new run: slt/fresh", "1 only in the old run: slt/gone"]  # fmt: skip
         places = [text.index(words) for words in order]
         assert places == sorted(places)

@@ -216,6 +216,16 @@ class TestContent:
         assert said["Took"] == "13 min 51 s"
 
     @pytest.mark.parametrize(
+        ("selected", "words"),
+        [({"claims": 2, "of": 9}, "2 of 9 claims"), ({"claims": 2, "of": None}, "2 claims, not all"), (None, None)],
+    )
+    def test_a_part_of_the_claims_is_said_to_be_one(self, bare: dict[str, Any], selected: Any, words: str | None) -> None:
+        bare["provenance"] |= {"selected": selected}
+        terms = [term["text"] for term in Page(render(bare)).all("dt")]
+        assert ("Selected" in terms) is (words is not None)
+        assert words is None or words in render(bare)
+
+    @pytest.mark.parametrize(
         ("scale", "words"),
         [("smoke", "decides nothing"), ("reduced", "smaller than the documents"), ("full", None)],
     )
@@ -272,6 +282,7 @@ class TestContent:
         assert "ρ > 0 in robust models" in text
         assert "supported only if every part is" in text
         assert "Measured here, weakest part" in text
+        assert "Prediction, fixed beforehand All of: the 3 parts below" in text
 
     def test_an_error_never_looks_like_a_refutation(self, page: Page) -> None:
         text = card(page, "lazy/robust-error")
@@ -343,18 +354,26 @@ class TestContent:
 class TestSearch:
     def test_a_setting_in_which_it_fails_is_told_and_marked(self, page: Page) -> None:
         text = card(page, "slt/finetuning")
-        assert "The verdict turns in other settings. Refuted with noise = 1.5, all else at its default." in text
-        assert "Settings that were tried 3" in text
-        table = page.all("table", class_="trials")[0]
-        assert "noise points Verdict Effect Interval n" in table["text"]
-        assert "1.5 as above ✗ Refuted (fewest settings) −0.021 −0.034 to −0.008 18" in table["text"]
-        assert "64 ! Error ValueError: too few" in table["text"]
-        assert sum(row.get("class") == "found" for row in page.all("tr")) == 1
+        assert "The verdict turns in other settings. Refuted with noise = 1.5, all else at its default; confirmed with" in text
+        assert "Settings that were tried 3, for one in which it is refuted" in text
+        table = page.all("table", class_="trials")[0]["text"]
+        assert "noise points Verdict Effect Interval n" in table
+        assert "as above 64 ! Error ValueError: too few — — —" in table
+        assert "1.5 as above ✗ Refuted (fewest settings) −0.021 −0.034 to −0.008 18" in table
+        assert "1.5 as above ✗ Refuted (the same with fresh seeds) −0.018 −0.029 to −0.007 18" in table
+
+    def test_a_turn_that_fresh_seeds_do_not_show_is_none(self, bare: dict[str, Any]) -> None:
+        row = next(row for row in bare["rows"] if row["id"] == "slt/finetuning")
+        row["search"] |= {"confirmed": False}
+        assert "A turn of the verdict was not confirmed." in card(Page(render(bare)), "slt/finetuning")
 
     def test_a_search_that_found_nothing_says_so(self, page: Page) -> None:
-        assert "Other settings were searched. Refuted in none of 1 settings of noise." in card(page, "slt/peak-widens")
+        said = "No turn of the verdict was found. Refuted in none of 1 settings of noise."
+        assert said in card(page, "slt/peak-widens")
 
-    @pytest.mark.parametrize("found", [{}, {"reason": None}, {"trials": []}, {"seconds": 3.0}, {"fails_in": {"a": 1}}])
+    @pytest.mark.parametrize(
+        "found", [{}, {"reason": None}, {"trials": []}, {"found": {"a": 1}}, {"trials": [{"verdict": "odd"}]}]
+    )
     def test_draws_whatever_a_search_left_out(self, bare: dict[str, Any], found: dict[str, Any]) -> None:
         bare["rows"][0]["search"] = found
         assert len(Page(render(bare)).all("article")) == len(bare["rows"])

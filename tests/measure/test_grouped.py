@@ -1,0 +1,111 @@
+"""The classifier of groups that a network of many classes is."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import numpy as np
+import pytest
+import torch
+
+from harness.data import Clusters, GroupedLabels
+from harness.measure.grouped import Grouped, GroupedRobustness
+from harness.measure.robustness import Robustness
+from harness.models import GroupedProgram, MLPProgram
+from harness.population import Population
+from harness.recipe import MLP, Module, Recipe, RecipeError
+from harness.train import train
+
+GROUPS = ((0, 3), (1, 2, 4))
+
+
+@pytest.fixture(scope="module")
+def case():
+    program = MLPProgram((6, 7, 5))
+    theta = torch.stack([program.initial(torch.Generator().manual_seed(row)) for row in range(3)])
+    x = torch.randn(3, 6, 20, generator=torch.Generator().manual_seed(5))
+    return program, GroupedProgram(program, GROUPS), theta, x
+
+
+def test_the_decision_is_the_group_of_the_decided_class(case):
+    program, grouped, theta, x = case
+    views = program.layout.views(theta)
+    decided = program.logits(views, x).argmax(1)
+    group = torch.tensor([0, 1, 1, 0, 1])[decided]
+    assert torch.equal(grouped.logits(views, x).argmax(1), group)
+    module = grouped.module(theta[0])
+    torch.testing.assert_close(module(x[0].T), grouped.logits(views, x)[0].T)
+
+
+def test_its_gradient_is_that_of_autograd(case):
+    program, grouped, theta, x = case
+    logits, back = grouped.pullback(program.layout.views(theta), x)
+    up = torch.randn(logits.shape, generator=torch.Generator().manual_seed(1))
+    found = back(up)
+    for row in range(3):
+        points = x[row].T.clone().requires_grad_()
+        (grouped.module(theta[row])(points) * up[row].T).sum().backward()
+        torch.testing.assert_close(found[row].T, points.grad)
+
+
+def test_a_line_is_walked_as_by_adding_the_step(case):
+    program, grouped, theta, x = case
+    views, step = program.layout.views(theta), torch.linspace(-1, 1, 60).reshape(3, 20)
+    torch.testing.assert_close(grouped.line(views, x, 2 * x)(step), grouped.logits(views, x + 2 * x * step[:, None]))
+
+
+def test_nothing_trains_through_it(case):
+    program, grouped, theta, x = case
+    with pytest.raises(TypeError, match="train it on its own classes"):
+        grouped.loss_gradient(program.layout.views(theta), x, x, {}, "cross_entropy")
+
+
+@pytest.mark.parametrize("groups", [((0, 1, 2, 3, 4),), ((0, 1), (2, 3)), ((0, 1, 2), (2, 3, 4))])
+def test_groups_part_the_classes(case, groups):
+    with pytest.raises(ValueError, match="do not part the 5 classes"):
+        GroupedProgram(case[0], groups)
+
+
+SPEC = Clusters(clusters=4, dimension=16, train=64, test=32, noise=0.5, labels="cluster")
+
+
+@pytest.fixture(scope="module")
+def members():
+    network = Module("harness.models.clusters:cluster_network", "c", {"units": 4, "deviation": 0.1})
+    recipe = Recipe(SPEC, network, epochs=60, batch_size=64)
+    return Population(recipe, (0, 1, 4), train(recipe, SPEC.load(), (0, 1, 4)))
+
+
+def test_a_change_within_a_group_does_not_count(members):
+    """The nearest cluster of the own group is as near as that of the other; only the latter counts."""
+    data = SPEC.load()
+    fine = Robustness(thresholds=(), norm="l2", by_sample=True).run(members, data, "cpu")
+    coarse = GroupedRobustness(thresholds=(), norm="l2", by_sample=True, groups=SPEC.groups).run(members, data, "cpu")
+    ratio = coarse["perturbation"] / fine["perturbation"]
+    assert (ratio > 0.98).all(), "changing the group changes the class"
+    assert (ratio > 1.02).any()
+    assert coarse["perturbation"].median() < np.sqrt(2 * 16), "the next cluster of the other class lies at √(2d)"
+
+
+def test_groups_of_one_class_change_nothing(members):
+    data = SPEC.load()
+    settings = {"thresholds": (1.0,), "norm": "l2", "points": 16}
+    fine = Robustness(**settings).run(members, data, "cpu")
+    same = GroupedRobustness(**settings, groups=((0,), (1,), (2,), (3,))).run(members, data, "cpu")
+    assert fine.equals(same)
+
+
+def test_it_attacks_the_labels_of_the_groups(members):
+    data = GroupedLabels(SPEC, SPEC.groups).load()
+    network = Grouped(members.recipe.architecture, SPEC.groups)
+    grouped = replace(members, recipe=replace(members.recipe, architecture=network))
+    expected = Robustness(thresholds=(), norm="l2").run(grouped, data, "cpu")
+    found = GroupedRobustness(thresholds=(), norm="l2", groups=SPEC.groups).run(members, SPEC.load(), "cpu")
+    assert found.equals(expected)
+    assert network.name == "c"
+
+
+def test_one_group_is_refused():
+    with pytest.raises(RecipeError, match="GroupedRobustness has groups="):
+        GroupedRobustness()
+    assert Grouped(MLP((3,)), ((0,), (1,))).name == "1x3"
