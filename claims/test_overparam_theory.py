@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from fixtures import bumps, lipschitz
+from fixtures import overparam_bumps as bumps
+from fixtures import overparam_lipschitz as lipschitz
 from fixtures.overparam_gates import INTERPOLATES
 from fixtures.sources import OVERPARAM
 from harness.claim import Evidence, Figure, claim

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from fixtures import margin_bound
+from fixtures import regularization_margin_bound as margin_bound
 from fixtures.regularization_gates import HARDENED, LEARNED
 from fixtures.sources import REGULARIZATION
 from fixtures.study import needs_data

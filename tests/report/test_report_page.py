@@ -280,7 +280,7 @@ class TestContent:
     def test_a_conjunction_shows_its_parts(self, page: Page) -> None:
         text = card(page, "slt/correlation")
         assert "ρ > 0 in robust models" in text
-        assert "supported only if every part is" in text
+        assert "the prediction says how many of them have to come true" in text
         assert "Measured here, weakest part" in text
         assert "Prediction, fixed beforehand All of: the 3 parts below" in text
 
