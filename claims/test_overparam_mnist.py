@@ -34,14 +34,16 @@ def table_of(experiment: Curves, column: str, position: int, label: str) -> Evid
 
 
 def curves_of(experiment: Curves, attacks: list[str], title: str, x_label: str, hue: str, facet: str | None = None) -> Evidence:
-    """Accuracy against the size of the perturbation."""
+    """Accuracy against the size of the perturbation; of one attack alone with example images."""
+    from fixtures.overparam_mnist import example_images
+
     chosen = experiment.curves.where(attack=attacks)
     mean = chosen.table.groupby(["model", "attack", "size", "seed"], as_index=False)["accuracy"].mean()
     figure = Figure(
         "lines", mean, x="size", y="accuracy", hue=hue, facet=facet, title=title, x_label=x_label, y_label="accuracy",
         reference={"chance": 0.1},
     )  # fmt: skip
-    return chosen.evidence(figure)
+    return chosen.evidence(figure, example_images(experiment, attacks[0]) if len(attacks) == 1 else None)
 
 
 @claim(

@@ -10,7 +10,7 @@ from importlib import import_module
 from typing import Any
 
 # Not by name: once anything has imported the module harness.claim, the attribute "claim" would be that module.
-from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Source, claim
+from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
 
 __version__ = "0.1.0"
 
@@ -25,7 +25,7 @@ _HOME = {
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "AreaDifference", "AtLeast", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference",
-    "DataFact", "Evidence", "Figure", "Gate", "IndependentDifference", "Landmark", "NoChange", "NoCorrelation",
+    "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference", "Landmark", "NoChange", "NoCorrelation",
     "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion",
     "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features",
 ]  # fmt: skip

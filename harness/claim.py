@@ -139,6 +139,27 @@ class Figure:
 
 
 @dataclass(frozen=True)
+class Images:
+    """Example images to show under the figure, in a grid; the report draws them.
+
+    Attributes:
+        table: one row an image, sixty at most.
+        image: column of arrays of shape (height, width) or (height, width, 3), from 0 (black) to 1 (white).
+        x: column whose values head the columns of the grid.
+        y: column whose values head its rows.
+        note: column of a few words under each image (what a network answers), or None.
+        title: what is shown, in a sentence.
+    """
+
+    table: pd.DataFrame
+    image: str
+    x: str
+    y: str
+    title: str
+    note: str | None = None
+
+
+@dataclass(frozen=True)
 class Evidence:
     """What a claim's body returns: tables, and what to draw.  It holds no verdict and asserts nothing.
 
@@ -150,6 +171,7 @@ class Evidence:
         settings: anything else that a reader needs to repeat the measurement (sampler settings, data).
         shortfall: None, or what is missing so that the claim cannot be judged, with its remedy; the verdict is
             then INVALID with this text as its reason.
+        images: example images to show under the figure, or None.
     """
 
     table: pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -157,6 +179,7 @@ class Evidence:
     recipes: tuple[Mapping[str, Any], ...] = ()
     settings: Mapping[str, Any] = field(default_factory=dict)
     shortfall: str | None = None
+    images: Images | None = None
 
 
 @dataclass(frozen=True)

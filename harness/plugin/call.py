@@ -88,6 +88,7 @@ class Caller:
         from harness.claim import ClaimError, Evidence
         from harness.judge import judge
         from harness.report.figures import figure_from_evidence
+        from harness.report.images import images_from_evidence
         from harness.report.rows import plain, with_verdict
 
         claim: Claim = item.function.__claim__
@@ -105,6 +106,7 @@ class Caller:
             raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), given {given}")
         row = with_verdict(_started(item), verdict.to_json())
         row["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
+        row["images"] = None if evidence.images is None else images_from_evidence(evidence.images)
         row["settings"] = plain({**evidence.settings, **self._rules(claim)})
         row["recipes"] = plain(evidence.recipes)
         if evidence.shortfall is None:

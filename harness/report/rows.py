@@ -30,7 +30,7 @@ _BLANK: Row = {
     "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
     "margin_reason": None, "alpha": None, "p": None, "p_adjusted": None, "p_adjusted_all": None, "survives":
     None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [], "companions": [],
-    "protocols": [], "figure": None, "settings": {}, "recipes": [], "seconds": None, "cached": None,
+    "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None, "cached": None,
     "error": None, "expected": None, "power": None, "search": None,
 }  # fmt: skip
 FIELDS: tuple[str, ...] = tuple(_BLANK)

@@ -264,7 +264,7 @@ class TestContent:
 
     def test_what_would_decide_an_undecided_claim_stands_beside_its_reason(self, page: Page) -> None:
         said = "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12."
-        assert f"One of three. What would decide it, for the weakest part: {said}" in card(page, "slt/correlation")
+        assert f"One of three. What would decide it, for the deciding part: {said}" in card(page, "slt/correlation")
         assert f"Power {said}" in card(page, "slt/robust-below")
         assert "Power" not in card(page, "slt/correlation")
         assert "power" not in card(page, "lazy/cone")
@@ -281,7 +281,7 @@ class TestContent:
         text = card(page, "slt/correlation")
         assert "ρ > 0 in robust models" in text
         assert "the prediction says how many of them have to come true" in text
-        assert "Measured here, weakest part" in text
+        assert "Measured here, deciding part" in text
         assert "Prediction, fixed beforehand All of: the 3 parts below" in text
 
     def test_an_error_never_looks_like_a_refutation(self, page: Page) -> None:

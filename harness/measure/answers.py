@@ -1,0 +1,29 @@
+"""What networks answer: the class with the largest logit."""
+
+from __future__ import annotations
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harness.measure.base import Given, Models, in_chunks
+
+
+def answers(models: Models, inputs: np.ndarray | torch.Tensor, *, device: str = "cpu") -> NDArray[np.int64]:
+    """The class that every model answers at every point.
+
+    Args:
+        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
+        inputs: points, shape (point, *input).
+        device: "cpu" or "cuda".
+
+    Returns:
+        Class numbers, shape (model, point); of several equal logits the first.
+    """
+
+    def largest(given: Given) -> torch.Tensor:
+        return given.program.logits(given.parameters, given.inputs).argmax(1)
+
+    nobody = np.zeros(len(inputs), dtype=np.int64)  # the points' own classes have no part in it
+    found: NDArray[np.int64] = in_chunks(models, inputs, nobody, device, largest).cpu().numpy()
+    return found
