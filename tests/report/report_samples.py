@@ -8,8 +8,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.claim import Claim, ClaimError, Figure, Source
+from harness.claim import Claim, ClaimError, Figure, Images, Source
 from harness.report import base_row, figure_from_evidence, plain, with_verdict
+from harness.report.images import images_from_evidence
 from harness.search import Search, Trial
 
 SLT = Source("slt", "Adversarial Robustness Through the Lens of Singular Learning Theory", year=2024)
@@ -209,6 +210,16 @@ def figures() -> dict[str, Figure]:
     }
 
 
+def images() -> Images:
+    """A grid of three small images, and one place that has none."""
+    shades = [("small", 0.0), ("small", 0.1), ("large", 0.0)]
+    table = pd.DataFrame([
+        {"size": size, "network": network, "image": np.full((6, 6), 0.5 + size), "answer": "seen as 7"}
+        for network, size in shades
+    ])  # fmt: skip
+    return Images(table, "image", "size", "network", "Held-out images under attack", "answer")
+
+
 def declared() -> list[tuple[Claim, dict[str, Any]]]:
     """Claims with what the judge and the plugin say of each."""
     drawn = {name: figure_from_evidence(figure) for name, figure in figures().items()}
@@ -253,7 +264,8 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
         (claim_of("lazy/step", SLOPE, "slope −1"),
          {"verdict": "supported", "reason": "−1.", "figure": drawn["log"], **estimate(-1.004, -1.03, -0.98)}),
         (claim_of("lazy/perturbation"),
-         {"verdict": "supported", "reason": "Above.", "figure": drawn["bars"], **estimate(9.0, 1.2, None)}),
+         {"verdict": "supported", "reason": "Above.", "figure": drawn["bars"], **estimate(9.0, 1.2, None),
+          "images": images_from_evidence(images())}),
         (claim_of("lazy/cone", EXACT, kind="theorem"),
          {"verdict": "supported", "reason": "None.", "seconds": 1.3,
           **estimate(0.0, 0.0, 0.0, n=500, unit="example", estimand="number of counterexamples") | exact}),

@@ -24,7 +24,7 @@ from harness.report.looks import LOOKS
 from harness.report.svg import CLASSES
 
 FOLDER = Path(harness.report.__file__).parent
-VOID = {"meta", "input", "br", "link"}
+VOID = {"meta", "input", "br", "link", "img"}
 
 
 class Page(HTMLParser):
@@ -283,6 +283,15 @@ class TestContent:
         assert "the prediction says how many of them have to come true" in text
         assert "Measured here, deciding part" in text
         assert "Prediction, fixed beforehand All of: the 3 parts below" in text
+
+    def test_example_images_stand_in_a_grid_and_say_what_they_are(self, page: Page) -> None:
+        (table,) = page.all("table", class_="images")
+        assert "Held-out images under attack" in table["text"]
+        found = page.all("img")
+        assert [image["alt"] for image in found] == [
+            "network small, size 0: seen as 7", "network small, size 0.1: seen as 7", "network large, size 0: seen as 7",
+        ]  # fmt: skip
+        assert all(image["src"].startswith("data:image/png;base64,") for image in found)
 
     def test_an_error_never_looks_like_a_refutation(self, page: Page) -> None:
         text = card(page, "lazy/robust-error")
