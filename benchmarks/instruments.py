@@ -1,54 +1,81 @@
 """Stacked instruments beside the ordinary way, as ratios within one run on one thread.
 
-    python benchmarks/instruments.py
+    python benchmarks/instruments.py [--only LLC|training|attack] [--peers PYTHON]
 
+PYTHON is an interpreter of another environment, in which devinterp 2 or torchattacks can be imported; see benchmarks/peers.py.
 LLC: 15 networks 9-16-16-16-3 and 9-64-64-3, 4 chains, full batch of 1,000 points, beside devinterp 1.3.2 with its DataLoader as
 shipped and with a loader that slices tensors, and beside the bare matrix products of a step.  Training: 60 networks
 9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.  Smallest perturbations: 60 such networks × 256 points,
-beside Foolbox.
+beside Foolbox and torchattacks.
 Both sides of a ratio are measured in turns, so that a machine whose speed drifts bends neither.
 """
 
 from __future__ import annotations
 
+import argparse
+import json
 import statistics
+import subprocess
+import tempfile
 import time
 import warnings
 from collections.abc import Callable
 from itertools import pairwise
+from pathlib import Path
+from typing import Any
 
 import torch
 
 from harness.data.toy import ToyImages
 from harness.measure.attack import smallest_perturbation
 from harness.measure.llc import LLCSpec, llc
-from harness.measure.sgld import CACHE_BYTES
-from harness.models import keep_freed_memory
+from harness.models import MLPProgram, keep_freed_memory
+from harness.models.chunks import CACHE_BYTES
 from harness.population import Population
 from harness.recipe import MLP, Recipe
 from harness.train import initial, train
 
-TURNS = 3
+TURNS = 5
+Work = Callable[[], float | None]  # returns its seconds where it has taken them itself
 
 
-def per_call(work: Callable[[], None]) -> float:
+def per_call(work: Work) -> float:
     """Seconds of one call."""
     began = time.perf_counter()
-    work()
-    return time.perf_counter() - began
+    told = work()
+    return time.perf_counter() - began if told is None else told
 
 
-def ratio(ours: Callable[[], None], theirs: Callable[[], None], our_steps: int, their_steps: int) -> tuple[float, float, float]:
+def ratio(ours: Work, theirs: Work, our_steps: int, their_steps: int) -> tuple[float, float, float]:
     """Microseconds a step of ours and of theirs, and the median of the ratios turn by turn."""
     pairs = [(per_call(ours) / our_steps, per_call(theirs) / their_steps) for _ in range(TURNS)]
     mine, other = (statistics.median(side) * 1e6 for side in zip(*pairs, strict=True))
     return mine, other, statistics.median(b / a for a, b in pairs)
 
 
+def hand_over(population: Population, data: tuple[torch.Tensor, torch.Tensor], folder: str, **more: object) -> Path:
+    """Write what another interpreter needs in order to do the same work."""
+    assert isinstance(population.program, MLPProgram)
+    states = [population.program.module(theta).state_dict() for theta in population.final]
+    path = Path(folder) / "problem.pt"
+    torch.save({"sizes": list(population.program.sizes), "states": states, "x": data[0], "y": data[1]} | more, path)
+    return path
+
+
+def peer(python: str, name: str, problem: Path) -> dict[str, Any] | None:
+    """What benchmarks/peers.py says under another interpreter; None where that cannot import the library."""
+    command = [python, str(Path(__file__).with_name("peers.py")), name, str(problem)]
+    done = subprocess.run(command, capture_output=True, text=True, check=False)
+    if done.returncode and "ModuleNotFoundError" in done.stderr:
+        return None
+    done.check_returncode()
+    return dict(json.loads(done.stdout.splitlines()[-1]))
+
+
 def products(hidden: tuple[int, ...], rows: int, points: int) -> Callable[[int], None]:
-    """Only the matrix products of a step, in the shapes and chunks of our sampler: the bound that no such sampler beats."""
+    """Only the matrix products of a step, in the shapes and order of our sampler: the bound that it cannot beat."""
     sizes = (9, *hidden, 3)
-    chunk = max(1, CACHE_BYTES // (4 * max(sizes) * points))
+    chunk = max(1, CACHE_BYTES // 2 // (4 * max(sizes) * points))  # where the products alone are fastest
     weights = [torch.randn(chunk, out, into) for into, out in pairwise(sizes)]
     values = [torch.randn(chunk, size, points) for size in sizes]
 
@@ -56,7 +83,11 @@ def products(hidden: tuple[int, ...], rows: int, points: int) -> Callable[[int],
         for _ in range(steps * -(-rows // chunk)):
             for layer, weight in enumerate(weights):
                 torch.bmm(weight, values[layer])  # forward
-                torch.bmm(values[layer + 1], values[layer].transpose(1, 2))  # gradient of the weights
+                below, pull = values[layer], values[layer + 1]
+                if below.shape[1] < pull.shape[1]:  # gradient of the weights
+                    torch.bmm(below, pull.transpose(1, 2))
+                else:
+                    torch.bmm(pull, below.transpose(1, 2))
                 if layer:
                     torch.bmm(weight.transpose(1, 2), values[layer + 1])  # gradient of the values below
 
@@ -64,7 +95,7 @@ def products(hidden: tuple[int, ...], rows: int, points: int) -> Callable[[int],
 
 
 def llc_rows(
-    hidden: tuple[int, ...] = (16, 16, 16), points: int = 1000, models: int = 15, chains: int = 4
+    hidden: tuple[int, ...] = (16, 16, 16), points: int = 1000, models: int = 15, chains: int = 4, peers: str | None = None
 ) -> list[tuple[str, float, float, float]]:
     """Our sampler against devinterp's and against its own matrix products, per model × chain × step."""
     from devinterp.optim.sgmcmc import SGMCMC
@@ -102,11 +133,18 @@ def llc_rows(
     shipped, sliced = (kind(dataset, batch_size=points) for kind in (torch.utils.data.DataLoader, Sliced))
     work = models * chains * steps
     bare, name = products(hidden, models * chains, points), f"LLC of 9-{'-'.join(map(str, hidden))}-3"
-    return [
+    rows = [
         (f"{name}, devinterp 1.3.2 as shipped", *ratio(ours, theirs(shipped, 100), work, 100)),
         (f"{name}, devinterp 1.3.2, slicing loader", *ratio(ours, theirs(sliced, 300), work, 300)),
         (f"{name}, its bare matrix products", *ratio(ours, lambda: bare(steps), work, work)),
     ]
+    if peers is not None:
+        with tempfile.TemporaryDirectory() as folder:
+            problem = hand_over(population, (x, y), folder, step_size=1e-4, localization=1.0, nbeta=145.0, draws=200)
+            if (tried := peer(peers, "devinterp2", problem)) is not None:
+                beside = ratio(ours, lambda: float((peer(peers, "devinterp2", problem) or {})["seconds"]), work, 200)
+                rows.append((f"{name}, devinterp {tried['version']}", *beside))
+    return rows
 
 
 def training_row(members: int = 60, epochs: int = 2) -> tuple[str, float, float, float]:
@@ -129,7 +167,7 @@ def training_row(members: int = 60, epochs: int = 2) -> tuple[str, float, float,
     return "training, a loop of ordinary PyTorch", mine, other, times
 
 
-def attack_rows(members: int = 60, theirs_on: int = 3) -> list[tuple[str, float, float, float]]:
+def attack_rows(members: int = 60, theirs_on: int = 3, peers: str | None = None) -> list[tuple[str, float, float, float]]:
     """Our smallest perturbations beside Foolbox's, per member × point, with the median of ours over theirs in the name."""
     with warnings.catch_warnings():
         warnings.simplefilter("ignore", DeprecationWarning)
@@ -160,20 +198,42 @@ def attack_rows(members: int = 60, theirs_on: int = 3) -> list[tuple[str, float,
             sizes.append(torch.where(flipped, torch.tensor(radii)[:, None], torch.inf).amin(0))
         found["Foolbox's PGD, 15 radii of 40 steps"] = torch.stack(sizes)
 
+    def other_pgd(python: str, problem: Path) -> float:
+        told = peer(python, "torchattacks", problem) or {}
+        found["torchattacks' PGD, 15 radii of 40 steps"] = torch.tensor(told["sizes"])
+        return float(told["seconds"])
+
     rows, points = [], len(x)
-    for name, theirs in (("Foolbox's FMN, 200 steps", fmn), ("Foolbox's PGD, 15 radii of 40 steps", pgd)):
-        mine, other, times = ratio(ours, theirs, members * points, theirs_on * points)
-        both = (found["ours"] > 0) & found[name].isfinite()
-        rows.append((f"attack, {name} ({float((found['ours'] / found[name])[both].median()):.4f})", mine, other, times))
+    work: list[tuple[str, Work]] = [("Foolbox's FMN, 200 steps", fmn), ("Foolbox's PGD, 15 radii of 40 steps", pgd)]
+    with tempfile.TemporaryDirectory() as folder:
+        if peers is not None:
+            few = population.select(population.seeds[:theirs_on])
+            problem = hand_over(few, (x, y), folder, radii=radii, steps=40, bounds=(-50.0, 50.0))
+            if peer(peers, "torchattacks", problem) is not None:
+                work.append(("torchattacks' PGD, 15 radii of 40 steps", lambda: other_pgd(peers, problem)))
+        for name, theirs in work:
+            mine, other, times = ratio(ours, theirs, members * points, theirs_on * points)
+            both = (found["ours"] > 0) & found[name].isfinite()
+            rows.append((f"attack, {name} ({float((found['ours'] / found[name])[both].median()):.4f})", mine, other, times))
     return rows
 
 
 def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("--only", choices=("LLC", "training", "attack"), help="measure one instrument")
+    parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has devinterp 2 or torchattacks")
+    given = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
+    kinds: dict[str, list[Callable[[], list[tuple[str, float, float, float]]]]] = {
+        "LLC": [lambda: llc_rows(peers=given.peers), lambda: llc_rows((64, 64), peers=given.peers)],
+        "training": [lambda: [training_row()]],
+        "attack": [lambda: attack_rows(peers=given.peers)],
+    }
     print(f"{'against (size of ours over theirs, median)':60} {'ours, µs':>10} {'theirs, µs':>12} {'ratio':>8}")
-    for name, mine, other, times in [*llc_rows(), *llc_rows((64, 64)), training_row(), *attack_rows()]:
-        print(f"{name:60} {mine:10.1f} {other:12.1f} {times:7.1f}×")
+    for measure in [one for kind, those in kinds.items() if given.only in (None, kind) for one in those]:
+        for name, mine, other, times in measure():
+            print(f"{name:60} {mine:10.1f} {other:12.1f} {times:7.2f}×", flush=True)
 
 
 if __name__ == "__main__":

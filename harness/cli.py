@@ -1,4 +1,4 @@
-"""The command line: reports from runs and comparisons of them, a look into the store, what data there are, which claims there are.
+"""The command line: reports of runs, their comparison, a look into the store, what data and which claims there are.
 
 Claims themselves are run by pytest (``pytest claims/``).  Every error is one line on stderr and exit code 2.
 """
@@ -67,7 +67,7 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.set_defaults(command=_report)
 
-    diff = commands.add_parser("diff", help="compare two runs: verdicts that flipped, effects that moved, and what changed behind")
+    diff = commands.add_parser("diff", help="compare two runs: verdicts that flipped, effects that moved, and why")
     diff.add_argument("old", type=Path, metavar="old.json", help="claims.json of the run before")
     diff.add_argument("new", type=Path, metavar="new.json", help="claims.json of the run after")
     diff.add_argument("--html", nargs="?", type=Path, const=Path("reports/diff.html"), metavar="FILE",

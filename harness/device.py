@@ -1,4 +1,4 @@
-"""Where models are trained and measured: the CPU, or one CUDA device a process.
+"""Where models are trained and measured: the CPU, or one CUDA device a process, and how much memory that may take.
 
 Nothing here imports torch before a question needs it, so that a session that never trains never pays for it.
 """
@@ -6,6 +6,7 @@ Nothing here imports torch before a question needs it, so that a session that ne
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Mapping, MutableMapping
 from pathlib import Path
@@ -13,6 +14,8 @@ from pathlib import Path
 DEVICES = ("auto", "cpu", "cuda")
 VISIBLE = "CUDA_VISIBLE_DEVICES"
 THREADS = ("OMP_NUM_THREADS", "MKL_NUM_THREADS", "OPENBLAS_NUM_THREADS", "VECLIB_MAXIMUM_THREADS")
+MEMORY = {"cpu": 2**30, "cuda": 2**33}  # working memory of a process where nobody says otherwise, bytes
+UNITS = {"B": 1, "KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "TiB": 2**40}
 _DRIVERS = ("nvidia[0-9]*", "nvidia-caps/nvidia-cap*", "dxg", "kfd")  # NVIDIA, its MIG slices, WSL, ROCm
 
 
@@ -89,6 +92,36 @@ def one_thread() -> None:
     torch = sys.modules.get("torch")
     if torch is not None:
         torch.set_num_threads(1)
+
+
+_memory: int | None = None
+
+
+def limit_memory(size: int | None) -> None:
+    """Let stacked work of this process hold so many bytes at a time, beside its data and results; None for the default.
+
+    It is worked on in chunks that fit, of one row at the least: less memory takes longer and changes no number.
+    """
+    global _memory
+    _memory = size
+
+
+def memory_limit(device: str) -> int:
+    """Bytes that stacked work may hold on a device at a time."""
+    return MEMORY[device] if _memory is None else _memory
+
+
+def read_memory(text: str) -> int:
+    """Bytes of a size such as "2GiB" or "512 MiB".
+
+    Raises:
+        DeviceError: it is none.
+    """
+    said = re.fullmatch(rf"(\d+(?:\.\d+)?)\s*({'|'.join(UNITS)})", text.strip())
+    size = int(float(said[1]) * UNITS[said[2]]) if said else 0
+    if size < 1:
+        raise DeviceError(f"{text!r} is no amount of memory; write a number above 0 and one of {', '.join(UNITS)}, as in 2GiB")
+    return size
 
 
 def _why_none(built_for: str | None) -> str:

@@ -31,7 +31,9 @@ def statement(claim: Claim, design: Design | None, row: Row | None, scale: str, 
         return "exact: no seeds are needed, and none would help"
     if design is None:
         return "its fixtures ask for no models before they measure, so that its units are not known beforehand"
-    parts = list(prediction.parts) if isinstance(prediction, Conjunction) else [prediction]
+    parts = [prediction]
+    if isinstance(prediction, Conjunction):
+        parts = [part.stricter(prediction.support_share) for part in prediction.parts]
     lines = [_configured(design, parts[0], scale)]
     measured = (row or {}).get("power")
     if measured:

@@ -8,6 +8,7 @@ of one seed share initialisation and data order: they are pairs.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
@@ -114,7 +115,7 @@ def memory_needed(recipe: Recipe, data: Dataset, members: int) -> int:
     units = sum(shape[0] for shape in layout.shapes if len(shape) > 1)
     batch = min(recipe.batch_size, len(data.train_x))
     copies = 7 if isinstance(recipe.optimiser, Adam) else 5  # θ twice, gradient and its product, mean, square, one temporary
-    return 4 * members * (copies * layout.total + 3 * batch * units)
+    return 4 * members * (copies * layout.total + batch * (3 * units + 2 * math.prod(data.train_x.shape[1:])))
 
 
 @torch.no_grad()

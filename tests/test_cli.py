@@ -48,7 +48,8 @@ def test_runs_become_one_report(folder, capsys):
     write_reports(run_of(first="a"), folder / "one")
     write_reports(run_of(second="b"), folder / "two")
     assert cli.main(["report", "one/claims.json", "two/claims.json", "--out", "both"]) == 0
-    assert capsys.readouterr().out.split() == ["both/claims.json", "both/claims.csv", "both/claims.html"]
+    files = ["claims.json", "claims.csv", "claims.html", "badge.svg", "history.jsonl"]
+    assert capsys.readouterr().out.split() == [f"both/{name}" for name in files]
     merged = json.loads((folder / "both" / "claims.json").read_text(encoding="utf-8"))
     assert [row["id"] for row in merged["rows"]] == ["paper/first", "paper/second"]
 
@@ -60,6 +61,8 @@ def test_runs_become_one_report(folder, capsys):
         (["report", "text"], "text is not JSON"),
         (["report", "one/claims.json", "--out", "text/reports"], "cannot write the report into the folder"),
         (["report", "one/claims.json", "smoke/claims.json"], "cannot be merged"),
+        (["diff", "one/claims.json", "none.json"], "cannot read none.json"),
+        (["diff", "one/claims.json", "one/claims.json", "--html", "text/diff.html"], "cannot write the report into the folder"),
         (["cache", "--store", "none"], "there is no store in"),
         (["cache", "verify", "--store", "none"], "name another with --store DIR or HARNESS_STORE"),
         (["list"], "there is no folder claims"),
@@ -76,7 +79,21 @@ def test_what_cannot_be_done_is_one_line_and_exit_code_2(folder, capsys, argumen
     assert error.count("\n") == 1
 
 
-@pytest.mark.parametrize("command", [[], ["report"], ["cache"], ["data"], ["list"]])
+def test_two_runs_are_compared(folder, capsys):
+    run = run_of(first="a", second="b")
+    write_reports(run, folder / "old")
+    assert cli.main(["diff", "old/claims.json", "old/claims.json"]) == 0
+    assert "No demonstrable difference between the two runs." in capsys.readouterr().out
+    run["rows"][0] |= {"verdict": "refuted"}
+    write_reports(run, folder / "new")
+    assert cli.main(["diff", "old/claims.json", "new/claims.json", "--html"]) == 1
+    said = capsys.readouterr().out
+    assert "! Error → ✗ Refuted  paper/first" in said
+    assert said.endswith("as a page: reports/diff.html\n")
+    assert "1 verdict differs" in (folder / "reports" / "diff.html").read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("command", [[], ["report"], ["diff"], ["cache"], ["data"], ["list"]])
 def test_every_command_explains_itself(capsys, command):
     with pytest.raises(SystemExit) as ended:
         cli.main([*command, "--help"])

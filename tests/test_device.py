@@ -96,3 +96,25 @@ def test_one_thread():
         assert torch.get_num_threads() == 1
     finally:
         torch.set_num_threads(before)
+
+
+@pytest.mark.parametrize(
+    ("text", "size"), [("2GiB", 2**31), (" 512 MiB ", 2**29), ("1.5KiB", 1536), ("7B", 7), ("1TiB", 2**40)]
+)
+def test_memory_is_read_with_its_unit(text, size):
+    assert device.read_memory(text) == size
+
+
+@pytest.mark.parametrize("text", ["", "2", "2GB", "0GiB", "-1GiB", "much", "0.5B"])
+def test_what_is_no_amount_of_memory_says_how_to_write_one(text):
+    with pytest.raises(DeviceError, match=r"is no amount of memory; write a number above 0 and one of B, KiB, .* as in 2GiB"):
+        device.read_memory(text)
+
+
+def test_the_memory_limit_is_the_one_that_was_set_or_the_device_s_own():
+    assert (device.memory_limit("cpu"), device.memory_limit("cuda")) == (2**30, 2**33)
+    try:
+        device.limit_memory(5)
+        assert device.memory_limit("cpu") == device.memory_limit("cuda") == 5
+    finally:
+        device.limit_memory(None)

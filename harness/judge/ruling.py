@@ -44,14 +44,19 @@ def single(
 
 
 def _firm(part: Verdict, share: float) -> Outcome:
-    """What the part says at its alpha times ``share``."""
+    """What the part says at its alpha times ``share``; no support that it does not have at its own alpha.
+
+    (A wider interval reaches the smallest effect of interest more easily: what is negligible must not count for that.)
+    """
     prediction, seen = part.prediction, part.estimate
     if share == 1 or seen is None or seen.confidence is None:
         return part.outcome
     alpha = prediction.alpha * share
     outcome = decide(prediction.rule, prediction.centre, prediction.margin, seen.confidence.interval(alpha))[0]
     objected = seen.objection or (seen.second_p is not None and seen.second_p > alpha)
-    return Outcome.INCONCLUSIVE if outcome is Outcome.SUPPORTED and objected else outcome
+    if outcome is Outcome.SUPPORTED and (objected or part.outcome is not Outcome.SUPPORTED):
+        return Outcome.INCONCLUSIVE
+    return outcome
 
 
 def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:

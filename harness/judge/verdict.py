@@ -100,7 +100,10 @@ class Verdict:
 
     def _power(self) -> dict[str, Any] | None:
         """What as many units find, and how many the margin needs; of a conjunction, for its weakest part."""
-        found = plan(self._terms(), self.estimate) if self.estimate is not None else None
+        terms = self._terms()
+        if isinstance(self.prediction, Conjunction):
+            terms = terms.stricter(self.prediction.support_share)
+        found = plan(terms, self.estimate) if self.estimate is not None else None
         return found.to_json() if found else None
 
     def _standardised(self) -> dict[str, Any] | None:

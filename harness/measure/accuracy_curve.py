@@ -18,10 +18,10 @@ import torch
 
 from harness.measure import perturbations, stacks
 from harness.measure.base import Measurement
-from harness.measure.perturbations import Bounds, fgsm_direction, gaussian_noise, moved, unit_direction, worse_side
-from harness.measure.stacks import Epochs, Numbers, Split, checkpoints, per_point, points_of
+from harness.measure.perturbations import fgsm_direction, gaussian_noise, unit_direction, worse_side
+from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, per_point, points_of
 from harness.models import Parameters, Program, ascent
-from harness.models.ascent import margin
+from harness.models.ascent import Bounds, margin, moved
 from harness.population import Population
 from harness.recipe import Norm, require
 
@@ -85,10 +85,7 @@ class Curve(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        import pandas as pd
-
-        epochs = checkpoints(population, self.epochs)
-        return pd.concat([self._epoch(population, epoch, data, device) for epoch in epochs], ignore_index=True)
+        return by_epoch(population, self.epochs, lambda epoch: self._epoch(population, epoch, data, device))
 
     def _epoch(self, population: Population, epoch: int, data: Dataset, device: str) -> pd.DataFrame:
         import pandas as pd

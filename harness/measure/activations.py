@@ -18,7 +18,7 @@ from torch.func import functional_call, vmap
 
 from harness.measure import stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Split, checkpoints, per_point, points_of
+from harness.measure.stacks import Epochs, Split, by_epoch, by_split, per_point, points_of
 from harness.models import MLPProgram, ModuleProgram, Parameters, Program
 from harness.population import Population
 
@@ -124,19 +124,24 @@ class ActivationNorms(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
+
+        def of_split(split: Split) -> pd.DataFrame:
+            inputs, _ = points_of(data, split, self.points)
+            return by_epoch(population, self.epochs, lambda epoch: self._layers(population, epoch, inputs, device))
+
+        return by_split(self.splits, of_split)
+
+    def _layers(self, population: Population, epoch: int, inputs: torch.Tensor, device: str) -> pd.DataFrame:
         import pandas as pd
 
-        program, tables = population.program, []
-        for split in self.splits:
-            inputs, _ = points_of(data, split, self.points)
-            for epoch in checkpoints(population, self.epochs):
-                found = per_point(
-                    program, population.parameters[epoch], inputs,
-                    lambda parameters, x, _: activation_norms(program, parameters, x), device=device,
-                )  # fmt: skip
-                for layer, sizes in found.items():
-                    tables.append(pd.DataFrame({
-                        "seed": population.seeds, "epoch": epoch, "split": split, "layer": layer, "mean": sizes.mean(1),
-                        "variance": sizes.var(1), "max": sizes.max(1), "min": sizes.min(1),
-                    }))  # fmt: skip
-        return pd.concat(tables, ignore_index=True)
+        program = population.program
+        found = per_point(
+            program, population.parameters[epoch], inputs,
+            lambda parameters, x, _: activation_norms(program, parameters, x), device=device,
+        )  # fmt: skip
+        return pd.concat([
+            pd.DataFrame({
+                "seed": population.seeds, "layer": layer, "mean": sizes.mean(1), "variance": sizes.var(1),
+                "max": sizes.max(1), "min": sizes.min(1),
+            }) for layer, sizes in found.items()
+        ], ignore_index=True)  # fmt: skip

@@ -10,18 +10,17 @@ from __future__ import annotations
 import numpy as np
 import torch
 
-from harness.measure.base import Models, arrange, ensure_classes, stack
+from harness.measure.base import Given, Models, in_chunks
 from harness.measure.minimum_norm import PerturbationSpec, Problem, search
-from harness.models import Program, encode, keep_freed_memory
-from harness.models.ascent import ascend, random_start
-from harness.population import Population
+from harness.models.ascent import ascend, moved
+from harness.models.ascent import random_start as uniform
 from harness.recipe import Norm
 from harness.streams import torch_generator
 
 __all__ = ["PerturbationSpec", "pgd", "smallest_perturbation"]
 
-VALUES_AT_A_TIME = 2**21  # inputs × rows held at once by one attack
-CACHE_BYTES = 2**20  # widest activation of a chunk of rows
+COPIES = 16  # tensors of the size of a row's inputs that an attack holds at a time
+DISTANCES = 3  # values that are held of every pair of a point and a reference, while the nearest are looked for
 
 
 def smallest_perturbation(
@@ -51,37 +50,15 @@ def smallest_perturbation(
         Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already,
         infinity where nothing up to ``spec.largest`` flipped it.
     """
-    keep_freed_memory()
-    program, theta = stack(models)
-    spec = spec or PerturbationSpec()
-    x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
-    y = torch.as_tensor(targets).to(device)
-    ensure_classes(program, theta, x)
-    owners = models.seeds if isinstance(models, Population) else range(len(theta))
-    rows = rows_at_a_time(program, x)
-    found = []
-    for i in range(0, len(theta), rows):
-        part = theta[i : i + rows].to(device)
-        problem = Problem(
-            program, program.layout.views(part), x.expand(len(part), *x.shape).contiguous(),
-            encode(y, program.classes).expand(len(part), -1, -1).contiguous(), norm, bounds,
-        )  # fmt: skip
-        own = [torch_generator("smallest perturbation", norm, seed, int(owner)) for owner in owners[i : i + rows]]
-        found.append(search(problem, spec, own))
-    return torch.cat(found).cpu().numpy()
+    chosen = spec or PerturbationSpec()
 
+    def smallest(given: Given) -> torch.Tensor:
+        problem = Problem(given.program, given.parameters, given.inputs, given.targets, norm, bounds)
+        generators = [torch_generator("smallest perturbation", norm, seed, owner) for owner in given.owners]
+        return search(problem, chosen, generators).cpu()
 
-def rows_at_a_time(program: Program, inputs: torch.Tensor) -> int:
-    """How many rows an attack holds at once: on a CPU those whose activations fit its cache, nowhere more than memory allows.
-
-    Args:
-        program: the networks.
-        inputs: the points that every row is attacked at, shape (*input, point).
-    """
-    most = VALUES_AT_A_TIME // inputs.numel()
-    if not inputs.is_cuda:
-        most = min(most, CACHE_BYTES // (4 * program.layout.widest * inputs.shape[-1]))
-    return max(1, most)
+    distances = DISTANCES * min(chosen.references, len(inputs)) if chosen.neighbours else 0
+    return in_chunks(models, inputs, targets, device, smallest, copies=COPIES, beside=distances).numpy()
 
 
 def pgd(
@@ -92,11 +69,13 @@ def pgd(
     epsilon: float,
     norm: Norm = "linf",
     steps: int = 20,
+    relative_step: float = 2.5,
+    random_start: bool = True,
     bounds: tuple[float, float] | None = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> torch.Tensor:
-    """Adversarial examples by projected gradient ascent on the cross-entropy from a random start.
+    """Adversarial examples by projected gradient ascent on the cross-entropy.
 
     Args:
         models: as in :func:`smallest_perturbation`.
@@ -104,7 +83,9 @@ def pgd(
         targets: class numbers, shape (point,).
         epsilon: radius of the ball.
         norm: "linf" or "l2".
-        steps: steps of size 2.5 epsilon / steps.
+        steps: how many steps.
+        relative_step: size of a step, times epsilon / steps.
+        random_start: start at a random point of the ball, not at the clean point.
         bounds: smallest and largest admissible value of an input, or None.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
@@ -112,14 +93,18 @@ def pgd(
     Returns:
         Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
     """
-    program, theta, x, y = arrange(models, inputs, targets, device)
-    owners = models.seeds if isinstance(models, Population) else range(len(theta))
-    generators = [torch_generator("pgd", norm, seed, int(owner)) for owner in owners]
-    radius = x.new_full((len(theta), x.shape[-1]), epsilon)
-    with torch.no_grad():
+
+    @torch.no_grad()
+    def perturbed(given: Given) -> torch.Tensor:
+        x = given.inputs
+        radius = x.new_full((len(x), x.shape[-1]), epsilon)
+        start = torch.zeros_like(x)
+        if random_start:
+            start = uniform(x.shape, radius, norm, [torch_generator("pgd", norm, seed, owner) for owner in given.owners])
         delta = ascend(
-            program, program.layout.views(theta), x, y, delta=random_start(x.shape, radius, norm, generators),
-            radius=radius, step_sizes=[2.5 / steps] * steps, norm=norm, bounds=bounds,
+            given.program, given.parameters, x, given.targets, delta=start, radius=radius,
+            step_sizes=[relative_step / steps] * steps, norm=norm, bounds=bounds,
         )  # fmt: skip
-        perturbed = x + delta
-        return (perturbed if bounds is None else perturbed.clamp_(*bounds)).movedim(-1, 1)
+        return moved(x, delta, bounds).movedim(-1, 1)
+
+    return in_chunks(models, inputs, targets, device, perturbed, copies=COPIES)

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from types import ModuleType
-from typing import TYPE_CHECKING, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 import numpy as np
 import torch
 
-from harness.models import MLPProgram, Program, program_of
+from harness.models import MLPProgram, Parameters, Program, keep_freed_memory, program_of, rows_at_a_time
 from harness.population import Population
 
 if TYPE_CHECKING:
@@ -77,21 +77,58 @@ def stack(models: Models) -> tuple[Program, torch.Tensor]:
     return program, torch.stack(rows).float()
 
 
-def arrange(
-    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str
-) -> tuple[Program, torch.Tensor, torch.Tensor, torch.Tensor]:
-    """What a user gave, as instruments compute with it.
+class Given(NamedTuple):
+    """Some rows of what a user gave, as an attack computes with them, on the device.
+
+    Attributes:
+        program: the models' program.
+        parameters: tensors of shape (row, *shape) by name.
+        inputs: points, shape (row, *input, point).
+        targets: encoded targets, shape (row, class, point).
+        owners: the seed of each row of a population, else the number of the model.
+    """
+
+    program: Program
+    parameters: Parameters
+    inputs: torch.Tensor
+    targets: torch.Tensor
+    owners: Sequence[int]
+
+
+def in_chunks(
+    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str,
+    work: Callable[[Given], torch.Tensor], *, copies: int = 4, beside: int = 0,
+) -> torch.Tensor:  # fmt: skip
+    """What ``work`` makes of every model at all points, some rows at a time (:func:`harness.models.chunks.rows_at_a_time`).
+
+    Args:
+        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
+        inputs: points, shape (point, *input).
+        targets: class numbers, shape (point,).
+        device: "cpu" or "cuda".
+        work: returns a tensor of shape (row, …).
+        copies: tensors of the size of its inputs that it holds at a time.
+        beside: further values that it holds of every point.
 
     Returns:
-        Program, flat parameters (row, parameter), points (row, *input, point) and encoded targets (row, class, point), all on
-        the device.
+        Tensor of shape (model, …).
     """
+    keep_freed_memory()
     program, theta = stack(models)
     x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
     ensure_classes(program, theta, x)
     y = program.encode(torch.as_tensor(targets).to(device))
-    rows = len(theta)
-    return program, theta.to(device), x.expand(rows, *x.shape).contiguous(), y.expand(rows, *y.shape).contiguous()
+    owners = list(models.seeds if isinstance(models, Population) else range(len(theta)))
+    rows = rows_at_a_time(program, copies * x[..., 0].numel() + beside, x.shape[-1], states=1, device=device)
+    found = []
+    for first in range(0, len(theta), rows):
+        some = slice(first, first + rows)
+        own = owners[some]
+        found.append(work(Given(
+            program, program.layout.views(theta[some].to(device)), x.expand(len(own), *x.shape).contiguous(),
+            y.expand(len(own), *y.shape).contiguous(), own,
+        )))  # fmt: skip
+    return torch.cat(found)
 
 
 def ensure_classes(program: Program, theta: torch.Tensor, inputs: torch.Tensor) -> None:

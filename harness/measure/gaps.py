@@ -17,7 +17,7 @@ import torch
 from harness.measure import attack, stacks
 from harness.measure.attack import pgd
 from harness.measure.base import Measurement
-from harness.measure.stacks import POINTS_AT_A_TIME, Epochs, Numbers, Split, checkpoints, per_point, points_of
+from harness.measure.stacks import POINTS_AT_A_TIME, Epochs, Numbers, Split, by_epoch, per_point, points_of
 from harness.models import Parameters, Program, ascent, loss_and_pull
 from harness.models.ascent import margin
 from harness.population import Population
@@ -108,11 +108,11 @@ class Accuracy(Measurement):
         import pandas as pd
 
         inputs, labels = points_of(data, self.split, self.points)
-        return pd.concat([
-            pd.DataFrame({"seed": population.seeds} | accuracy_and_loss(population, epoch, inputs, labels, device))
-            .assign(epoch=epoch)
-            for epoch in checkpoints(population, self.epochs)
-        ], ignore_index=True)  # fmt: skip
+
+        def of_epoch(epoch: int) -> pd.DataFrame:
+            return pd.DataFrame({"seed": population.seeds} | accuracy_and_loss(population, epoch, inputs, labels, device))
+
+        return by_epoch(population, self.epochs, of_epoch)
 
 
 @dataclass(frozen=True)
@@ -154,19 +154,19 @@ class Gaps(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
+        return by_epoch(population, self.epochs, lambda epoch: self._epoch(population, epoch, data, device))
+
+    def _epoch(self, population: Population, epoch: int, data: Dataset, device: str) -> pd.DataFrame:
         import pandas as pd
 
-        tables = []
-        for epoch in checkpoints(population, self.epochs):
-            columns: dict[str, Numbers] = {}
-            for kind in ("", "robust_") if self.threat else ("",):
-                for split in ("train", "test"):
-                    found = self._split(population, epoch, data, split, kind, device)
-                    columns |= {f"{kind}{split}_{name}": values for name, values in found.items()}
-                columns[f"{kind}error_gap"] = columns[f"{kind}train_accuracy"] - columns[f"{kind}test_accuracy"]
-                columns[f"{kind}loss_gap"] = columns[f"{kind}test_loss"] - columns[f"{kind}train_loss"]
-            tables.append(pd.DataFrame({"seed": population.seeds} | columns).assign(epoch=epoch))
-        return pd.concat(tables, ignore_index=True)
+        columns: dict[str, Numbers] = {}
+        for kind in ("", "robust_") if self.threat else ("",):
+            for split in ("train", "test"):
+                found = self._split(population, epoch, data, split, kind, device)
+                columns |= {f"{kind}{split}_{name}": values for name, values in found.items()}
+            columns[f"{kind}error_gap"] = columns[f"{kind}train_accuracy"] - columns[f"{kind}test_accuracy"]
+            columns[f"{kind}loss_gap"] = columns[f"{kind}test_loss"] - columns[f"{kind}train_loss"]
+        return pd.DataFrame({"seed": population.seeds} | columns)
 
     def _split(
         self, population: Population, epoch: int, data: Dataset, split: Split, kind: str, device: str

@@ -17,7 +17,7 @@ import torch
 
 from harness.measure import stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Numbers, checkpoints, per_point, points_of, random_points, summary
+from harness.measure.stacks import Epochs, Numbers, by_epoch, per_point, points_of, random_points, summary
 from harness.models import Parameters, Program
 from harness.models.ascent import norms
 from harness.population import Population
@@ -119,18 +119,16 @@ class GradientNorms(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        import pandas as pd
+        program, inputs = population.program, self._inputs(data)
 
-        inputs = self._inputs(data)
-        program = population.program
-        tables = []
-        for epoch in checkpoints(population, self.epochs):
+        def of_epoch(epoch: int) -> pd.DataFrame:
             found = per_point(
                 program, population.parameters[epoch], inputs,
                 lambda parameters, x, _: gradient_norms(program, parameters, x, of=self.of), device=device, copies=4,
             )  # fmt: skip
-            tables.append(self._table(population.seeds, found).assign(epoch=epoch))
-        return pd.concat(tables, ignore_index=True)
+            return self._table(population.seeds, found)
+
+        return by_epoch(population, self.epochs, of_epoch)
 
     def _inputs(self, data: Dataset) -> torch.Tensor:
         if self.at == "random":

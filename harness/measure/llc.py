@@ -67,7 +67,8 @@ def llc(
         mala_acceptance, drift (change from the first to the second half of the draws, relative to the estimate),
         localization_sensitivity and lr_sensitivity (relative change at γ/10 and at ε/3), displacement (of the chain that
         went furthest: γ‖w − w*‖² per parameter, above 1 where the loss falls on the way out), initial_loss, gradient_norm,
-        parameters (how many moved), nbeta, trusted, and distrust (why not, in words).
+        parameters (how many moved), nbeta, clearly_negative (by more than two standard errors), trusted, and distrust (why
+        not, in words).
 
     Raises:
         ValueError: no such scope, loss or engine, or inputs and targets that do not fit each other.
@@ -144,6 +145,7 @@ def _table(task: Task, spec: LLCSpec, traces: dict[str, Trace]) -> pd.DataFrame:
     table["gradient_norm"] = main.gradient_norm[:, 0].double().cpu().numpy()
     table["parameters"] = task.program.layout.restrict(task.program.scopes[task.scope]).total
     table["nbeta"] = nbeta
+    table["clearly_negative"] = table["llc"] < -2 * table["llc_se"].fillna(0.0)
     table["distrust"] = [_distrust(row) for row in table.to_dict("records")]
     table["trusted"] = table["distrust"] == ""
     return table
@@ -162,7 +164,7 @@ def _distrust(row: Mapping[Hashable, Any]) -> str:
     if not all(map(math.isfinite, chains)):
         return "a chain diverged: its loss is not finite"
     reasons = []
-    if row["llc"] < -2 * (row["llc_se"] if math.isfinite(row["llc_se"]) else 0.0):
+    if row["clearly_negative"]:
         reasons.append("the estimate is clearly negative: the model is not at a minimum of the sampled loss")
     if row["displacement"] > furthest(row["parameters"]):
         reasons.append(f"a chain left: its squared distance from the model is {row['displacement']:.1f} times what "

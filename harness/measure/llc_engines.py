@@ -8,6 +8,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import Literal
 
 import torch
@@ -57,15 +58,16 @@ def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]
     rows = [(role, spec, model, chain) for role, spec in variants.items() for model in models for chain in range(spec.chains)]
     owner = torch.tensor([model for _, _, model, _ in rows], device=task.theta.device)
     chains = Chains(
-        task.theta[owner],
+        task.theta,
         task.theta.new_tensor([spec.step_size for _, spec, _, _ in rows]),
         task.theta.new_tensor([spec.localization for _, spec, _, _ in rows]),
-        [torch_generator("sgld", role, *task.streams[model], chain, device=device) for role, _, model, chain in rows],
+        [partial(torch_generator, "sgld", role, *task.streams[model], chain, device=device) for role, _, model, chain in rows],
+        owner,
     )
-    x, y = (data if len(data) == 1 else data[owner] for data in (task.inputs, task.targets))
     spec = variants["main"]
     trace = sample(
-        task.program, chains, x, y, scope=task.scope, nbeta=spec.inverse_temperature(x.shape[-1]),
+        task.program, chains, task.inputs, task.targets, scope=task.scope,
+        nbeta=spec.inverse_temperature(task.inputs.shape[-1]),
         burn_in=spec.burn_in, draws=spec.draws, loss=task.loss, batch_size=spec.batch_size,
         preconditioner=spec.preconditioner,
     )  # fmt: skip

@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 LEAST_ACCEPTANCE = 0.9
 MOST_DRIFT = 0.10
 MOST_SENSITIVITY = 0.15
+BUDGET = 600_000  # gradients that a search for settings may take for each pilot model
 
 
 @dataclass(frozen=True)
@@ -134,7 +135,7 @@ class LLCSpec:
     @classmethod
     def auto(
         cls, models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, *,
-        localization: float, nbeta: float | None = None, precision: float = 0.05, budget: int = 200_000, **options: Any,
+        localization: float, nbeta: float | None = None, precision: float = 0.05, budget: int = BUDGET, **options: Any,
     ) -> LLCSpec:
         """Find step size, burn-in and draws at this γ and nβ; one setting for all models, so that they are comparable.
 

@@ -17,7 +17,7 @@ import torch
 
 from harness.measure import stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Numbers, Split, checkpoints, per_point, points_of, summary
+from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, by_split, per_point, points_of, summary
 from harness.models import Parameters, Program
 from harness.models.ascent import margin, norms, objective_gradient
 from harness.population import Population
@@ -105,23 +105,22 @@ class Margins(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        import pandas as pd
+        program = population.program
 
-        program, tables = population.program, []
-        for split in self.splits:
+        def of_split(split: Split) -> pd.DataFrame:
             inputs, labels = points_of(data, split, self.points)
             targets = program.encode(labels)[None].to(device)
 
-            def measure(
-                parameters: Parameters, x: torch.Tensor, block: slice, targets: torch.Tensor = targets
-            ) -> dict[str, torch.Tensor]:
+            def measure(parameters: Parameters, x: torch.Tensor, block: slice) -> dict[str, torch.Tensor]:
                 return margins(program, parameters, x, targets[..., block], norm=self.norm)
 
-            for epoch in checkpoints(population, self.epochs):
+            def of_epoch(epoch: int) -> pd.DataFrame:
                 found = per_point(program, population.parameters[epoch], inputs, measure, device=device, copies=4)
-                table = self._samples if self.by_sample else self._summaries
-                tables.append(table(population.seeds, found, labels.numpy()).assign(epoch=epoch, split=split))
-        return pd.concat(tables, ignore_index=True)
+                return (self._samples if self.by_sample else self._summaries)(population.seeds, found, labels.numpy())
+
+            return by_epoch(population, self.epochs, of_epoch)
+
+        return by_split(self.splits, of_split)
 
     def _samples(self, seeds: tuple[int, ...], found: dict[str, Numbers], labels: np.ndarray) -> pd.DataFrame:
         import pandas as pd

@@ -20,7 +20,7 @@ import torch
 from harness.measure import spectra, stacks
 from harness.measure.base import Measurement
 from harness.measure.spectra import stacked_spectrum
-from harness.measure.stacks import Epochs, checkpoints, per_point, points_of, random_points
+from harness.measure.stacks import Epochs, by_epoch, per_point, points_of, random_points
 from harness.models import MLPProgram, ModuleProgram, Parameters, Program
 from harness.population import Population
 from harness.recipe import Norm, require
@@ -137,14 +137,11 @@ class OperatorBound(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        import pandas as pd
-
         if self.at == "random":
             inputs = random_points(data.train_x.shape[1:], self.points or 0, None, self.seed)
         else:
             inputs = points_of(data, self.at, self.points)[0]
-        epochs = checkpoints(population, self.epochs)
-        return pd.concat([self._epoch(population, epoch, inputs, device) for epoch in epochs], ignore_index=True)
+        return by_epoch(population, self.epochs, lambda epoch: self._epoch(population, epoch, inputs, device))
 
     def _epoch(self, population: Population, epoch: int, inputs: torch.Tensor, device: str) -> pd.DataFrame:
         import pandas as pd

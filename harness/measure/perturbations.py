@@ -13,13 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from harness.measure.base import Models, arrange
+from harness.measure.base import Given, Models, in_chunks
 from harness.models import Parameters, Program
-from harness.models.ascent import margin, norms, spread, steepest
+from harness.models.ascent import Bounds, margin, moved, norms, spread, steepest
 from harness.recipe import Norm
 from harness.streams import numpy_generator
-
-Bounds = tuple[float, float] | None
 
 
 def fgsm(
@@ -50,8 +48,12 @@ def fgsm(
         ValueError: epsilon is negative or not a number, or the models have fewer than two outputs.
     """
     _require_size(epsilon, "epsilon")
-    program, parameters, x, y = _problem(models, inputs, targets, device)
-    return moved(x, fgsm_direction(program, parameters, x, y, norm) * epsilon, bounds).movedim(-1, 1)
+
+    def perturbed(given: Given) -> torch.Tensor:
+        direction = fgsm_direction(given.program, given.parameters, given.inputs, given.targets, norm)
+        return moved(given.inputs, direction * epsilon, bounds).movedim(-1, 1)
+
+    return in_chunks(models, inputs, targets, device, perturbed)
 
 
 @torch.no_grad()
@@ -74,8 +76,7 @@ def fgsm_direction(
     Raises:
         ValueError: the network has fewer than two classes.
     """
-    if program.classes < 2:
-        raise ValueError(f"an attack on the decision needs two or more classes; this network has {program.classes}")
+    _require_classes(program)
     logits, pull_back = program.pullback(parameters, inputs)
     wrong = torch.softmax(logits.masked_fill(targets > 0, float("-inf")), 1)
     return steepest(pull_back(wrong - targets), norm)
@@ -136,9 +137,14 @@ def direction_attack(
             models have fewer than two outputs.
     """
     _require_size(epsilon, "epsilon")
-    program, parameters, x, y = _problem(models, inputs, targets, device)
-    along = unit_direction(direction, tuple(x.shape[1:-1]), norm).to(device)[None, ..., None] * epsilon
-    return worse_side(program, parameters, x, y, along.expand(x.shape), bounds).movedim(-1, 1)
+
+    def perturbed(given: Given) -> torch.Tensor:
+        _require_classes(given.program)
+        x = given.inputs
+        along = unit_direction(direction, tuple(x.shape[1:-1]), norm).to(device)[None, ..., None] * epsilon
+        return worse_side(given.program, given.parameters, x, given.targets, along.expand(x.shape), bounds).movedim(-1, 1)
+
+    return in_chunks(models, inputs, targets, device, perturbed)
 
 
 def unit_direction(direction: ArrayLike | torch.Tensor, shape: tuple[int, ...], norm: Norm) -> torch.Tensor:
@@ -166,19 +172,9 @@ def worse_side(
     return torch.where(spread(first, one), one, other)
 
 
-def moved(inputs: torch.Tensor, step: torch.Tensor, bounds: Bounds) -> torch.Tensor:
-    """``inputs + step``, kept within the bounds of the data."""
-    return inputs + step if bounds is None else (inputs + step).clamp_(*bounds)
-
-
-def _problem(
-    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str
-) -> tuple[Program, Parameters, torch.Tensor, torch.Tensor]:
-    """Program, parameters, points (row, *input, point) and encoded targets (row, class, point)."""
-    program, theta, x, y = arrange(models, inputs, targets, device)
+def _require_classes(program: Program) -> None:
     if program.classes < 2:
-        raise ValueError(f"an attack on the decision needs two or more classes; these models have {program.classes}")
-    return program, program.layout.views(theta), x, y
+        raise ValueError(f"an attack on the decision needs two or more classes; this network has {program.classes}")
 
 
 def _require_size(size: float, name: str) -> None:

@@ -16,16 +16,15 @@ without the term Γ = ∂G/∂w, which Li et al. drop, and devinterp too.)
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
-from harness.models import Loss, Program, Restriction, keep_freed_memory, take_points
+from harness.models import Loss, Program, Restriction, keep_freed_memory, rows_at_a_time, take_points
 
-CACHE_BYTES = 2**21  # widest activation of a chunk; within a few per cent of the best from half to twice this
-GPU_BYTES = 2**30
+STATES = 12  # tensors of the size of a row's parameters that a walk holds, beside its block of noise
 NOISE_VALUES = 2**16  # noise drawn at a time for one chain
 MEMORY = 0.99  # α of RMSprop, its customary value
 DAMPING = 0.1  # δ of RMSprop: no coordinate's step is more than 11 times that of one with the mean slope
@@ -38,20 +37,30 @@ class Chains:
     """What the chains are started with, one entry a row.
 
     Attributes:
-        theta: points w* at which they are localised and started, flat, shape (row, parameter).
+        theta: points w* at which they are localised and started, flat, shape (model, parameter).
         step_size: ε of each row, shape (row,).
         localization: γ of each row, shape (row,).
-        generators: random stream of each row, on the device of ``theta``.
+        streams: make the random stream of each row, on the device of ``theta``, when its turn comes (a generator has 5 kB).
+        owner: the model of each row, shape (row,), on the device of ``theta``; None where every row has a model of its own.
     """
 
     theta: torch.Tensor
     step_size: torch.Tensor
     localization: torch.Tensor
-    generators: Sequence[torch.Generator]
+    streams: Sequence[Callable[[], torch.Generator]]
+    owner: torch.Tensor | None = None
+
+    def __len__(self) -> int:
+        return len(self.streams)
+
+    def models(self, chosen: slice) -> slice | torch.Tensor:
+        """Which models some of the rows are chains of."""
+        return chosen if self.owner is None else self.owner[chosen]
 
     def rows(self, chosen: slice) -> Chains:
-        """Some of the rows."""
-        return Chains(self.theta[chosen], self.step_size[chosen], self.localization[chosen], self.generators[chosen])
+        """Some of the rows, each with a w* of its own."""
+        theta = self.theta[self.models(chosen)]
+        return Chains(theta, self.step_size[chosen], self.localization[chosen], self.streams[chosen])
 
 
 @dataclass(frozen=True)
@@ -105,8 +114,8 @@ def sample(
     Args:
         program: the stack's program.
         chains: where they start, with which settings.
-        inputs: data, shape (row or 1, *input, point).
-        targets: encoded targets, shape (row or 1, class, point).
+        inputs: data, shape (model or 1, *input, point).
+        targets: encoded targets, shape (model or 1, class, point).
         scope: which parameters move; one of ``program.scopes``.
         nbeta: inverse temperature nβ.
         burn_in: steps before the first draw.
@@ -121,15 +130,15 @@ def sample(
     if scope not in program.scopes:
         raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
     keep_freed_memory()
-    points = batch_size or inputs.shape[-1]
-    limit = GPU_BYTES if chains.theta.is_cuda else CACHE_BYTES
-    size = max(1, limit // (4 * program.layout.widest * points))
+    size = rows_at_a_time(
+        program, 2 * inputs[0, ..., 0].numel(), inputs.shape[-1], batch=batch_size,
+        states=STATES + _Noise.steps_of(program.layout.total), device=chains.theta.device.type,
+    )  # fmt: skip
     traces = []
-    for first in range(0, len(chains.theta), size):
+    for first in range(0, len(chains), size):
         chosen = slice(first, first + size)
         part = chains.rows(chosen)
-        x = inputs[chosen] if len(inputs) > 1 else inputs
-        y = targets[chosen] if len(targets) > 1 else targets
+        x, y = (data if len(data) == 1 else data[chains.models(chosen)] for data in (inputs, targets))
         restriction = program.restricted(program.layout.views(part.theta), x, program.scopes[scope])
         traces.append(_Walk(restriction, part, y, nbeta, loss, batch_size, preconditioner).run(burn_in, draws))
     return Trace.join(traces)
@@ -154,8 +163,9 @@ class _Walk:
         self.root, half_step = self.step_size.sqrt(), self.step_size / 2
         self.slope_share, self.spring_share = half_step * nbeta, half_step * self.localization
         self.scaling = _Scaling(self.anchor) if preconditioner == "rmsprop" else None
-        self.noise = _Noise(chains.generators, self.anchor)
-        self.batches = None if batch_size is None else _Batches(chains.generators, restriction.inputs.shape[-1], batch_size)
+        generators = [make() for make in chains.streams]
+        self.noise = _Noise(generators, self.anchor)
+        self.batches = None if batch_size is None else _Batches(generators, restriction.inputs.shape[-1], batch_size)
 
     def loss_gradient(self) -> torch.Tensor:
         if self.batches is None:
@@ -242,10 +252,13 @@ class _Noise:
 
     def __init__(self, generators: Sequence[torch.Generator], like: torch.Tensor) -> None:
         self.generators = generators
-        # The block's length decides the numbers, so it may depend on the number of parameters alone.
-        length = max(1, min(256, NOISE_VALUES // like.shape[1]))
-        self.block = like.new_empty(len(like), length, like.shape[1])
-        self.used = length
+        self.block = like.new_empty(len(like), self.steps_of(like.shape[1]), like.shape[1])
+        self.used = self.block.shape[1]
+
+    @staticmethod
+    def steps_of(parameters: int) -> int:
+        """Steps of a block.  They decide the numbers, so that they may depend on the number of parameters alone."""
+        return max(1, min(256, NOISE_VALUES // parameters))
 
     def next(self) -> torch.Tensor:
         if self.used == self.block.shape[1]:

@@ -9,12 +9,14 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.models import Parameters, Program, keep_freed_memory
+from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
 from harness.population import Population
 from harness.recipe import require
 from harness.streams import numpy_generator
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.data.base import Dataset
 
 Split = Literal["train", "test"]
@@ -23,7 +25,6 @@ Numbers: TypeAlias = NDArray[np.float64]
 PointFunction = Callable[[Parameters, torch.Tensor, slice], Mapping[str, torch.Tensor]]
 
 POINTS_AT_A_TIME = 1024  # never fewer for a larger stack: a member's rounding must not depend on who stands beside it
-VALUES_AT_A_TIME = 2**25  # inputs and activations of all rows of a block
 
 
 def require_choices(owner: object, **allowed: Sequence[str]) -> None:
@@ -55,6 +56,20 @@ def require_splits(owner: object) -> None:
 def checkpoints(population: Population, epochs: Epochs) -> tuple[int, ...]:
     """The kept epochs that are asked for, in order."""
     return population.epochs if epochs == "all" else population.epochs[-1:]
+
+
+def by_epoch(population: Population, epochs: Epochs, table: Callable[[int], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of the kept epochs that are asked for, one below the other, each with its column "epoch"."""
+    import pandas as pd
+
+    return pd.concat([table(epoch).assign(epoch=epoch) for epoch in checkpoints(population, epochs)], ignore_index=True)
+
+
+def by_split(splits: Sequence[Split], table: Callable[[Split], pd.DataFrame]) -> pd.DataFrame:
+    """The tables of the splits, one below the other, each with its column "split"."""
+    import pandas as pd
+
+    return pd.concat([table(split).assign(split=split) for split in splits], ignore_index=True)
 
 
 def points_of(data: Dataset, split: Split, count: int | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -105,10 +120,11 @@ def per_point(
         Arrays of shape (row, …, point) by name.
     """
     keep_freed_memory()
-    units = sum(shape[0] for shape in program.layout.shapes if len(shape) > 1)
     points = inputs.shape[-1]
-    width = copies * inputs[..., 0].numel() + units
-    rows = max(1, VALUES_AT_A_TIME // (min(points, POINTS_AT_A_TIME) * width))
+    rows = rows_at_a_time(
+        program, copies * inputs[..., 0].numel(), min(points, POINTS_AT_A_TIME), states=1, device=device,
+        itemsize=dtype.itemsize,
+    )  # fmt: skip
     found = []
     for group in torch.split(theta, rows):
         parameters = program.layout.views(group.to(device, dtype))

@@ -11,9 +11,11 @@ import numpy as np
 import torch
 
 from harness.data.base import Dataset
-from harness.models import encode
+from harness.measure.attack import COPIES
+from harness.measure.base import Given, in_chunks
 from harness.models.ascent import ascend, random_start
 from harness.population import Population
+from harness.recipe import Threat
 from harness.streams import torch_generator
 
 
@@ -33,20 +35,24 @@ def training_points(population: Population, data: Dataset, points: int, seed: in
     Returns:
         Inputs of shape (member, point, *input) and class numbers of shape (member, point).
     """
-    regime, program, members = population.recipe.regime, population.program, len(population)
-    clean = torch.from_numpy(data.train_x[:points])
-    labels = np.repeat(data.train_y[None, :points], members, 0)
-    x = clean.movedim(0, -1).expand(members, *clean.shape[1:], -1).clone()
-    count = round(regime.adversarial_share * x.shape[-1])
+    regime, members = population.recipe.regime, len(population)
+    clean, labels = torch.from_numpy(data.train_x[:points]), data.train_y[:points]
+    x = clean.expand(members, *clean.shape).clone()
+    count = round(regime.adversarial_share * len(clean))
     if (threat := regime.threat) is not None and count:
-        start = x[..., :count].contiguous()
-        radius = start.new_full((members, count), threat.epsilon)
-        key, epoch = population.recipe.key, population.epochs[-1]
-        streams = [torch_generator("training points", key, epoch, seed, member) for member in population.seeds]
-        delta = random_start(start.shape, radius, threat.norm, streams) if threat.random_start else torch.zeros_like(start)
-        x[..., :count] += ascend(
-            program, program.layout.views(population.final.cpu()), start,
-            encode(torch.from_numpy(labels[:, :count]), data.classes), delta=delta, radius=radius,
-            step_sizes=[threat.relative_step / threat.steps] * threat.steps, norm=threat.norm, bounds=data.bounds,
-        )  # fmt: skip
-    return x.movedim(-1, 1).contiguous().numpy(), labels
+
+        def seen(given: Given, threat: Threat = threat) -> torch.Tensor:
+            start = torch.zeros_like(given.inputs)
+            radius = start.new_full((len(start), count), threat.epsilon)
+            if threat.random_start:
+                key, epoch = population.recipe.key, population.epochs[-1]
+                streams = [torch_generator("training points", key, epoch, seed, owner) for owner in given.owners]
+                start = random_start(start.shape, radius, threat.norm, streams)
+            delta = ascend(
+                given.program, given.parameters, given.inputs, given.targets, delta=start, radius=radius,
+                step_sizes=[threat.relative_step / threat.steps] * threat.steps, norm=threat.norm, bounds=data.bounds,
+            )  # fmt: skip
+            return (given.inputs + delta).movedim(-1, 1)
+
+        x[:, :count] = in_chunks(population, clean[:count], labels[:count], "cpu", seen, copies=COPIES)
+    return x.numpy(), np.repeat(labels[None], members, 0)

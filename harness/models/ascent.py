@@ -13,6 +13,7 @@ import torch
 
 from harness.models.base import Parameters, Program
 
+Bounds = tuple[float, float] | None  # smallest and largest admissible value of an input
 Objective = Literal["cross_entropy", "margin"]
 _TINY = 1e-30
 
@@ -99,7 +100,7 @@ def ascend(
     radius: torch.Tensor,
     step_sizes: Sequence[float],
     norm: str,
-    bounds: tuple[float, float] | None = None,
+    bounds: Bounds = None,
 ) -> torch.Tensor:
     """Projected gradient ascent on the cross-entropy from ``delta``; never leaves the balls, nor the bounds of the data.
 
@@ -127,7 +128,12 @@ def ascend(
     return delta
 
 
-def clip(delta: torch.Tensor, inputs: torch.Tensor, bounds: tuple[float, float] | None) -> torch.Tensor:
+def moved(inputs: torch.Tensor, step: torch.Tensor, bounds: Bounds) -> torch.Tensor:
+    """``inputs + step``, kept within the bounds of the data."""
+    return inputs + step if bounds is None else (inputs + step).clamp_(*bounds)
+
+
+def clip(delta: torch.Tensor, inputs: torch.Tensor, bounds: Bounds) -> torch.Tensor:
     """Keep ``inputs + delta`` within the bounds of the data, in place; it can only shorten a perturbation."""
     if bounds is not None:
         torch.clamp(inputs + delta, *bounds, out=delta).sub_(inputs)

@@ -36,6 +36,11 @@ class Layout:
         """Entries of the widest activation of one point, estimated by the longest bias or column of weights."""
         return max((shape[0] for shape in self.shapes if shape), default=1)
 
+    @property
+    def units(self) -> int:
+        """Entries of all activations of one point, estimated by the columns of all weights."""
+        return sum(shape[0] for shape in self.shapes if len(shape) > 1)
+
     def views(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """Cut a (row, parameter) tensor into named tensors of shape (row, *shape) that share its memory."""
         pieces = torch.split(flat, list(self.sizes), dim=1)

@@ -42,11 +42,12 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check what was asked for, and register the hooks of this process: controller, worker, or both in one.
 
     Raises:
-        pytest.UsageError: a device that is not there, or a ledger that cannot be used.
+        pytest.UsageError: a device that is not there, memory that is no amount, or a ledger that cannot be used.
     """
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is None:
         options.check_device(config)
+    options.limit_memory(config)
     settings = options.settings(config)
     folder, name = _place_of(worker)
     config.stash[_FOLDER] = folder
@@ -66,6 +67,7 @@ def pytest_configure(config: pytest.Config) -> None:
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the run's folder and give the environment back as it was."""
+    device.limit_memory(None)
     if not hasattr(config, "workerinput") and (folder := config.stash.get(_FOLDER, None)) is not None:
         shutil.rmtree(folder, ignore_errors=True)
     for name, value in config.stash.get(_BEFORE, {}).items():

@@ -21,6 +21,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"choices": SCALES, "default": "reduced"}),
     ("--device", "where to train and measure; auto (default) takes a GPU where there is one",
      {"choices": device.DEVICES, "default": "auto"}),
+    ("--memory", "working memory of stacked work in a process, beside data and results (default: 1GiB, on a GPU 8GiB); less "
+     "takes longer and changes no number", {"metavar": "SIZE"}),
     ("--engine", "what runs the trainings", {"choices": ENGINES, "default": "local"}),
     ("--llc-engine", "what estimates learning coefficients: stacked (default) or devinterp, the reference",
      {"choices": LLC_ENGINES, "default": "stacked"}),
@@ -58,6 +60,19 @@ def check_device(config: pytest.Config) -> None:
             device.resolve("cuda")
         except device.DeviceError as problem:
             raise pytest.UsageError(f"--device cuda: {problem}") from None
+
+
+def limit_memory(config: pytest.Config) -> None:
+    """Bound the working memory of this process by what is asked for.
+
+    Raises:
+        pytest.UsageError: that is no amount of memory.
+    """
+    asked = config.getoption("claims_memory")
+    try:
+        device.limit_memory(None if asked is None else device.read_memory(asked))
+    except device.DeviceError as problem:
+        raise pytest.UsageError(f"--memory: {problem}") from None
 
 
 def claims_folders(config: pytest.Config) -> tuple[Path, ...]:

@@ -10,6 +10,12 @@ from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
+from harness.code import folder_digest
+from harness.plugin.options import claims_folders
+
+_DRAWING = ("report",)  # of the harness: what it does shows numbers and makes none
+_RECIPES = "fixtures"  # where a project keeps its recipes, beside its claims
+
 
 def provenance(
     config: Any, *, started: float, seconds: float, selected: dict[str, int | None] | None
@@ -35,8 +41,16 @@ def provenance(
         "workers": getattr(config.option, "numprocesses", None) or 1,
         "llc_engine": config.getoption("claims_llc_engine"),
         "version": _version("claims-harness"),
+        "code": code(config),
         "selected": selected,
     }
+
+
+def code(config: Any) -> dict[str, str | None]:
+    """Digests of what the code does, by folder: the harness, the claims, the recipes; layout and comments do not count."""
+    folders = [*claims_folders(config), config.rootpath / _RECIPES]
+    own = {"harness": folder_digest(Path(__file__).parents[1], without=_DRAWING)}
+    return own | {folder.name: folder_digest(folder) for folder in folders if folder.is_dir()}
 
 
 def revision(folder: Path) -> tuple[str | None, bool | None]:

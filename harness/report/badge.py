@@ -13,7 +13,7 @@ from harness.report.looks import LOOKS
 from harness.report.rows import VERDICTS
 
 _HEIGHT, _SIZE = 20, 11  # pixels
-_LETTER, _PAD = 6.3, 7  # mean width of a letter at that size; the text is fitted to what is reserved for it
+_LETTER, _PAD = 6.0, 7  # mean width of a letter at that size; the text is fitted to what is reserved for it
 
 
 def badge(run: Mapping[str, Any]) -> str:

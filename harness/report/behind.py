@@ -30,10 +30,11 @@ def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     """
     if figure is None:
         return None
-    names = sorted(figure["data"], key=lambda name: name not in figures.IDENTITY)
+    who = [name for name in figures.IDENTITY if name in figure["data"]]
+    names = [*who, *(name for name in figure["data"] if name not in who)]
     said = {
         "columns": [[name, _column(figure["data"][name])] for name in names],
-        "pick": [name for name in figures.IDENTITY if name in names],
+        "pick": who,
         "drawn": {**{key: figure[key] for key in ("kind", "x", "y", "hue", "facet", "pair", "log_x", "log_y")},
                   **figures.lanes(figure)},
     }  # fmt: skip
@@ -69,4 +70,6 @@ def _column(values: Sequence[Any]) -> Any:
 def _short(value: Any) -> Any:
     if not isinstance(value, float):
         return value
-    return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.{_DIGITS}g}") if math.isfinite(value) else None
+    if not math.isfinite(value):
+        return None
+    return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.{_DIGITS}g}")

@@ -15,7 +15,9 @@ _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "prediction", "verdict", "label", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
 )) | {"strata": [], "gates": []}  # fmt: skip
-_NO_TRIAL: Mapping[str, Any] = {"settings": {}} | dict.fromkeys(("verdict", "reason", "effect", "interval", "n"))
+_NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
+    ("verdict", "reason", "effect", "interval", "n", "seconds")
+)
 
 
 def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
@@ -28,42 +30,45 @@ def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: S
         past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
     """
     picture, trouble = _picture(row, f"f{position}")
+    figure = row["figure"] if picture else None
+    before = [_past(verdict, row) for verdict in past]
     own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
     if row["rule"] == "all":  # the margin is that of the weakest part, and that may differ by protocol
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
     return {
         "row": row, "number": position, "marks": forest.forest_marks(row), "bar": forest.bar(row),
-        "picture": picture, "trouble": trouble, "data": behind.embedded(row["figure"]),
-        "rows": len(row["figure"]["data"][row["figure"]["y"]]) if row["figure"] else 0,
-        "chosen": {stratum["name"]: behind.address(stratum["name"], row["figure"]) for stratum in row["strata"]},
+        "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
+        "rows": len(figure["data"][figure["y"]]) if figure else 0,
+        "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
         "trained": _trained(row, recipes),
-        "reading": figures.reading(row["figure"]) if picture else None,
-        "wide": bool(row["figure"] and row["figure"]["facet"]),
+        "reading": figures.reading(figure) if figure else None, "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
         "parts": [{**_NO_RESULT, **part} for part in row["parts"]],
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
         "search": search(row["search"]), "order": _order(row),
-        "past": [_past(verdict, row) for verdict in past], "changed": history.latest(past, row),
+        "past": before, "changed": _changed(before, row),
     }  # fmt: skip
 
 
 def search(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A search as the template draws it: its sentence, the settings that failed, and a table of the trials.
+    """A search as the template draws it: a heading, its sentence, and a table of the trials, the confirmation last.
 
     Args:
-        found: the row's ``search``: ``trials``, ``fails_in`` and ``reason``; whatever else it has is listed.
+        found: the row's ``search``, as ``harness.search.Search.to_json()`` writes it; what it lacks is unknown.
     """
     if not found:
         return None
-    trials = [{**_NO_TRIAL, **trial} for trial in found.get("trials") or ()]
-    fails = found.get("fails_in")
-    known = ("trials", "fails_in", "reason")
+    turned, confirmed, again = (found.get(name) for name in ("found", "confirmed", "confirmation"))
+    trials = [{**_NO_TRIAL, **trial, "found": turned is not None and trial.get("settings") == turned}
+              for trial in found.get("trials") or ()]  # fmt: skip
+    if again:
+        trials.append({**_NO_TRIAL, **again, "found": False, "fresh": True})
+    turns = "The verdict turns in other settings." if confirmed is not False else "A turn of the verdict was not confirmed."
     return {
-        "reason": found.get("reason"), "fails_in": fails,
-        "trials": [{**trial, "found": fails is not None and trial["settings"] == fails} for trial in trials],
+        "heading": "No turn of the verdict was found." if turned is None else turns,
+        "reason": found.get("reason"), "looked_for": found.get("looked_for"), "trials": trials,
         "names": list(dict.fromkeys(name for trial in trials for name in trial["settings"])),
-        "rest": {key: value for key, value in found.items() if key not in known and value not in (None, [], {})},
     }  # fmt: skip
 
 
@@ -101,9 +106,9 @@ def _recipe_key(recipe: Mapping[str, Any]) -> str:
 
 
 def _order(row: Row) -> dict[str, float | None]:
-    """What a page can be sorted by, beside words: effect in margins, p, seconds."""
-    scaled = forest.in_margins(row)
-    return {"effect": None if scaled is None else round(scaled[0], 6), "p": row["p"], "seconds": row["seconds"]}
+    """What a page can be sorted by, beside words: effect in margins (of a conjunction, of its weakest part), p, seconds."""
+    scaled = [found[0] for item in (row, *row["parts"]) if (found := forest.in_margins(item)) is not None]
+    return {"effect": round(min(scaled), 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
 
 
 def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:
@@ -111,3 +116,9 @@ def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:
     terms = {name: row[name] for name in ("rule", "centre", "margin")}
     return {**_NO_RESULT, **terms, "commit": None, "started": None, "dirty": None, **verdict,
             "otherwise": history.differs(verdict, row)}  # fmt: skip
+
+
+def _changed(past: Sequence[dict[str, Any]], row: Row) -> dict[str, Any] | None:
+    """The last verdict of a run that did not break, where it was another one."""
+    last = next((verdict for verdict in past if verdict["verdict"] != "error"), None)
+    return last if last is not None and last["verdict"] != row["verdict"] else None

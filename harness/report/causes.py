@@ -31,27 +31,44 @@ class Cause:
 
 
 def between_runs(old: Run, new: Run) -> tuple[Cause, ...]:
-    """What differs for every claim: scale, code and environment."""
-    was, now = old["provenance"], new["provenance"]
+    """What differs for every claim; of a merged run, whose claims came from several, only the scale."""
     found = [Cause("scale", f"{old['scale']} → {new['scale']}")] if old["scale"] != new["scale"] else []
-    if code := _code(was, now):
-        found.append(Cause("code", code))
-    around = [_changed(name, {**was, "device": old["device"]}.get(name), {**now, "device": new["device"]}.get(name))
-              for name in _ENVIRONMENT]  # fmt: skip
-    if any(around):
-        found.append(Cause("environment", "; ".join(filter(None, around))))
-    return tuple(found)
+    return (*found, *([] if _merged(old) or _merged(new) else _around(_facts(old, None), _facts(new, None))))
 
 
-def of_claim(old: Row, new: Row) -> tuple[Cause, ...]:
-    """What differs for one claim: what was fixed beforehand, what was trained, how it was measured."""
+def of_claim(old: Row, new: Row, runs: tuple[Run, Run]) -> tuple[Cause, ...]:
+    """What differs for one claim: what was fixed beforehand, what was trained, how it was measured.
+
+    Where one of the runs was merged of several, code and environment of the one that gave the row, too.
+    """
     parts = (("claim", _claim(old, new)), ("population", _population(old, new)), ("settings", _settings(old, new)))
-    return tuple(Cause(what, detail) for what, detail in parts if detail)
+    own = [Cause(what, detail) for what, detail in parts if detail]
+    if any(map(_merged, runs)):
+        own += _around(_facts(runs[0], old["id"]), _facts(runs[1], new["id"]))
+    return tuple(own)
 
 
 def same_networks(old: Row, new: Row) -> bool:
     """Whether both rows rest on the same networks (recipes and seeds), so that they are no independent runs."""
     return _trained(old) == _trained(new)
+
+
+def _merged(run: Run) -> bool:
+    return bool(run["provenance"].get("merged"))
+
+
+def _facts(run: Run, claim: str | None) -> Mapping[str, Any]:
+    """Provenance and device of the run, or of that which gave the claim's row to a merged one."""
+    given = (part for part in run["provenance"].get("merged") or () if claim in part["rows"])
+    whole: Mapping[str, Any] = {**run["provenance"], "device": run["device"]}
+    return next(given, whole)
+
+
+def _around(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Cause]:
+    """Code and environment, where they differ."""
+    around = filter(None, (_changed(name, was.get(name), now.get(name)) for name in _ENVIRONMENT))
+    parts = (("code", _code(was, now)), ("environment", "; ".join(around)))
+    return [Cause(what, detail) for what, detail in parts if detail]
 
 
 def _code(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
@@ -85,8 +102,9 @@ def _population(old: Row, new: Row) -> str:
             said.append(f"{name} only in {'new' if name not in was else 'old'}")
         elif was[name] != now[name]:
             (digest, seeds), (later, others) = was[name], now[name]
-            changed = [_changed("digest", _short(digest), _short(later)), _changed("seeds", text.ranges(seeds), text.ranges(others))]
-            said.append(f"{name}: {', '.join(filter(None, changed))}")
+            recipe = _changed("digest", _short(digest), _short(later))
+            changed = filter(None, (recipe, _changed("seeds", text.ranges(seeds), text.ranges(others))))
+            said.append(f"{name}: {', '.join(changed)}")
     return "; ".join(said[:4]) + (f"; and {len(said) - 4} recipes more" if len(said) > 4 else "")
 
 

@@ -42,7 +42,7 @@ def rest(diff: Diff) -> list[tuple[str, list[str]]]:
     equal = [each.id for each in quiet if each.shift is not None and each.equal]
     near = [each.id for each in quiet if each.shift is not None and not each.equal]
     groups = [("equal to the last digit", equal), ("no demonstrable difference", near)]
-    groups += [(f"effects not compared ({why})", [each.id for each in quiet if each.incomparable == why])
+    groups += [(f"not compared ({why})", [each.id for each in quiet if each.incomparable == why])
                for why in dict.fromkeys(each.incomparable for each in quiet) if why]  # fmt: skip
     groups += [("only in the new run", list(diff.appeared)), ("only in the old run", list(diff.vanished))]
     return [group for group in groups if group[1]]
@@ -64,7 +64,8 @@ def effects(change: Change) -> str:
     chance = f"{100 * (shift.level or 0):.3g} % prediction interval {low} to {high}"
     if not shift.beyond:
         return f"No demonstrable difference of effects: it moved by {moved}, {chance}."
-    return f"The effect moved by {moved}, beyond the {chance}; p {text.p_value(shift.p)}, Holm {text.p_value(shift.p_adjusted)}."
+    p, adjusted = text.p_value(shift.p), text.p_value(shift.p_adjusted)
+    return f"The effect moved by {moved}, beyond the {chance}; p {p}, Holm {adjusted}."
 
 
 def causes(found: Sequence[Cause], common: Sequence[Cause]) -> str:

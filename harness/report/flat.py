@@ -19,7 +19,7 @@ _AND = (
 _LAST = ("digest", "seconds", "cached", "error")
 COLUMNS: tuple[str, ...] = (
     *_AS_IT_IS, "low", "high", *_AND, "standardised_effect", "standardised_low", "standardised_high",
-    "gates_failed", "protocols", "reported", "section", "quote", "title", "address", "tags", *_LAST, "scale",
+    "gates_failed", "protocols", "search", "reported", "section", "quote", "title", "address", "tags", *_LAST, "scale",
     "device", "commit",
 )  # fmt: skip
 
@@ -27,7 +27,8 @@ COLUMNS: tuple[str, ...] = (
 def to_csv(run: Mapping[str, Any]) -> str:
     """The run as CSV (RFC 4180): a header, then one row per claim; unknown is an empty cell.
 
-    Lists are joined with "; ": the names of the gates that failed, and "name verdict" of every protocol.
+    Lists are joined with "; ": the names of the gates that failed, and "name verdict" of every protocol; of a search it has the
+    sentence.
     """
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS)
@@ -51,6 +52,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
         "standardised_effect": size["effect"], "standardised_low": size_low, "standardised_high": size_high,
         "gates_failed": "; ".join(gate["name"] for gate in row["gates"] if not gate["passed"]),
         "protocols": "; ".join(f"{protocol['name']} {protocol['verdict']}" for protocol in row["protocols"]),
+        "search": (row["search"] or {}).get("reason"),
         **{name: cited[name] for name in ("reported", "section", "quote", "title", "address")},
         "tags": "; ".join(row["tags"]),
     }  # fmt: skip

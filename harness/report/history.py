@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -18,7 +18,7 @@ from harness.report.rows import complete
 NAME = "history.jsonl"
 SHOWN = 10  # past verdicts on a card; the file has all
 Record = Mapping[str, Any]
-_OF_THE_RUN = ("started", "commit", "dirty")
+_OF_THE_RUN = ("started", "seconds", "commit", "dirty")
 _OF_A_CLAIM = ("verdict", "label", "effect", "interval", "alpha", "n", "digest")
 
 
@@ -48,7 +48,7 @@ class History:
 
 
 def record(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run in one line: when, of which commit, at which scale, where; and the verdict on every claim."""
+    """A run in one line: when, how long, of which commit, at which scale, where; and the verdict on every claim."""
     claims = {row["id"]: {name: complete(row)[name] for name in _OF_A_CLAIM} for row in run["rows"]}
     known = {name: run["provenance"].get(name) for name in _OF_THE_RUN}
     return {**known, "scale": run["scale"], "device": run["device"], "claims": claims}
@@ -93,11 +93,6 @@ def differs(past: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
     if past.get("digest") != row["digest"]:
         return "declared otherwise"
     return "judged at another α" if past.get("alpha") != row["alpha"] else None
-
-
-def latest(verdicts: Sequence[Mapping[str, Any]], row: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    """The latest past verdict where it is another one than the row's, else None."""
-    return verdicts[0] if verdicts and verdicts[0]["verdict"] != row["verdict"] else None
 
 
 def _parsed(line: str) -> Record | None:

@@ -11,7 +11,7 @@ from typing import Any
 from harness.report.rows import SCHEMA, ReportError, Row, Run, adjust, complete
 
 _RUN_FIELDS = ("schema", "scale", "device", "provenance", "rows")
-_KEPT = ("started", "seconds", "commit", "dirty", "command", "llc_engine")
+_KEPT = ("started", "seconds", "commit", "dirty", "code", "command", "llc_engine", "torch", "python", "platform")
 
 
 def read_run(path: Path) -> Run:
@@ -118,4 +118,5 @@ def _provenance(ordered: Sequence[Mapping[str, Any]], giver: Mapping[str, int]) 
         for position, run in enumerate(ordered)
     ]
     seconds = [run["seconds"] for run in merged if run["seconds"] is not None]
-    return {**ordered[-1]["provenance"], "seconds": sum(seconds) if seconds else None, "merged": merged}
+    whole = {"seconds": sum(seconds) if seconds else None, "selected": None, "merged": merged}
+    return {**ordered[-1]["provenance"], **whole}

@@ -126,7 +126,8 @@
       const [left, top, width, height, x0, x1, y0, y1] = panel;
       const place = [left + width * scale(at, x0, x1, logX && !categories), top + height * (1 - scale(of(y), y0, y1, logY))];
       const ring = document.createElementNS(SVG, "circle");
-      for (const [name, to] of [["cx", place[0]], ["cy", place[1]], ["r", kind === "lines" ? 2.2 : 4.5]]) ring.setAttribute(name, to.toFixed(1));
+      const [cx, cy] = place;
+      for (const [name, to] of Object.entries({ cx, cy, r: kind === "lines" ? 2.2 : 4.5 })) ring.setAttribute(name, to.toFixed(1));
       layer.append(ring);
       const who = [of(facet), of(hue), ...data.pick.filter((name) => name !== x).map(of)].join("\u0000");
       strokes.set(who, [...(strokes.get(who) || []), place]);
@@ -147,14 +148,16 @@
     const cell = (name, row) => {
       const held = data.columns[name][row];
       if (name !== "seed" || !seed) return make("td", { textContent: shown(held) });
-      const further = new URLSearchParams([...picked, ...data.pick.filter((one) => one === "architecture").map((one) => [one, data.columns[one][row]]), ["seed", held]]);
+      const within = data.pick.filter((one) => one === "architecture").map((one) => [one, data.columns[one][row]]);
+      const further = new URLSearchParams([...new Map([...within, ...picked, ["seed", held]])]);
       return make("td", {}, make("a", { href: `#${card.id}&${further}`, textContent: shown(held) }));
     };
     const said = rows.length === data.count ? `${rows.length} rows` : `${rows.length} of ${data.count} rows`;
     const caption = make("caption", { textContent: listed.length < rows.length ? `${said}, the first ${LONGEST} listed` : said });
     const head = make("tr", {}, ...data.names.map((name) => make("th", { scope: "col", textContent: name })));
     const body = make("tbody", {}, ...listed.map((row) => make("tr", {}, ...data.names.map((name) => cell(name, row)))));
-    const box = make("div", { className: "scroll tall", tabIndex: 0 }, make("table", { className: "grid" }, caption, make("thead", {}, head), body));
+    const table = make("table", { className: "grid" }, caption, make("thead", {}, head), body);
+    const box = make("div", { className: "scroll tall", tabIndex: 0 }, table);
     box.setAttribute("role", "group");
     box.setAttribute("aria-label", "Data behind the figure");
     const parts = [box];
@@ -175,8 +178,9 @@
       const select = make("select", {}, new Option("all", ""), ...levels.map((level) => new Option(shown(level), level)));
       select.value = picked.get(name) || "";
       select.addEventListener("change", () => {
-        const state = new URLSearchParams(data.pick.map((one, index) => [one, box.querySelectorAll("select")[index].value]).filter(([, to]) => to));
-        history.replaceState(null, "", `#${card.id}${state.size ? `&${state}` : ""}`);
+        const picks = [...box.querySelectorAll("select")].map((one, index) => [data.pick[index], one.value]);
+        const state = new URLSearchParams(picks.filter(([, to]) => to));
+        history.replaceState(null, "", `#${[card.id, String(state)].filter(Boolean).join("&")}`);
         drill(card, state);
         card.querySelectorAll(".pick select")[data.pick.indexOf(name)].focus();
       });
@@ -214,7 +218,7 @@
     }
   };
 
-  form.addEventListener("input", write);
+  for (const happening of ["input", "change"]) form.addEventListener(happening, write);
   form.addEventListener("submit", (event) => event.preventDefault());
   toggles.forEach((one) => one.addEventListener("click", () => {
     one.setAttribute("aria-pressed", String(one.getAttribute("aria-pressed") !== "true"));

@@ -34,7 +34,8 @@ _BANNERS: Mapping[str, tuple[str, str]] = {
     ),
 }
 _SORTS: Mapping[str, str] = {
-    "": "By document", "verdict": "By verdict", "effect": "By effect", "p": "By p", "seconds": "By time taken", "name": "By name",
+    "": "By document", "verdict": "By verdict", "effect": "By effect", "p": "By p", "seconds": "By time taken",
+    "name": "By name",
 }  # fmt: skip
 _TERMS: Mapping[str, str] = {
     "seconds": "took", "dirty": "uncommitted changes", "llc_engine": "LLC engine",
@@ -74,11 +75,11 @@ def render(run: Mapping[str, Any], past: History | None = None) -> str:
 def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     """Cards by document in order of appearance, with the document's particulars and its tally of verdicts."""
     found: dict[str, list[dict[str, Any]]] = {}
-    for card in cards:
-        found.setdefault(str(card["row"]["document"]), []).append(card)
+    for one in cards:
+        found.setdefault(str(one["row"]["document"]), []).append(one)
     return [
         {
-            "key": key, "cards": members, "tally": _tally([card["row"] for card in members]),
+            "key": key, "cards": members, "tally": _tally([each["row"] for each in members]),
             "source": next((c["row"]["source"] for c in members if c["row"]["source"]["title"]), None),
         }
         for key, members in found.items()
@@ -105,10 +106,15 @@ def _facts(run: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str]]
     facts = [
         ("Scale", str(run["scale"])),
         ("Networks", f"{len(members):,} from {len(seeds)} training seeds" if members else None),
-        ("Selected", f"{chosen['claims']} of {chosen['of']} claims" if chosen else None),
+        ("Selected", _selected(chosen) if chosen else None),
         ("Device", str(run["device"])),
         ("Started", text.moment(known("started")) if known("started") else None),
         ("Took", text.duration(known("seconds")) if known("seconds") is not None else None),
         ("Commit", f"{commit}, with uncommitted changes" if commit and known("dirty") else commit),
     ]
     return [(term, words) for term, words in facts if words]
+
+
+def _selected(chosen: Mapping[str, Any]) -> str:
+    """How many of all claims were selected; of how many is unknown where the others were not even collected."""
+    return f"{chosen['claims']} of {chosen['of']} claims" if chosen["of"] else f"{chosen['claims']} claims, not all"

@@ -37,6 +37,7 @@ STYLE: dict[str, Any] = {
 }  # fmt: skip
 MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.4, 1.4)))
+REGIMES = ("standard", "robust", "finetuned")  # the same colour and mark in every figure, whatever else it shows
 _WIDTH = 0.72  # of the space between two categories that their marks take
 _JOINED = 0.35  # of their lanes' distance at which pairs of different colours stand, so that lines do not cross at the ends
 
@@ -54,6 +55,13 @@ class Look:
         """The look of ``figure``, with its levels over all panels."""
         hues = levels(figure["data"][figure["hue"]]) if figure["hue"] else []
         return cls(figure, tuple(hues) or (None,), tuple(levels(figure["data"][figure["x"]])))
+
+    @property
+    def paints(self) -> tuple[int, ...]:
+        """Which colour, mark and dash each hue has: a regime its own, any other the next that is free."""
+        own = {hue: REGIMES.index(hue) for hue in self.hues if hue in REGIMES}
+        free = (paint for paint in range(len(REGIMES) + len(self.hues)) if paint not in own.values())
+        return tuple(own[hue] if hue in own else next(free) for hue in self.hues)
 
     @property
     def categorical(self) -> bool:
@@ -151,17 +159,17 @@ def _prepare(axis: Axes, look: Look) -> None:
         axis.xaxis.set_major_locator(MaxNLocator(6, steps=[1, 2, 2.5, 5, 10]))
 
 
-def _mark(position: int, size: float = 5.0) -> dict[str, Any]:
+def _mark(paint: int, size: float = 5.0) -> dict[str, Any]:
     """Marker and colour of a series: the two together differ for more series than a figure may have."""
     return {
-        "marker": MARKERS[position % len(MARKERS)], "ms": size, "color": SERIES[position % len(SERIES)],
+        "marker": MARKERS[paint % len(MARKERS)], "ms": size, "color": SERIES[paint % len(SERIES)],
         "mec": PAPER, "mew": 0.5,
     }  # fmt: skip
 
 
 def _scatter(axis: Axes, rows: Columns, look: Look) -> None:
     for position, hue, x, y in look.series(rows):
-        axis.plot(x, y, ls="none", alpha=0.85, label=_name(hue), **_mark(position))
+        axis.plot(x, y, ls="none", alpha=0.85, label=_name(hue), **_mark(look.paints[position]))
 
 
 def _lines(axis: Axes, rows: Columns, look: Look) -> None:
@@ -170,11 +178,11 @@ def _lines(axis: Axes, rows: Columns, look: Look) -> None:
         groups = [[v for u, v in zip(x, y, strict=True) if u == where] for where in at]
         spreads = [_spread(values, log=look.figure["log_y"]) for values in groups]
         means, lows, highs = ([spread[part] for spread in spreads] for part in range(3))
-        mark = _mark(position, 4.2)
+        mark = _mark(look.paints[position], 4.2)
         if len(at) > 25:
             mark["marker"] = ""  # marks would hide a long line; its dashes still tell it
-        axis.fill_between(at, lows, highs, color=SERIES[position % len(SERIES)], alpha=0.16, lw=0)
-        axis.plot(at, means, ls=DASHES[position % len(DASHES)], lw=1.5, label=_name(hue), **mark)
+        axis.fill_between(at, lows, highs, color=SERIES[look.paints[position] % len(SERIES)], alpha=0.16, lw=0)
+        axis.plot(at, means, ls=DASHES[look.paints[position] % len(DASHES)], lw=1.5, label=_name(hue), **mark)
 
 
 def _paired(axis: Axes, rows: Columns, look: Look) -> None:
@@ -190,17 +198,17 @@ def _paired(axis: Axes, rows: Columns, look: Look) -> None:
             continue
         gap = (math.nan, math.nan)  # ends a pair's line, so that all pairs of a colour are one path
         strokes = zip(*(point for pair in pairs.values() for point in [*sorted(pair), gap]), strict=True)
-        axis.plot(*strokes, lw=0.7, alpha=0.6, label=_name(hue), **_mark(position, 3.6))
+        axis.plot(*strokes, lw=0.7, alpha=0.6, label=_name(hue), **_mark(look.paints[position], 3.6))
         at = sorted({x for x, _ in points})
         means = [_spread([y for x, y in points if x == here], log=figure["log_y"])[0] for here in at]
-        axis.plot(at, means, lw=2.4, color=SERIES[position % len(SERIES)])
+        axis.plot(at, means, lw=2.4, color=SERIES[look.paints[position] % len(SERIES)])
 
 
 def _strip(axis: Axes, rows: Columns, look: Look) -> None:
     for position, hue, x, y in look.series(rows):
         shift, width = look.dodge(position)
         axis.plot(
-            _scattered(x, y, shift, width), y, ls="none", alpha=0.8, label=_name(hue), **_mark(position, 4.2)
+            _scattered(x, y, shift, width), y, ls="none", alpha=0.8, label=_name(hue), **_mark(look.paints[position], 4.2)
         )
         for where in sorted(set(x)):
             mean = _spread([v for u, v in zip(x, y, strict=True) if u == where], log=look.figure["log_y"])[0]
@@ -217,7 +225,7 @@ def _bars(axis: Axes, rows: Columns, look: Look) -> None:
         middles = [where + shift for where in at]
         axis.bar(
             middles, [mean for mean, _, _ in spreads], width * 0.88, label=_name(hue), alpha=0.9,
-            color=SERIES[position % len(SERIES)],
+            color=SERIES[look.paints[position] % len(SERIES)],
         )  # fmt: skip
         for middle, (_, low, high), values in zip(middles, spreads, groups, strict=True):
             if len(values) > 1:
@@ -235,8 +243,8 @@ def _guide(axis: Axes, rows: Columns, figure: Mapping[str, Any]) -> None:
     axis.plot(*zip(*ends, strict=True), color=GUIDE, lw=1.1, ls=(0, (5, 3)), zorder=1.6)
     rises = figure["slope"] > 0  # the name stands at the upper end, on the side that the line leaves free
     axis.annotate(
-        f"slope {text.number(figure['slope'])}", ends[rises], (-9, 0) if rises else (9, 0),
-        textcoords="offset points", ha="right" if rises else "left", va="center", fontsize=7.5, color=SOFT,
+        f"slope {text.number(figure['slope'])}", ends[rises], (-6, 4) if rises else (6, 4),
+        textcoords="offset points", ha="right" if rises else "left", va="bottom", fontsize=7.5, color=SOFT,
     )  # fmt: skip
 
 

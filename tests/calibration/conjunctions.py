@@ -34,7 +34,9 @@ class Joint(Kind):
         supported, refuted = [], []
         for kind, own, its in parts:
             seen = kind.confidence(own)
-            supported.append(supports(its.rule, its.centre, its.margin, *seen.interval(its.alpha * whole.support_share)))
+            levels = (its.alpha, its.alpha * whole.support_share)
+            each = [supports(its.rule, its.centre, its.margin, *seen.interval(level)) for level in levels]
+            supported.append(np.all(each, axis=0))
             refuted.append(refutes(its.rule, its.centre, its.margin, *seen.interval(its.alpha * whole.refute_share)))
         left = len(parts) - np.sum(refuted, axis=0)
         return Judged(np.sum(supported, axis=0) >= whole.needed, left < whole.needed)

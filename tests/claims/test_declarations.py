@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.slt_gates import PROTOCOLS
+from fixtures.slt_gates import BATCH_PROTOCOLS, COURSE_PROTOCOLS, PROTOCOLS
 from fixtures.sources import SOURCES
 from harness.claim import Claim
 from harness.predict import Conjunction
@@ -39,6 +39,8 @@ def declared() -> list[Claim]:
 
 
 CLAIMS = declared()
+DOCUMENT_DECIDES = {"slt/sample-llc-perturbation-selection"}
+"""Claims after training that are about what the document's own procedure does."""
 
 
 def parts(prediction: Any) -> list[Any]:
@@ -83,8 +85,24 @@ class TestEveryClaim:
         assert len({gate.name for gate in claim.gates}) == len(claim.gates)
         assert all(set(gate.protocols or ()) <= set(claim.protocols) for gate in claim.gates)
 
-    def test_has_two_protocols_where_the_sampler_can_be_doubted(self, claim):
-        assert claim.protocols == (PROTOCOLS if claim.document == "slt" else ())
+    def test_has_both_protocols_where_the_sampler_can_be_doubted(self, claim):
+        """Claims on a learning coefficient; of its course through training the document's protocol decides."""
+        if "llc" not in claim.tags or claim.document != "slt":
+            assert claim.protocols == ()
+        elif "batch size" in claim.tags:
+            assert claim.protocols == BATCH_PROTOCOLS
+        elif claim.id in DOCUMENT_DECIDES or {"training", "long training"} & set(claim.tags):
+            assert claim.protocols == COURSE_PROTOCOLS
+        else:
+            assert claim.protocols == PROTOCOLS
+
+    def test_slt_claims_have_a_scope_that_a_search_may_draw_from(self, claim):
+        assert claim.scope or claim.document != "slt"
+
+    def test_what_reads_a_learning_coefficient_says_so(self, claim):
+        everything = [part for prediction in (claim.prediction, *claim.companions) for part in parts(prediction)]
+        columns = " ".join(column for part in everything for column in part.columns())
+        assert ("llc" in columns) <= ("llc" in claim.tags)
 
     def test_is_described_by_plain_json(self, claim):
         described = claim.prediction.describe()

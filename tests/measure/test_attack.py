@@ -8,9 +8,12 @@ import numpy as np
 import pytest
 import torch
 
+from harness import device
 from harness.data.toy import ToyImages
 from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
+from harness.measure.base import Given, in_chunks
 from harness.measure.exact_perturbation import GAP, exact_perturbation
+from harness.measure.perturbations import fgsm
 from harness.measure.robustness import Robustness
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError, Threat
@@ -190,6 +193,33 @@ def test_members_and_modules_give_the_same_and_nobody_matters_to_his_neighbour()
     module = recipe.program().module(population.final[2])
     sizes = smallest_perturbation(module, loaded.test_x, loaded.test_y)
     np.testing.assert_allclose(sizes[0], alone["perturbation"], rtol=0.05, atol=1e-3)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_less_memory_is_more_chunks_of_the_same_numbers(trained: dict[str, Population], norm: str) -> None:
+    population = trained["standard"]
+    data = population.recipe.data.load()
+    x, y = data.test_x[:8], data.test_y[:8]
+    seen: list[list[int]] = []
+
+    def looked_at(given: Given) -> torch.Tensor:
+        seen.append(list(given.owners))
+        return given.inputs
+
+    def attacks() -> list[np.ndarray]:
+        perturbed = [attack(population, x, y, epsilon=1.0, norm=norm).numpy() for attack in (pgd, fgsm)]
+        return [smallest_perturbation(population, x, y, norm=norm), *perturbed,
+                in_chunks(population, x, y, "cpu", looked_at).numpy()]  # fmt: skip
+
+    whole = attacks()
+    device.limit_memory(1)
+    try:
+        parts = attacks()
+    finally:
+        device.limit_memory(None)
+    assert seen == [[0, 1], [0], [1]]
+    for one, other in zip(whole, parts, strict=True):
+        np.testing.assert_array_equal(one, other)
 
 
 def test_success_rates_count_points_below_the_threshold() -> None:

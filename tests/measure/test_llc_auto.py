@@ -16,6 +16,7 @@ from harness.data.toy import ToyImages
 from harness.measure import llc_auto
 from harness.measure.llc import LLC, LLCSpec, estimate
 from harness.measure.llc_auto import GOOD, SHRINK, automatic, search
+from harness.measure.llc_spec import Trial
 from harness.models import MLPProgram
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError, digest
@@ -104,6 +105,34 @@ def test_a_budget_that_is_too_small_is_said(found: LLCSpec) -> None:
     assert nothing.search.shortfall == "the budget ended the search at: accepted"
 
 
+@pytest.mark.parametrize(
+    ("acceptance", "factor"),
+    [
+        (0.89, (0.11 / 0.025) ** (2 / 3)), (0.85, SHRINK), (0.3, SHRINK), (-math.inf, SHRINK), (math.nan, SHRINK),
+        (0.9, SHRINK), (0.97, SHRINK),  # accepted, so that something else asks for a smaller step
+    ],
+)  # fmt: skip
+def test_a_step_shrinks_as_far_as_its_acceptance_asks_for(acceptance: float, factor: float) -> None:
+    assert llc_auto._shrink(acceptance) == pytest.approx(factor)
+
+
+def test_acceptance_falls_with_the_power_by_which_steps_are_shrunk() -> None:
+    """1 − α grows as ε^(3/2), on networks at their minimum, once chains have spread out."""
+    specs = [replace(BASE, step_size=step, burn_in=500, draws=1000) for step in (1e-3, 2.5e-4)]
+    missing = [1 - estimate(task(TRUTHS, "all"), spec, "stacked")["mala_acceptance"] for spec in specs]
+    assert float((missing[0] / missing[1]).mean()) == pytest.approx(4**1.5, rel=0.3)
+
+
+def test_what_is_left_of_a_budget_is_used_by_a_shorter_trial() -> None:
+    spec = replace(BASE, step_size=1e-3, burn_in=1000, draws=2000)
+    before = replace(some_trial(), burn_in=500, draws=1000)
+    each = spec.chains + 2 * spec.sensitivity_chains
+    assert llc_auto._within(spec, before, each * 3000) == spec
+    assert llc_auto._within(spec, before, each * 2400) == replace(spec, burn_in=800, draws=1600)
+    assert llc_auto._within(spec, before, each * 1800) is None  # less than a quarter more than before
+    assert llc_auto._within(spec, None, each * 2400) is None
+
+
 def test_the_steepest_model_decides_for_all() -> None:
     flat = linear_truth((4, 3, 5), 2, seed=2)
     program = flat.program
@@ -122,6 +151,10 @@ def table(**columns: list[float]) -> pd.DataFrame:
             "localization_sensitivity": 0.01}  # fmt: skip
     rows = max((len(values) for values in columns.values()), default=1)
     return pd.DataFrame({name: columns.get(name, [value] * rows) for name, value in good.items()})
+
+
+def some_trial() -> Trial:
+    return Trial(1e-3, 250, 250, 0.95, 0.01, 0.01, 0.01, 0.01, 3000, 0.0, "more draws")
 
 
 @pytest.mark.parametrize(
@@ -147,13 +180,13 @@ def test_every_diagnostic_has_its_remedy(
     trial = llc_auto._try(task(TRUTHS, "all"), spec, 0.05)
     assert trial.outcome.startswith(told)
     if changed is not None:
-        assert llc_auto._next(spec, trial.outcome) == replace(spec, **changed)  # type: ignore[arg-type]
+        assert llc_auto._next(spec, trial) == replace(spec, **changed)  # type: ignore[arg-type]
 
 
 def test_a_change_with_the_step_that_length_does_not_cure_asks_for_a_smaller_one(monkeypatch: pytest.MonkeyPatch) -> None:
     spec = replace(BASE, step_size=1e-3, burn_in=250, draws=250)
     changes = iter([-0.3, -0.18, -0.17, -0.17])
-    monkeypatch.setattr(llc_auto, "estimate", lambda *arguments: table(lr_sensitivity=[next(changes)]))
+    monkeypatch.setattr(llc_auto, "estimate", lambda *arguments: table(lr_sensitivity=[next(changes)], mala_acceptance=[0.92]))
     outcomes, previous = [], None
     for step_size in (1e-3, 1e-3, 1e-3, 3e-4):
         previous = llc_auto._try(task(TRUTHS, "all"), replace(spec, step_size=step_size), 0.05, previous)

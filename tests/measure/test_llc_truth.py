@@ -10,6 +10,8 @@ import pandas as pd
 import pytest
 import torch
 from learning_coefficients import (
+    SLOPES,
+    CrossingTruth,
     compared,
     deep_linear,
     half_codimension,
@@ -107,9 +109,45 @@ def test_few_points_with_the_same_second_moments_have_the_same_loss() -> None:
     torch.testing.assert_close(small, large, rtol=1e-5, atol=0)
 
 
+def expectation(*exponents: int, slope: float) -> float:
+    """nβ E[½ c² Π w_i^(2 k_i)] at w* = 0, n = 1024, γ = 3, by quadrature over log w (both signs are alike)."""
+    logs = np.linspace(math.log(1e-7), math.log(6), 4001)
+    axes = np.meshgrid(*[logs] * len(exponents), indexing="ij", sparse=True)
+    power = sum(2 * k * axis for k, axis in zip(exponents, axes, strict=True))
+    potential = NBETA * slope**2 / 2 * np.exp(power)
+    density = np.exp(-potential + sum(axis - 1.5 * np.exp(2 * axis) for axis in axes))
+    return float((potential * density).sum() / density.sum())
+
+
+def test_crossings_of_one_coordinate_are_near_their_coefficient_and_of_two_are_not() -> None:
+    for exponent, slope in SLOPES.items():
+        share = expectation(exponent, slope=slope) / normal_crossing(exponent)
+        assert 0.95 <= share <= 1
+    for exponents in ((1, 1), (1, 2), (1, 3), (2, 3)):
+        share = expectation(*exponents, slope=10.0) / normal_crossing(*exponents)
+        assert 0.3 < share < 0.87
+
+
+def test_the_forty_hold_regular_models_and_normal_crossings() -> None:
+    truths = random_truths(1)
+    assert sum(len(group) for _, group in truths) == 40
+    (scope, regular_ones), (other_scope, crossings) = truths[4], truths[9]
+    assert scope == other_scope == "all"
+    for one in regular_ones:
+        assert one.coefficient("all") == regular(one.sizes[0] * one.sizes[1])
+    for one in crossings:
+        assert isinstance(one, CrossingTruth)
+        assert one.coefficient("all") == pytest.approx(sum(1 / (2 * k) for k in one.exponents))
+        theta = one.theta[None].clone()
+        one.program.layout.views(theta)["weight"].fill_(-0.5)
+        loss = one.program.loss(one.program.layout.views(theta), one.inputs.T[None], one.targets.T[None], "mse")
+        by_hand = sum((SLOPES[k] * 0.5**k) ** 2 / 2 for k in one.exponents)
+        assert float(loss) == pytest.approx(by_hand, rel=1e-6)
+
+
 @pytest.fixture(scope="module")
 def forty() -> pd.DataFrame:
-    """Forty random networks, whole and single layers, n = 1024, with the settings that are found at γ = 3."""
+    """Forty random models, whole and single layers, n = 1024, with the settings that are found at γ = 3."""
     tables = []
     for scope, truths in random_truths(1):
         given = task(truths, scope)

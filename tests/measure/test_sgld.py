@@ -4,14 +4,16 @@ from __future__ import annotations
 
 import math
 import warnings
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import pytest
 import torch
 
+from harness import device
 from harness.measure import sgld
 from harness.measure.sgld import Chains, Trace, langevin_acceptance, sample
-from harness.models import MLPProgram, encode
+from harness.models import MLPProgram, chunks, encode
 
 ROWS, BURN_IN, DRAWS = 3, 4, 16
 STEPS = BURN_IN + DRAWS
@@ -29,8 +31,12 @@ def generators(rows: int = ROWS) -> list[torch.Generator]:
     return [torch.Generator().manual_seed(100 + row) for row in range(rows)]
 
 
+def streams(rows: int = ROWS) -> list[Callable[[], torch.Generator]]:
+    return [lambda row=row: torch.Generator().manual_seed(100 + row) for row in range(rows)]  # type: ignore[misc]
+
+
 def chains(theta: torch.Tensor = THETA) -> Chains:
-    return Chains(theta.clone(), torch.tensor(STEP_SIZE), torch.tensor(LOCALIZATION), generators())
+    return Chains(theta.clone(), torch.tensor(STEP_SIZE), torch.tensor(LOCALIZATION), streams())
 
 
 def run(scope: str = "all", **changed: object) -> Trace:
@@ -43,7 +49,7 @@ def noise(monkeypatch: pytest.MonkeyPatch) -> torch.Tensor:
     """Noise that everybody uses, shape (step, row, parameter); only the first entries serve a layer alone."""
     drawn = torch.randn(STEPS, ROWS, PROGRAM.layout.total, generator=torch.Generator().manual_seed(5))
 
-    class Given:
+    class Given(sgld._Noise):
         def __init__(self, generators: object, like: torch.Tensor) -> None:
             self.size, self.steps = like.shape[1], iter(drawn)
 
@@ -190,11 +196,36 @@ def test_devinterp_takes_the_same_steps_on_the_same_noise(noise, walks, monkeypa
 def test_chunks_that_fit_the_cache_change_nothing(monkeypatch, walks, scope, batch_size, limit):
     whole = run(scope, batch_size=batch_size)
     assert len(walks) == 1
-    monkeypatch.setattr(sgld, "CACHE_BYTES", limit if batch_size is None else limit // 5)
+    monkeypatch.setattr(chunks, "CACHE_BYTES", limit if batch_size is None else limit // 5)
     parts = run(scope, batch_size=batch_size)
     assert len(walks) == 1 + (3 if limit == 1 else 2)
     for name in Trace.__dataclass_fields__:
         torch.testing.assert_close(getattr(parts, name), getattr(whole, name), rtol=0, atol=0, equal_nan=True)
+
+
+def test_less_memory_is_more_chunks_of_the_same_numbers(walks):
+    whole = run()
+    device.limit_memory(1)
+    try:
+        parts = run()
+    finally:
+        device.limit_memory(None)
+    assert len(walks) == 1 + ROWS
+    for name in Trace.__dataclass_fields__:
+        assert torch.equal(getattr(parts, name), getattr(whole, name))
+
+
+def test_chains_of_one_model_share_its_point_and_its_data(noise):
+    """Rows 0 and 2 are chains of one model, row 1 of another; the same as if every row had a model of its own."""
+    owner = torch.tensor([0, 1, 0])
+    data = torch.cat([INPUTS, INPUTS.flip(2)]), TARGETS.expand(2, -1, -1)
+    given = chains()
+    shared = sample(PROGRAM, replace(given, theta=THETA[:2], owner=owner), *data, scope="all", nbeta=NBETA, burn_in=BURN_IN,
+                    draws=DRAWS)  # fmt: skip
+    alone = sample(PROGRAM, replace(given, theta=THETA[owner]), *(each[owner] for each in data), scope="all", nbeta=NBETA,
+                   burn_in=BURN_IN, draws=DRAWS)  # fmt: skip
+    assert torch.equal(shared.losses, alone.losses)
+    assert bool((shared.losses[0] != shared.losses[1]).any())
 
 
 def test_every_row_may_have_its_own_data(noise):
@@ -291,7 +322,7 @@ def test_the_stationary_variance_on_a_quadratic_is_that_of_the_discrete_chain():
     x, best = torch.full((1, 1, 1), math.sqrt(h)), 0.7
     theta = torch.full((rows, 1), best)
     trace = sample(
-        program, Chains(theta, step_size, localization, generators(rows)), x, x * best, scope="all", nbeta=nbeta,
+        program, Chains(theta, step_size, localization, streams(rows)), x, x * best, scope="all", nbeta=nbeta,
         burn_in=burn_in, draws=draws, loss="mse",
     )  # fmt: skip
     variances = (2 * trace.losses / h).double().mean(1)
@@ -363,7 +394,7 @@ def test_the_preconditioner_leaves_the_stationary_distribution_as_it_is(walks):
     x = (2 * h).sqrt().diag()[None]  # the mean over two points halves it
     theta = torch.full((rows, 2), 0.5)
     trace = sample(
-        program, Chains(theta, torch.full((rows,), step_size), torch.full((rows,), localization), generators(rows)), x,
+        program, Chains(theta, torch.full((rows,), step_size), torch.full((rows,), localization), streams(rows)), x,
         (theta[:1] @ x[0])[None], scope="all", nbeta=nbeta, burn_in=2000, draws=draws, loss="mse", preconditioner="rmsprop",
     )  # fmt: skip
     scaling = torch.cat([walk.scaling.root for walk in walks]) ** 2
@@ -393,7 +424,7 @@ def test_coordinates_without_any_slope_are_all_alike():
 def test_displacement_is_what_integration_by_parts_says():
     """γ E‖u‖² / d = 1 − nβ E[u ∇L] / d: on ½ h u² it is γ / (nβ h + γ), and on a hill (h < 0) it is above 1."""
     program, nbeta, localization = MLPProgram((1, 1), linear=True, bias=False), 2.0, 4.0
-    given = Chains(torch.zeros(256, 1), torch.full((256,), 0.01), torch.full((256,), localization), generators(256))
+    given = Chains(torch.zeros(256, 1), torch.full((256,), 0.01), torch.full((256,), localization), streams(256))
     for h, loss in ((1.0, lambda z, y: (z**2).sum(2) / 2), (-1.0, lambda z, y: -(z**2).sum(2) / 2)):
         trace = sample(program, given, torch.ones(1, 1, 1), torch.zeros(1, 1, 1), scope="all", nbeta=nbeta, burn_in=500,
                        draws=3000, loss=loss)  # fmt: skip
@@ -415,7 +446,7 @@ def test_traces_join_row_by_row():
 
 
 def test_chains_that_explode_say_so_and_warn_nobody():
-    given = Chains(THETA.clone(), torch.full((ROWS,), 1e6), torch.tensor(LOCALIZATION), generators())
+    given = Chains(THETA.clone(), torch.full((ROWS,), 1e6), torch.tensor(LOCALIZATION), streams())
     with warnings.catch_warnings():
         warnings.simplefilter("error")
         trace = sample(PROGRAM, given, INPUTS, TARGETS, scope="all", nbeta=1e6, burn_in=0, draws=40)

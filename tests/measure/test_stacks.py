@@ -25,7 +25,7 @@ def test_blocks_of_rows_and_of_points_are_joined_in_order(which, toy_data, monke
     assert whole["logits"].shape == (3, 3, 45)
     np.testing.assert_array_equal(whole["first"], np.tile(toy_data.test_x[:, 0, 0], (3, 1)))
     monkeypatch.setattr(stacks, "POINTS_AT_A_TIME", 20)
-    monkeypatch.setattr(stacks, "VALUES_AT_A_TIME", 20 * 50)
+    monkeypatch.setattr(stacks, "rows_at_a_time", lambda *program, **size: 2)
     seen.clear()
     parts = per_point(program, population.final, inputs, logits)
     assert {block[1:] for block in seen} == {(0, 20), (20, 40), (40, 45)}

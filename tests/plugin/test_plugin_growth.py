@@ -131,6 +131,7 @@ def test_alpha_is_shared_by_the_claims_of_a_document(project: Project, told):
 
 @pytest.mark.parametrize(("arguments", "said"), [
     (("claims", "--until-decided", "--most-blocks", "1"), "seeds are added in 2 blocks or more"),
+    (("claims", "--memory", "2 GB"), "--memory: '2 GB' is no amount of memory; write a number above 0 and one of B, KiB"),
     (("claims", "--until-decided", "--update-ledger"), "--update-ledger and --until-decided contradict each other"),
     (("claims", "--family-wise", "--update-ledger"), "--update-ledger and --family-wise contradict each other"),
     (("claims/test_paper.py", "--family-wise"), "give the whole claims folder and choose with --claim or -k"),

@@ -52,6 +52,17 @@ def test_the_report_lies_where_it_was_asked_for(project: Project, told):
     assert facts["torch"].startswith("2.")
 
 
+def test_every_run_is_remembered_and_shown_on_the_next_page(project: Project):
+    project.claims(SUPPORTED)
+    project.run("claims")
+    assert {"reports/badge.svg", "reports/history.jsonl"} <= files_below(project.path)
+    assert set(project.report()["provenance"]["code"]) == {"harness", "claims"}
+    project.run("claims")
+    lines = (project.path / "reports" / "history.jsonl").read_text(encoding="utf-8").splitlines()
+    assert [json.loads(line)["claims"]["paper/higher"]["verdict"] for line in lines] == ["supported"] * 2
+    assert "Earlier runs at this scale" in (project.path / "reports" / "claims.html").read_text(encoding="utf-8")
+
+
 def test_a_folder_that_cannot_be_written_fails_the_run_and_keeps_the_verdicts(project: Project, told):
     project.claims(SUPPORTED)
     project.file("file", "")

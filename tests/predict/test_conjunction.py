@@ -167,6 +167,16 @@ class TestAtLeast:
         assert verdict.outcome is Outcome.INCONCLUSIVE
         assert "which 2 are" in verdict.reason
 
+    def test_what_is_negligible_does_not_count_because_its_interval_is_wider_at_the_stricter_level(self):
+        frame = cases(1, 1, 0, -1)
+        spread = frame.loc[(frame.scope == 2) & (frame.regime == "standard"), "llc"]
+        error = spread.std() / np.sqrt(10)
+        # its end at .05 lies below the margin, at .05 / 2 above: t of 9 degrees of freedom is 1.83 and 2.26
+        frame.loc[spread.index, "llc"] = spread + 0.5 - 2.0 * error
+        verdict = judge(most(3, 4), frame)
+        assert verdict.parts[2].label == "negligible"
+        assert verdict.outcome is Outcome.INCONCLUSIVE
+
     def test_the_headline_is_the_weakest_of_those_that_are_needed(self):
         verdict = judge(most(3, 4), cases(1.0, 1.5, 1.2, 0.0))
         assert verdict.estimate.effect == pytest.approx(1.0)
@@ -176,6 +186,13 @@ class TestAtLeast:
         verdict = judge(most(3, 4), cases(1.0, 1.5, 0.2, 0.1))
         third = sorted(each.estimate.p for each in verdict.parts)[2]
         assert verdict.estimate.p == pytest.approx(2 * third)
+
+    def test_power_is_that_at_the_level_at_which_a_part_counts(self):
+        frame = pd.concat([cases(1.0).assign(scope=scope) for scope in range(4)])
+        parts = tuple(part(scope, 0.01) for scope in range(4))
+        all_of, some = Conjunction(parts=parts), AtLeast(parts=parts, count=1)
+        whole, fewer = (judge(each, frame).to_json()["power"]["smallest_effect"] for each in (all_of, some))
+        assert fewer > whole, "one of four counts at a quarter of the level"
 
     def test_an_unusable_part_makes_it_invalid(self):
         frame = cases(1, 1, 1, 1)

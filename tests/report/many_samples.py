@@ -71,12 +71,14 @@ def _row(index: int, figure: dict[str, Any]) -> Row:
         "source": cited, "tags": [TAGS[index % 7], TAGS[(index + 2) % 7]], "digest": f"{index:016x}", "verdict": verdict,
         "prediction": "The mean paired difference lies above 0 and reaches 0.005", "rule": rule, "centre": 0.0, "margin": 0.005,
         "margin_reason": "half of the difference that the document's figure shows", "alpha": 0.05, "expected": verdict,
-        "seconds": 10.0 + index, "cached": index % 2 == 0, "recipes": [recipe(f"{document} {r}", f"{document}{r}") for r in "ab"],
+        "seconds": 10.0 + index, "cached": index % 2 == 0,
+        "recipes": [recipe(f"{regime} of {document}", f"{document}{regime}") for regime in "ab"],
         "settings": {"sampler": {"chains": 4, "draws": 200, "burn-in": 100}, "points": 3072},
     }  # fmt: skip
     if verdict == "error":
         return row | {"reason": "could not be run: RuntimeError", "error": "RuntimeError: not finite"}
-    return row | {"reason": f"Synthetic reason {index} in a sentence with its numbers.", "figure": figure} | _numbers(index, rule)
+    said = f"Synthetic reason {index} in a sentence with its numbers."
+    return row | {"reason": said, "figure": figure} | _numbers(index, rule)
 
 
 def _numbers(index: int, rule: str) -> dict[str, Any]:

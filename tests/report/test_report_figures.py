@@ -17,7 +17,7 @@ from report_samples import figures
 
 from harness.claim import ClaimError, Figure
 from harness.report.figures import MAX_ROWS, draw, figure_from_evidence
-from harness.report.panels import MARKERS, _scattered, _spread
+from harness.report.panels import MARKERS, Look, _scattered, _spread
 from harness.report.svg import SERIES
 
 FIGURES = figures()
@@ -154,6 +154,15 @@ class TestDraw:
         ):
             table = pd.DataFrame({"x": x, "y": [1.0, 2.0, 3.0, 4.0], "p": [0, 0, 1, 1]})
             assert "<svg" in draw(figure_from_evidence(simple(kind=kind, table=table, pair="p")), "k")
+
+    def test_a_regime_has_its_colour_whatever_else_is_drawn(self) -> None:
+        def paints(*regimes: str) -> dict[str, int]:
+            table = pd.DataFrame({"x": 1.0, "y": 1.0, "regime": regimes})
+            look = Look.of(figure_from_evidence(simple(table=table, hue="regime")))
+            return dict(zip(look.hues, look.paints, strict=True))
+
+        assert paints("robust", "standard") == {"standard": 0, "robust": 1}
+        assert paints("finetuned", "lazy", "free", "robust") == {"finetuned": 2, "lazy": 0, "free": 3, "robust": 1}
 
     def test_twelve_series_differ_in_colour_or_marker(self) -> None:
         looks = {(SERIES[index % len(SERIES)], MARKERS[index % len(MARKERS)]) for index in range(12)}

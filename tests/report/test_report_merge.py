@@ -53,6 +53,7 @@ class TestMerge:
         assert (first["rows"], second["rows"]) == (["slt/b"], ["slt/a"])
         assert (first["commit"], second["device"]) == (f"commit of {FIRST}", "cuda")
         assert merged["device"] == "cpu and cuda"
+        assert merged["provenance"]["selected"] is None  # what one of them selected says nothing of the whole
         assert merged["provenance"]["commit"] == f"commit of {SECOND}"
         assert merged["provenance"]["seconds"] == pytest.approx(2 * PROVENANCE["seconds"])
 

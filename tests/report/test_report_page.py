@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import base64
-import copy
 import hashlib
 import json
 import re
@@ -15,11 +14,13 @@ from typing import Any
 from xml.etree import ElementTree as ET
 
 import pytest
-from report_samples import PROVENANCE, claim_of, recipe, rows
+from many_samples import COUNT, many
+from report_samples import PROVENANCE, claim_of, rows
 
 import harness.report
 from harness.report import ReportError, assemble, base_row, merge, render
-from harness.report.page import LOOKS, SHOWN_ROWS
+from harness.report.history import SHOWN, History, record
+from harness.report.looks import LOOKS
 from harness.report.svg import CLASSES
 
 FOLDER = Path(harness.report.__file__).parent
@@ -107,7 +108,7 @@ class TestStructure:
             for _, attributes, _, _ in page.found
             if attributes.get("href", "")[:1] == "#"
         }
-        assert {target for target in inner if not target.startswith("document=")} <= set(ids)
+        assert {target.split("&")[0] for target in inner if not target.startswith("document=")} <= set(ids)
         named = [attributes.get("aria-labelledby", "") for _, attributes, _, _ in page.found]
         assert {id for text in named for id in text.split()} <= set(ids)
 
@@ -194,7 +195,7 @@ class TestSelfContained:
         run["provenance"] = dict.fromkeys(PROVENANCE, hostile) | {"seconds": 1.0}
         run["device"] = hostile
         page = Page(render(run))
-        assert len(page.all("script")) == 1
+        assert [script.get("type") for script in page.all("script")].count(None) == 1
         assert page.all("b") == []
         assert hostile in page.all("h3")[0]["text"]
 
@@ -215,6 +216,16 @@ class TestContent:
         assert said["Took"] == "13 min 51 s"
 
     @pytest.mark.parametrize(
+        ("selected", "words"),
+        [({"claims": 2, "of": 9}, "2 of 9 claims"), ({"claims": 2, "of": None}, "2 claims, not all"), (None, None)],
+    )
+    def test_a_part_of_the_claims_is_said_to_be_one(self, bare: dict[str, Any], selected: Any, words: str | None) -> None:
+        bare["provenance"] |= {"selected": selected}
+        terms = [term["text"] for term in Page(render(bare)).all("dt")]
+        assert ("Selected" in terms) is (words is not None)
+        assert words is None or words in render(bare)
+
+    @pytest.mark.parametrize(
         ("scale", "words"),
         [("smoke", "decides nothing"), ("reduced", "smaller than the documents"), ("full", None)],
     )
@@ -225,7 +236,12 @@ class TestContent:
         notes = [note["text"] for note in page.all("p", role="note")]
         assert len(notes) == (words is not None)
         assert words is None or words in notes[0]
-        assert [stamp["text"] for stamp in page.all("span", class_="stamp")] == ([scale] if words else [])
+        stamps = {stamp["text"] for stamp in page.all("span", class_="stamp")}
+        assert stamps == ({scale} if words else set())
+        marked = [card for card in page.all("article") if f"· {scale}" in card["text"] or f" {scale} " in card["text"][:90]]
+        assert len(marked) == (len(bare["rows"]) if words else 0)
+        assert [mark["text"] for mark in page.all("p", class_="watermark")] == ([f"{scale} scale"] if words else [])
+        assert ("@top-right" in render(bare | {"scale": scale})) is (words is not None)
 
     def test_counts_verdicts_by_document_with_glyph_and_word(self, page: Page) -> None:
         counts = [count["text"] for count in page.all("a") if count.get("class", "").startswith("count")]
@@ -264,8 +280,9 @@ class TestContent:
     def test_a_conjunction_shows_its_parts(self, page: Page) -> None:
         text = card(page, "slt/correlation")
         assert "ρ > 0 in robust models" in text
-        assert "supported only if every part is" in text
+        assert "the prediction says how many of them have to come true" in text
         assert "Measured here, weakest part" in text
+        assert "Prediction, fixed beforehand All of: the 3 parts below" in text
 
     def test_an_error_never_looks_like_a_refutation(self, page: Page) -> None:
         text = card(page, "lazy/robust-error")
@@ -291,20 +308,29 @@ class TestContent:
         assert "The document reports 0.737 Measured here 0.73725 train–train" in fact
         assert "interval" not in fact
 
-    def test_the_data_say_how_many_rows_are_left_out(self, run: dict[str, Any], page: Page) -> None:
-        rows = len(run["rows"][2]["figure"]["data"]["llc"])
-        assert rows > SHOWN_ROWS
-        assert (
-            f"{SHOWN_ROWS} of {rows} rows; {rows - SHOWN_ROWS} are left out here, claims.json has all"
-            in card(page, "slt/peak-widens")
-        )
-        table = next(
-            table for table in page.all("table", class_="grid") if "architecture" in table["data-pick"]
-        )
-        assert table["data-pick"] == "architecture regime seed"
+    def test_all_data_of_a_figure_are_embedded(self, run: dict[str, Any], page: Page) -> None:
+        row = next(row for row in run["rows"] if row["id"] == "slt/peak-widens")
+        blocks = [json.loads(block["text"]) for block in page.all("script", type="application/json")]
+        assert len(blocks) == sum(bool(row["figure"]) for row in run["rows"])
+        held = next(block for block in blocks if (block["drawn"]["x"], block["drawn"]["y"]) == ("epoch", "llc"))
+        assert held["pick"] == ["regime", "seed"]
+        columns = {name: [each["of"][at] for at in each["at"]] if isinstance(each, dict) else each
+                   for name, each in held["columns"]}  # fmt: skip
+        assert columns["regime"] == row["figure"]["data"]["regime"]
+        assert columns["llc"] == pytest.approx(row["figure"]["data"]["llc"], rel=6e-4)
+        assert "Data behind the figure, down to one seed 480 rows" in card(page, "slt/peak-widens")
 
-    def test_a_figure_that_cannot_be_drawn_costs_only_itself(self, run: dict[str, Any]) -> None:
-        run["rows"][0]["figure"]["data"]["llc"] = ["not a number"] * 30
+    def test_a_stratum_leads_to_its_rows(self, page: Page) -> None:
+        links = {link["text"]: link["href"] for link in page.all("a")}
+        assert links["8×1"] == "#claim/slt/robust-below&architecture=8%C3%971"
+        assert "16×1" not in links  # its card's figure draws one architecture
+
+    @pytest.mark.parametrize(
+        "broken", [{"data": {"regime": ["a"], "llc": ["not a number"], "seed": [0]}}, {"hue": "none"}, {"y": "no"}]
+    )
+    def test_a_figure_that_cannot_be_drawn_costs_only_itself(self, run: dict[str, Any], broken: dict[str, Any]) -> None:
+        run["rows"] = run["rows"][:2]
+        run["rows"][0]["figure"] |= broken
         page = Page(render(run))
         assert "The figure could not be drawn" in card(page, "slt/robust-below")
         assert len(page.all("article")) == len(run["rows"])
@@ -323,6 +349,68 @@ class TestContent:
     def test_renders_rows_that_lack_fields(self) -> None:
         run = {"schema": 1, "scale": "full", "device": "cpu", "provenance": {}, "rows": [{"id": "a/b"}]}
         assert "Error" in card(Page(render(run)), "a/b")
+
+
+class TestSearch:
+    def test_a_setting_in_which_it_fails_is_told_and_marked(self, page: Page) -> None:
+        text = card(page, "slt/finetuning")
+        assert "The verdict turns in other settings. Refuted with noise = 1.5, all else at its default; confirmed with" in text
+        assert "Settings that were tried 3, for one in which it is refuted" in text
+        table = page.all("table", class_="trials")[0]["text"]
+        assert "noise points Verdict Effect Interval n" in table
+        assert "as above 64 ! Error ValueError: too few — — —" in table
+        assert "1.5 as above ✗ Refuted (fewest settings) −0.021 −0.034 to −0.008 18" in table
+        assert "1.5 as above ✗ Refuted (the same with fresh seeds) −0.018 −0.029 to −0.007 18" in table
+
+    def test_a_turn_that_fresh_seeds_do_not_show_is_none(self, bare: dict[str, Any]) -> None:
+        row = next(row for row in bare["rows"] if row["id"] == "slt/finetuning")
+        row["search"] |= {"confirmed": False}
+        assert "A turn of the verdict was not confirmed." in card(Page(render(bare)), "slt/finetuning")
+
+    def test_a_search_that_found_nothing_says_so(self, page: Page) -> None:
+        said = "No turn of the verdict was found. Refuted in none of 1 settings of noise."
+        assert said in card(page, "slt/peak-widens")
+
+    @pytest.mark.parametrize(
+        "found", [{}, {"reason": None}, {"trials": []}, {"found": {"a": 1}}, {"trials": [{"verdict": "odd"}]}]
+    )
+    def test_draws_whatever_a_search_left_out(self, bare: dict[str, Any], found: dict[str, Any]) -> None:
+        bare["rows"][0]["search"] = found
+        assert len(Page(render(bare)).all("article")) == len(bare["rows"])
+
+
+class TestPast:
+    def earlier(self, run: dict[str, Any], day: int, **changed: Any) -> dict[str, Any]:
+        facts = PROVENANCE | {"started": f"2026-02-{day:02d}T00:00:00+00:00"}
+        rows = [run["rows"][0] | changed, *run["rows"][1:]]
+        return record(run | {"provenance": facts, "rows": rows})
+
+    def test_a_card_shows_past_verdicts_of_its_scale_the_latest_first(self, bare: dict[str, Any]) -> None:
+        records = [self.earlier(bare, 1), self.earlier(bare, 2, verdict="refuted"), self.earlier(bare, 3) | {"scale": "full"}]
+        text = card(Page(render(bare, History(tuple(records)))), "slt/robust-below")
+        assert "The run of 2026-02-02 00:00 UTC said refuted ." in text
+        assert text.index("2026-02-02") < text.index("2026-02-01")
+        assert "2026-02-03" not in text
+        assert "2 runs, the latest first" in text
+
+    def test_another_declaration_is_no_news_of_the_same_claim(self, bare: dict[str, Any]) -> None:
+        past = History((self.earlier(bare, 1, digest="other", verdict="refuted"),))
+        text = card(Page(render(bare, past)), "slt/robust-below")
+        assert "said refuted (declared otherwise)" in text
+
+    def test_a_run_that_broke_is_no_news(self, bare: dict[str, Any]) -> None:
+        past = History((self.earlier(bare, 1), self.earlier(bare, 2, verdict="error")))
+        text = card(Page(render(bare, past)), "slt/robust-below")
+        assert "The run of" not in text
+        assert "2 runs, the latest first" in text
+
+    def test_only_the_latest_are_listed(self, bare: dict[str, Any]) -> None:
+        past = History(tuple(self.earlier(bare, 1 + index) for index in range(SHOWN + 2)))
+        assert f"The latest {SHOWN} of {SHOWN + 2}; history.jsonl has all" in render(bare, past)
+
+    def test_lines_that_could_not_be_read_are_counted(self, bare: dict[str, Any]) -> None:
+        assert "0 earlier runs are in history.jsonl beside this page; 1 line of it could not" in render(bare, History((), 1))
+        assert "history.jsonl" not in render(bare)
 
 
 class TestStyle:
@@ -365,19 +453,18 @@ class TestStyle:
         for query in (
             "prefers-color-scheme: dark",
             "max-width: 40rem",
+            "@page",
             "media print",
             "prefers-reduced-motion",
         ):
             assert query in self.css
 
 
-def test_77_claims_with_figures_and_tables_fit_into_4_megabytes(run: dict[str, Any]) -> None:
-    run["rows"] = [
-        copy.deepcopy(run["rows"][index % 5])
-        | {"id": f"slt/claim-{index}", "recipes": [recipe("x", str(index))]}
-        for index in range(11)
-    ]
-    assert len(render(run).encode()) < 4_000_000 * 11 / 77  # a seventh of them, for the sake of time
+def test_77_claims_with_figures_and_data_fit_into_4_megabytes() -> None:
+    run = many(COUNT)
+    run["rows"] = run["rows"][::7]  # a seventh of them, for the sake of time
+    assert len(run["rows"]) == COUNT / 7
+    assert len(render(run).encode()) < 4_000_000 / 7
 
 
 def test_renders_from_json_alone(run: dict[str, Any], tmp_path: Path) -> None:

@@ -16,13 +16,14 @@ import pytest
 
 from harness.report import ReportError, read_run, render, write_reports
 from harness.report.flat import COLUMNS, to_csv
+from harness.report.history import read_history
 from harness.report.write import NAMES, to_json
 
 
 class TestWrite:
-    def test_writes_three_files_and_nothing_else(self, bare: dict[str, Any], tmp_path: Path) -> None:
+    def test_writes_the_reports_and_the_history_and_nothing_else(self, bare: dict[str, Any], tmp_path: Path) -> None:
         files = write_reports(bare, tmp_path / "new" / "reports")
-        assert sorted(os.listdir(tmp_path / "new" / "reports")) == sorted(NAMES) == sorted(files)
+        assert sorted(os.listdir(tmp_path / "new" / "reports")) == sorted([*NAMES, "history.jsonl"]) == sorted(files)
         assert files["claims.html"].read_text(encoding="utf-8") == render(bare)
         assert read_run(files["claims.json"]) == bare
         assert stat.S_IMODE(files["claims.html"].stat().st_mode) & 0o444 == 0o444
@@ -48,7 +49,8 @@ class TestWrite:
         with pytest.raises(ReportError, match="No space left on device"):
             write_reports(bare | {"device": "cuda"}, tmp_path)
         assert {name: (tmp_path / name).read_bytes() for name in NAMES} == before
-        assert sorted(os.listdir(tmp_path)) == sorted(NAMES)
+        assert sorted(os.listdir(tmp_path)) == sorted([*NAMES, "history.jsonl"])
+        assert len(read_history(tmp_path).records) == 1
 
     def test_writes_nothing_of_a_run_that_is_not_strict(self, run: dict[str, Any], tmp_path: Path) -> None:
         run["rows"][1]["effect"] = float("nan")

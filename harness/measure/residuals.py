@@ -1,0 +1,81 @@
+"""How closely a network fits real targets.
+
+A network has memorised its points at a threshold if every |f(x_i) − y_i| lies below it.  ("Formally, f(x_i) = y_i for all
+(x_i, y_i) in the training set"; "ε = 0.1 for thresholding": Adversarial Robustness Through Overparameterization.)
+"""
+
+from __future__ import annotations
+
+import sys
+from dataclasses import dataclass
+from types import ModuleType
+from typing import TYPE_CHECKING
+
+from harness.measure import stacks
+from harness.measure.base import Measurement
+from harness.measure.stacks import Epochs, Split, checkpoints, per_point, points_of
+from harness.population import Population
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+
+
+@dataclass(frozen=True)
+class Residuals(Measurement):
+    """Distances of a network's outputs from real targets.
+
+    One row per member × epoch: residual_max and residual_rms (of |f(x) − y| over points and outputs, in the units of the
+    targets), right (share of outputs with the sign of their target; an output of 0 is wrong).
+
+    Attributes:
+        split: "train" or "test".
+        points: how many (the first); None for all.
+        epochs: "final" or "all".
+    """
+
+    split: Split = "train"
+    points: int | None = None
+    epochs: Epochs = "final"
+
+    def __post_init__(self) -> None:
+        stacks.require_choices(self, split=("train", "test"), epochs=("final", "all"))
+        stacks.require_counts(self, "points")
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "residuals"
+
+    @classmethod
+    def code(cls) -> tuple[ModuleType, ...]:
+        """See :meth:`Measurement.code`."""
+        return (sys.modules[__name__], stacks)
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`.
+
+        Raises:
+            ValueError: the data have class numbers and no real targets.
+        """
+        import pandas as pd
+
+        inputs, given = points_of(data, self.split, self.points)
+        if not given.is_floating_point():
+            raise ValueError(f"{data.name} has class numbers; a residual needs real targets")
+        program = population.program
+        targets = program.encode(given)[None].to(device)
+        tables = []
+        for epoch in checkpoints(population, self.epochs):
+            outputs = per_point(
+                program, population.parameters[epoch], inputs,
+                lambda parameters, x, _: {"f": program.logits(parameters, x)}, device=device,
+            )["f"]  # fmt: skip
+            wanted = targets.cpu().double().numpy()
+            distance = abs(outputs - wanted).reshape(len(outputs), -1)
+            tables.append(pd.DataFrame({
+                "seed": population.seeds, "epoch": epoch, "residual_max": distance.max(1),
+                "residual_rms": (distance**2).mean(1) ** 0.5, "right": (outputs * wanted > 0).mean((1, 2)),
+            }))  # fmt: skip
+        return pd.concat(tables, ignore_index=True)

@@ -1,0 +1,291 @@
+"""The page in a real browser, as a reader meets it: opened from disk, filtered, followed down to one seed, printed."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+from browsing import Browser
+from report_samples import rows
+from selenium.webdriver.common.action_chains import ActionChains
+from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.support.ui import Select
+
+ROWS = {row["id"]: row for row in rows()}
+CARD = '[id="claim/slt/robust-below"]'
+
+
+def ids(**wanted: str) -> list[str]:
+    """Claims with these values, in the order of the run."""
+    return [id for id, row in ROWS.items() if all(row[name] == value for name, value in wanted.items())]
+
+
+class TestItself:
+    def test_asks_for_nothing_and_complains_of_nothing(self, browser: Browser, page: Path, comparison: Path) -> None:
+        for opened in (page, comparison):
+            browser.open(opened)
+            for fold in browser.all("details > summary"):
+                browser.run("arguments[0].click()", fold)
+            assert {url for url in browser.requests() if url != "about:blank"} == {opened.as_uri()}
+            assert browser.run("return performance.getEntriesByType('resource').length") == 0
+            assert browser.complaints() == []
+
+    def test_shows_all_claims_at_first(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        assert browser.cards() == browser.lines() == list(ROWS)
+        assert browser.one("output").text == f"{len(ROWS)} claims"
+        assert browser.state() == ""
+
+    def test_the_first_screen_says_what_was_run_and_found(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        for selector in (".run", ".watermark", ".banner", ".documents", ".filters"):
+            box = browser.one(selector).rect
+            assert 0 <= box["y"] <= box["y"] + box["height"] <= 1000, selector
+
+
+class TestFilters:
+    @pytest.mark.parametrize(
+        ("name", "value"), [("document", "lazy"), ("kind", "theorem"), ("tag", "slow")]
+    )
+    def test_choices(self, browser: Browser, page: Path, name: str, value: str) -> None:
+        browser.open(page)
+        Select(browser.one(f"[name={name}]")).select_by_visible_text(value)
+        fitting = [id for id, row in ROWS.items() if value in (row["tags"] if name == "tag" else [row[name]])]
+        assert fitting
+        assert browser.cards() == browser.lines() == fitting
+        assert browser.state() == f"{name}={value}"
+        assert browser.one("output").text == f"{len(fitting)} of {len(ROWS)} claims"
+
+    def test_verdicts_add_up(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        for verdict in ("refuted", "invalid"):
+            browser.one(f".toggle[data-verdict={verdict}]").click()
+        assert browser.cards() == [id for id, row in ROWS.items() if row["verdict"] in ("refuted", "invalid")]
+        assert browser.state() == "verdict=refuted,invalid"
+
+    def test_words_are_searched_for_in_what_a_card_says(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.one("[name=q]").send_keys("verdict TURNS")
+        assert browser.cards() == browser.lines() == ["slt/finetuning"]
+        assert browser.state() == "q=verdict+TURNS"
+
+    def test_what_matches_nothing_says_so_and_can_be_cleared(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "q=nothing-of-the-kind")
+        assert browser.cards() == []
+        assert browser.one(".empty").is_displayed()
+        browser.one(".empty .clear").click()
+        assert len(browser.cards()) == len(ROWS)
+        assert browser.state() == ""
+
+    def test_an_address_opens_the_view_that_was_sent(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "document=slt&verdict=refuted,supported&sort=p")
+        assert set(browser.cards()) == {*ids(document="slt", verdict="refuted"), *ids(document="slt", verdict="supported")}
+        assert Select(browser.one("[name=document]")).first_selected_option.text == "slt"
+        assert browser.one(".toggle[data-verdict=refuted]").get_attribute("aria-pressed") == "true"
+
+    @pytest.mark.parametrize("state", ["document=none&kind=x", "%E0%A4%A", "claim/none", "sort=sideways", "&&=", "recipe/0"])
+    def test_an_address_of_something_else_shows_all(self, browser: Browser, page: Path, state: str) -> None:
+        browser.open(page, state)
+        assert len(browser.cards()) == len(ROWS)
+        assert browser.complaints() == []
+
+    def test_a_count_of_the_first_screen_leads_to_its_claims(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.one(".documents .count.v-refuted").click()
+        assert browser.cards() == ids(document="slt", verdict="refuted")
+
+
+class TestOrder:
+    def test_by_p_with_the_unknown_last_and_back(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        Select(browser.one("[name=sort]")).select_by_value("p")
+        ps = [ROWS[id]["p"] for id in browser.cards()]
+        known = [p for p in ps if p is not None]
+        assert ps == [*sorted(known), *[None] * (len(ps) - len(known))]
+        assert browser.cards() == browser.lines()
+        assert browser.state() == "sort=p"
+        Select(browser.one("[name=sort]")).select_by_value("")
+        assert browser.cards() == browser.lines() == list(ROWS)
+
+    def test_by_verdict_puts_first_what_needs_a_look(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "sort=verdict")
+        order = list(dict.fromkeys(ROWS[id]["verdict"] for id in browser.cards()))
+        assert order == ["refuted", "error", "invalid", "inconclusive", "supported"]
+
+    def test_by_name_and_by_effect(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "sort=name")
+        assert browser.cards() == sorted(ROWS)
+        browser.open(page, "sort=effect")
+        assert browser.cards()[0] == "lazy/perturbation"  # 1,800 margins
+
+
+class TestDownToOneSeed:
+    def test_from_the_stratum_to_the_seed_to_its_mark(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.run("arguments[0].scrollIntoView({block: 'center'})", browser.one(f"{CARD} .strips a"))
+        browser.one(f"{CARD} .strips a").click()
+        assert browser.state() == "claim/slt/robust-below&architecture=8×1"
+        table = browser.one(f"{CARD} .grid")
+        assert table.find_element("css selector", "caption").text == "30 rows"
+        browser.run("arguments[0].scrollIntoView({block: 'center'})", table)
+        next(link for link in table.find_elements("css selector", "a") if link.text == "7").click()
+        assert browser.state() == "claim/slt/robust-below&architecture=8×1&seed=7"
+        assert browser.one(f"{CARD} .grid caption").text == "3 of 30 rows"
+        assert [cell.text for cell in browser.all(f"{CARD} .grid td:nth-child(3)")] == ["7"] * 3
+        assert len(browser.all(f"{CARD} .picked circle")) == 3
+
+    def test_an_address_opens_the_seed(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "claim/slt/peak-widens&seed=2&regime=robust")
+        card = '[id="claim/slt/peak-widens"]'
+        assert browser.one(f"{card} .grid caption").text == "60 of 480 rows"
+        assert len(browser.all(f"{card} .picked polyline")) == 3  # a line in each panel
+        choices = [Select(each).first_selected_option.text for each in browser.all(f"{card} .pick select")]
+        assert choices == ["robust", "2"]
+
+    def test_marks_lie_on_the_marks_of_the_figure(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "claim/slt/sample&seed=3&architecture=16×1")
+        rings, marks = browser.run(
+            "const svg = document.getElementById('claim/slt/sample').querySelector('svg.figure');"
+            "const rings = [...svg.querySelectorAll('.picked circle')].map((c) => [c.cx.baseVal.value, c.cy.baseVal.value]);"
+            "const marks = [...svg.querySelectorAll('polyline.marks')].flatMap((l) => [...l.points].map((p) => [p.x, p.y]));"
+            "return [rings, marks]"
+        )
+        assert len(rings) == 3
+        for x, y in rings:
+            assert min(max(abs(x - mx), abs(y - my)) for mx, my in marks) < 0.3  # of a point
+
+    def test_long_tables_are_listed_in_part_until_all_is_asked_for(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        fold = '[id="claim/slt/peak-widens"] .data'
+        browser.run("arguments[0].click()", browser.one(f"{fold} summary"))
+        count = "return document.querySelectorAll(arguments[0]).length"
+        assert browser.run(count, f"{fold} tbody tr") == 200
+        browser.run("arguments[0].click()", browser.one(f"{fold} button"))
+        assert browser.run(count, f"{fold} tbody tr") == 480
+
+    def test_a_choice_lives_in_the_address_and_keeps_the_focus(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "claim/slt/robust-below&architecture=8×1")
+        select = Select(browser.all(f"{CARD} .pick select")[1])
+        select.select_by_visible_text("robust")
+        assert browser.state() == "claim/slt/robust-below&architecture=8×1&regime=robust"
+        assert browser.run("return document.activeElement.tagName") == "SELECT"
+        assert browser.one(f"{CARD} .grid caption").text == "10 of 30 rows"
+
+
+class TestDeepLinks:
+    def test_lead_to_a_card_and_give_it_the_focus(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "claim/lazy/step")
+        assert browser.run("return document.activeElement.id") == "claim/lazy/step"
+        top = browser.run("return document.activeElement.getBoundingClientRect().top")
+        bar = browser.run("return document.querySelector('.filters').getBoundingClientRect().bottom")
+        assert bar <= top < 500
+
+    def test_a_card_that_is_filtered_out_comes_back(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "document=slt")
+        assert "lazy/step" not in browser.cards()
+        browser.run("location.hash = 'claim/lazy/step'")
+        assert browser.run("return document.activeElement.id") == "claim/lazy/step"
+        assert "lazy/step" in browser.cards()
+
+
+class TestKeyboard:
+    def test_the_first_stop_skips_to_the_claims(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        ActionChains(browser.driver).send_keys(Keys.TAB).perform()
+        assert browser.run("return document.activeElement.className") == "skip"
+        assert browser.one(".skip").rect["x"] >= 0
+        ActionChains(browser.driver).send_keys(Keys.ENTER).perform()
+        assert abs(browser.run("return document.getElementById('claims').getBoundingClientRect().top")) < 200
+
+    def test_every_stop_shows_where_it_is(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        seen = set()
+        for _ in range(25):
+            ActionChains(browser.driver).send_keys(Keys.TAB).perform()
+            style = browser.run(
+                "const s = getComputedStyle(document.activeElement); return [s.outlineStyle, parseFloat(s.outlineWidth)]"
+            )
+            assert style[0] != "none"
+            assert style[1] >= 1
+            seen.add(browser.run("return document.activeElement.outerHTML.slice(0, 80)"))
+        assert len(seen) == 25
+
+    def test_a_verdict_is_toggled_with_the_space_bar(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.run("document.querySelector('.toggle[data-verdict=error]').focus()")
+        ActionChains(browser.driver).send_keys(Keys.SPACE).perform()
+        assert browser.cards() == ids(verdict="error")
+        ActionChains(browser.driver).send_keys(Keys.SPACE).perform()
+        assert len(browser.cards()) == len(ROWS)
+
+
+class TestLooks:
+    def test_dark_where_the_reader_prefers_it(self, browser: Browser, page: Path) -> None:
+        def ground() -> int:
+            colour = browser.run("return getComputedStyle(document.body).backgroundColor")
+            return sum(map(int, colour.strip("rgb()").split(",")))
+
+        browser.open(page)
+        assert ground() > 600
+        browser.look(dark=True)
+        assert ground() < 150
+
+    @pytest.mark.parametrize("width", [320, 390, 768, 1400])
+    @pytest.mark.parametrize("state", ["", "claim/slt/robust-below&seed=3", "sort=p"])
+    def test_never_scrolls_sideways(self, browser: Browser, page: Path, width: int, state: str) -> None:
+        browser.look(width=width)
+        browser.open(page, state)
+        assert browser.run("return document.documentElement.scrollWidth") <= width
+
+    def test_the_comparison_fits_a_narrow_screen(self, browser: Browser, comparison: Path) -> None:
+        browser.look(width=390)
+        browser.open(comparison)
+        assert browser.run("return document.documentElement.scrollWidth") <= 390
+
+    def test_print_leaves_out_what_only_a_screen_can_use(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.look(printed=True)
+        assert not browser.one(".filters").is_displayed()
+        assert not browser.one(".data").is_displayed()
+        assert browser.one(".watermark").is_displayed()
+        shown = "return arguments[0].getBoundingClientRect().height"  # Selenium takes what a closed fold holds for hidden
+        assert browser.run(shown, browser.one(f"{CARD} .provenance .settings")) > 20
+        pdf = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
+        assert pdf.count(b"/Type /Page\n") > 3
+
+
+class TestAccessibility:
+    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+    @pytest.mark.parametrize("width", [390, 1400])
+    def test_axe_finds_nothing_serious(self, browser: Browser, page: Path, dark: bool, width: int) -> None:
+        browser.look(width=width, dark=dark)
+        browser.open(page, "claim/slt/robust-below&seed=3")
+        browser.run("document.querySelectorAll('details:not(.data)').forEach((fold) => { fold.open = true; })")
+        assert browser.violations() == []
+
+    @pytest.mark.parametrize("dark", [False, True], ids=["light", "dark"])
+    def test_axe_finds_nothing_serious_in_a_comparison(self, browser: Browser, comparison: Path, dark: bool) -> None:
+        browser.look(dark=dark)
+        browser.open(comparison)
+        assert browser.violations() == []
+
+    def test_axe_would_find_it(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.run("document.querySelector('h1').style.color = '#eee'")
+        assert [found.split(":")[0] for found in browser.violations()] == ["color-contrast"]
+
+
+class TestWithoutScript:
+    @pytest.fixture
+    def scriptless(self, browser: Browser) -> Iterator[Browser]:
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": True})
+        yield browser
+        browser.driver.execute_cdp_cmd("Emulation.setScriptExecutionDisabled", {"value": False})
+
+    def test_everything_is_there_to_read(self, scriptless: Browser, page: Path) -> None:
+        scriptless.open(page)
+        assert not scriptless.one(".filters").is_displayed()
+        assert all(card.is_displayed() for card in scriptless.all(".card"))
+        assert "claims.json has the same numbers" in (scriptless.one("noscript").get_attribute("textContent") or "")

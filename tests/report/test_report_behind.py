@@ -1,0 +1,98 @@
+"""The data behind a figure as a page carries them."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+from report_samples import figures
+
+from harness.report.behind import address, embedded
+from harness.report.figures import draw, figure_from_evidence, lanes
+
+DRAWN = {name: figure_from_evidence(figure) for name, figure in figures().items()}
+
+
+def unpacked(figure: dict[str, Any]) -> dict[str, list[Any]]:
+    held = json.loads(str(embedded(figure)))
+    return {
+        name: [each["of"][at] for at in each["at"]] if isinstance(each, dict) else each for name, each in held["columns"]
+    }
+
+
+@pytest.mark.parametrize("name", DRAWN)
+def test_all_rows_come_back_with_the_model_in_front(name: str) -> None:
+    data, columns = DRAWN[name]["data"], unpacked(DRAWN[name])
+    assert set(columns) == set(data)
+    for column, values in columns.items():
+        for value, whole in zip(values, data[column], strict=True):
+            assert value == (pytest.approx(whole, rel=6e-4) if isinstance(whole, float) else whole)
+    known = [column for column in ("architecture", "regime", "seed") if column in data]
+    assert list(columns)[: len(known)] == known
+
+
+def test_repeated_values_are_written_once() -> None:
+    assert str(embedded(DRAWN["strip"])).count("64×3") == 2  # a level of the column, and a category of the drawing
+
+
+def test_nothing_in_the_data_ends_the_block() -> None:
+    hostile = "</script><!-- &"
+    figure = DRAWN["strip"] | {"data": DRAWN["strip"]["data"] | {"regime": [hostile] * len(DRAWN["strip"]["data"]["regime"])}}
+    text = str(embedded(figure))
+    assert not set("<>&") & set(text)
+    assert unpacked(figure)["regime"][0] == hostile
+
+
+def test_no_figure_has_no_data() -> None:
+    assert embedded(None) is None
+
+
+FIGURE = {"data": {"architecture": ["8×1", "16×1"], "regime": ["robust", "8×1"], "seed": [0, 1], "llc": [0.1, 0.2]}}
+
+
+class TestAddress:
+    @pytest.mark.parametrize(
+        ("stratum", "expected"),
+        [
+            ("16×1", "architecture=16%C3%971"),
+            ("16×1, robust", "architecture=16%C3%971&regime=robust"),
+            ("1", "seed=1"),
+            ("8×1", None),  # of two columns
+            ("robust, robust", None),
+            ("32×1", None),
+            ("0.1", None),  # no column that says which model it is
+        ],
+    )
+    def test_names_columns_where_the_data_tell_which(self, stratum: str, expected: str | None) -> None:
+        assert address(stratum, FIGURE) == expected
+
+    def test_without_a_figure_there_is_none(self) -> None:
+        assert address("8×1", None) is None
+
+
+class TestPlaces:
+    def boxes(self, name: str) -> list[list[float]]:
+        svg = draw(DRAWN[name], "k")
+        return json.loads(svg.split('data-panels="')[1].split('"')[0])
+
+    def test_every_panel_has_a_box_inside_the_drawing(self) -> None:
+        assert len(self.boxes("facets")) == len(lanes(DRAWN["facets"])["facets"]) == 3
+        for left, top, width, height, *_ in self.boxes("facets"):
+            assert 0 < left < left + width < 9.0 * 72
+            assert 0 < top < top + height < 2.9 * 72
+
+    def test_a_mark_lies_where_box_and_ranges_say(self) -> None:
+        (box,) = self.boxes("paired")
+        left, top, width, height, x0, x1, y0, y1 = box
+        data, how = DRAWN["paired"]["data"], lanes(DRAWN["paired"])
+        at = how["categories"].index(data["regime"][0]) + how["lanes"][0]
+        place = (left + width * (at - x0) / (x1 - x0), top + height * (1 - (data["llc"][0] - y0) / (y1 - y0)))
+        svg = draw(DRAWN["paired"], "k")
+        pairs = [pair for part in svg.split('points="')[1:] for pair in part.split('"')[0].split()]
+        marks = [tuple(map(float, pair.split(","))) for pair in pairs]
+        assert min(max(abs(x - place[0]), abs(y - place[1])) for x, y in marks) < 0.15
+
+    def test_colours_have_lanes_beside_their_category(self) -> None:
+        assert lanes(DRAWN["strip"])["lanes"] == [-0.24, 0.0, 0.24]
+        assert lanes(DRAWN["scatter"]) | {"lanes": [0.0] * 3, "categories": None} == lanes(DRAWN["scatter"])
