@@ -1,4 +1,4 @@
-"""Theorems of "Theoretical Understanding of Adversarial Examples" that construct a network."""
+"""Theorems of "Theoretical Understanding of Adversarial Examples": constructed networks, and the distance classifier."""
 
 from __future__ import annotations
 
@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fixtures.dynamics_distance import check_distance_classifier, distance_classifier, situations
 from fixtures.dynamics_theorems import (
     TrainingSet,
     check_linear_size,
@@ -21,7 +22,7 @@ from harness.claim import Evidence, Figure, claim
 from harness.measure.falsify import falsify
 from harness.predict import Theorem
 
-EXAMPLES = {"smoke": 30, "reduced": 500, "full": 5_000}  # inputs tried, the same ones in every run
+EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the same ones in every run
 
 
 @claim(
@@ -85,3 +86,46 @@ def test_robust_solution_exists(harness: Any) -> Evidence:
         x_label="clusters k", y_label="Euclidean radius",
     )  # fmt: skip
     return Evidence(table, figure, settings={"norm": "L2", "dimensions": "4 to 1,600", "clusters": "2 to 12"})
+
+
+@claim(
+    "dynamics/distance-classifier",
+    statement="f*(x) = (d(x,B) − d(x,A)) / (d(x,B) + d(x,A)) is 1/ε-Lipschitz and classifies 2ε-separated "
+    "sets A and B correctly under every perturbation smaller than ε.",
+    source=DYNAMICS.at(
+        "There Exists a EXP Large Robust Classifier",
+        "there exists a robust classifier f* such that it can robustly classify the 2ϵ-separated labeled "
+        "sets A and B; f* is a ϵ⁻¹-Lipschitz function",
+    ),
+    kind="theorem",
+    prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
+    tags=("robust-classifier",),
+)
+def test_distance_classifier(harness: Any) -> Evidence:
+    """Exact rational arithmetic in the L∞ and the L1 norm."""
+    table = falsify(
+        check_distance_classifier,
+        situations(),
+        examples=EXAMPLES[harness.scale],
+        key="dynamics/distance-classifier",
+    )
+    return Evidence(
+        table, figure_of_distance_classifier(), settings={"norms": ["L∞", "L1"], "dimensions": "1 to 4"}
+    )
+
+
+def figure_of_distance_classifier() -> Figure:
+    """f* through two points that are exactly 2ε apart (ε = 1): between them it is as steep as it may be."""
+    a, b = ((Fraction(0),),), ((Fraction(2),),)
+    steps = [Fraction(step, 10) for step in range(-20, 41)]
+    values = [float(distance_classifier("linf", (step,), a, b)) for step in steps]
+    bound = [float(1 - step) for step in steps]
+    curve = pd.DataFrame({
+        "position": [float(step) for step in steps] * 2, "value": values + bound,
+        "line": ["f*"] * len(steps) + ["slope −1/ε"] * len(steps),
+    })  # fmt: skip
+    return Figure(
+        "lines", curve[curve["value"].abs() <= 1], x="position", y="value", hue="line",
+        title="f* for a point of A (at 0) and a point of B (at 2ε): between them just as steep as 1/ε allows",
+        x_label="position (ε)", y_label="f* (no unit; above 0 it answers A)", reference={"boundary": 0.0},
+    )  # fmt: skip

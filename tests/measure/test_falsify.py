@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume
 from hypothesis import strategies as st
 
-from claims import test_dynamics as dynamics
+from claims import test_dynamics_theorems as claims
+from fixtures import dynamics_distance as dynamics
 from harness.measure.falsify import falsify
 
 
@@ -118,10 +119,10 @@ def test_situations_are_admissible_and_reach_the_edges():
 
 
 def test_theorem_of_the_distance_classifier_stands():
-    evidence = dynamics.test_distance_classifier(SimpleNamespace(scale="smoke"))
+    evidence = claims.test_distance_classifier(SimpleNamespace(scale="smoke"))
     assert evidence.table.to_dict("records") == [{"examples": 50, "counterexample": None}]
     assert {evidence.figure.x, evidence.figure.y, evidence.figure.hue} == set(evidence.figure.table)
-    assert dynamics.test_distance_classifier.__claim__.kind == "theorem"
+    assert claims.test_distance_classifier.__claim__.kind == "theorem"
 
 
 def test_no_smaller_lipschitz_constant_will_do():
