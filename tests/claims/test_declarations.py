@@ -52,7 +52,7 @@ def test_the_claims_are_those_of_the_register():
     assert all(isinstance(claim, Claim) for claim in CLAIMS), [claim for claim in CLAIMS if not isinstance(claim, Claim)]
     ids = [claim.id for claim in CLAIMS]
     assert len(ids) == len(set(ids))
-    assert set(ids) <= set(KINDS)
+    assert set(ids) == set(KINDS)
 
 
 def test_every_claim_of_the_register_has_a_known_verdict():
