@@ -7,14 +7,15 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from claims.test_slt import test_robust_llc_below_standard as body
-from fixtures.slt import THREAT, grid_table
+from claims.test_slt_regimes import test_robust_llc_below_standard as body
+from fixtures.slt import grid_table
+from fixtures.slt_open import EPSILON, THRESHOLDS
 from harness.claim import Claim, Evidence
 from harness.data import ToyImages
 from harness.judge import Outcome, Verdict, judge
 from harness.measure.llc import LLC, LLCSpec, document_spec
 from harness.measure.robustness import Robustness
-from harness.recipe import MLP, Recipe
+from harness.recipe import MLP, Recipe, Threat
 from harness.store import Store
 
 CLAIM: Claim = body.__claim__
@@ -25,8 +26,8 @@ def verdict(folder: Path, *, epochs: int = 15, spec: LLCSpec = SOUND) -> Verdict
     """The claim's verdict on eight small pairs of networks, trained and measured for real."""
     store = Store(folder)
     base = Recipe(ToyImages(train=384), MLP((8,)), epochs=epochs, batch_size=16)
-    populations = store.populations([base, base.robust(THREAT)], range(8))
-    robustness = store.measure(populations, Robustness())
+    populations = store.populations([base, base.robust(Threat(epsilon=EPSILON))], range(8))
+    robustness = store.measure(populations, Robustness(thresholds=THRESHOLDS))
     tables: dict[str, pd.DataFrame] = {
         protocol: grid_table(store.measure(populations, LLC(each, points=128)), robustness)
         for protocol, each in {"sound": spec, "document": document_spec(32)}.items()
