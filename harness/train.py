@@ -1,9 +1,10 @@
 """Stacked training: all members of a recipe as one tensor program.
 
 Every member has its own streams (initialisation, order of the data, random starts of the attack), named by its seed, so
-that a fully connected member comes out the same to the last bit whoever shares its stack; a user's module, which runs
-through ``torch.func``, comes out the same up to the rounding of its matrix products.  Standard, robust and finetuned members
-of one seed share initialisation and data order: they are pairs.
+that a fully connected member comes out the same to the last bit whoever shares its stack, where batches are multiples of eight
+points; with other batches (a shorter last one, too), and with a user's module, which runs through ``torch.func``, it comes out
+the same up to the rounding of its matrix products.  Standard, robust and finetuned members of one seed share initialisation and
+data order: they are pairs.
 """
 
 from __future__ import annotations
