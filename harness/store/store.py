@@ -206,7 +206,7 @@ class Store:
             raise ValueError("populations is empty; give at least one population")
         size = MEMBERS_AT_A_TIME["measured"]
         shards = [
-            self._measuring(population.select(population.seeds[i : i + size]), measurement)
+            self._measuring(population, population.seeds[i : i + size], measurement)
             for population in populations
             for i in range(0, len(population), size)
         ]
@@ -217,17 +217,18 @@ class Store:
             if len(found) == len(tables):
                 return pd.concat(found, ignore_index=True)
 
-    def _table_paths(self, population: Population, measurement: Measurement) -> dict[int, Path]:
+    def _table_paths(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement) -> dict[int, Path]:
         code = code_digest(measurement.code())
-        members = {seed: self._member_name(population.recipe, seed) for seed in population.seeds}
+        members = {seed: self._member_name(recipe, seed) for seed in seeds}
         keys = {
             seed: {"kind": "measurement", "member": member, "spec": measurement, "code": code}
             for seed, member in members.items()
         }
         return {seed: self._shelf.path("table", digest(key)) for seed, key in keys.items()}
 
-    def _measuring(self, population: Population, measurement: Measurement) -> Shard:
-        paths = self._table_paths(population, measurement)
+    def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
+        """The work on some of the members; they are picked out only where there is any, since that copies them."""
+        paths = self._table_paths(population.recipe, seeds, measurement)
 
         def run(progress: Progress) -> None:
             missing = _missing(paths)
@@ -246,12 +247,13 @@ class Store:
             done=lambda: not _missing(paths),
             ready=lambda: True,
             run=run,
-            size=len(population),
+            size=len(seeds),
         )
 
     def _measured(self, population: Population, measurement: Measurement) -> pd.DataFrame | None:
         """The members' rows; None where some have to be measured again."""
-        recipe, paths = population.recipe, self._table_paths(population, measurement).values()
+        recipe = population.recipe
+        paths = self._table_paths(recipe, population.seeds, measurement).values()
         read = [self._shelf.content(path, files.read_columns) for path in paths]
         parts = [content[0] for content in read if content is not None]
         if len(parts) < len(read):
