@@ -1,6 +1,6 @@
 """What a user waits for: cold, warm and smoke runs of the claims, their memory, and the time to import and to collect.
 
-    python benchmarks/foundation.py            # everything, about 8 minutes on two cores
+    python benchmarks/foundation.py            # everything, about 15 minutes on two cores
     python benchmarks/foundation.py --quick    # smoke, import and collection only
 
 Every figure is of whole processes, into a store and a report folder that are thrown away.
@@ -42,9 +42,9 @@ def main() -> None:
         if not quick:
             for name in ("cold", "warm"):
                 seconds, status = timed([*CLAIMS, "--store", f"{folder}/reduced", *common])
-                rows.append((f"nine claims, reduced, {name}", seconds, f"s (exit status {status})"))
+                rows.append((f"all claims, reduced, {name}", seconds, f"s (exit status {status})"))
         seconds, status = timed([*CLAIMS, "--scale", "smoke", "--store", f"{folder}/smoke", *common])
-        rows.append(("nine claims, smoke, cold", seconds, f"s (exit status {status})"))
+        rows.append(("all claims, smoke, cold", seconds, f"s (exit status {status})"))
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     rows.append(("peak memory of the largest process", largest, "GiB"))
     rows.append(("pytest --collect-only claims/", timed([*CLAIMS[:4], "--collect-only", "-q"], runs=5)[0], "s"))
