@@ -38,8 +38,8 @@ def statement(claim: Claim, design: Design | None, row: Row | None, scale: str, 
     measured = (row or {}).get("power")
     if measured:
         lines.append(_measured(measured, design, parts, scale, str(ran_at)))
-    else:
-        lines += [_before(part, design) for part in parts]
+    elif _counted(parts[0], design):
+        lines += dict.fromkeys(_before(part, design) for part in parts)  # parts of one kind say the same
     return "\n    ".join(lines)
 
 
@@ -47,12 +47,18 @@ def _units(prediction: Prediction, design: Design) -> int:
     return design.units(prediction.units, dict(prediction.where))
 
 
+def _counted(prediction: Prediction, design: Design) -> bool:
+    """Whether the members say how many units there are; a column that a fixture adds to its tables does not show in them."""
+    return all(column in design.COLUMNS for column in prediction.units)
+
+
 def _configured(design: Design, prediction: Prediction, scale: str) -> str:
-    n = _units(prediction, design)
-    return (
-        f"configured at scale {scale}: {words.counted(design.seeds, 'seed')}, {words.counted(len(design.members), 'member')}, "
-        f"{words.counted(n, 'unit')} ({prediction.crossed(prediction.units)})"
-    )
+    unit = prediction.crossed(prediction.units)
+    units = f"units of {unit}, which are counted when they are measured"
+    if _counted(prediction, design):
+        units = f"{words.counted(_units(prediction, design), 'unit')} ({unit})"
+    seeds, members = words.counted(design.seeds, "seed"), words.counted(len(design.members), "member")
+    return f"configured at scale {scale}: {seeds}, {members}, {units}"
 
 
 def _measured(power: Row, design: Design, parts: list[Prediction], scale: str, ran_at: str) -> str:

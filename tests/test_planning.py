@@ -64,6 +64,11 @@ def test_shares(harness):
     population = harness.store.population(Recipe(ToyImages(train=24), MLP((2,)), epochs=0), range(12))
     return population.final
 
+@declare("draws", Proportion("fits", ("draw", "seed"), 0.5, margin=0.4, margin_reason="nearly all"))
+def test_draws(harness):
+    population = harness.store.population(Recipe(ToyImages(train=24), MLP((2,)), epochs=0), range(12))
+    return population.final
+
 @declare("theorem", Theorem(100))
 def test_theorem():
     raise AssertionError
@@ -129,6 +134,12 @@ def test_kinds_whose_precision_follows_from_the_number_of_units(plans) -> None:
     assert "the smallest effect of interest, 0.9, needs" in said["paper/shares"]
 
 
+def test_units_that_the_members_do_not_show_are_not_guessed(plans) -> None:
+    assert plans()["paper/draws"] == (
+        "configured at scale reduced: 12 seeds, 12 members, units of draw × seed, which are counted when they are measured"
+    )
+
+
 def test_a_conjunction_has_a_line_for_each_part(plans) -> None:
     assert plans()["paper/both"].count("With 90 % power") == 2
 
@@ -160,7 +171,7 @@ def test_a_run_can_be_named(folder: Path, plans) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["plan", "paper/none"], "there is no claim paper/none; python -m harness list shows all 8"),
+    (["plan", "paper/none"], "there is no claim paper/none; python -m harness list shows all 9"),
     (["plan", "--from", "none.json"], "cannot read none.json"),
     (["plan", "--folder", "nowhere"], "there is no folder nowhere; name the folder that has the claims"),
 ])  # fmt: skip
