@@ -181,7 +181,10 @@ def _found(looked_for: str, found: Trial, again: Trial | None) -> str:
 
 
 def _nothing(looked_for: str, trials: list[Trial], scope: Mapping[str, Any]) -> str:
-    said = f"{looked_for} in none of {len(trials)} settings of {', '.join(sorted(scope))}"
+    moved = {name for trial in trials for name in trial.settings}
+    said = f"{looked_for} in none of {len(trials)} settings of {', '.join(sorted(moved))}"
     others = {kind: sum(trial.verdict == kind for trial in trials) for kind in ("inconclusive", "invalid", "error")}
-    counted = [f"{count} {kind}" for kind, count in others.items() if count]
-    return f"{said} ({', '.join(counted)})" if counted else said
+    if counted := [f"{count} {kind}" for kind, count in others.items() if count]:
+        said += f" ({', '.join(counted)})"
+    still = sorted(set(scope) - moved)
+    return f"{said}; {', '.join(still)} stayed at {'its default' if len(still) == 1 else 'their defaults'}" if still else said

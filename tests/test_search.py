@@ -55,6 +55,14 @@ def test_a_claim_that_holds_everywhere_is_never_turned():
     assert all(trial.verdict == "supported" and trial.effect == pytest.approx(1.0) for trial in found.trials)
 
 
+def test_settings_that_were_never_moved_are_told():
+    found = run(claim(lambda settings: False), trials=1)
+    (trial,) = found.trials
+    still = sorted(set(SCOPE) - set(trial.settings))
+    assert still
+    assert found.reason.endswith(f"; {', '.join(still)} stayed at {'its default' if len(still) == 1 else 'their defaults'}")
+
+
 def test_what_turns_it_is_found_and_reduced_to_the_one_setting_that_does():
     found = run(claim(lambda settings: settings["noise"] > 2.0), trials=60)
     assert set(found.found) == {"noise"}
