@@ -155,6 +155,7 @@ def ten_above_two(dataset: str) -> AreaDifference:
     ),
     prediction=Conjunction((ten_above_two("MNIST"), ten_above_two("CIFAR-10"))),
     gates=(LEARNT_GROUPS, FLIPPED),
+    scope={"hidden": st.sampled_from([(32,), (256,), (128, 128)]), "rate_factor": st.floats(0.5, 2.0)},
     tags=("mnist", "cifar-10", "robustness"),
 )  # fmt: skip
 def test_mnist_ten_classes_more_robust(grouped_images: Study) -> Evidence:
