@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fixtures.dynamics_gates import ATTACK_HURTS, FLIPPED, LEARNT_GROUPS, LEARNT_IMAGES
 from fixtures.dynamics_images import ROBUST, STANDARD, TEN, TWO
 from fixtures.sources import DYNAMICS
+from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
 from harness.predict import AreaDifference, Conjunction, PairedDifference, Peak, Proportion
 
@@ -53,10 +54,9 @@ def curves(study: Study) -> Figure:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_adversarial_training_works(adversarial_images: Study) -> Evidence:
     """Robust test accuracy after the last epoch; pairs share initialisation and order of the data."""
-    if adversarial_images.shortfall:
-        return adversarial_images.evidence(None)
     figure = Figure(
         "lines", adversarial_images.table, x="epoch", y="robust_test_accuracy", hue="regime", x_label="epoch",
         y_label="robust accuracy on held-out images", title="Robust test accuracy through standard and adversarial training",
@@ -89,10 +89,9 @@ def test_adversarial_training_works(adversarial_images: Study) -> Evidence:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_robust_generalisation_gap(adversarial_images: Study) -> Evidence:
     """Gaps of accuracy between training and held-out images, clean and under attack, of the same networks."""
-    if adversarial_images.shortfall:
-        return adversarial_images.evidence(None)
     table = adversarial_images.table
     attacked = table.assign(under="attack", gap=table["robust_error_gap"])
     clean = table.assign(under="no attack", gap=table["error_gap"])
@@ -129,10 +128,9 @@ def test_robust_generalisation_gap(adversarial_images: Study) -> Evidence:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_robust_overfitting(adversarial_images: Study) -> Evidence:
     """Robust accuracies at the kept epochs; one course a seed."""
-    if adversarial_images.shortfall:
-        return adversarial_images.evidence(None)
     return adversarial_images.evidence(curves(adversarial_images))
 
 
@@ -158,10 +156,9 @@ def ten_above_two(dataset: str) -> AreaDifference:
     scope={"hidden": st.sampled_from([(32,), (256,), (128, 128)]), "rate_factor": st.floats(0.5, 2.0)},
     tags=("mnist", "cifar-10", "robustness"),
 )  # fmt: skip
+@needs_data
 def test_mnist_ten_classes_more_robust(grouped_images: Study) -> Evidence:
     """Robust accuracy at each radius, the clean one at 0; pairs share the images and the seed."""
-    if grouped_images.shortfall:
-        return grouped_images.evidence(None)
     figure = Figure(
         "lines", grouped_images.table, x="radius", y="robust_accuracy", hue="training", facet="dataset",
         title="Robust accuracy of binary classifiers from two-class and ten-class training (the document's figure 2)",

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from fixtures.lazy_gates import BALL_REACHED, COMPETENT, IN_BALL
 from fixtures.sources import LAZY
+from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
 from harness.predict import Conjunction, NoTrend, Proportion, ScalingExponent
 
@@ -53,8 +54,7 @@ def labelled(table: pd.DataFrame) -> pd.DataFrame:
 
 def law(study: Study, y: str, slope: float, title: str, label: str) -> Figure:
     """A quantity over the input dimension for every width and deviation, after the document's two rows of figures."""
-    table = labelled(study.table) if len(study.table) else study.table.assign(cell=[], dimension=[], **{y: []})
-    means = table.groupby(["cell", "dimension", "seed"], as_index=False)[y].mean()
+    means = labelled(study.table).groupby(["cell", "dimension", "seed"], as_index=False)[y].mean()
     return Figure(
         "lines", means, x="dimension", y=y, hue="cell", log_x=True, log_y=True, slope=slope, title=title,
         x_label="input dimension d (pixels)", y_label=label,
@@ -77,11 +77,12 @@ def law(study: Study, y: str, slope: float, title: str, label: str) -> Figure:
     tags=("mnist", "lazy ball"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_trains_in_lazy_ball(lazy_steps: Study) -> Evidence:
     """Held-out accuracy after training; the distances of all rows are read by the gates."""
-    study = lazy_steps.where(weights=["trained"]) if not lazy_steps.shortfall else lazy_steps
+    study = lazy_steps.where(weights=["trained"])
     figure = Figure(
-        "strip", labelled(study.table) if len(study.table) else study.table, x="cell", y="accuracy", hue="weights",
+        "strip", labelled(study.table), x="cell", y="accuracy", hue="weights",
         title="Held-out accuracy of networks that stay in the lazy ball: one point a network",
         x_label="width m and deviation C₀", y_label="accuracy (share of images)", reference={"test error 0.05": 0.95},
     )  # fmt: skip
@@ -105,10 +106,11 @@ def test_trains_in_lazy_ball(lazy_steps: Study) -> Evidence:
     tags=("mnist", "single step"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_single_step_flips(lazy_steps: Study) -> Evidence:
     """The share of points that one step flips, network by network."""
     figure = Figure(
-        "strip", labelled(lazy_steps.table) if len(lazy_steps.table) else lazy_steps.table, x="cell", y="relative_size",
+        "strip", labelled(lazy_steps.table), x="cell", y="relative_size",
         hue="weights", log_y=True, x_label="width m and deviation C₀", y_label="median ‖δ‖ / ‖x‖",
         title="Size of the smallest flipping step (after the document's figures, left): one point a network",
     )  # fmt: skip
@@ -131,10 +133,11 @@ def test_single_step_flips(lazy_steps: Study) -> Evidence:
     tags=("mnist", "robust error"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_robust_error_high(lazy_steps: Study) -> Evidence:
     """Share of points that are misclassified or have a smaller flipping perturbation, network by network."""
     figure = Figure(
-        "strip", labelled(lazy_steps.table) if len(lazy_steps.table) else lazy_steps.table, x="cell", y="robust_error",
+        "strip", labelled(lazy_steps.table), x="cell", y="robust_error",
         hue="weights", title="Robust error at R = 10/√d (the document's corollary): one point a network",
         x_label="width m and deviation C₀", y_label="robust error (share of points)", reference={"the corollary's 0.9": 0.9},
     )  # fmt: skip
@@ -155,6 +158,7 @@ def test_robust_error_high(lazy_steps: Study) -> Evidence:
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_perturbation_scales(lazy_scaling: Study) -> Evidence:
     """Median smallest step of every network at every dimension; one slope a seed."""
     title = "Smallest normalised perturbation against input dimension (the document's figures, left)"
@@ -175,6 +179,7 @@ def test_perturbation_scales(lazy_scaling: Study) -> Evidence:
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_step_scales(lazy_scaling: Study) -> Evidence:
     """Median smallest |η| of every network at every dimension, at inputs of Euclidean norm 1; one slope a seed."""
     title = "Smallest step against input dimension (the document's figures, right)"
@@ -201,6 +206,7 @@ def test_step_scales(lazy_scaling: Study) -> Evidence:
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_gradient_norm_bounded(lazy_scaling: Study) -> Evidence:
     """Median gradient norm over held-out points of every network."""
     title = "Norm of the input gradient against input dimension (the document's figures, middle)"

@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 from fixtures.lazy_adversarial import thresholds
 from fixtures.lazy_gates import CLEAN_AT_THE_ROBUST_END, CROSSED
 from fixtures.sources import LAZY
+from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
 from harness.predict import Conjunction, Proportion, ScalingExponent
 
@@ -49,10 +50,9 @@ def sharp(every: str) -> Proportion:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_adversarial_training_threshold(lazy_budgets: Study) -> Evidence:
     """Robust accuracy of every network at the budget that it was trained on; one threshold a dimension and seed."""
-    if lazy_budgets.shortfall:
-        return lazy_budgets.evidence(None)
     curves = lazy_budgets.table.assign(d=[f"d = {d}" for d in lazy_budgets.table["dimension"]])
     figure = Figure(
         "lines", curves, x="budget", y="robust_accuracy", hue="d", log_x=True,
@@ -75,10 +75,9 @@ def test_adversarial_training_threshold(lazy_budgets: Study) -> Evidence:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
+@needs_data
 def test_transition_in_deviation(lazy_plane: Study) -> Evidence:
     """Robust accuracy over the plane of width m and deviation V; one transition a width and seed."""
-    if lazy_plane.shortfall:
-        return lazy_plane.evidence(None)
     curves = lazy_plane.table.assign(m=[f"m = {m}" for m in lazy_plane.table["width"]])
     figure = Figure(
         "lines", curves, x="radius", y="robust_accuracy", hue="m", log_x=True,

@@ -87,6 +87,14 @@ def test_memorisation(overparam_memorisation: Study) -> Evidence:
     return overparam_memorisation.evidence(figure)
 
 
+def rises(value: str) -> Ordering:
+    """A quantity of the small model rises with the dimension, by five steps of equal factors."""
+    return Ordering(
+        value=value, factor="step", levels=(0, 1, 2, 3, 4), unit=UNIT, strata="draw", where={"model": "small"},
+        margin=EXPONENT_MARGIN, margin_reason=EXPONENT_REASON, names=NAMES,
+    )  # fmt: skip
+
+
 @claim(
     "overparam/small-model-gradient-grows",
     statement="The largest gradient at random points of a network with p = 10 n parameters that has memorised random labels "
@@ -95,10 +103,7 @@ def test_memorisation(overparam_memorisation: Study) -> Evidence:
         "What about Smoothness?", "While we can memorize data with only n parameters, these constructions will have "
         "Lip(f) = Ω(√d) even for well dispersed data",
     ),
-    prediction=Ordering(
-        value="gradient_in_steps", factor="step", levels=(0, 1, 2, 3, 4), unit=UNIT, strata="draw", where={"model": "small"},
-        margin=EXPONENT_MARGIN, margin_reason=EXPONENT_REASON, names=NAMES,
-    ),
+    prediction=rises("gradient_in_steps"),
     gates=(MEMORISED,),
     scope=SCOPE,
     tags=("random data", "gradients"),
@@ -123,10 +128,7 @@ def test_small_model_gradient_grows(overparam_random: Study) -> Evidence:
             where={"step": [1, 2, 3, 4], "model": ["small", "large"]}, margin=SMOOTHER_MARGIN, margin_reason=SMOOTHER_REASON,
             names=NAMES,
         ),
-        Ordering(
-            value="gain_in_steps", factor="step", levels=(0, 1, 2, 3, 4), unit=UNIT, strata="draw", where={"model": "small"},
-            margin=EXPONENT_MARGIN, margin_reason=EXPONENT_REASON, names=NAMES,
-        ),
+        rises("gain_in_steps"),
     )),
     gates=(MEMORISED,),
     scope=SCOPE,
