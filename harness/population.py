@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -13,6 +13,48 @@ if TYPE_CHECKING:
     from harness.recipe import Recipe
 
 
+Read = Callable[[Sequence[int]], Mapping[int, "torch.Tensor"]]
+
+
+class Unread(Mapping[int, "torch.Tensor"]):
+    """Parameters by kept epoch that are read when one of them is first looked at, and kept from then on.
+
+    A population whose measurements are all there is never read, and one that is too large for the memory can be taken a few
+    members at a time (:meth:`Population.select`).
+
+    Args:
+        epochs: the kept epochs.
+        seeds: the members, in the order of the stack.
+        read: reads the parameters of members with some seeds, by epoch, each of shape (member, parameter).
+    """
+
+    def __init__(self, epochs: Sequence[int], seeds: Sequence[int], read: Read) -> None:
+        self._epochs, self._seeds, self._read = tuple(epochs), tuple(seeds), read
+        self._found: Mapping[int, torch.Tensor] | None = None
+
+    def __getitem__(self, epoch: int) -> torch.Tensor:
+        if epoch not in self._epochs:
+            raise KeyError(epoch)
+        if self._found is None:
+            self._found = self._read(self._seeds)
+        return self._found[epoch]
+
+    def __iter__(self) -> Iterator[int]:
+        return iter(self._epochs)
+
+    def __len__(self) -> int:
+        return len(self._epochs)
+
+    def __contains__(self, epoch: object) -> bool:
+        return epoch in self._epochs
+
+    def members(self, rows: Sequence[int]) -> Mapping[int, torch.Tensor]:
+        """Those of some members: to be read by themselves, or copied where all have been read."""
+        if self._found is None:
+            return Unread(self._epochs, [self._seeds[row] for row in rows], self._read)
+        return {epoch: values[list(rows)] for epoch, values in self._found.items()}
+
+
 @dataclass(frozen=True, eq=False)
 class Population:
     """Trained members of one recipe.
@@ -20,16 +62,13 @@ class Population:
     Attributes:
         recipe: what they are.
         seeds: training seed of each member, in the order of the stack.
-        parameters: for each kept epoch the flat parameters, a float32 tensor of shape (member, parameter).
-        trained_seconds: what training them cost, in seconds, when it was done.
-        from_store: whether every member was found in the store.
+        parameters: for each kept epoch the flat parameters, a float32 tensor of shape (member, parameter); those of a store are
+            read when they are first looked at.
     """
 
     recipe: Recipe
     seeds: tuple[int, ...]
     parameters: Mapping[int, torch.Tensor]
-    trained_seconds: float = 0.0
-    from_store: bool = False
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -50,17 +89,16 @@ class Population:
         return self.parameters[self.epochs[-1]]
 
     def select(self, seeds: tuple[int, ...]) -> Population:
-        """The members with these seeds, in this order; the cost of training is shared out equally.
+        """The members with these seeds, in this order.
 
         Raises:
             ValueError: there is no member with one of them.
         """
         if absent := [seed for seed in seeds if seed not in self.seeds]:
             raise ValueError(f"this population has no member with seeds {absent}; it has {list(self.seeds)}")
-        rows = [self.seeds.index(seed) for seed in seeds]
-        parameters = {epoch: values[rows] for epoch, values in self.parameters.items()}
-        seconds = self.trained_seconds * len(rows) / len(self)
-        return Population(self.recipe, tuple(seeds), parameters, seconds, self.from_store)
+        rows, own = [self.seeds.index(seed) for seed in seeds], self.parameters
+        chosen = own.members(rows) if isinstance(own, Unread) else {epoch: values[rows] for epoch, values in own.items()}
+        return Population(self.recipe, tuple(seeds), chosen)
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and seeds, for the report."""

@@ -20,7 +20,7 @@ PARAMETERS = {epoch: torch.randn(3, SIZE, generator=torch.Generator().manual_see
 
 @pytest.fixture
 def population() -> Population:
-    return Population(RECIPE, (4, 0, 7), PARAMETERS, trained_seconds=6.0, from_store=True)
+    return Population(RECIPE, (4, 0, 7), PARAMETERS)
 
 
 def test_epochs_are_in_order_and_the_last_one_is_final(population):
@@ -41,8 +41,6 @@ def test_selected_members_keep_their_parameters_at_every_epoch(population):
     assert chosen.recipe is RECIPE
     for epoch, values in PARAMETERS.items():
         assert torch.equal(chosen.parameters[epoch], values[[2, 0]])
-    assert chosen.trained_seconds == pytest.approx(4.0)
-    assert chosen.from_store
     assert chosen.select((4,)).select((4,)).seeds == (4,)
     assert len(population.select(())) == 0
 

@@ -146,7 +146,7 @@ def test_a_member_that_never_reaches_it_takes_all_epochs() -> None:
 
 def test_a_stack_that_does_not_fit_says_so_before_it_starts(monkeypatch, tmp_path) -> None:
     needed = memory_needed(REAL, REAL.data.load(), 4)
-    assert needed == 4 * 4 * (7 * REAL.program().layout.total + 16 * (3 * 31 + 2 * 6))
+    assert needed == 4 * 4 * (6 * REAL.program().layout.total + 16 * (3 * 31 + 2 * 6))
     monkeypatch.setattr(memory, "available_memory", lambda device: needed)
     assert 6 in train(REAL, REAL.data.load(), SEEDS)
     monkeypatch.setattr(memory, "available_memory", lambda device: 2**10)

@@ -16,9 +16,10 @@ import torch
 from harness.models.base import Parameters, Program, PullBack, Restriction
 from harness.models.layout import Layout
 from harness.models.losses import Loss, loss_and_pull
+from harness.models.products import product_into
 
 _threshold_backward = torch.ops.aten.threshold_backward
-TURNED_FROM = 256  # points; see _outer
+TURNED_FROM = 256  # points; see _outer_into
 
 
 class MLPProgram(Program):
@@ -46,11 +47,12 @@ class MLPProgram(Program):
         self.scopes: dict[str, tuple[str, ...]] = self._scopes()
 
     def _scopes(self) -> dict[str, tuple[str, ...]]:
-        """Input layer, output layer, and the hidden layers between them: together and one by one."""
+        """Input layer, output layer, and the hidden layers between them: together and, where there are several, one by one."""
         last = self.depth - 1
         scopes = {"all": self.layout.names, "input": self._of(0), "output": self._of(last)}
         if last > 1:
             scopes["hidden"] = tuple(name for layer in range(1, last) for name in self._of(layer))
+        if last > 2:
             scopes |= {f"hidden {layer}": self._of(layer) for layer in range(1, last)}
         return scopes
 
@@ -135,8 +137,7 @@ class MLPProgram(Program):
         for layer in range(self.depth - 1, lowest - 1, -1):
             below = activations[layer - first]
             if (weight := out.get(f"{layer}.weight")) is not None:
-                # Not with out=: a product straight into a strided view runs row by row, four to eight times slower.
-                weight.copy_(_outer(pull, below))
+                _outer_into(weight, pull, below)
             if (bias := out.get(f"{layer}.bias")) is not None:
                 torch.sum(pull, 2, out=bias)
             if layer > lowest:
@@ -170,15 +171,16 @@ class MLPProgram(Program):
         return self if first == 0 else _Tail(self, first)
 
 
-def _outer(pull: torch.Tensor, below: torch.Tensor) -> torch.Tensor:
+def _outer_into(weight: torch.Tensor, pull: torch.Tensor, below: torch.Tensor) -> None:
     """Σ over the points of pull ⊗ below, shape (row, output, input).
 
     With the smaller side first the product is up to twice as fast; its last bits are others.  A batch of training has too few
     points for that to matter, and keeps the order in which members have always been trained.
     """
     if below.shape[1] < pull.shape[1] and below.shape[2] >= TURNED_FROM:
-        return torch.bmm(below, pull.transpose(1, 2)).transpose(1, 2)
-    return torch.bmm(pull, below.transpose(1, 2))
+        weight.copy_(torch.bmm(below, pull.transpose(1, 2)).transpose(1, 2))
+    else:
+        product_into(weight, pull, below.transpose(1, 2))
 
 
 class _Tail(MLPProgram):

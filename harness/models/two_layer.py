@@ -12,6 +12,7 @@ import torch
 from harness.models.base import Parameters, PullBack
 from harness.models.losses import Loss, loss_and_pull
 from harness.models.module import ModuleProgram
+from harness.models.products import product_into
 
 _threshold_backward = torch.ops.aten.threshold_backward
 
@@ -69,7 +70,7 @@ class TwoLayerProgram(ModuleProgram):
         losses, pull = loss_and_pull(torch.bmm(parameters["second"], hidden), targets, loss)
         pull = _back(parameters["second"], pull.div_(losses.shape[1]), hidden)
         if (weight := out.get("first")) is not None:
-            weight.copy_(torch.bmm(pull, _flat(inputs).expand(len(pull), -1, -1).transpose(1, 2)))
+            product_into(weight, pull, _flat(inputs).expand(len(pull), -1, -1).transpose(1, 2))
         if (bias := out.get("bias")) is not None:
             bias.copy_(pull.sum(2))
         return losses.mean(1)

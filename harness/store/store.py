@@ -19,11 +19,13 @@ from harness.recipe import digest
 from harness.store import files
 from harness.store.checks import check_rows, checked_seeds
 from harness.store.keys import code_digest, member_key, surroundings
+from harness.store.parts import cut, measured_together, trained_together
 from harness.store.sharing import Progress, Shard, share
 from harness.store.shelf import Entry, Shelf
 
 if TYPE_CHECKING:
     import pandas as pd
+    import torch
 
     from harness.data.base import Dataset, DataSpec
     from harness.measure.base import Measurement
@@ -31,7 +33,6 @@ if TYPE_CHECKING:
     from harness.recipe import Recipe
 
 Heartbeat = Callable[[dict[str, Any]], None]
-MEMBERS_AT_A_TIME = {"trained": 64, "measured": 16}
 
 
 class Store:
@@ -83,24 +84,28 @@ class Store:
             ValueError: there are no recipes, or no seeds, or one of them twice.
             StoreError: the store cannot be written, or does not keep what is written.
         """
+        from harness.population import Population, Unread
+
         recipes, seeds = list(recipes), checked_seeds(seeds)
         if not recipes:
             raise ValueError("recipes is empty; give at least one recipe")
-        size = MEMBERS_AT_A_TIME["trained"]
-        with_parents = list(dict.fromkeys(r for recipe in recipes for r in _ancestry(recipe)))
-        shards = [
-            self._training(recipe, seeds[i : i + size])
-            for recipe in with_parents
-            for i in range(0, len(seeds), size)
+        self._make(recipes, seeds, name or recipes[0].name)
+        return [
+            Population(recipe, seeds, Unread(recipe.kept, seeds, partial(self._parameters, recipe)))
+            for recipe in recipes
         ]
-        stored = {recipe for recipe in recipes if not _missing(self._member_paths(recipe, seeds))}
-        while True:  # until nothing is damaged; what is damaged twice is an error
-            self._share(shards, name or recipes[0].name, "trained")
-            read = [self._read(recipe, seeds, from_store=recipe in stored) for recipe in recipes]
-            populations = [population for population in read if population is not None]
-            if len(populations) == len(recipes):
-                return populations
-            stored -= {recipe for recipe, population in zip(recipes, read, strict=True) if population is None}
+
+    def _make(self, recipes: Sequence[Recipe], seeds: tuple[int, ...], name: str) -> None:
+        """Train what is missing, parents first."""
+        if not any(_missing(self._member_paths(recipe, seeds)) for recipe in recipes):
+            return
+        with_parents = dict.fromkeys(r for recipe in recipes for r in _ancestry(recipe))
+        shards = [
+            self._training(recipe, some)
+            for recipe in with_parents
+            for some in cut(seeds, trained_together(recipe, self.data(recipe.data), self.device))
+        ]
+        self._share(shards, name, "trained")
 
     def member_path(self, recipe: Recipe, seed: int) -> Path:
         """Where the member lies, or would lie."""
@@ -154,10 +159,10 @@ class Store:
             return  # made by a worker that did not see the lock
         start = None
         if recipe.parent:
-            parent = self._read(recipe.parent, missing, from_store=True)
+            parent = self._read(recipe.parent, missing)
             if parent is None:
                 return  # a parent was damaged and set aside; the shard that makes it runs again
-            start = parent.final
+            start = parent[recipe.parent.kept[-1]]
         data = self.data(recipe.data)
         kept = train(recipe, data, missing, start=start, device=self.device, progress=progress)
         seconds = (time.monotonic() - began) / len(missing)
@@ -166,22 +171,23 @@ class Store:
             tensors = {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}
             files.write_tensors(paths[seed], tensors, about)
 
-    def _read(self, recipe: Recipe, seeds: Sequence[int], *, from_store: bool) -> Population | None:
-        """The members; None where some have to be made again."""
-        import torch
+    def _parameters(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, torch.Tensor]:
+        """Parameters of members by kept epoch; those that turn out to be damaged are trained again."""
+        while True:  # until nothing is damaged; what is damaged twice is an error
+            if (parameters := self._read(recipe, seeds)) is not None:
+                return parameters
+            self._make([recipe], tuple(seeds), recipe.name)
 
-        from harness.population import Population
+    def _read(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, torch.Tensor] | None:
+        """As :meth:`_parameters`; None where some have to be made again."""
+        import torch
 
         paths = self._member_paths(recipe, seeds).values()
         read = [self._shelf.content(path, files.read_tensors) for path in paths]
-        found = [content for content in read if content is not None]
+        found = [content[0] for content in read if content is not None]
         if len(found) < len(read):
             return None
-        parameters = {
-            epoch: torch.stack([tensors[f"epoch {epoch}"] for tensors, _ in found]) for epoch in recipe.kept
-        }
-        seconds = sum(about["seconds"] for _, about in found)
-        return Population(recipe, tuple(seeds), parameters, seconds, from_store)
+        return {epoch: torch.stack([tensors[f"epoch {epoch}"] for tensors in found]) for epoch in recipe.kept}
 
     # --- measurements -----------------------------------------------------------------------------------
 
@@ -204,18 +210,23 @@ class Store:
         populations = list(populations)
         if not populations:
             raise ValueError("populations is empty; give at least one population")
-        size = MEMBERS_AT_A_TIME["measured"]
-        shards = [
-            self._measuring(population, population.seeds[i : i + size], measurement)
-            for population in populations
-            for i in range(0, len(population), size)
-        ]
         while True:  # until nothing is damaged; what is damaged twice is an error
-            self._share(shards, f"{name or populations[0].recipe.name}, {measurement.name}", "measured")
+            self._measure(populations, measurement, f"{name or populations[0].recipe.name}, {measurement.name}")
             tables = [self._measured(population, measurement) for population in populations]
             found = [table for table in tables if table is not None]
             if len(found) == len(tables):
                 return pd.concat(found, ignore_index=True)
+
+    def _measure(self, populations: Sequence[Population], measurement: Measurement, name: str) -> None:
+        """Measure what is missing."""
+        if not any(_missing(self._table_paths(each.recipe, each.seeds, measurement)) for each in populations):
+            return
+        shards = [
+            self._measuring(population, some, measurement)
+            for population in populations
+            for some in cut(population.seeds, measured_together(population.recipe, self.device))
+        ]
+        self._share(shards, name, "measured")
 
     def _table_paths(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement) -> dict[int, Path]:
         code = code_digest(measurement.code())
@@ -227,7 +238,7 @@ class Store:
         return {seed: self._shelf.path("table", digest(key)) for seed, key in keys.items()}
 
     def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
-        """The work on some of the members; they are picked out only where there is any, since that copies them."""
+        """The work on some of the members; they are picked out only where there is any, since that reads or copies them."""
         paths = self._table_paths(population.recipe, seeds, measurement)
 
         def run(progress: Progress) -> None:

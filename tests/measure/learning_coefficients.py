@@ -239,7 +239,7 @@ def random_truths(seed: int, groups: int = 10, members: int = 4) -> list[tuple[s
             # The flatter the crossing, the steeper it has to be for its expectation at n = 1024 to be near λ.
             found.append(("all", [CrossingTruth(tuple(k), tuple(SLOPES[one] for one in k)) for k in kinds]))
             continue
-        layers = {2: "output" if group >= 5 else "input", 3: "hidden 1", 4: "input" if group >= 5 else "hidden 2"}
+        layers = {2: "output" if group >= 5 else "input", 3: "hidden", 4: "input" if group >= 5 else "hidden 2"}
         scope = layers[depth] if group in (2, 3, 7, 8) else "all"
         truths = [linear_truth(sizes, int(rank), seed=1000 * seed + members * group + number, noise=0.5 * (number % 2))
                   for number, rank in enumerate(ranks)]  # fmt: skip

@@ -110,6 +110,9 @@ def test_scopes_name_the_layers() -> None:
     assert scopes["output"] == ("3.weight", "3.bias")
     assert scopes["hidden"] == ("1.weight", "1.bias", "2.weight", "2.bias")
     assert scopes["hidden 1"] == ("1.weight", "1.bias")
+    one_hidden = MLPProgram((9, 8, 8, 3)).scopes
+    assert one_hidden["hidden"] == ("1.weight", "1.bias")
+    assert "hidden 1" not in one_hidden  # the same under another name
     assert "hidden" not in MLPProgram((9, 8, 3)).scopes
     convolutional = PROGRAMS["convolutional"].scopes
     assert "scale" not in convolutional["all"]
@@ -159,7 +162,7 @@ class TestSequential:
         x = torch.randn(7, 2, 3)
         found = program.logits(program.layout.views(theta), x.movedim(0, -1)[None])
         torch.testing.assert_close(found[0].T, network(x))
-        assert program.scopes["3"] == program.scopes["hidden 1"]
+        assert program.scopes["3"] == program.scopes["hidden"]
         assert program.scopes["1"] == program.scopes["input"]
 
     def test_a_linear_layer_alone_is_one(self) -> None:

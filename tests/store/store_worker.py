@@ -17,7 +17,7 @@ from store_samples import ROBUST, TUNED
 
 import harness.train
 from harness.store import Store, files
-from harness.store.store import MEMBERS_AT_A_TIME
+from harness.store.parts import MEMBERS_AT_A_TIME
 
 RECIPES, SEEDS = (ROBUST, TUNED), range(3)
 TRAININGS = len(SEEDS) * 3  # with the parents

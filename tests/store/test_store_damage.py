@@ -13,7 +13,7 @@ import torch
 from store_samples import STANDARD, TUNED, Lengths
 
 from harness.store import Store, StoreError, files
-from harness.store.store import MEMBERS_AT_A_TIME
+from harness.store.parts import MEMBERS_AT_A_TIME
 
 TOLD = "^store entry "
 CHECKSUM = "its content does not have the checksum"
@@ -55,16 +55,15 @@ def one_warning(caught: list[warnings.WarningMessage], path: Path, problem: str)
 
 @pytest.mark.parametrize("damage", DAMAGES)
 def test_a_damaged_member_is_trained_again(store, trainings, damage: Damage):
-    before = store.population(STANDARD, range(3))
+    before = store.population(STANDARD, range(3)).final
     path = store.member_path(STANDARD, 1)
     problem = damage(path, store.member_path(STANDARD, 2))
     with pytest.warns(UserWarning, match=TOLD) as caught:
-        after = Store(store.folder).population(STANDARD, range(3))
+        after = Store(store.folder).population(STANDARD, range(3)).final
     one_warning(caught, path, problem)
     assert trainings[1:] == [("standard", (1,))]
-    assert not after.from_store
-    assert torch.equal(after.final, before.final)
-    assert torch.equal(Store(store.folder).population(STANDARD, range(3)).final, before.final)
+    assert torch.equal(after, before)
+    assert torch.equal(Store(store.folder).population(STANDARD, range(3)).final, before)
     assert len(trainings) == 2
 
 
@@ -127,21 +126,20 @@ def test_a_number_changed_by_hand_is_not_believed(store):
 
 
 def test_several_damaged_members_are_trained_again_together(store, trainings):
-    before = store.populations([STANDARD, TUNED], range(3))
+    before = [population.final for population in store.populations([STANDARD, TUNED], range(3))]
     for recipe, seed in ((STANDARD, 0), (STANDARD, 2), (TUNED, 1)):
         cut(store.member_path(recipe, seed), Path())
     with pytest.warns(UserWarning, match=TOLD) as caught:
-        after = store.populations([STANDARD, TUNED], range(3))
+        after = [population.final for population in store.populations([STANDARD, TUNED], range(3))]
     assert len(caught) == 3
     assert trainings[2:] == [("standard", (0, 2)), ("finetuned", (1,))]
-    assert [population.from_store for population in after] == [False, False]
     for one, other in zip(before, after, strict=True):
-        assert torch.equal(one.final, other.final)
+        assert torch.equal(one, other)
 
 
 @pytest.mark.parametrize("child", ["new", "damaged"])
 def test_a_damaged_parent_is_trained_again_before_its_child(store, trainings, child):
-    before = store.population(TUNED, range(2))
+    before = store.population(TUNED, range(2)).final
     path = store.member_path(STANDARD, 1)
     emptied(path, path)
     expected = [("standard", (1,)), ("finetuned", (0, 1))]
@@ -152,10 +150,10 @@ def test_a_damaged_parent_is_trained_again_before_its_child(store, trainings, ch
         cut(store.member_path(TUNED, 1), path)
         expected[1] = ("finetuned", (1,))
     with pytest.warns(UserWarning, match=TOLD) as caught:
-        after = Store(store.folder).population(TUNED, range(2))
+        after = Store(store.folder).population(TUNED, range(2)).final
     assert len(caught) == (1 if child == "new" else 2)
     assert trainings[2:] == expected
-    assert torch.equal(after.final, before.final)
+    assert torch.equal(after, before)
 
 
 def test_progress_does_not_go_back_when_a_damaged_parent_is_trained_again(store, monkeypatch):
@@ -173,15 +171,15 @@ def test_progress_does_not_go_back_when_a_damaged_parent_is_trained_again(store,
 
 
 def test_a_damaged_parent_of_a_sound_child_does_no_harm(store, trainings):
-    before = store.population(TUNED, range(2))
+    before = store.population(TUNED, range(2)).final
     emptied(store.member_path(STANDARD, 1), Path())
-    assert torch.equal(store.population(TUNED, range(2)).final, before.final)
+    assert torch.equal(store.population(TUNED, range(2)).final, before)
     assert len(trainings) == 2
 
 
 def test_an_entry_that_another_worker_has_replaced_is_left_alone(store, monkeypatch):
     """Between reading a damaged entry and moving it, another worker moved it and wrote a good one."""
-    before = store.population(STANDARD, [0])
+    before = store.population(STANDARD, [0]).final
     path = store.member_path(STANDARD, 0)
     good = path.read_bytes()
     read = files.read_tensors
@@ -195,12 +193,12 @@ def test_an_entry_that_another_worker_has_replaced_is_left_alone(store, monkeypa
 
     emptied(path, path)
     monkeypatch.setattr(files, "read_tensors", too_late)
-    assert torch.equal(store.population(STANDARD, [0]).final, before.final)
+    assert torch.equal(store.population(STANDARD, [0]).final, before)
     assert not path.with_name(path.name + ".damaged").exists()
 
 
 def test_an_entry_that_another_worker_has_just_set_aside_is_made_again_without_a_word(store, trainings, monkeypatch):
-    before = store.population(STANDARD, [0])
+    before = store.population(STANDARD, [0]).final
     path = store.member_path(STANDARD, 0)
     read = files.read_tensors
 
@@ -210,7 +208,7 @@ def test_an_entry_that_another_worker_has_just_set_aside_is_made_again_without_a
         return read(asked)
 
     monkeypatch.setattr(files, "read_tensors", gone)
-    assert torch.equal(store.population(STANDARD, [0]).final, before.final)
+    assert torch.equal(store.population(STANDARD, [0]).final, before)
     assert len(trainings) == 2
 
 
@@ -231,7 +229,7 @@ class TestADiskThatKeepsNothing:
 
     @pytest.mark.usefixtures("broken")
     def test_members(self, store, trainings):
-        self.failure(lambda: store.population(STANDARD, [0]))
+        self.failure(lambda: store.population(STANDARD, [0]).final)
         assert len(trainings) == 2
 
     @pytest.mark.usefixtures("broken")
@@ -251,11 +249,11 @@ class TestADiskThatKeepsNothing:
 
 
 def test_entries_damaged_now_and_then_are_no_broken_disk(store):
-    before = store.population(STANDARD, [0])
+    before = store.population(STANDARD, [0]).final
     for _ in range(3):
         emptied(store.member_path(STANDARD, 0), Path())
         with pytest.warns(UserWarning, match="^store entry"):
-            assert torch.equal(store.population(STANDARD, [0]).final, before.final)
+            assert torch.equal(store.population(STANDARD, [0]).final, before)
 
 
 def test_a_damaged_entry_in_a_folder_that_cannot_be_written_is_an_error(store, monkeypatch):
@@ -269,7 +267,7 @@ def test_a_damaged_entry_in_a_folder_that_cannot_be_written_is_an_error(store, m
     monkeypatch.setattr("harness.store.files.os.replace", refuse)
     told = rf"^store entry {path.name} is damaged \(it cannot be read: .*\) and cannot be moved out of the way: {path} "
     with pytest.raises(StoreError, match=told + r"\(Permission denied\); make the folder writable, .*--store DIR"):
-        store.population(STANDARD, [0])
+        _ = store.population(STANDARD, [0]).final
 
 
 @pytest.mark.parametrize("work", ["members", "tables"])
