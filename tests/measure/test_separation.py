@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from claims import test_dynamics as dynamics
-from harness.data import RawImages, cifar10_files, mnist_files, raw_mnist, register_embedded, registry
+from harness.data import DataShortfall, RawImages, cifar10_files, mnist_files, raw_mnist, register_embedded, registry
 from harness.measure import separation as module
 from harness.measure.separation import separation, separation_table
 
@@ -199,6 +199,29 @@ def test_claim_measures_and_draws(monkeypatch):
     assert evidence.figure.table.groupby("number")["distance"].count().tolist() == [2, 2]
     assert evidence.figure.reference == {"2 × attack size 0.1 (MNIST)": 0.2}
     assert "no CIFAR-10" in evidence.settings["not judged: CIFAR-10"]
+
+
+@pytest.mark.parametrize(
+    ("train", "test", "contradicted"), [(54, 56, []), (53, 56, ["CIFAR-10 train-train"]), (54, 55, ["CIFAR-10 test-train"])]
+)
+def test_a_part_can_contradict_a_printed_value_and_never_confirm_it(monkeypatch, train, test, contradicted):
+    """54/255 is printed as 0.212 and 56/255 as 0.220."""
+    shape = np.ones((2, 3, 2, 2), np.uint8)
+    shape[0] = 0
+    part = RawImages.of([shape * train, np.array([0, 1]), np.ones_like(shape) * test, np.array([1, 1])], "folder")
+
+    def raw_cifar10(*, whole: bool = False) -> RawImages:
+        if whole:
+            raise DataShortfall("the whole of CIFAR-10 is needed")
+        return part
+
+    monkeypatch.setattr(dynamics, "raw_mnist", lambda *, whole: part)
+    monkeypatch.setattr(dynamics, "raw_cifar10", raw_cifar10)
+    evidence = dynamics.test_data_well_separated(SimpleNamespace(store=Store()))
+    assert evidence.table["case"].tolist() == ["MNIST train-train", "MNIST test-train", *contradicted]
+    assert evidence.settings["not judged: CIFAR-10"] == "the whole of CIFAR-10 is needed"
+    bounds = evidence.settings["CIFAR-10, upper bounds from 2 training and 2 test images"]
+    assert bounds == f"{train / 255:.3f} (printed: 0.212) and {test / 255:.3f} (printed: 0.220)"
 
 
 @pytest.mark.usefixtures("no_whole_set")
