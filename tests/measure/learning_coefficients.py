@@ -113,7 +113,7 @@ class LinearTruth:
         """λ of the whole network, or of one layer."""
         if scope == "all":
             return deep_linear(self.sizes, self.rank)
-        layers = {"input": 0, "output": len(self.sizes) - 2}
+        layers = {"input": 0, "hidden": 1, "output": len(self.sizes) - 2}  # "hidden" by itself where there is one alone
         return single_layer(self.sizes, layers[scope] if scope in layers else int(scope.split()[1]), self.rank)
 
 
