@@ -1,7 +1,8 @@
 """What is being trained right now: workers append heartbeats to files, the controller shows a line of them.
 
-A heartbeat is ``{"population": str, "done": int, "total": int, "what": str, "seconds": float}``; what is
-"trained", "measured" or "attacked".  Workers cannot print, so each has a file of its own in the run's folder.
+A heartbeat is ``{"population": str, "done": int, "total": int, "share": float, "what": str, "seconds": float}``: members that
+are done, of how many, and which share of the work that is; what is "trained" or "measured".  Workers cannot print, so each
+has a file of its own in the run's folder.
 """
 
 from __future__ import annotations
@@ -69,13 +70,12 @@ class _Work:
 
     def seconds_left(self) -> float | None:
         """Seconds that the rest takes at the pace since the first heartbeat, or since the start."""
-        done = self.last["done"] - self.first["done"]
-        seconds = self.last["seconds"] - self.first["seconds"]
-        if done <= 0 or seconds <= 0:
-            done, seconds = self.last["done"], self.last["seconds"]
-        if done <= 0 or seconds <= 0:
+        share, seconds = (self.last[name] - self.first[name] for name in ("share", "seconds"))
+        if share <= 0 or seconds <= 0:
+            share, seconds = self.last["share"], self.last["seconds"]
+        if share <= 0 or seconds <= 0:
             return None
-        return float(seconds / done * (self.last["total"] - self.last["done"]))
+        return float(seconds / share * (1 - self.last["share"]))
 
 
 @dataclass

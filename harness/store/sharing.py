@@ -1,9 +1,10 @@
 """Workers that share one pile of work.
 
-Each worker takes the first shard that nobody else holds and moves on to another where it finds a lock:
-trying beats waiting (9 s against 16 s for 16 trainings on 4 workers).  A lock only saves work: a file system
-that loses it, or has none, costs a second training, never a wrong result, since entries are named by what
-they are made from, and replaced whole.
+Each worker takes the largest shard that nobody else holds and moves on to another where it finds a lock:
+trying beats waiting (9 s against 16 s for 16 trainings on 4 workers), and the largest first leaves small ones
+for the end, when others have run out of work.  A lock only saves work: a file system that loses it, or has
+none, costs a second training, never a wrong result, since entries are named by what they are made from, and
+replaced whole.
 """
 
 from __future__ import annotations
@@ -22,6 +23,7 @@ from harness.store.files import unwritable
 WAIT_SECONDS = 0.05
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 Progress = Callable[[float], None]
+Tell = Callable[[float, float], None]
 
 
 @dataclass(frozen=True)
@@ -34,7 +36,8 @@ class Shard:
         ready: whether what it needs exists.
         run: make its missing entries; it is given a function that takes the share of the work that is done.
             Where something that it needs turns out to be damaged, it may return without them and runs again.
-        size: how much work it is, in members.
+        size: how many members it makes.
+        work: how long it takes, relative to the others of its pile.
     """
 
     key: str
@@ -42,15 +45,16 @@ class Shard:
     ready: Callable[[], bool]
     run: Callable[[Progress], None]
     size: int = 1
+    work: float = 1.0
 
 
-def share(shards: Sequence[Shard], locks: Path, tell: Progress = lambda members: None) -> int:
+def share(shards: Sequence[Shard], locks: Path, tell: Tell = lambda members, work: None) -> int:
     """Return when every shard is done, by this worker or by another.
 
     Args:
         shards: the pile; all workers are given the same one.
         locks: folder for the lock files.
-        tell: told how many members are done, the other workers' included.
+        tell: told how many members are done, and which share of the work, the other workers' included.
 
     Returns:
         How many of them this worker made.
@@ -62,11 +66,14 @@ def share(shards: Sequence[Shard], locks: Path, tell: Progress = lambda members:
         locks.mkdir(parents=True, exist_ok=True)
     except OSError as problem:
         raise unwritable(locks, problem) from problem
+    shards = sorted(shards, key=lambda shard: -shard.work)
     left = [shard for shard in shards if not shard.done()]
-    total, made = sum(shard.size for shard in shards), 0
+    members, work, made = sum(shard.size for shard in shards), sum(shard.work for shard in shards), 0
 
     def working(shard: Shard, share_done: float) -> None:
-        tell(total - sum(other.size for other in left) + share_done * shard.size)
+        members_left = sum(other.size for other in left) - share_done * shard.size
+        work_left = sum(other.work for other in left) - share_done * shard.work
+        tell(members - members_left, 1 - work_left / work)
 
     while left:
         ready = (shard for shard in left if shard.ready())

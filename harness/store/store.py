@@ -19,7 +19,7 @@ from harness.recipe import digest
 from harness.store import files
 from harness.store.checks import check_rows, checked_seeds
 from harness.store.keys import code_digest, member_key, surroundings
-from harness.store.parts import cut, measured_together, trained_together
+from harness.store.parts import cut, measured_together, measuring_work, trained_together, training_work
 from harness.store.sharing import Progress, Shard, share
 from harness.store.shelf import Entry, Shelf
 
@@ -41,7 +41,8 @@ class Store:
     Args:
         folder: where it lies; it is made when something is written.
         device: "cpu" or "cuda"; where missing members are trained and measured.
-        heartbeat: told {"population", "done", "total", "what", "seconds"} while work goes on.
+        heartbeat: told {"population", "done", "total", "share", "what", "seconds"} while work goes on: how many members are
+            done, of how many, and which share of the work that is.
     """
 
     def __init__(
@@ -124,20 +125,21 @@ class Store:
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers."""
-        total, furthest, began = sum(shard.size for shard in shards), 0, time.monotonic()
+        total, began = sum(shard.size for shard in shards), time.monotonic()
+        done, part = 0, 0.0
 
-        def tell(members: float) -> None:
-            nonlocal furthest
-            furthest = max(furthest, int(members))
+        def tell(members: float, work: float) -> None:
+            nonlocal done, part
+            done, part = max(done, int(members)), max(part, work)
             seconds = time.monotonic() - began
             self.heartbeat(
-                {"population": name, "done": furthest, "total": total, "what": what, "seconds": seconds}
+                {"population": name, "done": done, "total": total, "share": part, "what": what, "seconds": seconds}
             )
 
         if all(shard.done() for shard in shards):
             return
         self.made += share(shards, self.folder / "locks", tell)
-        tell(total)  # so that the progress line can forget it
+        tell(total, 1.0)  # so that the progress line can forget it
 
     def _training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
         paths = self._member_paths(recipe, seeds)
@@ -148,6 +150,7 @@ class Store:
             ready=lambda: not _missing(parents),
             run=partial(self._train, recipe, paths),
             size=len(seeds),
+            work=len(seeds) * training_work(recipe, self.data(recipe.data)),
         )
 
     def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
@@ -259,6 +262,7 @@ class Store:
             ready=lambda: True,
             run=run,
             size=len(seeds),
+            work=len(seeds) * measuring_work(population.recipe),
         )
 
     def _measured(self, population: Population, measurement: Measurement) -> pd.DataFrame | None:

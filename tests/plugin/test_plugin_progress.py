@@ -15,8 +15,9 @@ from harness.plugin.progress import Board, Heartbeat, Progress, Reader, spoken
 from harness.plugin.screen import Screen
 
 
-def beat(done, seconds, *, total=80, population="slt-grid", what="trained"):
-    return {"population": population, "done": done, "total": total, "what": what, "seconds": seconds}
+def beat(done, seconds, *, total=80, share=None, population="slt-grid", what="trained"):
+    share = done / total if share is None else share
+    return {"population": population, "done": done, "total": total, "share": share, "what": what, "seconds": seconds}
 
 
 def test_a_line_says_what_is_done_and_how_long_it_takes():
@@ -32,6 +33,14 @@ def test_the_pace_is_that_since_the_first_heartbeat():
     board.take(beat(70, 1.0))  # 70 were there already
     board.take(beat(75, 101.0))
     assert board.line() == "population slt-grid: 75/80 trained, about 2 min left"  # 5 at 20 s each
+
+
+def test_what_is_left_goes_by_work_and_not_by_members():
+    """The widest networks come first: few members are most of the work."""
+    board = Board()
+    board.take(beat(0, 0.0, share=0.0))
+    board.take(beat(8, 90.0, share=0.9))
+    assert board.line() == "population slt-grid: 8/80 trained, a few seconds left"
 
 
 def test_of_workers_that_share_a_population_the_furthest_counts():

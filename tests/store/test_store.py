@@ -170,12 +170,13 @@ def test_heartbeats_grow_to_the_total(store, monkeypatch):
     assert len(beats) > len(trained)
     for what, population, total in (("trained", "grid", 15), ("measured", "grid, lengths", 10)):
         own = [beat for beat in beats if beat["what"] == what]
-        assert all(set(beat) == {"population", "done", "total", "what", "seconds"} for beat in own)
+        assert all(set(beat) == {"population", "done", "total", "share", "what", "seconds"} for beat in own)
         assert {(beat["population"], beat["total"]) for beat in own} == {(population, total)}
-        done, seconds = ([beat[name] for beat in own] for name in ("done", "seconds"))
+        done, share, seconds = ([beat[name] for beat in own] for name in ("done", "share", "seconds"))
         assert all(isinstance(number, int) for number in done)
         assert done == sorted(done)
-        assert done[-1] == total
+        assert (done[-1], share[-1]) == (total, 1.0)
+        assert share == sorted(share)
         assert seconds == sorted(seconds)
     # Two members a shard over two epochs: told after every epoch, so that half a shard is one member.
     assert [beat["done"] for beat in trained[:4]] == [1, 2, 3, 4]

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pandas as pd
 import pytest
 import torch
@@ -9,8 +11,16 @@ from store_samples import DATA, ROBUST, STANDARD, TUNED, Lengths
 
 from harness import device
 from harness.models.memory import MemoryShortfall
+from harness.recipe import MLP, Threat
 from harness.store import Store, files
-from harness.store.parts import MEMBERS_AT_A_TIME, cut, measured_together, trained_together
+from harness.store.parts import (
+    MEMBERS_AT_A_TIME,
+    cut,
+    measured_together,
+    measuring_work,
+    trained_together,
+    training_work,
+)
 from harness.train import memory_needed
 
 MEMBER = 4 * STANDARD.program().layout.total  # bytes of one checkpoint
@@ -108,3 +118,21 @@ def test_what_cannot_fit_at_all_is_refused_before_it_starts(store, monkeypatch):
     monkeypatch.setattr("harness.models.memory.available_memory", lambda device="cpu": 100)
     with pytest.raises(MemoryShortfall, match=r"training 2 × 1x4 standard needs .* GiB of memory on cpu"):
         store.population(STANDARD, range(2))
+
+
+def test_wider_longer_and_attacked_recipes_are_more_work():
+    data = DATA.load()
+    wide = replace(STANDARD, architecture=MLP((400, 400)))
+    for more, less, times in ((wide, STANDARD, 20), (replace(STANDARD, epochs=20), STANDARD, 10), (ROBUST, STANDARD, 1.5)):
+        assert training_work(more, data) == pytest.approx(times * training_work(less, data), rel=0.5)
+    assert measuring_work(wide) > 100 * measuring_work(STANDARD)
+    assert measuring_work(replace(STANDARD, checkpoints=(0, 1))) == 3 * measuring_work(STANDARD)
+    assert training_work(replace(STANDARD, epochs=0), data) > 0
+
+
+def test_the_most_work_is_done_first_and_parents_before_their_children(store, trainings):
+    wide = replace(STANDARD, architecture=MLP((400, 400)))
+    tuned = wide.finetuned(Threat(steps=4), epochs=9)
+    store.populations([STANDARD, wide, tuned], [0])
+    assert trainings == [("standard", (0,)), ("finetuned", (0,)), ("standard", (0,))]
+    assert store.member_path(STANDARD, 0).stat().st_mtime_ns > store.member_path(tuned, 0).stat().st_mtime_ns

@@ -194,11 +194,20 @@ class Pile:
 
 def test_shards_run_in_order_of_need(tmp_path):
     pile, told = Pile("child", "parent", "other", needs={"child": "parent"}), []
-    assert share(pile.shards, tmp_path / "locks", told.append) == 3
+    assert share(pile.shards, tmp_path / "locks", lambda members, work: told.append((members, work))) == 3
     assert pile.ran == ["parent", "child", "other"]
-    assert told == [1, 3, 5]
+    assert told == [(1, pytest.approx(1 / 6)), (3, pytest.approx(3 / 6)), (5, pytest.approx(5 / 6))]
     assert share(pile.shards, tmp_path / "locks") == 0
     assert len(pile.ran) == 3
+
+
+def test_the_largest_shard_that_can_run_is_taken_first_and_counts_as_what_it_is(tmp_path):
+    pile, told = Pile("small", "large", "child", needs={"child": "small"}), []
+    for shard, work in zip(pile.shards, (1.0, 6.0, 9.0), strict=True):
+        object.__setattr__(shard, "work", work)
+    share(pile.shards, tmp_path / "locks", lambda members, work: told.append((members, work * 16)))
+    assert pile.ran == ["large", "small", "child"]
+    assert told == [(1, pytest.approx(3)), (3, pytest.approx(6.5)), (5, pytest.approx(11.5))]
 
 
 def test_a_held_shard_is_left_to_its_holder(tmp_path, monkeypatch):
