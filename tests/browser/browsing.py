@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Callable
 from dataclasses import dataclass
 from importlib.resources import files
 from pathlib import Path
@@ -62,6 +63,20 @@ class Browser:
     def run(self, script: str, *given: Any) -> Any:
         """What a script on the page returns."""
         return self.driver.execute_script(script, *given)
+
+    def follow(self, link: WebElement) -> None:
+        """Click a link to another state of the page, and wait until the page has heard of it: the event comes later."""
+        self._changing(link.click)
+
+    def go(self, state: str) -> None:
+        """As if the reader had typed another state into the address."""
+        self._changing(lambda: self.run("location.hash = arguments[0]", state))
+
+    def _changing(self, act: Callable[[], object]) -> None:
+        # The page's own listener was there first, and so has run when this one does.
+        self.run("window.changed = new Promise((done) => addEventListener('hashchange', () => done(true), {once: true}))")
+        act()
+        self.driver.execute_async_script("window.changed.then(arguments[0])")
 
     def one(self, selector: str) -> WebElement:
         """The first element of a kind."""

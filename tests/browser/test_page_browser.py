@@ -93,7 +93,7 @@ class TestFilters:
 
     def test_a_count_of_the_first_screen_leads_to_its_claims(self, browser: Browser, page: Path) -> None:
         browser.open(page)
-        browser.one(".documents .count.v-refuted").click()
+        browser.follow(browser.one(".documents .count.v-refuted"))
         assert browser.cards() == ids(document="slt", verdict="refuted")
 
 
@@ -125,12 +125,12 @@ class TestDownToOneSeed:
     def test_from_the_stratum_to_the_seed_to_its_mark(self, browser: Browser, page: Path) -> None:
         browser.open(page)
         browser.run("arguments[0].scrollIntoView({block: 'center'})", browser.one(f"{CARD} .strips a"))
-        browser.one(f"{CARD} .strips a").click()
+        browser.follow(browser.one(f"{CARD} .strips a"))
         assert browser.state() == "claim/slt/robust-below&architecture=8×1"
         table = browser.one(f"{CARD} .grid")
         assert table.find_element("css selector", "caption").text == "30 rows"
         browser.run("arguments[0].scrollIntoView({block: 'center'})", table)
-        next(link for link in table.find_elements("css selector", "a") if link.text == "7").click()
+        browser.follow(next(link for link in table.find_elements("css selector", "a") if link.text == "7"))
         assert browser.state() == "claim/slt/robust-below&architecture=8×1&seed=7"
         assert browser.one(f"{CARD} .grid caption").text == "3 of 30 rows"
         assert [cell.text for cell in browser.all(f"{CARD} .grid td:nth-child(3)")] == ["7"] * 3
@@ -185,7 +185,7 @@ class TestDeepLinks:
     def test_a_card_that_is_filtered_out_comes_back(self, browser: Browser, page: Path) -> None:
         browser.open(page, "document=slt")
         assert "lazy/step" not in browser.cards()
-        browser.run("location.hash = 'claim/lazy/step'")
+        browser.go("claim/lazy/step")
         assert browser.run("return document.activeElement.id") == "claim/lazy/step"
         assert "lazy/step" in browser.cards()
 
