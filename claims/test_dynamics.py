@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any
 
 import pandas as pd
@@ -46,7 +45,7 @@ def test_data_well_separated(harness: Any) -> Evidence:
         settings["data"] += "; CIFAR-10, 50,000 training and 10,000 test images"
     except DataShortfall as shortfall:
         settings["not judged: CIFAR-10"] = str(shortfall)
-        table = pd.concat([table, contradicted(harness, "CIFAR-10", raw_cifar10, settings)], ignore_index=True)
+        table = pd.concat([table, contradicted(harness, settings)], ignore_index=True)
     bars = table.melt("case", ["value", "reported"], var_name="number", value_name="distance")
     bars["number"] = bars["number"].map({"value": "measured here", "reported": "in the document"})
     named = {case.split()[0] for case in table["case"]}
@@ -59,18 +58,19 @@ def test_data_well_separated(harness: Any) -> Evidence:
     return Evidence(table, figure, settings=settings)
 
 
-def contradicted(harness: Any, name: str, raw_images: Callable[[], RawImages], settings: dict[str, str]) -> pd.DataFrame:
-    """The separations of a part of a set that lie below the printed ones; what they are goes into the settings.
+def contradicted(harness: Any, settings: dict[str, str]) -> pd.DataFrame:
+    """The separations of a part of CIFAR-10 that lie below the printed ones; what they are goes into the settings.
 
     A minimum over a part is an upper bound of the whole set's.  It cannot confirm a printed value, but it can contradict one.
     """
     try:
-        raw = raw_images()
+        raw = raw_cifar10()
     except DataShortfall:
         return pd.DataFrame()
-    table = separations(harness, name, raw)
-    bounds = " and ".join(f"{value:.3f} (printed: {text})" for value, text in zip(table["value"], REPORTED[name], strict=True))
-    settings[f"{name}, upper bounds from {len(raw.train_x):,} training and {len(raw.test_x):,} test images"] = bounds
+    table = separations(harness, "CIFAR-10", raw)
+    printed = zip(table["value"], REPORTED["CIFAR-10"], strict=True)
+    bounds = " and ".join(f"{value:.3f} (printed: {text})" for value, text in printed)
+    settings[f"CIFAR-10, upper bounds from {len(raw.train_x):,} training and {len(raw.test_x):,} test images"] = bounds
     return table[table["value"] < table["reported"] - 0.5 * 0.1 ** table["digits"]]
 
 

@@ -113,13 +113,12 @@ def train(
 def memory_needed(recipe: Recipe, data: Dataset, members: int) -> int:
     """Bytes that training takes at least: parameters, gradient, what the optimiser remembers, a batch, and what is kept."""
     layout = recipe.program().layout
-    units = sum(shape[0] for shape in layout.shapes if len(shape) > 1)
     batch = min(recipe.batch_size, len(data.train_x))
     # θ twice, the gradient, and what the optimiser remembers: mean and square, or velocity and start
     rule = recipe.optimiser
     remembered = 2 if isinstance(rule, Adam) else bool(rule.momentum) + bool(rule.row_radius)
     copies = 3 + remembered + len(recipe.kept)
-    return 4 * members * (copies * layout.total + batch * (3 * units + 2 * math.prod(data.train_x.shape[1:])))
+    return 4 * members * (copies * layout.total + batch * (3 * layout.units + 2 * math.prod(data.train_x.shape[1:])))
 
 
 @torch.no_grad()
