@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 import pandas as pd
@@ -79,6 +80,5 @@ def separations(harness: Any, name: str, raw: RawImages) -> pd.DataFrame:
     reported = REPORTED[name]
     return harness.store.cached(
         "separation", {"data": raw.digest, "reported": reported},
-        lambda: separation.separation_table((raw.train_x, raw.train_y), (raw.test_x, raw.test_y), reported, name),
-        code=(separation,),
+        partial(separation.separation_table, (raw.train_x, raw.train_y), (raw.test_x, raw.test_y), reported, name),
     )  # fmt: skip

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fractions import Fraction
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -136,7 +137,7 @@ def test_double_descent(harness: Any) -> Evidence:
     spec = random_features.RandomFeatures(points, dimension, RATIOS, noise=noise)
     table = harness.store.cached(
         "double descent", {"spec": describe(spec), "seeds": seeds},
-        lambda: random_features.errors_by_size(spec, range(seeds)), code=(random_features,),
+        partial(random_features.errors_by_size, spec, range(seeds)),
     )  # fmt: skip
     table = table.assign(log_error=np.log10(table["test_error"]), beyond=table["ratio"] > 1)
     figure = Figure(

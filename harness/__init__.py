@@ -9,6 +9,9 @@ from __future__ import annotations
 from importlib import import_module
 from typing import Any
 
+# Before anything else, so that the source of what is imported from here on is known as it was imported.
+import harness.code  # noqa: F401
+
 # Not by name: once anything has imported the module harness.claim, the attribute "claim" would be that module.
 from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
 

@@ -26,18 +26,21 @@ class Unread(Mapping[int, "torch.Tensor"]):
         epochs: the kept epochs.
         seeds: the members, in the order of the stack.
         read: reads the parameters of members with some seeds, by epoch, each of shape (member, parameter).
+        names: what the store that trained them calls them, by seed.
     """
 
-    def __init__(self, epochs: Sequence[int], seeds: Sequence[int], read: Read) -> None:
+    def __init__(self, epochs: Sequence[int], seeds: Sequence[int], read: Read, names: Mapping[int, str]) -> None:
         self._epochs, self._seeds, self._read = tuple(epochs), tuple(seeds), read
+        self.names = names
+        self._versions: dict[int, int] = {}
+        self._changed = False
         self._found: Mapping[int, torch.Tensor] | None = None
 
     def __getitem__(self, epoch: int) -> torch.Tensor:
         if epoch not in self._epochs:
             raise KeyError(epoch)
-        if self._found is None:
-            self._found = self._read(self._seeds)
-        return self._found[epoch]
+        found = self._keep(self._read(self._seeds)) if self._found is None else self._found
+        return found[epoch]
 
     def __iter__(self) -> Iterator[int]:
         return iter(self._epochs)
@@ -48,11 +51,28 @@ class Unread(Mapping[int, "torch.Tensor"]):
     def __contains__(self, epoch: object) -> bool:
         return epoch in self._epochs
 
-    def members(self, rows: Sequence[int]) -> Mapping[int, torch.Tensor]:
+    def members(self, rows: Sequence[int]) -> Unread:
         """Those of some members: to be read by themselves, or copied where all have been read."""
-        if self._found is None:
-            return Unread(self._epochs, [self._seeds[row] for row in rows], self._read)
-        return {epoch: values[list(rows)] for epoch, values in self._found.items()}
+        some = Unread(self._epochs, [self._seeds[row] for row in rows], self._read, self.names)
+        if self._found is not None:
+            some._keep({epoch: values[list(rows)] for epoch, values in self._found.items()})
+            some.changed = self.changed
+        return some
+
+    def _keep(self, found: Mapping[int, torch.Tensor]) -> Mapping[int, torch.Tensor]:
+        self._found = found
+        self._versions = {epoch: values._version for epoch, values in found.items()}
+        return found
+
+    @property
+    def changed(self) -> bool:
+        """Whether somebody has written into what was read, so that its names are no longer right."""
+        found = self._found or {}
+        return self._changed or any(values._version != self._versions[epoch] for epoch, values in found.items())
+
+    @changed.setter
+    def changed(self, value: bool) -> None:
+        self._changed = value
 
 
 @dataclass(frozen=True, eq=False)

@@ -6,17 +6,15 @@ diff.  Change one value and only what depends on it is trained again.
 
 from __future__ import annotations
 
-import sys
+import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
-from importlib import import_module
 from typing import TYPE_CHECKING, Any, Literal
 
-from harness.code import code_digest
 from harness.optimiser import SGD, Adam, Until
-from harness.spec import RecipeError, describe, digest, require
+from harness.spec import RecipeError, describe, digest, require, type_name
 
 if TYPE_CHECKING:
     from harness.data.base import DataSpec
@@ -98,32 +96,32 @@ class Module(Architecture):
     def __hash__(self) -> int:
         return hash(digest(self))
 
+    def definitions(self) -> Iterator[Any]:
+        """The function that builds it: its code decides the network."""
+        yield self.function()
+
     def function(self) -> Any:
-        """The function that :attr:`build` names."""
-        module, _, name = self.build.partition(":")
+        """The function that :attr:`build` names, as it is now."""
         try:
-            return getattr(import_module(module), name)
-        except (ImportError, AttributeError) as problem:
+            return pkgutil.resolve_name(self.build)
+        except (ImportError, AttributeError, ValueError) as problem:
             raise RecipeError(
                 f"Module has build={self.build!r}, which cannot be imported ({problem}); "
                 "give 'package.module:function' of an importable module"
             ) from problem
 
-    def describe(self) -> dict[str, Any]:
-        """Canonical form; it holds a digest of the function's module, so that an edited network is another network."""
-        code = code_digest((sys.modules[self.function().__module__],))
-        return {"type": "Module", "build": self.build, "arguments": describe(self.arguments), "code": code}
-
     def program(self, shape: tuple[int, ...], classes: int) -> Program:
         """See :meth:`Architecture.program`."""
-        return _module_program(self, shape, classes)
+        function = self.function()
+        return _module_program(self, function, getattr(function, "__code__", None), shape, classes)
 
 
 @lru_cache
-def _module_program(architecture: Module, shape: tuple[int, ...], classes: int) -> Program:
+def _module_program(architecture: Module, function: Any, code: Any, shape: tuple[int, ...], classes: int) -> Program:
+    """Made once for what a function does now: a module that is imported again may put other code into the same function."""
     from harness.models import program_of
 
-    function, arguments = architecture.function(), dict(architecture.arguments)
+    arguments = dict(architecture.arguments)
     return program_of(lambda: function(shape=shape, classes=classes, **arguments), classes)
 
 
@@ -226,7 +224,7 @@ class Recipe:
         values = {each.name: getattr(self, each.name) for each in fields(self)}
         default = {each.name: each.default for each in fields(self) if each.name in LATER_FIELDS}
         said = {name: describe(value) for name, value in values.items() if name not in default or value != default[name]}
-        return {"type": type(self).__name__} | said
+        return {"type": type_name(type(self))} | said
 
     @cached_property
     def key(self) -> str:

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
+from functools import partial
+from types import BuiltinFunctionType, FunctionType
 from typing import Any
 
 
@@ -20,19 +22,76 @@ def require(condition: bool, owner: object, name: str, allowed: str) -> None:
 
 
 def describe(value: Any) -> Any:
-    """A frozen dataclass as plain JSON, its type's name first; the canonical form that digests are made of."""
+    """A frozen dataclass as plain JSON, its type's name first; the canonical form that digests are made of.
+
+    A function counts by its name, an array of numbers by its content; the code of either is for
+    :func:`harness.code.closure` to tell.
+
+    Raises:
+        RecipeError: a function has no name (a lambda).
+    """
     if hasattr(value, "describe") and not isinstance(value, type):
         return value.describe()
     if is_dataclass(value) and not isinstance(value, type):
-        return {"type": type(value).__name__} | {f.name: describe(getattr(value, f.name)) for f in fields(value)}
+        return {"type": type_name(type(value))} | {f.name: describe(getattr(value, f.name)) for f in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
         return [describe(item) for item in value]
+    if isinstance(value, set | frozenset):
+        return sorted((describe(item) for item in value), key=repr)
+    if isinstance(value, partial):
+        return {"function": describe(value.func), "of": describe(value.args), "with": describe(value.keywords)}
+    if isinstance(value, type | FunctionType | BuiltinFunctionType):
+        if value.__name__ == "<lambda>":
+            raise RecipeError("a lambda has no name to tell it from another one by: define a function")
+        return f"{value.__module__}:{value.__qualname__}"
+    if hasattr(value, "detach") and hasattr(value, "numpy"):
+        value = value.detach().cpu().numpy()
+    if hasattr(value, "tobytes") and hasattr(value, "dtype"):
+        content = hashlib.sha256(value.tobytes()).hexdigest()
+        return {"type": "array", "dtype": str(value.dtype), "shape": list(value.shape), "sha256": content}
     return value
 
 
+def type_name(kind: type) -> str:
+    """Name of a type in canonical forms: of the harness's own without their module, which may move."""
+    return kind.__name__ if kind.__module__.partition(".")[0] == "harness" else f"{kind.__module__}.{kind.__qualname__}"
+
+
+def definitions(value: Any) -> Iterator[Any]:
+    """The classes and functions that a spec consists of, whose code decides what becomes of it.
+
+    A spec that names one in another way than by holding it says so in a method ``definitions``.
+    """
+    if isinstance(value, type | FunctionType):
+        yield value
+    elif isinstance(value, partial):
+        yield from definitions([value.func, value.args, value.keywords])
+    elif isinstance(value, Mapping):
+        yield from definitions(list(value.values()))
+    elif isinstance(value, tuple | list | set | frozenset):
+        for item in value:
+            yield from definitions(item)
+    elif is_dataclass(value) or hasattr(value, "describe"):
+        yield type(value)
+        if is_dataclass(value):
+            yield from definitions([getattr(value, each.name) for each in fields(value)])
+        if hasattr(value, "definitions"):
+            yield from value.definitions()
+
+
 def digest(value: Any) -> str:
-    """SHA-256 of the canonical JSON of ``value``, 16 hexadecimal digits."""
-    text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    """SHA-256 of the canonical JSON of ``value``, 16 hexadecimal digits.
+
+    Raises:
+        RecipeError: it holds something that has no canonical form.
+    """
+    try:
+        text = json.dumps(describe(value), sort_keys=True, separators=(",", ":"), allow_nan=False)
+    except TypeError as problem:
+        raise RecipeError(
+            f"{type(value).__name__} holds something that cannot be told from others by what it is ({problem}): use numbers, "
+            "texts, tuples, arrays, frozen dataclasses and functions of modules"
+        ) from None
     return hashlib.sha256(text.encode()).hexdigest()[:16]

@@ -29,6 +29,23 @@ POINTS_PER_LOOK = 1024  # whoever shares the stack: a member's rounding must not
 Progress = Callable[[float], None]
 
 
+class Diverged(RuntimeError):  # noqa: N818 - a state of the world, not a fault
+    """Training diverged for some members: a parameter is not finite.
+
+    Args:
+        recipe: what was trained.
+        seeds: the members that diverged.
+        kept: parameters of all members by kept epoch, as :func:`train` would have returned them.
+    """
+
+    def __init__(self, recipe: Recipe, seeds: Sequence[int], kept: dict[int, torch.Tensor]) -> None:
+        super().__init__(
+            f"training of {recipe.name} diverged for seeds {list(seeds)}: a parameter is not finite; "
+            f"lower the learning rate ({recipe.optimiser.learning_rate})"
+        )
+        self.seeds, self.kept = tuple(seeds), kept
+
+
 @dataclass
 class _Streams:
     """The random streams of every member of a stack."""
@@ -79,7 +96,7 @@ def train(
         For each kept epoch the parameters, shape (member, parameter), on the CPU.
 
     Raises:
-        RuntimeError: training diverged (a parameter is not finite); the message names the seeds.
+        Diverged: training diverged for some members (a parameter is not finite); it names them and has the others.
         MemoryShortfall: the stack does not fit into memory; said before anything is computed.
     """
     keep_freed_memory()
@@ -106,7 +123,8 @@ def train(
                 stack.keep(on)
                 streams.keep(on.tolist())
         progress(epoch / recipe.epochs)
-    _check_finite(recipe, seeds, whole)
+    if broken := [seed for seed, row in zip(seeds, whole, strict=True) if not bool(row.isfinite().all())]:
+        raise Diverged(recipe, broken, kept)
     return kept
 
 
@@ -187,12 +205,3 @@ def _adversarial(
 
 def _steps(threat: Threat) -> list[float]:
     return [threat.relative_step / threat.steps] * threat.steps
-
-
-def _check_finite(recipe: Recipe, seeds: Sequence[int], theta: torch.Tensor) -> None:
-    broken = [seed for seed, row in zip(seeds, theta, strict=True) if not bool(row.isfinite().all())]
-    if broken:
-        raise RuntimeError(
-            f"training of {recipe.name} diverged for seeds {broken}: a parameter is not finite; "
-            f"lower the learning rate ({recipe.optimiser.learning_rate})"
-        )

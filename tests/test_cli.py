@@ -40,7 +40,7 @@ def run_of(scale="reduced", **reasons):
 def filled_store(folder="kept") -> Store:
     store = Store(Path(folder))
     for name in ("one", "two"):
-        store.cached(name, {}, lambda: pd.DataFrame({"value": [1.0]}), ())
+        store.cached(name, {}, lambda: pd.DataFrame({"value": [1.0]}))
     return store
 
 

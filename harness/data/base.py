@@ -11,6 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.spec import type_name
+
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 
 
@@ -110,7 +112,7 @@ class DataSpec(ABC):
         """Type and all fields as plain JSON; the canonical form that digests are made of."""
         values = {field.name: getattr(self, field.name) for field in fields(self)}  # type: ignore[arg-type]
         plain = {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
-        return {"type": type(self).__name__} | plain
+        return {"type": type_name(type(self))} | plain
 
 
 def array_digest(*arrays: NDArray[Any]) -> str:

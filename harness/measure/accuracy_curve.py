@@ -7,20 +7,18 @@ Overparameterization.)
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
-from harness.measure import perturbations, stacks
+from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.perturbations import fgsm_direction, gaussian_noise, unit_direction, worse_side
 from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, per_point, points_of
-from harness.models import Parameters, Program, ascent
+from harness.models import Parameters, Program
 from harness.models.ascent import Bounds, margin, moved
 from harness.population import Population
 from harness.recipe import Norm, require
@@ -77,11 +75,6 @@ class Curve(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return f"accuracy under {self.attack}"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks, perturbations, ascent)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

@@ -6,11 +6,9 @@ Regularization of Adversarial Robustness on Neural Networks, Reduced variance of
 
 from __future__ import annotations
 
-import sys
 from collections import Counter
 from dataclasses import dataclass
 from itertools import pairwise
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import torch
@@ -116,11 +114,6 @@ class ActivationNorms(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "activation norms"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

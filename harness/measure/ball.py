@@ -6,9 +6,7 @@ Odds with Lazy Training, 4. Lazy Regime: V = C₀/√m).
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
@@ -61,11 +59,6 @@ class BallDistance(Measurement):
         """See :attr:`Measurement.name`."""
         return "distances from the start"
 
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__],)
-
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`; the start is drawn again, as training drew it, and need not be kept."""
         import pandas as pd
@@ -92,11 +85,6 @@ class BallRobustness(Robustness):
     def __post_init__(self) -> None:
         require(self.offset is None or self.offset > 0, self, "offset", "None or above 0")
         require(self.epochs == "final", self, "epochs", "'final': a random point is taken once")
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (*super().code(), sys.modules[__name__])
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
 
 import numpy as np
@@ -39,10 +38,6 @@ class Measurement(ABC):
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """Measure every member."""
 
-    @classmethod
-    @abstractmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """The modules whose code decides the numbers; an edit to one of them makes stored tables void."""
 
 
 def stack(models: Models) -> tuple[Program, torch.Tensor]:

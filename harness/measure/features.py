@@ -8,16 +8,14 @@ Since the features are orthogonal, λ_{r,j} = ⟨w_r^(t) − w_r^(0), μ_j⟩ / 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import numpy as np
 import torch
 from numpy.typing import ArrayLike, NDArray
 
-from harness.measure import spectra, stacks
+from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.spectra import weight_matrices
 from harness.measure.stacks import Epochs, Numbers, checkpoints
@@ -107,11 +105,6 @@ class FeatureCoefficients(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "feature coefficients"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], spectra, stacks)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

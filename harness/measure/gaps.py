@@ -7,18 +7,16 @@ generalisation gap of Theoretical Understanding of Adversarial Examples: Express
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
 
-from harness.measure import attack, stacks
+from harness.measure import stacks
 from harness.measure.attack import pgd
 from harness.measure.base import Measurement
 from harness.measure.stacks import POINTS_AT_A_TIME, Epochs, Numbers, Split, by_epoch, per_point, points_of
-from harness.models import Parameters, Program, ascent, loss_and_pull
+from harness.models import Parameters, Program, loss_and_pull
 from harness.models.ascent import margin
 from harness.population import Population
 from harness.recipe import Threat, require
@@ -98,11 +96,6 @@ class Accuracy(Measurement):
         """See :attr:`Measurement.name`."""
         return "accuracy"
 
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks)
-
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
         import pandas as pd
@@ -146,11 +139,6 @@ class Gaps(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "train and test gaps"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks, attack, ascent)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

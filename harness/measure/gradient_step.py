@@ -6,15 +6,12 @@ gradient is taken once; only the length of the step is searched.
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
-from harness.measure import ball
 from harness.measure.ball import random_ball_points
 from harness.measure.base import Measurement
 from harness.models import Parameters, Program
@@ -124,11 +121,6 @@ class SingleStep(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "single steps"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], ball)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

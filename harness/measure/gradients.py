@@ -7,9 +7,7 @@ max_j ‖∇f(z_j)‖₂ for each NN."  (Adversarial Robustness Through Overpara
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -111,11 +109,6 @@ class GradientNorms(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "gradient norms"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

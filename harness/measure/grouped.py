@@ -7,9 +7,7 @@ and Training Dynamics, Real-World Experiments.)
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from harness.data.grouped import GroupedLabels
@@ -58,11 +56,6 @@ class GroupedRobustness(Robustness):
 
     def __post_init__(self) -> None:
         require(len(self.groups) >= 2, self, "groups", "two or more groups of classes")
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (*super().code(), sys.modules[__name__], grouped)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

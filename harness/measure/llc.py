@@ -9,21 +9,19 @@ Restricted to a layer, only that layer's parameters move and the loss stays the 
 from __future__ import annotations
 
 import math
-import sys
 from collections.abc import Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 import torch
 
-from harness.measure import llc_engines, llc_spec, sgld, training_points
+from harness.measure import training_points
 from harness.measure.base import Measurement, Models, ensure_classes, stack
 from harness.measure.llc_engines import ENGINES, Engine, Task
 from harness.measure.llc_spec import LEAST_ACCEPTANCE, MOST_DRIFT, MOST_SENSITIVITY, LLCSpec, document_spec
 from harness.measure.sgld import Trace
-from harness.models import Loss, ascent, encode
+from harness.models import Loss, encode
 from harness.population import Population
 from harness.recipe import require
 
@@ -222,11 +220,6 @@ class LLC(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "LLC"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], sgld, llc_engines, llc_spec, training_points, ascent)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

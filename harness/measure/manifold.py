@@ -6,9 +6,7 @@ robustness there is that of the network z ↦ f(Q z), whose first weights are W 
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, replace
-from types import ModuleType
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 import torch
@@ -64,11 +62,6 @@ class ManifoldRobustness(Robustness):
     def __post_init__(self) -> None:
         require(self.norm == "l2", self, "norm", "'l2': other norms are not those of the coordinates")
         require(self.epochs == "final", self, "epochs", "'final'")
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (*super().code(), sys.modules[__name__])
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

@@ -12,22 +12,19 @@ Neural Networks, Theorem 3.1.)
 from __future__ import annotations
 
 import math
-import sys
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from harness.measure import attack, margins, minimum_norm, spectra, stacks
+from harness.measure import stacks
 from harness.measure.attack import smallest_perturbation
 from harness.measure.base import Measurement
 from harness.measure.margins import Margins
 from harness.measure.minimum_norm import PerturbationSpec
 from harness.measure.spectra import stacked_spectrum, weight_matrices
 from harness.measure.stacks import Numbers
-from harness.models import ascent
 from harness.population import Population
 from harness.recipe import require
 
@@ -93,11 +90,6 @@ class MarginBound(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "margin bound"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks, attack, minimum_norm, ascent, margins, spectra)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

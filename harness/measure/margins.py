@@ -7,9 +7,7 @@ Networks, Theorem 3.1, the example of a margin).  Its linearisation crosses zero
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
@@ -97,11 +95,6 @@ class Margins(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "margins"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

@@ -9,15 +9,13 @@ Through Overparameterization.)
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
 
-from harness.measure import spectra, stacks
+from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.spectra import stacked_spectrum
 from harness.measure.stacks import Epochs, by_epoch, per_point, points_of, random_points
@@ -129,11 +127,6 @@ class OperatorBound(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "operator norms"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], spectra, stacks)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

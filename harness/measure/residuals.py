@@ -6,9 +6,7 @@ A network has memorised its points at a threshold if every |f(x_i) − y_i| lies
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 from harness.measure import stacks
@@ -47,11 +45,6 @@ class Residuals(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "residuals"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`.

@@ -2,17 +2,13 @@
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.measure import attack, minimum_norm
 from harness.measure.attack import PerturbationSpec, smallest_perturbation
 from harness.measure.base import Measurement
-from harness.models import ascent
 from harness.population import Population
 from harness.recipe import Norm
 
@@ -50,11 +46,6 @@ class Robustness(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "smallest perturbations"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], attack, minimum_norm, ascent)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

@@ -7,17 +7,14 @@ with the same label as the test set sample, and then estimate the local learning
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass, field
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from harness.measure import llc as llc_module
 from harness.measure.base import Measurement
-from harness.measure.llc import LLC, LLCSpec, estimate
+from harness.measure.llc import LLCSpec, estimate
 from harness.measure.llc_engines import Engine, Task
 from harness.models import encode
 from harness.population import Population
@@ -61,11 +58,6 @@ class SampleLLC(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "LLC of samples"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], llc_module, *LLC.code())
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

@@ -6,18 +6,16 @@ Understanding the Regularization of Adversarial Robustness on Neural Networks, K
 
 from __future__ import annotations
 
-import sys
 from dataclasses import dataclass
-from types import ModuleType
 from typing import TYPE_CHECKING
 
 import torch
 
-from harness.measure import attack, stacks
+from harness.measure import stacks
 from harness.measure.attack import pgd
 from harness.measure.base import Measurement
 from harness.measure.stacks import POINTS_AT_A_TIME, Epochs, Split, checkpoints, points_of
-from harness.models import ascent, loss_and_pull
+from harness.models import loss_and_pull
 from harness.population import Population
 from harness.recipe import Threat, require
 from harness.streams import sequence
@@ -59,11 +57,6 @@ class ChangeUnderAttack(Measurement):
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
         return "change under attack"
-
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        """See :meth:`Measurement.code`."""
-        return (sys.modules[__name__], stacks, attack, ascent)
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""

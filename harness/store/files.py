@@ -7,6 +7,7 @@ import hashlib
 import json
 import os
 import secrets
+import stat
 import warnings
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -17,7 +18,7 @@ if TYPE_CHECKING:
     import torch
 
 # what a broken file can do to its readers
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError)
+_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
 Columns = dict[str, tuple[str, list[Any]]]  # of a table: type and values of each
 
 
@@ -92,6 +93,7 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
     from safetensors import SafetensorError, safe_open
 
     try:
+        _require_file(path)
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["entry"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
@@ -135,6 +137,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 def read_columns(path: Path) -> tuple[Columns, dict[str, Any]]:
     """As :func:`read_table`, without making a table of it: what many small tables are joined from."""
     try:
+        _require_file(path)
         document = json.loads(path.read_bytes())
         about = _unsealed(path, document, document["columns"].encode())
         return {name: (column["dtype"], column["values"]) for name, column in json.loads(document["columns"]).items()}, about
@@ -173,9 +176,24 @@ def _unsealed(path: Path, header: Mapping[str, Any], *content: bytes) -> dict[st
     return about
 
 
+def _require_file(path: Path) -> None:
+    """Raise unless an entry is a file of its own: to open a pipe would wait for ever, and a link may lead out of the store."""
+    kind = path.lstat().st_mode
+    if not stat.S_ISREG(kind):
+        what = "a link" if stat.S_ISLNK(kind) else "a folder" if stat.S_ISDIR(kind) else "no file"
+        raise Damaged(f"it is {what}")
+
+
+def inside(folder: Path, path: Path) -> bool:
+    """Whether a path below a store's folder stays there, or a link on its way leads elsewhere."""
+    return os.path.realpath(path.parent).startswith(os.path.join(os.path.realpath(folder), ""))
+
+
 def _damaged(path: Path, problem: Exception) -> Damaged:
     if isinstance(problem, Damaged):
         return problem
+    if isinstance(problem, RecursionError):
+        return Damaged("it is nested too deeply")
     if isinstance(problem, FileNotFoundError):
         return Missing("it is not there")
     missing = f"it lacks {problem}" if isinstance(problem, KeyError) else f"it cannot be read: {problem}"
@@ -185,7 +203,7 @@ def _damaged(path: Path, problem: Exception) -> Damaged:
 def identity(path: Path) -> tuple[int, ...] | None:
     """Tells a file from the one that another worker puts in its place; None where there is none."""
     try:
-        found = path.stat()
+        found = path.lstat()
     except OSError:
         return None
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns

@@ -49,10 +49,24 @@ class Shelf:
     def __init__(self, folder: Path) -> None:
         self.folder = folder
         self._failed: set[Path] = set()  # entries that could not be read the last time
+        self._inside: set[Path] = set()  # folders that are known to lie in the store
 
     def path(self, kind: Kind, name: str) -> Path:
-        """Where the entry of that name lies, or would lie."""
-        return self.folder / f"{kind}s" / name[:2] / f"{name}.{SUFFIXES[kind]}"
+        """Where the entry of that name lies, or would lie.
+
+        Raises:
+            StoreError: a link inside the store leads out of it.
+        """
+        folder = self.folder / f"{kind}s" / name[:2]
+        path = folder / f"{name}.{SUFFIXES[kind]}"
+        if folder not in self._inside:
+            if not files.inside(self.folder, path):
+                raise files.StoreError(
+                    f"{folder} leads out of the store {self.folder} by a link, which is not followed: remove the link, or "
+                    "choose the folder that it leads to with --store DIR or HARNESS_STORE"
+                )
+            self._inside.add(folder)
+        return path
 
     def content(self, path: Path, read: Callable[[Path], Content]) -> Content | None:
         """What an entry holds; None where it has to be made again, because it is damaged or no longer there.
@@ -85,7 +99,8 @@ class Shelf:
         found = []
         for kind, suffix in SUFFIXES.items():
             for path in sorted((self.folder / f"{kind}s").glob(f"*/*.{suffix}")):
-                found.append(Entry(kind, _in_words(kind, path), path, path.stat().st_size))
+                if files.inside(self.folder, path):
+                    found.append(Entry(kind, _in_words(kind, path), path, path.lstat().st_size))
         return found
 
 

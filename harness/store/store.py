@@ -12,13 +12,14 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
+from harness.code import CodeError
+from harness.numerics import standard_numerics
 from harness.recipe import digest
 from harness.store import files
 from harness.store.checks import check_rows, checked_seeds
-from harness.store.keys import code_digest, member_key, surroundings
+from harness.store.keys import cached_key, code_of_data, member_key, table_key, weights_key
 from harness.store.parts import cut, measured_together, measuring_work, trained_together, training_work
 from harness.store.sharing import Progress, Shard, share
 from harness.store.shelf import Entry, Shelf
@@ -52,13 +53,13 @@ class Store:
         self.made = 0
         self._shelf = Shelf(self.folder)
         self._data: dict[str, Dataset] = {}
-        self._names: dict[tuple[str, int], str] = {}  # of members, by recipe and seed
 
     def data(self, spec: DataSpec) -> Dataset:
         """The data of a spec, loaded once a process."""
-        key = digest(spec)
+        key = code_of_data(spec)
         if key not in self._data:
-            self._data[key] = spec.load()
+            with standard_numerics(self.device):
+                self._data[key] = spec.load()
         return self._data[key]
 
     def entries(self) -> list[Entry]:
@@ -92,8 +93,8 @@ class Store:
             raise ValueError("recipes is empty; give at least one recipe")
         self._make(recipes, seeds, name or recipes[0].name)
         return [
-            Population(recipe, seeds, Unread(recipe.kept, seeds, partial(self._parameters, recipe)))
-            for recipe in recipes
+            Population(recipe, seeds, Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names))
+            for recipe, names in ((recipe, self._member_names(recipe, seeds)) for recipe in recipes)
         ]
 
     def _make(self, recipes: Sequence[Recipe], seeds: tuple[int, ...], name: str) -> None:
@@ -110,18 +111,16 @@ class Store:
 
     def member_path(self, recipe: Recipe, seed: int) -> Path:
         """Where the member lies, or would lie."""
-        return self._shelf.path("member", self._member_name(recipe, seed))
+        return self._member_paths(recipe, [seed])[seed]
 
     def _member_paths(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, Path]:
-        return {seed: self.member_path(recipe, seed) for seed in seeds}
+        return {seed: self._shelf.path("member", name) for seed, name in self._member_names(recipe, seeds).items()}
 
-    def _member_name(self, recipe: Recipe, seed: int) -> str:
-        asked = (recipe.key, seed)
-        if asked not in self._names:
-            parent = self._member_name(recipe.parent, seed) if recipe.parent else None
-            key = member_key(recipe, seed, self.data(recipe.data).digest, parent, self.device)
-            self._names[asked] = digest(key)
-        return self._names[asked]
+    def _member_names(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, str]:
+        parents = self._member_names(recipe.parent, seeds) if recipe.parent else {}
+        data = self.data(recipe.data).digest
+        key = member_key(recipe, 0, data, None, self.device)
+        return {seed: digest(key | {"seed": seed, "parent": parents.get(seed)}) for seed in seeds}
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers."""
@@ -154,7 +153,7 @@ class Store:
         )
 
     def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
-        from harness.train import train
+        from harness.train import Diverged, train
 
         began = time.monotonic()
         missing = _missing(paths)
@@ -167,15 +166,35 @@ class Store:
                 return  # a parent was damaged and set aside; the shard that makes it runs again
             start = parent[recipe.parent.kept[-1]]
         data = self.data(recipe.data)
-        kept = train(recipe, data, missing, start=start, device=self.device, progress=progress)
+        failed: Diverged | None = None
+        try:
+            with standard_numerics(self.device):
+                kept = train(recipe, data, missing, start=start, device=self.device, progress=progress)
+        except Diverged as problem:
+            failed, kept = problem, problem.kept
         seconds = (time.monotonic() - began) / len(missing)
+        _check_unmoved(recipe.name, paths, self._member_paths(recipe, list(paths)))
         for row, seed in enumerate(missing):
-            about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
-            tensors = {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}
-            files.write_tensors(paths[seed], tensors, about)
+            if failed is None or seed not in failed.seeds:
+                about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
+                tensors = {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}
+                files.write_tensors(paths[seed], tensors, about)
+        if failed is not None:
+            raise failed
 
-    def _parameters(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, torch.Tensor]:
-        """Parameters of members by kept epoch; those that turn out to be damaged are trained again."""
+    def _parameters(self, recipe: Recipe, names: Mapping[int, str], seeds: Sequence[int]) -> dict[int, torch.Tensor]:
+        """Parameters of members by kept epoch; those that turn out to be damaged are trained again.
+
+        Args:
+            recipe: what they are.
+            names: what they were called when they were asked for.
+            seeds: which of them.
+
+        Raises:
+            CodeError: they have other names now, since code has been imported again.
+        """
+        now = self._member_names(recipe, seeds)
+        _check_unmoved(recipe.name, {seed: names[seed] for seed in seeds}, now)
         while True:  # until nothing is damaged; what is damaged twice is an error
             if (parameters := self._read(recipe, seeds)) is not None:
                 return parameters
@@ -222,7 +241,7 @@ class Store:
 
     def _measure(self, populations: Sequence[Population], measurement: Measurement, name: str) -> None:
         """Measure what is missing."""
-        if not any(_missing(self._table_paths(each.recipe, each.seeds, measurement)) for each in populations):
+        if not any(_missing(self._table_paths(each, measurement)) for each in populations):
             return
         shards = [
             self._measuring(population, some, measurement)
@@ -231,18 +250,28 @@ class Store:
         ]
         self._share(shards, name, "measured")
 
-    def _table_paths(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement) -> dict[int, Path]:
-        code = code_digest(measurement.code())
-        members = {seed: self._member_name(recipe, seed) for seed in seeds}
-        keys = {
-            seed: {"kind": "measurement", "member": member, "spec": measurement, "code": code}
-            for seed, member in members.items()
+    def _table_paths(self, population: Population, measurement: Measurement) -> dict[int, Path]:
+        key = table_key("", measurement, self.device)
+        names = self._names(population)
+        return {seed: self._shelf.path("table", digest(key | {"member": name})) for seed, name in names.items()}
+
+    def _names(self, population: Population) -> dict[int, str]:
+        """What the members of a population are called: as a store trained them, else by their weights."""
+        from harness.population import Unread
+
+        own = population.parameters
+        if isinstance(own, Unread) and not own.changed:
+            return {seed: own.names[seed] for seed in population.seeds}
+        recipe, data = population.recipe, self.data(population.recipe.data).digest
+        return {
+            seed: digest(weights_key(recipe, {epoch: own[epoch][row] for epoch in population.epochs}, data))
+            for row, seed in enumerate(population.seeds)
         }
-        return {seed: self._shelf.path("table", digest(key)) for seed, key in keys.items()}
 
     def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
         """The work on some of the members; they are picked out only where there is any, since that reads or copies them."""
-        paths = self._table_paths(population.recipe, seeds, measurement)
+        every = self._table_paths(population, measurement)
+        paths = {seed: every[seed] for seed in seeds}
 
         def run(progress: Progress) -> None:
             missing = _missing(paths)
@@ -250,8 +279,10 @@ class Store:
                 return  # made by a worker that did not see the lock
             progress(0.0)
             data = self.data(population.recipe.data)
-            table = measurement.run(population.select(missing), data, self.device)
+            with standard_numerics(self.device):
+                table = measurement.run(population.select(missing), data, self.device)
             check_rows(measurement, table, missing)
+            _check_unmoved(measurement.name, every, self._table_paths(population, measurement))
             for seed in missing:
                 about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
                 files.write_table(paths[seed], table[table["seed"] == seed], about)
@@ -268,7 +299,7 @@ class Store:
     def _measured(self, population: Population, measurement: Measurement) -> pd.DataFrame | None:
         """The members' rows; None where some have to be measured again."""
         recipe = population.recipe
-        paths = self._table_paths(recipe, population.seeds, measurement).values()
+        paths = self._table_paths(population, measurement).values()
         read = [self._shelf.content(path, files.read_columns) for path in paths]
         parts = [content[0] for content in read if content is not None]
         if len(parts) < len(read):
@@ -277,32 +308,33 @@ class Store:
             recipe=recipe.key, architecture=recipe.architecture.name, regime=recipe.regime.name
         )
 
-    def cached(
-        self,
-        name: str,
-        key: Mapping[str, Any],
-        compute: Callable[[], pd.DataFrame],
-        code: tuple[ModuleType, ...],
-    ) -> pd.DataFrame:
+    def cached(self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
         """A table that belongs to no member, computed once.
 
         Args:
             name: what it is, in words.
             key: JSON-able; everything that decides it, besides the code.
-            compute: makes it.
-            code: modules whose code decides it.
+            compute: makes it; its code names the table.  Best a ``functools.partial`` of a function in a module: the code of a
+                lambda is all that its module imports.
 
         Raises:
             StoreError: the store cannot be written, or does not keep what is written.
+            CodeError: its code cannot be told.
         """
-        whole_key = {"kind": "cached", "name": name, "key": key, "code": code_digest(code)}
-        entry = digest(whole_key | surroundings(self.device))
+        entry = digest(cached_key(name, key, compute, self.device))
         path = self._shelf.path("table", entry)
+
+        def run(progress: Progress) -> None:
+            with standard_numerics(self.device):
+                table = compute()
+            _check_unmoved(name, entry, digest(cached_key(name, key, compute, self.device)))
+            files.write_table(path, table, {"what": name})
+
         shard = Shard(
             key=entry,
-            done=lambda: os.path.exists(path),
+            done=lambda: os.path.lexists(path),
             ready=lambda: True,
-            run=lambda progress: files.write_table(path, compute(), {"what": name}),
+            run=run,
         )
         while True:  # until it is not damaged; what is damaged twice is an error
             self._share([shard], name, "measured")
@@ -315,6 +347,19 @@ def _ancestry(recipe: Recipe) -> list[Recipe]:
     return [*_ancestry(recipe.parent), recipe] if recipe.parent else [recipe]
 
 
+def _check_unmoved(what: str, asked: Any, now: Any) -> None:
+    """Raise unless entries are still called what they were called when the work on them began.
+
+    Raises:
+        CodeError: they are not, so that nobody knows which code they came from.
+    """
+    if asked != now:
+        raise CodeError(
+            f"code behind {what} was imported, or imported again, in another version while it was worked on, so that its "
+            "numbers have no name; nothing was stored: run it again"
+        )
+
+
 def _missing(paths: Mapping[int, Path]) -> tuple[int, ...]:
     """Seeds whose entry is not there."""
-    return tuple(seed for seed, path in paths.items() if not os.path.exists(path))
+    return tuple(seed for seed, path in paths.items() if not os.path.lexists(path))

@@ -81,9 +81,9 @@ def test_a_change_within_a_group_does_not_count(members):
     data = SPEC.load()
     fine = Robustness(thresholds=(), norm="l2", by_sample=True).run(members, data, "cpu")
     coarse = GroupedRobustness(thresholds=(), norm="l2", by_sample=True, groups=SPEC.groups).run(members, data, "cpu")
-    ratio = coarse["perturbation"] / fine["perturbation"]
-    assert (ratio > 0.98).all(), "changing the group changes the class"
-    assert (ratio > 1.02).any()
+    found, least = coarse["perturbation"], fine["perturbation"]  # 0 where the class is wrong as it is
+    assert (found >= 0.98 * least).all(), "changing the group changes the class"
+    assert (found > 1.02 * least).any()
     assert coarse["perturbation"].median() < np.sqrt(2 * 16), "the next cluster of the other class lies at √(2d)"
 
 

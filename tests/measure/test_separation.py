@@ -162,8 +162,8 @@ class Store:
     def __init__(self):
         self.keys = []
 
-    def cached(self, name, key, compute, code):
-        self.keys.append((name, key, code))
+    def cached(self, name, key, compute):
+        self.keys.append((name, key, compute.func))
         return compute()
 
 
@@ -194,8 +194,8 @@ def test_claim_measures_and_draws(monkeypatch):
     assert evidence.shortfall is None
     # a minimum over a part is at least that over the whole
     assert (evidence.table["value"] >= evidence.table["reported"].round(2)).all()
-    ((name, key, code),) = store.keys
-    assert (name, key["data"], code) == ("separation", subset.digest, (module,))
+    ((name, key, function),) = store.keys
+    assert (name, key["data"], function) == ("separation", subset.digest, module.separation_table)
     assert evidence.figure.table.groupby("number")["distance"].count().tolist() == [2, 2]
     assert evidence.figure.reference == {"2 × attack size 0.1 (MNIST)": 0.2}
     assert "no CIFAR-10" in evidence.settings["not judged: CIFAR-10"]

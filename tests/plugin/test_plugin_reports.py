@@ -23,7 +23,7 @@ STORED = """
 @declare("stored")
 def test_stored(harness):
     import torch
-    harness.store.cached("numbers", {}, lambda: pd.DataFrame({"value": [1.0]}), ())
+    harness.store.cached("numbers", {}, lambda: pd.DataFrame({"value": [1.0]}))
     return evidence(1.0, settings={
         "scale": harness.scale, "device": harness.device, "engine": harness.llc_engine,
         "folder": str(harness.store.folder),

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import sys
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
-from types import ModuleType
+from typing import Any
 
 import pandas as pd
 import pytest
+import torch
 
 import harness.train
 from harness.data import ToyImages
@@ -45,9 +45,26 @@ class Lengths(Measurement):
         ]
         return pd.DataFrame(rows)
 
-    @classmethod
-    def code(cls) -> tuple[ModuleType, ...]:
-        return (sys.modules[__name__],)
+@dataclass(frozen=True)
+class State(Measurement):
+    """What state it is run in."""
+
+    @property
+    def name(self) -> str:
+        return "state"
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        return pd.DataFrame({"seed": population.seeds, "epoch": 0, "state": [state()] * len(population)})
+
+
+def state() -> str:
+    backends: Any = torch.backends
+    return str((
+        torch.get_default_dtype(), torch.get_default_device(), torch.are_deterministic_algorithms_enabled(),
+        float(torch.tensor(1e-40, dtype=torch.float32, device="cpu") * 1), backends.mkldnn.enabled,
+        backends.mkldnn.matmul.fp32_precision, torch.is_grad_enabled(), torch.is_inference_mode_enabled(),
+        torch.is_autocast_enabled("cpu"),
+    ))  # fmt: skip
 
 
 measured: Trainings = []

@@ -120,11 +120,11 @@ def test_what_belongs_to_no_member_is_computed_once(store):
         calls.append(1)
         return pd.DataFrame({"case": ["a", "b"], "value": [0.1, float("inf")]})
 
-    tables = [store.cached("facts", {"digits": [0, 1]}, compute, ()) for _ in range(2)]
+    tables = [store.cached("facts", {"digits": [0, 1]}, compute) for _ in range(2)]
     pd.testing.assert_frame_equal(*tables)
     assert len(calls) == 1
-    store.cached("facts", {"digits": [0, 2]}, compute, ())
-    store.cached("other facts", {"digits": [0, 1]}, compute, ())
+    store.cached("facts", {"digits": [0, 2]}, compute)
+    store.cached("other facts", {"digits": [0, 1]}, compute)
     assert len(calls) == 3
 
 
@@ -133,7 +133,7 @@ def test_work_is_counted_and_entries_are_named(store):
     populations = store.populations([TUNED], range(2))
     assert store.made == 2
     store.measure(populations, Lengths())
-    store.cached("facts", {}, lambda: pd.DataFrame({"value": [1]}), ())
+    store.cached("facts", {}, lambda: pd.DataFrame({"value": [1]}))
     assert store.made == 4
     store.measure(store.populations([TUNED], range(2)), Lengths())
     assert store.made == 4

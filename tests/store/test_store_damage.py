@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import warnings
 from collections.abc import Callable
 from pathlib import Path
@@ -41,7 +42,40 @@ def copied(path: Path, other: Path) -> str:
     return f"it holds the entry {other.stem}, which was copied or moved here"
 
 
-DAMAGES = [cut, emptied, flipped, copied]
+def replaced_by_a_pipe(path: Path, other: Path) -> str:
+    """Whoever opens it waits until somebody writes."""
+    path.unlink()
+    os.mkfifo(path)
+    return "it is no file"
+
+
+def replaced_by_a_folder(path: Path, other: Path) -> str:
+    path.unlink()
+    path.mkdir()
+    return "it is a folder"
+
+
+def replaced_by_a_link(path: Path, other: Path) -> str:
+    outside = path.parents[3] / "outside"
+    outside.write_bytes(path.read_bytes())
+    path.unlink()
+    path.symlink_to(outside)
+    return "it is a link"
+
+
+def nested(path: Path, other: Path) -> str:
+    """A header of thousands of brackets, which Python's JSON reader cannot follow."""
+    deep = "[" * 100_000 + "]" * 100_000
+    if path.suffix == ".json":
+        path.write_text(deep)
+        return "it is nested too deeply"
+    from safetensors.torch import save_file
+
+    save_file({"epoch 2": torch.zeros(1)}, path, {"entry": deep})
+    return "it is nested too deeply"
+
+
+DAMAGES = [cut, emptied, flipped, copied, replaced_by_a_pipe, replaced_by_a_folder, replaced_by_a_link, nested]
 Damage = Callable[[Path, Path], str]
 
 
@@ -89,13 +123,13 @@ def test_a_damaged_cached_table_is_computed_again(store, damage: Damage):
         calls.append(1)
         return pd.DataFrame({"value": [0.25, 0.5]})
 
-    store.cached("other", {}, compute, ())
+    store.cached("other", {}, compute)
     (other,) = (entry.path for entry in store.entries())
-    before = store.cached("facts", {}, compute, ())
+    before = store.cached("facts", {}, compute)
     (path,) = (entry.path for entry in store.entries() if entry.path != other)
     problem = damage(path, other)
     with pytest.warns(UserWarning, match=TOLD) as caught:
-        after = store.cached("facts", {}, compute, ())
+        after = store.cached("facts", {}, compute)
     one_warning(caught, path, problem)
     assert len(calls) == 3
     pd.testing.assert_frame_equal(after, before)
@@ -245,7 +279,7 @@ class TestADiskThatKeepsNothing:
 
     @pytest.mark.usefixtures("broken")
     def test_cached_tables(self, store):
-        self.failure(lambda: store.cached("facts", {}, lambda: pd.DataFrame({"value": [1]}), ()))
+        self.failure(lambda: store.cached("facts", {}, lambda: pd.DataFrame({"value": [1]})))
 
 
 def test_entries_damaged_now_and_then_are_no_broken_disk(store):
@@ -292,3 +326,24 @@ def test_damaged_entries_are_named_and_not_valid(store):
     assert named[store.member_path(STANDARD, 1)].valid()
     entry.path.unlink()
     assert not entry.valid()
+
+
+def test_a_link_that_leads_out_of_the_store_is_not_followed(store: Store, tmp_path: Path) -> None:
+    """Neither for writing nor for reading nor in a list."""
+    store.population(STANDARD, [0])
+    path = store.member_path(STANDARD, 0)
+    outside = tmp_path / "outside"
+    path.parent.rename(outside)
+    path.parent.symlink_to(outside)
+    again = Store(store.folder)
+    with pytest.raises(StoreError, match=r"leads out of the store .* by a link, which is not followed: remove the link"):
+        again.population(STANDARD, [0])
+    assert again.entries() == []
+
+
+def test_a_store_may_itself_be_reached_by_a_link(store: Store, trainings, tmp_path: Path) -> None:
+    store.population(STANDARD, [0])
+    link = tmp_path / "link"
+    link.symlink_to(store.folder)
+    Store(link).population(STANDARD, [0])
+    assert len(trainings) == 1

@@ -1,0 +1,7 @@
+"""Which code decides a number: what names it has to change when that code does."""
+
+from harness.code.canonical import does, folder_digest
+from harness.code.closure import Closure, closure, code_digest, project_code
+from harness.code.loaded import CodeError
+
+__all__ = ["Closure", "CodeError", "closure", "code_digest", "does", "folder_digest", "project_code"]

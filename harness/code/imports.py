@@ -1,0 +1,159 @@
+"""What a source imports, read off its syntax tree: anywhere in it, in functions, too, but not for type checkers alone."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import lru_cache
+
+_BY_NAME = {"import_module", "__import__"}  # functions that import what a text names
+ANY = "**"  # of a package: all of its modules
+
+
+@dataclass(frozen=True)
+class Import:
+    """One imported name.
+
+    Attributes:
+        module: full name of the module; for a computed import the package that the computed name begins with, or "" where
+            nothing of it is known.
+        name: what is taken from it, or None for the module itself; ``ANY`` for every module of a package, of which one is
+            chosen while the program runs.
+        line: where it stands.
+        certain: False for an attribute of something imported, which may be a module or anything else.
+    """
+
+    module: str
+    name: str | None
+    line: int
+    certain: bool = True
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the closure needs to know of a source.
+
+    Attributes:
+        imports: all that it imports, names in the order of the source.
+        exports: for each name that an import at the top level binds, where it comes from.
+        passive: whether it only binds names at its top level (definitions, assignments, imports), so that importing it changes
+            nothing elsewhere.
+    """
+
+    imports: tuple[Import, ...]
+    exports: dict[str, Import]
+    passive: bool
+
+
+@lru_cache(maxsize=4096)
+def facts(source: bytes, name: str, is_package: bool) -> Facts:
+    """The :class:`Facts` of a module's source.
+
+    Args:
+        source: its text.
+        name: its full name, to which relative imports refer.
+        is_package: whether it is the ``__init__`` of a package.
+
+    Raises:
+        SyntaxError: it is no Python.
+    """
+    tree = ast.parse(source)
+    package = name if is_package else name.rpartition(".")[0]
+    found = list(_imports(tree, package))
+    at_top = {id(node) for node in tree.body}
+    exports = {bound: one for node, bound, one in found if id(node) in at_top and bound}
+    ones = dict.fromkeys([*(one for _, _, one in found), *_attributes(tree, found)])
+    return Facts(tuple(ones), exports, all(_only_binds(node) for node in tree.body))
+
+
+def _imports(tree: ast.AST, package: str) -> Iterator[tuple[ast.AST, str | None, Import]]:
+    """Every import below a node, with the statement and the name that it binds."""
+    for node in _running(tree):
+        if isinstance(node, ast.Import):
+            for alias in node.names:
+                bound = alias.asname or (alias.name if "." not in alias.name else None)
+                yield node, bound, Import(alias.name, None, node.lineno)
+        elif isinstance(node, ast.ImportFrom):
+            base = _absolute(node, package)
+            for alias in node.names:
+                yield node, alias.asname or alias.name, Import(base, alias.name, node.lineno)
+        elif isinstance(node, ast.Call) and _called(node) in _BY_NAME:
+            yield node, None, _computed(node, package)
+
+
+def _running(node: ast.AST) -> Iterator[ast.AST]:
+    """All nodes below one, but not what stands under ``if TYPE_CHECKING``."""
+    for child in ast.iter_child_nodes(node):
+        if isinstance(child, ast.If) and _for_type_checkers(child.test):
+            for other in child.orelse:
+                yield other
+                yield from _running(other)
+            continue
+        yield child
+        yield from _running(child)
+
+
+def _for_type_checkers(test: ast.expr) -> bool:
+    return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
+        isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
+    )
+
+
+def _absolute(node: ast.ImportFrom, package: str) -> str:
+    """The module of a from-import, a relative one resolved."""
+    if not node.level:
+        return node.module or ""
+    parts = package.split(".")
+    base = ".".join(parts[: len(parts) - node.level + 1])
+    return f"{base}.{node.module}" if node.module and base else node.module or base
+
+
+def _called(node: ast.Call) -> str | None:
+    function = node.func
+    return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else None
+
+
+def _computed(node: ast.Call, package: str) -> Import:
+    """What a call that imports by name imports: that module, or any of the package that its name begins with."""
+    first = node.args[0] if node.args else None
+    known = first.values[0] if isinstance(first, ast.JoinedStr) and first.values else first
+    if isinstance(known, ast.BinOp) and isinstance(known.op, ast.Add):
+        known = known.left
+    text = known.value if isinstance(known, ast.Constant) and isinstance(known.value, str) else ""
+    whole = isinstance(first, ast.Constant)
+    if text.startswith("."):
+        text = package + text if text.strip(".") else package + "."
+    if whole:
+        return Import(text, None, node.lineno)
+    return Import(text.rpartition(".")[0], ANY, node.lineno)
+
+
+def _attributes(tree: ast.AST, found: list[tuple[ast.AST, str | None, Import]]) -> Iterator[Import]:
+    """What is reached as an attribute of an imported module: ``package.module.function`` after ``import package``."""
+    modules = {bound: one for _, bound, one in found if bound and (one.name is None or one.name != ANY)}
+    modules |= {one.module.split(".")[0]: Import(one.module.split(".")[0], None, one.line) for _, bound, one in found
+                if one.name is None and bound is None and one.module}  # fmt: skip
+    for node in _running(tree):
+        if isinstance(node, ast.Attribute):
+            chain, base = [node.attr], node.value
+            while isinstance(base, ast.Attribute):
+                chain, base = [base.attr, *chain], base.value
+            if isinstance(base, ast.Name) and base.id in modules:
+                one = modules[base.id]
+                start = one.module if one.name is None else f"{one.module}.{one.name}"
+                for length in range(len(chain)):
+                    yield Import(".".join([start, *chain[:length]]), chain[length], node.lineno, certain=False)
+
+
+def _only_binds(node: ast.stmt) -> bool:
+    """Whether a statement at the top level binds names and does nothing else that another module could see."""
+    if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass):
+        return True
+    if isinstance(node, ast.If) and _for_type_checkers(node.test):
+        return all(_only_binds(other) for other in node.orelse)
+    if isinstance(node, ast.Expr):
+        return isinstance(node.value, ast.Constant)
+    if isinstance(node, ast.Assign):
+        return all(isinstance(target, ast.Name | ast.Tuple) for target in node.targets)
+    return isinstance(node, ast.AnnAssign) and isinstance(node.target, ast.Name)

@@ -1,0 +1,231 @@
+"""The source of every module as it was when it was imported: what runs, whatever has become of the file since.
+
+A digest that reads the file when it is first asked for describes another program than the one that computes: a measurement
+that was edited while a run waits would be stored under the new code's name with the old code's numbers.  So whatever of one's
+own code is imported is read at that moment, by a finder that Python asks first and that finds nothing itself.  What was
+imported before, or in a way that asks no finder, is read as soon as possible, and checked against the functions in memory.
+"""
+
+from __future__ import annotations
+
+import ast
+import contextlib
+import os
+import sys
+import sysconfig
+import threading
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from importlib.abc import MetaPathFinder
+from importlib.machinery import ModuleSpec, SourceFileLoader
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
+
+OWN = __name__.partition(".")[0]  # this package is nobody's third party, wherever it is installed
+
+
+class CodeError(RuntimeError):
+    """Code that decides a number cannot be told, so that the number has no name; the message says which and what to do."""
+
+
+class Sources:
+    """Sources by file, as they were imported.
+
+    Attributes:
+        generation: grows whenever a file turns out to have been imported with another content than before.
+        again: files that were imported more than once, with different contents.
+    """
+
+    def __init__(self) -> None:
+        self.generation = 0
+        self.again: set[str] = set()
+        self._held: dict[str, bytes] = {}
+        self._lock = threading.Lock()
+
+    def imported(self, path: str) -> None:
+        """Keep what stands in a file that is being imported."""
+        with contextlib.suppress(OSError):
+            self._keep(path, _read(path))
+
+    def of(self, path: str, module: ModuleType | None = None) -> bytes:
+        """The source of a file as it was imported; of one that has not been, as it is now and will have to be then.
+
+        Args:
+            path: the file.
+            module: what was made of it, if anything: its functions tell whether the file is still what it was made of.
+
+        Raises:
+            CodeError: it cannot be read, or was edited after it was imported and before anybody looked.
+        """
+        if path not in self._held:
+            try:
+                source = _read(path)
+            except OSError as problem:
+                raise CodeError(
+                    f"the source of {path} cannot be read ({problem.strerror}), so that what it does has no name"
+                ) from None
+            if module is not None and not _made_of(module, path, source):
+                raise CodeError(
+                    f"{path} was edited after it was imported and before anybody looked, so that its source does not tell what "
+                    "runs: import it again (importlib.reload, or start anew)"
+                )
+            self._keep(path, source)
+        return self._held[path]
+
+    def _keep(self, path: str, source: bytes) -> None:
+        with self._lock:
+            before = self._held.get(path)
+            self._held[path] = source
+            if before is not None and before != source:
+                self.again.add(path)
+                self.generation += 1
+
+
+SOURCES = Sources()
+
+
+class _Watch(MetaPathFinder):
+    """Is asked for every import, and reads the file that will be imported if it is somebody's own; finds nothing itself."""
+
+    def __init__(self) -> None:
+        self._asking = threading.local()
+
+    def find_spec(self, fullname: str, path: Sequence[str] | None, target: ModuleType | None = None) -> None:
+        """See :meth:`importlib.abc.MetaPathFinder.find_spec`."""
+        if getattr(self._asking, "now", False) or not _may_be_own(fullname, path):
+            return
+        self._asking.now = True
+        try:
+            found = find(fullname, path, without=self)
+            if found is not None and (file := own_file(found)) is not None:
+                SOURCES.imported(file)
+        finally:
+            self._asking.now = False
+
+
+def watch() -> None:
+    """Read sources as they are imported from now on, and those of the modules that are there already."""
+    if any(isinstance(finder, _Watch) for finder in sys.meta_path):
+        return
+    sys.meta_path.insert(0, _Watch())
+    for module in list(sys.modules.values()):
+        spec = getattr(module, "__spec__", None)
+        if isinstance(spec, ModuleSpec) and (file := own_file(spec)) is not None:
+            with contextlib.suppress(CodeError):  # which is said when somebody wants its name
+                SOURCES.of(file, module)
+
+
+def find(name: str, path: Sequence[str] | None, *, without: MetaPathFinder | None = None) -> ModuleSpec | None:
+    """What an import of ``name`` would find, without importing anything."""
+    for finder in list(sys.meta_path):
+        if finder is without or isinstance(finder, _Watch) or not hasattr(finder, "find_spec"):
+            continue
+        with contextlib.suppress(Exception):  # a finder's own trouble shows when the import is really made
+            if (spec := finder.find_spec(name, path, None)) is not None:
+                return spec
+    return None
+
+
+def own_file(spec: ModuleSpec) -> str | None:
+    """The Python file of a module that is no library's and not Python's own, else None."""
+    origin = spec.origin
+    if not spec.has_location or origin is None or not origin.endswith(".py"):
+        return None
+    file = os.path.abspath(origin)
+    return file if spec.name.partition(".")[0] == OWN or not installed(file) else None
+
+
+@lru_cache(maxsize=65536)
+def installed(file: str) -> bool:
+    """Whether a file belongs to Python or to what pip has installed."""
+    parts = file.replace("\\", "/").split("/")
+    if "site-packages" in parts or "dist-packages" in parts:
+        return True
+    return any(file.startswith(folder + os.sep) for folder in _python_folders())
+
+
+@lru_cache
+def _python_folders() -> tuple[str, ...]:
+    paths = sysconfig.get_paths()
+    return tuple({os.path.abspath(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths})
+
+
+def _may_be_own(name: str, path: Sequence[str] | None) -> bool:
+    top = name.partition(".")[0]
+    if top == OWN:
+        return True
+    if top in sys.stdlib_module_names:
+        return False
+    return path is None or any(not installed(os.path.join(os.path.abspath(folder), "")) for folder in list(path))
+
+
+def _read(path: str) -> bytes:
+    with open(path, "rb") as file:
+        return file.read()
+
+
+def _made_of(module: ModuleType, path: str, source: bytes) -> bool:
+    """Whether the functions of a module can have been made of a source: each of them is found in it.
+
+    Only where Python's own loader made them: others (pytest's, which rewrites assertions) compile something else.
+    """
+    if not isinstance(getattr(module, "__loader__", None), SourceFileLoader) or type(module.__loader__) is not SourceFileLoader:
+        return True
+    try:
+        whole = compile(source, path, "exec", dont_inherit=True)
+    except (SyntaxError, ValueError):
+        return False
+    known = {_signature(code) for code in _nested(whole)}
+    return _same_constants(module, source) and all(
+        _signature(function.__code__) in known for function in _functions(module, path)
+    )
+
+
+def _same_constants(module: ModuleType, source: bytes) -> bool:
+    """Whether the names that a source binds once, to a constant, have that value in the module."""
+    bound: dict[str, list[ast.expr]] = {}
+    for node in ast.walk(ast.parse(source)):
+        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
+            bound.setdefault(node.id, [])
+    for statement in ast.parse(source).body:
+        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
+            bound[statement.targets[0].id].append(statement.value)
+    for name, values in bound.items():
+        if len(values) == 1 and isinstance(values[0], ast.Constant):
+            held = vars(module).get(name, values[0].value)
+            if (type(held), held) != (type(values[0].value), values[0].value) and held == held:
+                return False
+    return True
+
+
+def _nested(code: CodeType) -> Iterator[CodeType]:
+    for constant in code.co_consts:
+        if isinstance(constant, CodeType):
+            yield constant
+            yield from _nested(constant)
+
+
+def _signature(code: CodeType) -> tuple[Any, ...]:
+    """What a function computes, without where it stands and how it is documented."""
+    first = code.co_consts[:1]
+    documented = bool(first) and isinstance(first[0], str)
+    constants = tuple(
+        _signature(value)
+        if isinstance(value, CodeType)
+        else (type(value).__name__, repr(sorted(map(repr, value)) if isinstance(value, frozenset) else value))
+        for value in code.co_consts[documented:]
+    )
+    return code.co_name, code.co_code, code.co_names, code.co_varnames, constants
+
+
+def _functions(module: ModuleType, path: str) -> Iterator[FunctionType]:
+    """Functions and methods of a module that were compiled from its file."""
+    for value in list(vars(module).values()):
+        for held in [value, *(vars(value).values() if isinstance(value, type) and value.__module__ == module.__name__ else ())]:
+            inner = getattr(held, "__func__", getattr(held, "fget", held))
+            inner = getattr(inner, "__wrapped__", inner)
+            if isinstance(inner, FunctionType) and os.path.abspath(inner.__code__.co_filename) == path:
+                yield inner
+
+
+watch()
