@@ -4,6 +4,10 @@ The ground truth for attacks, which only bound it from above.  Formulation of Tj
 (doi 10.48550/arXiv.1711.07356): every ReLU that may be on or off inside the ball gets a binary variable, with the bounds of
 its input by interval arithmetic; HiGHS (``scipy.optimize.milp``) minimises the radius for each wrong class in turn.  The cost
 grows exponentially with the number of such units: fractions of a second for 3 × 8 units, seconds for 3 × 16.
+
+HiGHS keeps constraints to an absolute 1e-6 and calls what it finds optimal, so that in a ball of 16 a flip at 5e-7 is one at 0.
+So everything is written as a change from the clean point in units of the ball's radius, the ball is made smaller until the
+answer is no small part of it, and the point that the solver found is sent through the network.
 """
 
 from __future__ import annotations
@@ -25,10 +29,16 @@ Floats = NDArray[np.float64]
 
 GAP = 1e-4
 """Relative gap between solution and proven bound at which the solver may stop."""
+RESOLVED = 0.05
+"""Part of the ball's radius from which on an answer is not mistaken for another by the solver's tolerance."""
+TOLERANCE = 1e-5
+"""How far the solver's point may be from flipping, in units of what the ball can change: its tolerance, ten times."""
+SMALLEST = 1e-10
+"""Least size that can be told from 0, in units of the largest input (at least 1): below it a logit's rounding decides."""
 
 
 class ExactnessError(RuntimeError):
-    """The solver did not prove an optimum within its time limit."""
+    """The solver did not prove an optimum, within its time limit or its precision."""
 
 
 def exact_perturbation(
@@ -51,11 +61,11 @@ def exact_perturbation(
 
     Returns:
         Array of shape (model, point): 0 where the clean point is misclassified, infinity where nothing within the radius flips
-        it; exact to the relative gap ``GAP``.
+        it; exact to the relative gap ``GAP``, down to sizes of ``SMALLEST``.
 
     Raises:
         TypeError: the networks are not fully connected ReLU networks.
-        ExactnessError: the solver ran out of time.
+        ExactnessError: the solver ran out of time, or a point is flipped by less than ``SMALLEST``.
     """
     program, theta = stack(models)
     if not isinstance(program, MLPProgram) or program.linear:
@@ -78,10 +88,13 @@ class _Network:
     weights: Sequence[Floats]
     biases: Sequence[Floats]
 
-    def logits(self, x: Floats) -> Floats:
-        for weight, bias in zip(self.weights[:-1], self.biases[:-1], strict=True):
-            x = np.maximum(weight @ x + bias, 0)
-        return self.weights[-1] @ x + self.biases[-1]
+    def inputs_of_units(self, x: Floats) -> list[Floats]:
+        """What every layer is given before its ReLU, the logits last."""
+        found = []
+        for weight, bias in zip(self.weights, self.biases, strict=True):
+            found.append(weight @ x + bias)
+            x = np.maximum(found[-1], 0)
+        return found
 
 
 def _layers(program: MLPProgram, flat: torch.Tensor) -> _Network:
@@ -92,7 +105,7 @@ def _layers(program: MLPProgram, flat: torch.Tensor) -> _Network:
 
 def _smallest(network: _Network, x: Floats, right: int, radius: float, time_limit: float) -> float:
     """The least over wrong classes; each search starts from the best of those before it."""
-    logits = network.logits(x)
+    logits = network.inputs_of_units(x)[-1]
     wrong = [each for each in np.argsort(-logits) if each != right]
     if logits[wrong[0]] >= logits[right]:
         return 0.0
@@ -100,6 +113,30 @@ def _smallest(network: _Network, x: Floats, right: int, radius: float, time_limi
     for each in wrong:
         best = min(best, _towards(network, x, right, int(each), min(radius, best), time_limit))
     return best
+
+
+def _towards(network: _Network, x: Floats, right: int, wrong: int, radius: float, time_limit: float) -> float:
+    """Radius of the smallest ball around x in which the wrong logit reaches the right one; infinity beyond ``radius``.
+
+    In a ball in which the answer is small it is known only roughly; a smaller ball around that has it, or a larger one does.
+    """
+    smallest = SMALLEST * max(1.0, float(np.abs(x).max(initial=0)))
+    ball, empty = radius, 0.0  # the next ball, and the largest in which there is no flip
+    while True:
+        share = _share(network, x, right, wrong, ball, time_limit)
+        if share is None:
+            if ball >= radius:
+                return np.inf
+            ball, empty = min(radius, 30 * ball), ball
+        elif share >= RESOLVED or share * ball >= RESOLVED * empty > 0:
+            return share * ball
+        elif ball <= smallest:
+            raise ExactnessError(
+                f"a point is flipped by less than {smallest:.1e}, which the rounding of a logit hides; such points are on the "
+                "boundary: leave them out"
+            )
+        else:
+            ball = max(2 * share * ball, ball / 1e3, 1.01 * empty)
 
 
 @dataclass
@@ -137,41 +174,72 @@ class _Model:
         )  # fmt: skip
 
 
-def _towards(network: _Network, x: Floats, right: int, wrong: int, radius: float, time_limit: float) -> float:
-    """Radius of the smallest ball around x in which the wrong logit reaches the right one; infinity beyond ``radius``."""
+Value = tuple[int | None, float]  # of a unit: a variable (or none) and a number that is added to it
+
+
+def _share(network: _Network, x: Floats, right: int, wrong: int, ball: float, time_limit: float) -> float | None:
+    """The smallest flip in a ball, as a share of its radius; None where there is none.
+
+    All variables are changes from the clean point, in units of the ball's radius.
+    """
     model = _Model()
-    size = model.variable(0, radius)
-    values = [model.variable(each - radius, each + radius) for each in x]
-    for value, each in zip(values, x, strict=True):
-        model.require({value: 1.0, size: -1.0}, most=each)
-        model.require({value: 1.0, size: 1.0}, least=each)
-    low, high = x - radius, x + radius
-    for weight, bias in zip(network.weights[:-1], network.biases[:-1], strict=True):
-        up, down = np.maximum(weight, 0), np.minimum(weight, 0)
-        low, high = up @ low + down @ high + bias, up @ high + down @ low + bias
-        values = [_unit(model, values, *unit) for unit in zip(weight, bias, low, high, strict=True)]
-        low, high = np.maximum(low, 0), np.maximum(high, 0)
+    size = model.variable(0, 1)
+    inputs = [model.variable(-1, 1) for _ in x]
+    for each in inputs:
+        model.require({each: 1.0, size: -1.0}, most=0)
+        model.require({each: 1.0, size: 1.0}, least=0)
+    below: list[Value] = [(each, 0.0) for each in inputs]
+    low, high = -np.ones(len(x)), np.ones(len(x))
+    clean = network.inputs_of_units(x)
+    for weight, before in zip(network.weights[:-1], clean[:-1], strict=True):
+        least, most = _interval(weight, low, high)
+        start = before / ball
+        below = [_unit(model, below, *unit) for unit in zip(weight, start, least, most, strict=True)]
+        low = np.maximum(start + least, 0) - np.maximum(start, 0)
+        high = np.maximum(start + most, 0) - np.maximum(start, 0)
     gap = network.weights[-1][wrong] - network.weights[-1][right]
-    model.require(dict(zip(values, map(float, gap), strict=True)), least=network.biases[-1][right] - network.biases[-1][wrong])
+    behind = float(clean[-1][right] - clean[-1][wrong]) / ball
+    row, constant = _row(below, gap)
+    model.require(row, least=behind - constant)
     result = model.solve(time_limit)
     if result.status == 2:  # infeasible: no flip in this ball
-        return np.inf
+        return None
     if result.status != 0:
         raise ExactnessError(f"no proven optimum within {time_limit:g} s: {result.message}; give a smaller radius or more time")
+    found = network.inputs_of_units(x + ball * result.x[inputs])[-1]
+    reach = float(np.abs(gap) @ np.maximum(np.abs(low), np.abs(high))) * ball
+    if found[right] - found[wrong] > TOLERANCE * reach:
+        raise ExactnessError(
+            f"the solver's point at {float(result.fun) * ball:.3g} does not flip the network, by "
+            f"{found[right] - found[wrong]:.1e}: the network is too badly scaled for it; give a smaller radius"
+        )
     return float(result.fun)
 
 
-def _unit(model: _Model, below: Sequence[int], weight: Floats, bias: float, low: float, high: float) -> int:
-    """A ReLU of ``weight · below + bias``, which lies in [low, high]; the variable of its output."""
-    if high <= 0:
-        return model.variable(0, 0)
-    row = {place: -float(value) for place, value in zip(below, weight, strict=True)}
-    if low >= 0:
-        out = model.variable(low, high)
-        model.require(row | {out: 1.0}, least=bias, most=bias)
-        return out
-    out, on = model.variable(0, high), model.variable(0, 1, integer=True)
-    model.require(row | {out: 1.0}, least=bias)  # out >= weight · below + bias
-    model.require(row | {out: 1.0, on: -low}, most=bias - low)  # equal to it where the unit is on
-    model.require({out: 1.0, on: -high}, most=0)  # 0 where it is off
-    return out
+def _interval(weight: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats]:
+    """Least and most of ``weight · v`` for v in a box."""
+    up, down = np.maximum(weight, 0), np.minimum(weight, 0)
+    return up @ low + down @ high, up @ high + down @ low
+
+
+def _row(below: Sequence[Value], weight: Floats) -> tuple[dict[int, float], float]:
+    """``weight · below`` as coefficients of variables and a number."""
+    row = {place: float(value) for (place, _), value in zip(below, weight, strict=True) if place is not None}
+    return row, float(sum(value * constant for (_, constant), value in zip(below, weight, strict=True)))
+
+
+def _unit(model: _Model, below: Sequence[Value], weight: Floats, start: float, least: float, most: float) -> Value:
+    """The change of a ReLU whose input is ``start`` at the clean point and changes by ``weight · below``, in [least, most]."""
+    if start + most <= 0:  # off in the whole ball
+        return None, 0.0
+    row, constant = _row(below, weight)
+    back = {place: -value for place, value in row.items()}
+    if start + least >= 0:  # on in the whole ball
+        out = model.variable(least, most)
+        model.require(back | {out: 1.0}, least=constant, most=constant)
+        return out, 0.0
+    out, on = model.variable(0, start + most), model.variable(0, 1, integer=True)
+    model.require(back | {out: 1.0}, least=start + constant)  # out >= start + weight · below
+    model.require(back | {out: 1.0, on: -(start + least)}, most=constant - least)  # equal to it where the unit is on
+    model.require({out: 1.0, on: -(start + most)}, most=0)  # 0 where it is off
+    return out, -max(start, 0.0)

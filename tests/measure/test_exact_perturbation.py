@@ -110,3 +110,68 @@ def test_a_solver_that_runs_out_of_time_is_an_error() -> None:
     x, y = points(3)
     with pytest.raises(ExactnessError, match="give a smaller radius or more time"):
         exact_perturbation(members, x, y, within=16.0, time_limit=0.01)
+
+
+def boundary(network: torch.nn.Module, inside: float, outside: float) -> float:
+    """Where the class changes between two inputs of a network of one input, by bisection to the last bit."""
+
+    def of(x: float) -> int:
+        return int(network(torch.tensor([[x]], dtype=torch.float64)).argmax())
+
+    right = of(inside)
+    for _ in range(100):
+        middle = (inside + outside) / 2
+        inside, outside = (middle, outside) if of(middle) == right else (inside, middle)
+    return outside
+
+
+@pytest.mark.parametrize("exponent", [-1, -3, -5, -6, -7, -8, -9])
+@pytest.mark.parametrize("scale", [5.0, 30.0])
+@torch.no_grad()
+def test_a_point_next_to_the_boundary_has_the_size_that_it_has(exponent: int, scale: float) -> None:
+    """Whatever the ball: a solver of absolute tolerances calls a flip at 5e-7 one at 0 in a ball of 16."""
+    size, tried = 10.0**exponent, 0
+    for seed in range(16):
+        members = modules((5, 5), seed + 1, scale ** (1 / 3), inputs=1)
+        network = members.program.module(members.final[seed]).double()
+        grid = torch.linspace(-3, 3, 601, dtype=torch.float64)[:, None]
+        classes = network(grid).argmax(1)
+        changes = torch.nonzero(classes[1:] != classes[:-1])[:, 0].tolist()
+        if not changes:
+            continue
+        edge = boundary(network, float(grid[changes[0], 0]), float(grid[changes[0] + 1, 0]))
+        x = edge - size
+        near = network(torch.linspace(x - size, x + 0.999 * size, 401, dtype=torch.float64)[:, None]).argmax(1)
+        if len(set(near.tolist())) > 1:
+            continue  # another boundary is nearer
+        tried += 1
+        for within in (2 * size, 1.0, 16.0):
+            found = exact_perturbation(members, np.array([[x]]), near[:1].numpy(), within=within)[seed, 0]
+            assert found == pytest.approx(size, rel=1e-3)
+    assert tried >= 5
+
+
+def test_the_networks_boundary_is_found_on_both_sides_of_tiny() -> None:
+    """Two inputs, one crossing: hidden (10 (a + b), 10 (a - b)), logit 1e-5 + h_0 - h_1 against 0; the size is 5e-7."""
+    network = torch.nn.Sequential(torch.nn.Linear(2, 2), torch.nn.ReLU(), torch.nn.Linear(2, 2))
+    with torch.no_grad():
+        network[0].weight.copy_(torch.tensor([[10.0, 10.0], [10.0, -10.0]]))
+        network[0].bias.zero_()
+        network[2].weight.copy_(torch.tensor([[1.0, -1.0], [0.0, 0.0]]))
+        network[2].bias.copy_(torch.tensor([1e-5, 0.0]))
+    for within in (1e-6, 1e-3, 1.0, 16.0, 1e4):
+        found = exact_perturbation(network, np.zeros((1, 2)), np.array([0]), within=within)[0, 0]
+        assert found == pytest.approx(5e-7, rel=1e-3)
+    assert exact_perturbation(network, np.zeros((1, 2)), np.array([1]), within=16.0)[0, 0] == 0
+    assert np.isinf(exact_perturbation(network, np.zeros((1, 2)), np.array([0]), within=4e-7)[0, 0])
+
+
+def test_a_size_below_what_can_be_told_is_an_error() -> None:
+    network = torch.nn.Sequential(torch.nn.Linear(1, 1), torch.nn.ReLU(), torch.nn.Linear(1, 2))
+    with torch.no_grad():
+        network[0].weight.fill_(1.0)
+        network[0].bias.fill_(1.0)
+        network[2].weight.copy_(torch.tensor([[0.0], [1.0]]))
+        network[2].bias.copy_(torch.tensor([1.0, -1e-13]))
+    with pytest.raises(ExactnessError, match=r"flipped by less than 1\.0e-10, which the rounding of a logit hides"):
+        exact_perturbation(network, np.zeros((1, 1)), np.array([0]), within=16.0)
