@@ -27,9 +27,9 @@ _HOME = {
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "AreaDifference", "AtLeast", "Between", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation",
-    "CorrelationDifference", "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference", "Landmark", "NoChange",
-    "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion",
-    "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features", "quantity",
+    "CorrelationDifference", "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference", "Landmark",
+    "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation",
+    "Proportion", "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features", "quantity",
 ]  # fmt: skip
 
 

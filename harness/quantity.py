@@ -17,6 +17,7 @@ class Quantity(str):
     """The name of a column, with the function that makes it from others; made by :func:`quantity`.
 
     It is its column's name wherever one is asked for.  A declaration that reads it has the function's code in its digest.
+    It cannot be called itself, since pandas calls whatever callable it is indexed with.
 
     Attributes:
         make: from a table to the column.
@@ -24,7 +25,7 @@ class Quantity(str):
 
     make: Callable[[pd.DataFrame], pd.Series[Any]]
 
-    def __call__(self, table: pd.DataFrame) -> pd.Series[Any]:
+    def of(self, table: pd.DataFrame) -> pd.Series[Any]:
         """The column, one value a row of the table."""
         return self.make(table)
 
@@ -36,7 +37,7 @@ class Quantity(str):
 def quantity(column: str) -> Callable[[Callable[[pd.DataFrame], pd.Series[Any]]], Quantity]:
     """Name the column that a function makes.
 
-    The fixture calls it, ``table[drift] = drift(table)``, and the declaration names it, ``Gate("…", drift, at_most=0.1)``.
+    The fixture makes it, ``table[drift] = drift.of(table)``, and the declaration names it, ``Gate("…", drift, at_most=0.1)``.
 
     Example:
         >>> @quantity("relative_size")

@@ -95,7 +95,7 @@ class Proportion(Limited, Prediction):
         """What a unit has, in words: "accuracy of at least 0.95", "robust error above 0.9"; or the column that says so."""
         if not self.limits:
             return self.word(self.of)
-limits = self.limits_in_words(self.word)
+        limits = self.limits_in_words(self.word)
         return f"{self.word(self.of)} {'of ' if limits.startswith('at ') else ''}{limits}"
 
     def _terms(self) -> str:
@@ -144,7 +144,7 @@ limits = self.limits_in_words(self.word)
             raise Unusable(
                 f"{self.of} holds {values[odd][0]:.3g}; without at_least, at_most, above or below it must be yes or no, 1 or 0"
             )
-        return np.equal(values, 1)
+        return np.asarray(values == 1)
 
     def _cohen(self, share: stats.Confidence) -> tuple[float, float, float]:
         """Cohen's h (1988, chapter 6): 2 asin sqrt(share) - 2 asin sqrt(exceeds), with its interval."""

@@ -16,7 +16,12 @@ from harness.stats import is_constant
 
 
 def usable(
-    prediction: Prediction, table: pd.DataFrame, *, keys: Sequence[str], numeric: Sequence[str] = (), compared: Sequence[str] = ()
+    prediction: Prediction,
+    table: pd.DataFrame,
+    *,
+    keys: Sequence[str],
+    numeric: Sequence[str] = (),
+    compared: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The rows that the prediction is about, with finite numbers, ordered by their keys.
 
