@@ -11,7 +11,7 @@ from typing import Any
 
 # Not by name: once anything has imported the module harness.claim, the attribute "claim" would be that module.
 from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
-from harness.quantity import quantity
+from harness.quantities import quantity
 from harness.rows import Between
 
 __version__ = "0.1.0"

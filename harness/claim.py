@@ -208,7 +208,7 @@ class Claim:
     def digest(self) -> str:
         """Hash of all that was fixed beforehand.
 
-        A changed margin, alpha, limit or gate changes it, and so does the code of a :func:`~harness.quantity.quantity`.
+        A changed margin, alpha, limit or gate changes it, and so does the code of a :func:`~harness.quantities.quantity`.
         """
         fixed = repr((self.id, self.statement, self.source, self.kind, self.prediction.describe(),
                       tuple(gate.describe() for gate in self.gates), self.protocols,

@@ -8,7 +8,7 @@ from typing import Any
 
 from harness.errors import ClaimError
 from harness.limits import Limit, Limited, exact
-from harness.quantity import written
+from harness.quantities import written
 from harness.rows import Where
 
 

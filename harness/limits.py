@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 Limit = float | str
 """A number, or a column that holds one for each row."""
-BOUNDS = {"at_least": "at least", "at_most": "at most", "above": "above", "below": "below"}
-"""Limits by their words; the first two are admissible themselves, the others are not."""
+BOUNDS = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
+"""Limits by their words; those "at" a value are admissible themselves, the others are not."""
 _LOWER, _UPPER = ("at_least", "above"), ("at_most", "below")
 
 

@@ -52,13 +52,13 @@ class Between:
     high: float | None = None
 
     def __post_init__(self) -> None:
-        for name in ("low", "high"):
-            object.__setattr__(self, name, _scalar(getattr(self, name)))
-        ends = [end for end in (self.low, self.high) if end is not None]
+        ends = [_scalar(end) for end in (self.low, self.high) if end is not None]
         if not ends or not all(_key(end)[0] == "number" and math.isfinite(end) for end in ends) or ends != sorted(ends):
             raise ClaimError(
                 f"{self!r} is no interval: give low and high as numbers, low at most high, or one of them"
             )
+        for name in ("low", "high"):
+            object.__setattr__(self, name, _scalar(getattr(self, name)))
 
     def __contains__(self, value: Any) -> bool:
         return (self.low is None or value >= self.low) and (self.high is None or value <= self.high)
