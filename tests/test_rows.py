@@ -10,7 +10,7 @@ from itertools import permutations
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from fixtures.study import Study
@@ -119,6 +119,8 @@ def test_single_precision_is_what_its_decimals_say(single, double):
 
 @given(st.lists(VALUES, min_size=1, max_size=4))
 def test_any_order_and_any_container_is_one_condition(values):
+    plain = not any(isinstance(value, bool) for value in values)
+    assume(plain or len(set(values)) == len(set(map(repr, values))))  # Python's own set {0, False} has one element
     one = Where({"x": values})
     for each in permutations(values):
         for kind in (list, tuple, set, frozenset):
