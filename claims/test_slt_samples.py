@@ -118,7 +118,7 @@ def test_sample_llc_perturbation_selection(slt_samples: Study) -> Evidence:
         "perturbation amplitude",
     ),
     prediction=Proportion(
-        of="least_inside", at_least=MUCH, unit="seed", exceeds=0.5, margin=0.25, names={"least_inside": LEAST},
+        of="least_inside", at_least=MUCH, unit="seed", exceeds=0.5, margin=0.25, names={"least_inside": f"{LEAST},"},
         margin_reason="half-way from half of the networks, with which the sentence would be as often wrong as right, to all",
     ),
     gates=(COMPETENT,),

@@ -67,7 +67,7 @@ class Gate(Limited):
     def rows(self) -> str:
         """Which rows are read: " with last = True"; nothing for all."""
         where = Where(self.where)
-        return "".join(f" with {where.worded(column)}" for column in where)
+        return f" with {' and '.join(map(where.worded, where))}" if where else ""
 
     def __str__(self) -> str:
         share = "every row" if self.share == 1 else f"a share of {exact(self.share)} of the rows"
