@@ -81,7 +81,7 @@ Condition = OneOf | Between | range
 class Where(Mapping[str, Any]):
     """Conditions on columns, checked and in a canonical form; all rows without any.
 
-    Two that admit the same are equal, whatever the order in which they were written down.
+    Two with the same conditions are equal, in whatever order and container they were written down.
     """
 
     def __init__(self, conditions: Mapping[str, Any] | None = None, *, owner: str = "where") -> None:
