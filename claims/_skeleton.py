@@ -30,6 +30,7 @@ COMPETENT = Gate(
     "models are competent", "accuracy", at_least=0.9,
     reason="the classes barely overlap: the best possible accuracy is above 0.99, chance is 0.33",
 )  # fmt: skip
+# Gates and proportions hold the thresholds; the table holds what was measured.
 ATTACK_SANE = Gate(
     "the attack reaches every point", "censored", at_most=0.01,
     reason="its largest size, 16, can turn any of these images into any other",

@@ -25,15 +25,16 @@ SHARE = (
     "the theorem holds with high probability; a share of networks below 0.75 would be none, and twelve networks of twelve give "
     "an interval above it"
 )
+OTHER = "a largest other coefficient, in units of the least own one,"
 QUARTER = "half the way to the next quarter, from which the exponent has to be told apart"
 SCOPE = {"noise": st.floats(0.5, 2.0), "units": st.integers(4, 32), "binary_rate": st.floats(1.0, 8.0),
          "cluster_rate": st.floats(0.2, 1.6)}
 
 
-def share_of(success: str, says: str, training: str) -> Proportion:
-    """Nearly all networks of every cell have a property."""
-    return Proportion(success=success, unit="seed", every=CELLS, exceeds=0.75, margin=0.1, margin_reason=SHARE,
-                      where={"training": training}, names={**NAMES, success: says})
+def share_of(of: str, says: str, training: str, **limit: float) -> Proportion:
+    """Nearly all networks of every cell keep a limit."""
+    return Proportion(of=of, unit="seed", every=CELLS, exceeds=0.75, margin=0.1, margin_reason=SHARE,
+                      where={"training": training}, names={**NAMES, of: says}, **limit)
 
 
 def radius_law(x: str, value: float, training: str, where: dict[str, int]) -> ScalingExponent:
@@ -92,7 +93,7 @@ def cosines(study: Study, training: str) -> Figure:
         "GD Provably Learns Averaged Features", "The model achieves perfect standard accuracy: P[sgn(f(x)) = y] = 1 − o(1).",
         reported="accuracy 1 − o(1)",
     ),
-    prediction=share_of("accurate", "an accuracy of 0.99 or more", BINARY),
+    prediction=share_of("accuracy", "an accuracy", BINARY, at_least=0.99),
     gates=(REACHED,),
     tags=("clusters",),
     scope=SCOPE,
@@ -117,8 +118,8 @@ def test_feature_averaging_accuracy(cluster_networks: Study) -> Evidence:
         "λ_{s,r,j} / λ_{s,r,k} ≤ O(1) […] Intuitively, it approximately satisfies: w_{s,r} ∝ Σ_{j∈J_s} μ_j",
     ),
     prediction=Conjunction((
-        share_of("of_like_size", "own coefficients within a factor of four", BINARY),
-        share_of("other_small", "coefficients of the other class of at most a tenth", BINARY),
+        share_of("alike", "a median ratio of smallest and largest own coefficient", BINARY, at_least=0.25),
+        share_of("other_share", "a share of the other class's coefficients in the own ones", BINARY, at_most=0.1),
         does_not_vanish(BINARY),
     )),
     gates=(CLASSIFIES,),
@@ -140,7 +141,7 @@ def test_features_averaged(cluster_networks: Study) -> Evidence:
         reported="robust accuracy near 0 at Ω(√(d/k))",
     ),
     prediction=Conjunction((
-        share_of("fragile", "an accuracy of 0.05 or less at 2 √(d/k) along the direction", BINARY),
+        share_of("along_direction", "an accuracy at 2 √(d/k) along the direction", BINARY, at_most=0.05),
         radius_law("dimension", 0.5, BINARY, OVER_D),
         radius_law("clusters", -0.5, BINARY, OVER_K),
     )),
@@ -171,9 +172,9 @@ def test_averaged_features_fragile(cluster_networks: Study) -> Evidence:
         "∀ i ∈ [k], j ∈ [k] \\ {i}.",
     ),
     prediction=Conjunction((
-        share_of("decoupled", "no other coefficient above a quarter of the least own one", CLUSTER), does_not_vanish(CLUSTER),
+        share_of("other_share", OTHER, CLUSTER, at_most=0.25), does_not_vanish(CLUSTER),
     )),
-    companions=(share_of("decoupled", "no other coefficient above a quarter of the least own one", LARGE),),
+    companions=(share_of("other_share", OTHER, LARGE, at_most=0.25),),
     gates=(CLASSIFIES,),
     tags=("clusters", "features"),
     scope=SCOPE,

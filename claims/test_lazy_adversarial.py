@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from fixtures.study import Study
 
 NAMES = {"threshold": "the threshold", "dimension": "d", "width": "m",
-         "sharp": "a change of more than one half between half the threshold and twice it"}
+         "change": "a change between half the threshold and twice it"}
 QUARTER = "half the way to the exponents −1/4 and −3/4, from which −1/2 has to be told apart"
 SHARP = "more than one network in two; a curve whose change takes more than two doublings is no sharp drop"
 SCOPE = {"learning_rate": st.floats(4.0, 16.0), "digits": st.sampled_from([(0, 1), (3, 8), (4, 9), (1, 7)])}
@@ -33,7 +33,9 @@ def law(x: str, where: dict[str, list[int]] | None = None) -> ScalingExponent:
 
 def sharp(every: str) -> Proportion:
     """Most of the change lies within a factor of two of the threshold."""
-    return Proportion(success="sharp", unit="seed", every=every, exceeds=0.5, margin=0.1, margin_reason=SHARP, names=NAMES)
+    return Proportion(
+        of="change", above=0.5, unit="seed", every=every, exceeds=0.5, margin=0.1, margin_reason=SHARP, names=NAMES
+    )
 
 
 @claim(

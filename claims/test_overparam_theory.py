@@ -139,7 +139,7 @@ def test_double_descent(harness: Any) -> Evidence:
         "double descent", {"spec": describe(spec), "seeds": seeds},
         partial(random_features.errors_by_size, spec, range(seeds)),
     )  # fmt: skip
-    table = table.assign(log_error=np.log10(table["test_error"]), beyond=table["ratio"] > 1)
+    table = table.assign(log_error=np.log10(table["test_error"]))
     figure = Figure(
         "lines", table, x="ratio", y="test_error", log_x=True, log_y=True,
         title="Test error of random-feature regression against its size (the document's figure under “Modern ML”)",

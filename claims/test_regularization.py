@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from fixtures.regularization_gates import HARDENED, LEARNED
+from fixtures.regularization_gates import GATES
 from fixtures.sources import REGULARIZATION
 from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
@@ -19,7 +19,6 @@ if TYPE_CHECKING:
 DATA = ("MNIST", "CIFAR-10")
 LEVELS = ("standard", "weak", "medium", "strong")
 STANDARD, STRONGEST = LEVELS[0], LEVELS[-1]
-GATES = (LEARNED, HARDENED)
 SCOPE = {"learning_rate": st.sampled_from((0.5, 1.0, 2.0)), "strength": st.sampled_from((0.5, 1.0, 2.0))}  # of the defaults
 NAMES = {
     "standard": "standard training", "weak": "PGD training at a quarter of ε", "medium": "PGD training at half of ε",
@@ -196,4 +195,4 @@ def test_smoother_under_attack(regularization: Regularization) -> Evidence:
 def test_indecisive_errors(regularization: Regularization) -> Evidence:
     """A wrong class that leads by less than one logit."""
     title = "Share of test images misclassified by less than one logit against training ε (the document's “overall effect”)"
-    return over_epsilon(regularization.margins.where(split=["test"]), "indecisive", title, "share of test images")
+    return over_epsilon(regularization.margins.where(split="test"), "indecisive", title, "share of test images")

@@ -9,7 +9,7 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from fixtures import regularization_margin_bound as margin_bound
-from fixtures.regularization_gates import HARDENED, LEARNED
+from fixtures.regularization_gates import GATES
 from fixtures.sources import REGULARIZATION
 from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
@@ -23,13 +23,12 @@ DATA = ("MNIST", "CIFAR-10")
 SPLITS = ("train", "test")
 LEVELS = ("standard", "weak", "medium", "strong")
 LAYERS = (1, 2, 3)  # from the input to the output; of one network, so that none of them is a unit of its own
-GATES = (LEARNED, HARDENED)
 SCOPE = {"learning_rate": st.sampled_from((0.5, 1.0, 2.0)), "strength": st.sampled_from((0.5, 1.0, 2.0))}  # of the defaults
 NAMES = {
     "standard": "standard training", "weak": "PGD training at a quarter of ε", "medium": "PGD training at half of ε",
     "strong": "PGD training at all of ε", "data": "data set",
     "log_variance": "log₂ of the variance", "log_rms_margin": "log₂ of the root mean square margin",
-    "within": "a generalisation error within the bound", "informative": "a bound below 1",
+    "generalisation": "a generalisation error", "bound": "the bound",
 }  # fmt: skip
 TENTH = "log₂ 1.1: a change by a tenth"
 STEP = "a third of log₂ 1.1: a change by a tenth over the three steps from standard training to the strongest ε"
@@ -64,7 +63,7 @@ def test_singular_value_variance(regularization: Regularization) -> Evidence:
 
 def by_layer(regularization: Regularization, of: str, title: str, label: str) -> Evidence:
     """A variance against training ε, a colour for each layer."""
-    study = regularization.layers.where(of=[of])
+    study = regularization.layers.where(of=of)
     table = study.table.assign(layer="layer " + study.table["layer"].astype(int).astype(str))
     figure = Figure(
         "lines", table, x="epsilon", y="variance", hue="layer", facet="data", own_axes=True, log_y=True, title=title,
@@ -229,12 +228,13 @@ def figure_of_margins() -> Figure:
         "The generalization bound", "GE(l_γ ∘ T) ≤ max{0, 1 − u_min/γ} + √(2 log(2) C_X^k / (ε^k m) + 2 log(1/η) / m)",
     ),
     prediction=Proportion(
-        success="within", unit="seed", every=("data", "training"), exceeds=0.65, margin=0.3, names=NAMES,
+        of="generalisation", at_most="bound", unit="seed", every=("data", "training"), exceeds=0.65, margin=0.3, names=NAMES,
         margin_reason="the bound holds with probability 1 − η = 0.95; from eight networks no share above 0.68 can be shown",
     ),
     companions=(
         Proportion(
-            success="informative", unit="seed", every=("data", "training"), exceeds=0.5, margin=0.25, names=NAMES,
+            of="bound", below=1, unit="seed", every=("data", "training"), exceeds=0.5, margin=0.25,
+            names=NAMES | {"bound": "a bound"},
             margin_reason="whether the bound says anything: a ramp loss lies between 0 and 1, so that a bound of 1 or more "
             "holds whatever the network does",
         ),

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from fixtures.slt_drawing import coloured
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS, RELIABLE
+from fixtures.slt_quantities import grid_relative_llc
 from fixtures.slt_terms import (
     ACROSS,
     GRID_SCOPE,
@@ -57,7 +58,7 @@ def layers(grid: Study, *scopes: str) -> Evidence:
 def deep(grid: Study) -> Study:
     """Only networks that have hidden layers between input and output layer."""
     table = grid.table
-    return grid.where(architecture=table.loc[table["scope"] == "hidden", "architecture"].unique())
+    return grid.where(architecture=table.loc[table["scope"] == "hidden", "architecture"].unique().tolist())
 
 
 @claim(
@@ -70,7 +71,7 @@ def deep(grid: Study) -> Study:
     ),
     prediction=Conjunction(tuple(
         PairedDifference(
-            value="relative_llc", factor="regime", higher=higher, lower=lower, pair=("architecture", "seed"),
+            value=grid_relative_llc, factor="regime", higher=higher, lower=lower, pair=("architecture", "seed"),
             strata="architecture", where={"scope": scope}, margin=LLC_MARGIN, margin_reason=LLC_MARGIN_REASON, names=NAMES,
         )
         for scope in LAYERS for lower, higher in (("robust", "standard"), ("finetuned", "robust"))
@@ -83,7 +84,7 @@ def deep(grid: Study) -> Study:
 def test_layers_follow_ordering(slt_grid: Study) -> Evidence:
     """Relative to the mean of the architecture's standard networks; hidden layers that are drawn singly decide nothing."""
     networks = deep(slt_grid)
-    drawn = networks.where(scope=PANELS).table
+    drawn = networks.where(scope=list(PANELS)).table
     drawn = drawn.sort_values("scope", kind="stable", key=lambda column: column.map(list(PANELS).index))
     drawn = drawn.assign(layer=drawn["scope"].map(PANELS))
     figure = Figure(

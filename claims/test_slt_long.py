@@ -17,6 +17,7 @@ from fixtures.slt_gates import (
     LEARNED,
     SMALL_STEPS,
 )
+from fixtures.slt_quantities import long_relative_llc, mnist_relative_llc
 from fixtures.slt_terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON, SPIKE_MARGIN, SPIKE_MARGIN_REASON
 from fixtures.sources import SLT
 from harness.claim import Evidence, Figure, Gate, claim
@@ -80,14 +81,14 @@ def test_long_training_lowers_robustness(slt_long: Study) -> Evidence:
     statement="Over the same epochs there is relatively little change in the LLC.",
     source=SLT.at(SECTION, "however, there is relatively little change in the local learning coefficient."),
     prediction=NoChange(
-        value="relative_llc", factor="doubling", first="start", second="8 × start", pair="seed",
+        value=long_relative_llc, factor="doubling", first="start", second="8 × start", pair="seed",
         where={"regime": "standard", "size": "larger"}, margin=SPIKE_MARGIN, margin_reason=SPIKE_MARGIN_REASON, names=NAMES,
     ),
     gates=COURSE_GATES,
     protocols=COURSE_PROTOCOLS,
     companions=(
         NoChange(
-            value="relative_llc", factor="doubling", first="start", second="8 × start", pair="seed",
+            value=long_relative_llc, factor="doubling", first="start", second="8 × start", pair="seed",
             where={"regime": "standard", "size": "smaller"}, margin=SPIKE_MARGIN, margin_reason=SPIKE_MARGIN_REASON,
             names=NAMES,
         ),
@@ -122,8 +123,10 @@ def test_smaller_model_more_pronounced(slt_long: Study) -> Evidence:
 TENTH = 0.1
 MNIST_NAMES = NAMES | {"robustness": "relative robustness"}
 HARDENED = Gate(
-    "adversarial training lowered the attack success rate at 0.1", "hardened", at_least=1, share=0.9,
-    reason="the manipulation has to have worked before its effect can be asked for",
+    "adversarial training lowered the attack success rate at 0.1", "asr_0.1", below="standard_asr_0.1", share=0.9,
+    where={"regime": "robust", "learned": True},
+    reason="below that of the standard network of the same seed: the manipulation has to have worked before its effect can be "
+    "asked for",
 )
 MNIST_GATES = (LEARNED, ATTACK_SANE, HARDENED)
 
@@ -149,7 +152,7 @@ def mnist_figure(table: pd.DataFrame) -> Figure:
     ),
     prediction=Conjunction((
         PairedDifference(
-            value="relative_llc", factor="moment", higher="last", lower="first", pair="seed", where={"regime": "standard"},
+            value=mnist_relative_llc, factor="moment", higher="last", lower="first", pair="seed", where={"regime": "standard"},
             margin=0.25, margin_reason="a quarter of the LLC after training", names=MNIST_NAMES,
         ),
         PairedDifference(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS, ROBUSTNESS_GATES
+from fixtures.slt_quantities import grid_relative_llc
 from fixtures.slt_rates import REGIMES, by_threshold
 from fixtures.slt_terms import GRID_SCOPE, LLC_MARGIN, LLC_MARGIN_REASON, NAMES, RATE_MARGIN, RATE_MARGIN_REASON
 from fixtures.sources import SLT
@@ -27,14 +28,14 @@ PAIR = {"pair": ("architecture", "seed"), "strata": "architecture"}
 def lower(lower: str, higher: str) -> PairedDifference:
     """The LLC per parameter is lower in one regime, paired by seed within the architecture."""
     return PairedDifference(
-        value="relative_llc", factor="regime", higher=higher, lower=lower, margin=LLC_MARGIN, margin_reason=LLC_MARGIN_REASON,
-        names=NAMES, **PAIR,
+        value=grid_relative_llc, factor="regime", higher=higher, lower=lower, margin=LLC_MARGIN,
+        margin_reason=LLC_MARGIN_REASON, names=NAMES, **PAIR,
     )  # fmt: skip
 
 
 def regimes(grid: Study, *names: str) -> Evidence:
     """Whole-network LLC of members in these regimes, drawn against the parameter count."""
-    chosen = grid.where(scope=["all"], regime=names)
+    chosen = grid.where(scope="all", regime=names)
     figure = Figure(
         "scatter", chosen.table, x="parameters", y="llc_per_parameter", hue="regime", log_x=True,
         title="LLC per parameter against parameter count by regime (the document's figure under “Effects of Finetuning”)",
@@ -96,7 +97,7 @@ TREND_REASON = (
     ),
     prediction=Conjunction(tuple(
         NoTrend(
-            value="relative_llc", x="parameters", unit="seed", where={"regime": regime}, margin=TREND_MARGIN,
+            value=grid_relative_llc, x="parameters", unit="seed", where={"regime": regime}, margin=TREND_MARGIN,
             margin_reason=TREND_REASON, names=NAMES,
         )
         for regime in TRAINED
@@ -108,7 +109,7 @@ TREND_REASON = (
 )  # fmt: skip
 def test_llc_reduction_consistent(slt_grid: Study) -> Evidence:
     """LLC relative to the mean of the architecture's standard networks; one slope a seed over all architectures."""
-    chosen = slt_grid.where(scope=["all"])
+    chosen = slt_grid.where(scope="all")
     figure = Figure(
         "scatter", chosen.table[chosen.table["regime"] != "standard"], x="parameters", y="relative_llc", hue="regime",
         log_x=True,

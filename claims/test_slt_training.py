@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 
 from fixtures.slt_courses import finetuning_moments, peak_widths, same_updates, settled, spikes
 from fixtures.slt_drawing import side_by_side
-from fixtures.slt_gates import BATCH_PROTOCOLS, COURSE_GATES, COURSE_PROTOCOLS, HARDENED
+from fixtures.slt_gates import (
+    BATCH_PROTOCOLS,
+    COURSE_GATES,
+    COURSE_PROTOCOLS,
+    HARDENED,
+    HARDENED_BY_FINETUNING,
+    WHOLE_COURSE_GATES,
+)
+from fixtures.slt_quantities import course_relative_llc, early_relative_llc
 from fixtures.slt_terms import NAMES, SPIKE_MARGIN, SPIKE_MARGIN_REASON
 from fixtures.sources import SLT
 from harness.claim import Evidence, Figure, claim
@@ -36,7 +44,7 @@ HALF = "half of the height of the mean curve at its highest: what rises or falls
 def spike(scope: str) -> Peak:
     """The LLC of a layer rises to a peak and falls again."""
     return Peak(
-        y="relative_llc", x="epoch", unit="seed", where={"scope": scope}, margin=0.5, margin_reason=HALF, names=NAMES,
+        y=early_relative_llc, x="epoch", unit="seed", where={"scope": scope}, margin=0.5, margin_reason=HALF, names=NAMES,
     )  # fmt: skip
 
 
@@ -50,8 +58,8 @@ def spike(scope: str) -> Peak:
     prediction=Conjunction((
         *map(spike, SCOPES),
         Landmark(
-            y="relative_llc", x="epoch", unit="seed", of="peak", what="position", value=3, tolerance=3, where={"scope": "all"},
-            margin_reason="“the first few epochs”: up to six", names=NAMES,
+            y=early_relative_llc, x="epoch", unit="seed", of="peak", what="position", value=3, tolerance=3,
+            where={"scope": "all"}, margin_reason="“the first few epochs”: up to six", names=NAMES,
         ),
     )),
     gates=COURSE_GATES,
@@ -79,8 +87,8 @@ def test_llc_spike_standard(slt_early: Study) -> Evidence:
     ),
     prediction=Conjunction((
         Peak(
-            y="relative_llc", x="epoch", unit="seed", valley=True, where={"scope": "output"}, margin=0.5, margin_reason=HALF,
-            names=NAMES,
+            y=early_relative_llc, x="epoch", unit="seed", valley=True, where={"scope": "output"}, margin=0.5,
+            margin_reason=HALF, names=NAMES,
         ),
         spike("output"),
         PairedDifference(
@@ -95,7 +103,7 @@ def test_llc_spike_standard(slt_early: Study) -> Evidence:
 )  # fmt: skip
 def test_output_layer_dips_first(slt_early: Study) -> Evidence:
     """The output layer alone; a member's dip and spike are its lowest and highest checkpoint after the initialisation."""
-    output = slt_early.where(scope=["output"])
+    output = slt_early.where(scope="output")
     figure = Figure(
         "lines", output.table, x="epoch", y="llc", hue="scope",
         title="LLC of the output layer over the first epochs of standard training (the document's figure “Output layers”); "
@@ -110,14 +118,14 @@ def test_output_layer_dips_first(slt_early: Study) -> Evidence:
     statement="After the spike the LLC of standard networks settles to the same value as that of robust ones.",
     source=SLT.at(SECTION, "and then it settles to the same value as that of the robustly trained model."),
     prediction=NoChange(
-        value="relative_llc", factor="regime", first="robust", second="standard", pair="seed", where={"batch": 32},
+        value=course_relative_llc, factor="regime", first="robust", second="standard", pair="seed", where={"batch": 32},
         margin=SPIKE_MARGIN, margin_reason=SPIKE_MARGIN_REASON, names=NAMES,
     ),
     gates=(*COURSE_GATES, HARDENED),
     protocols=COURSE_PROTOCOLS,
     companions=tuple(
         NoChange(
-            value="relative_llc", factor="regime", first="robust", second="standard", pair="seed", where={"batch": batch},
+            value=course_relative_llc, factor="regime", first="robust", second="standard", pair="seed", where={"batch": batch},
             margin=SPIKE_MARGIN, margin_reason=SPIKE_MARGIN_REASON, names=NAMES,
         )
         for batch in BATCHES[1:]
@@ -155,7 +163,7 @@ def regimes(table: pd.DataFrame) -> Figure:
     ),
     prediction=Conjunction((
         NoChange(
-            value="relative_llc", factor="moment", first="settled", second="spike", pair="seed",
+            value=course_relative_llc, factor="moment", first="settled", second="spike", pair="seed",
             where={"regime": "robust", "batch": 32}, margin=0.25, names=NAMES,
             margin_reason="a quarter of the standard networks' spike: what is smaller beside it is eliminated",
         ),
@@ -165,11 +173,11 @@ def regimes(table: pd.DataFrame) -> Figure:
             margin_reason="one epoch, the distance of the checkpoints there",
         ),
     )),
-    gates=(*COURSE_GATES, HARDENED),
+    gates=(*WHOLE_COURSE_GATES, HARDENED),
     protocols=COURSE_PROTOCOLS,
     companions=(
         PairedDifference(
-            value="relative_llc", factor="regime", higher="standard", lower="robust", pair="seed",
+            value=course_relative_llc, factor="regime", higher="standard", lower="robust", pair="seed",
             where={"moment": "spike", "batch": 32}, margin=0.25, names=NAMES,
             margin_reason="a quarter of the standard networks' spike",
         ),
@@ -199,10 +207,10 @@ def test_robust_stabilises_llc_faster(slt_course: Study) -> Evidence:
         "has already been established by this point.",
     ),
     prediction=NoChange(
-        value="relative_llc", factor="moment", first="before", second="after", pair="seed", margin=SPIKE_MARGIN,
+        value=course_relative_llc, factor="moment", first="before", second="after", pair="seed", margin=SPIKE_MARGIN,
         margin_reason=SPIKE_MARGIN_REASON, names=NAMES,
     ),
-    gates=(*COURSE_GATES, HARDENED),
+    gates=(*COURSE_GATES, HARDENED_BY_FINETUNING),
     protocols=COURSE_PROTOCOLS,
     companions=(
         NoChange(
@@ -239,7 +247,7 @@ def batches(table: pd.DataFrame) -> Figure:
         value="peak_width", factor="batch", levels=BATCHES, unit="seed", margin=1, names=NAMES,
         margin_reason="one epoch a doubling, the distance of the checkpoints at the peak",
     ),
-    gates=COURSE_GATES,
+    gates=WHOLE_COURSE_GATES,
     protocols=BATCH_PROTOCOLS,
     companions=(
         NoTrend(
@@ -271,8 +279,8 @@ ROBUSTNESS_STEP_REASON = (
     source=SLT.at(SECTION, "and the model settles at a high local learning coefficient and lower robustness."),
     prediction=Conjunction((
         Ordering(
-            value="relative_llc", factor="batch", levels=BATCHES, unit="seed", margin=LLC_STEP, margin_reason=LLC_STEP_REASON,
-            names=NAMES,
+            value=course_relative_llc, factor="batch", levels=BATCHES, unit="seed", margin=LLC_STEP,
+            margin_reason=LLC_STEP_REASON, names=NAMES,
         ),
         Ordering(
             value="median_perturbation", factor="batch", levels=BATCHES[::-1], unit="seed", margin=ROBUSTNESS_STEP,
@@ -287,7 +295,7 @@ ROBUSTNESS_STEP_REASON = (
             names=NAMES | {f"same_updates_{value}": f"{NAMES[value]} after equally many updates"},
         )
         for value, margin, reason in (
-            ("relative_llc", LLC_STEP, LLC_STEP_REASON), ("median_perturbation", ROBUSTNESS_STEP, ROBUSTNESS_STEP_REASON),
+            (course_relative_llc, LLC_STEP, LLC_STEP_REASON), ("median_perturbation", ROBUSTNESS_STEP, ROBUSTNESS_STEP_REASON),
         )
     ),
     tags=("llc", "training", "batch size"),

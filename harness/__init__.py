@@ -14,6 +14,8 @@ import harness.code  # noqa: F401
 
 # Not by name: once anything has imported the module harness.claim, the attribute "claim" would be that module.
 from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
+from harness.quantities import quantity
+from harness.rows import Between
 
 __version__ = "0.1.0"
 
@@ -27,10 +29,10 @@ _HOME = {
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
-    "AreaDifference", "AtLeast", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference",
-    "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference", "Landmark", "NoChange", "NoCorrelation",
-    "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion",
-    "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features",
+    "AreaDifference", "AtLeast", "Between", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation",
+    "CorrelationDifference", "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference", "Landmark",
+    "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation",
+    "Proportion", "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features", "quantity",
 ]  # fmt: skip
 
 

@@ -12,17 +12,17 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from harness.errors import ClaimError
+from harness.gate import Gate
+
 if TYPE_CHECKING:
     import pandas as pd
 
 Kind = Literal["empirical", "theorem", "data"]
 KINDS: tuple[Kind, ...] = ("empirical", "theorem", "data")
+__all__ = ["KINDS", "SCALES", "Citation", "Claim", "ClaimError", "Evidence", "Figure", "Gate", "Images", "Source", "claim"]
 SCALES: tuple[str, ...] = ("smoke", "reduced", "full")
 _ID = re.compile(r"[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
-
-
-class ClaimError(ValueError):
-    """A claim that was declared, or that answered, in a way that the harness cannot judge."""
 
 
 @dataclass(frozen=True)
@@ -62,40 +62,6 @@ class Citation:
     section: str
     quote: str
     reported: str | None = None
-
-
-@dataclass(frozen=True)
-class Gate:
-    """A check that the evidence means anything; a gate that fails makes the verdict INVALID, never REFUTED.
-
-    A gate reads one column of the evidence table and asks of every row that its value lies in
-    [``at_least``, ``at_most``] (booleans count as 0 and 1; a missing value fails).
-
-    Attributes:
-        name: what is checked, as the reader sees it ("models are competent").
-        column: column of the evidence table.
-        at_least: smallest admissible value, or None.
-        at_most: largest admissible value, or None.
-        share: share of the rows that must pass.
-        reason: where the threshold comes from.
-        protocols: protocols that this gate applies to; None for all.
-        where: rows that it reads: columns and the value that each must have; all rows without.
-    """
-
-    name: str
-    column: str
-    at_least: float | None = None
-    at_most: float | None = None
-    share: float = 1.0
-    reason: str = ""
-    protocols: tuple[str, ...] | None = None
-    where: Mapping[str, Any] = field(default_factory=dict, hash=False)
-
-    def __post_init__(self) -> None:
-        if self.at_least is None and self.at_most is None:
-            raise ClaimError(f"gate {self.name!r} admits every value: give at_least, at_most or both")
-        if not 0 < self.share <= 1:
-            raise ClaimError(f"gate {self.name!r} has share={self.share}; a share lies above 0 and is at most 1")
 
 
 @dataclass(frozen=True)
@@ -240,9 +206,13 @@ class Claim:
         return self.id.split("/")[0]
 
     def digest(self) -> str:
-        """Hash of all that was fixed beforehand; a changed margin, alpha or gate changes it."""
+        """Hash of all that was fixed beforehand.
+
+        A changed margin, alpha, limit or gate changes it, and so does the code of a :func:`~harness.quantities.quantity`.
+        """
         fixed = repr((self.id, self.statement, self.source, self.kind, self.prediction.describe(),
-                      self.gates, self.protocols, tuple(c.describe() for c in self.companions)))
+                      tuple(gate.describe() for gate in self.gates), self.protocols,
+                      tuple(companion.describe() for companion in self.companions)))
         if self.scope:
             fixed += repr(sorted(self.scope.items(), key=lambda setting: setting[0]))
         return hashlib.sha256(fixed.encode()).hexdigest()[:16]

@@ -44,7 +44,7 @@ def statement(claim: Claim, design: Design | None, row: Row | None, scale: str, 
 
 
 def _units(prediction: Prediction, design: Design) -> int:
-    return design.units(prediction.units, dict(prediction.where))
+    return design.units(prediction.units, prediction.where)
 
 
 def _counted(prediction: Prediction, design: Design) -> bool:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import math
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -10,53 +10,66 @@ from numpy.typing import NDArray
 
 from harness.claim import ClaimError, Gate
 from harness.judge.verdict import GateResult
+from harness.limits import exact
 from harness.predict import words
+from harness.rows import NoRow, Where
 
 
 def check(gate: Gate, table: pd.DataFrame) -> GateResult:
-    """Ask of every row of the table what a gate asks; a missing value fails, and so does an empty table.
+    """Ask of every row of the table what a gate asks; a missing value fails, and so does a gate without a row to read.
 
     Raises:
-        ClaimError: the gate's column is missing or holds no numbers.
+        ClaimError: a column that the gate reads is missing or holds no numbers.
     """
-    for column in (gate.column, *gate.where):
+    for column in (gate.column, *gate.limit_columns, *gate.where):
         if column not in table.columns:
             present = ", ".join(map(str, table.columns))
             raise ClaimError(f"gate {gate.name!r} reads the column {column!r}; the table has {present}")
-    for column, value in gate.where.items():
-        table = table[table[column] == value]
     try:
-        values = np.asarray(table[gate.column].astype(float), dtype=np.float64)
-    except (TypeError, ValueError):
-        raise ClaimError(
-            f"gate {gate.name!r} reads {gate.column!r}, which holds something that is no number"
-        ) from None
-    low, high = _limits(gate)
-    good = (values >= low) & (values <= high)  # False for nan
+        table = Where(gate.where).select(table, f"gate {gate.name!r}")
+    except NoRow as problem:
+        return GateResult(gate.name, False, f"{gate.asked()} in none of its rows: {problem}{_because(gate)}")
+    numbers = {column: _numbers(gate, table, column) for column in (gate.column, *gate.limit_columns)}
+    values = numbers[gate.column]
+    good = gate.admitted(values, pd.DataFrame(numbers))
     passed = len(good) > 0 and bool(good.mean() >= gate.share)
-    return GateResult(gate.name, passed, _gate_detail(gate, values, good))
+    return GateResult(gate.name, passed, _gate_detail(gate, values, good, numbers))
 
 
-def _limits(gate: Gate) -> tuple[float, float]:
-    low = -math.inf if gate.at_least is None else gate.at_least
-    high = math.inf if gate.at_most is None else gate.at_most
-    return low, high
+def _numbers(gate: Gate, table: pd.DataFrame, column: str) -> NDArray[np.float64]:
+    try:
+        return np.asarray(table[column].astype(float), dtype=np.float64)
+    except (TypeError, ValueError):
+        raise ClaimError(f"gate {gate.name!r} reads {column!r}, which holds something that is no number") from None
 
 
-def _gate_detail(gate: Gate, values: NDArray[np.float64], good: NDArray[np.bool_]) -> str:
-    limits = (("at least", gate.at_least), ("at most", gate.at_most))
-    bounds = " and ".join(f"{name} {words.number(limit)}" for name, limit in limits if limit is not None)
-    required = "all" if gate.share == 1 else words.percent(gate.share)
-    rows = "row" + "".join(f" with {column} = {value}" for column, value in gate.where.items())
-    count = f"{int(good.sum()):,} of {words.counted(len(good), 'row')}{rows.removeprefix('row')}"
+def _gate_detail(
+    gate: Gate, values: NDArray[np.float64], good: NDArray[np.bool_], numbers: dict[str, NDArray[np.float64]]
+) -> str:
+    required = "all" if gate.share == 1 else f"{exact(round(100 * gate.share, 12))} %"
+    count = f"{int(good.sum()):,} of {words.counted(len(good), 'row')}{gate.rows()}"
     share = f" ({words.number(float(good.mean()))})" if len(good) else ""
-    detail = f"{gate.column.replace('_', ' ')} is {bounds} in {count}{share}; required: {required}"
+    detail = f"{gate.asked()} in {count}{share}; required: {required}"
     missing = int(np.isnan(values).sum())
     if missing:
         detail += f"; {missing:,} missing"
-    bad = values[~good & ~np.isnan(values)]
-    if len(bad):
-        low, high = _limits(gate)
-        distance = np.maximum(low - bad, bad - high)
-        detail += f"; furthest off: {words.number(float(bad[distance.argmax()]))}"
-    return detail + (f" ({gate.reason})" if gate.reason else "")
+    bad = ~good & ~np.isnan(values)
+    if bad.any():
+        distance = _distance(gate, values, numbers)[bad]
+        detail += f"; furthest off: {words.number(float(values[bad][distance.argmax()]))}"
+    return detail + _because(gate)
+
+
+def _distance(gate: Gate, values: NDArray[np.float64], numbers: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
+    """How far each value lies beyond the limits, below 0 within; as far as can be where a limit is missing."""
+    beyond = np.full(len(values), -np.inf)
+    for name, limit in gate.limits.items():
+        bound: Any = numbers[limit] if isinstance(limit, str) else limit
+        with np.errstate(invalid="ignore"):
+            over = bound - values if name in ("at_least", "above") else values - bound
+        beyond = np.maximum(beyond, np.where(np.isnan(over), np.inf, over))
+    return beyond
+
+
+def _because(gate: Gate) -> str:
+    return f" ({gate.reason})" if gate.reason else ""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NoReturn, cast
 
@@ -10,6 +10,7 @@ import pytest
 
 from harness.plugin.fixture import Harness
 from harness.plugin.growth import Rerun, depends
+from harness.rows import Where
 
 if TYPE_CHECKING:
     from harness.population import Population
@@ -34,13 +35,13 @@ class Design:
         """Different training seeds."""
         return len({member[3] for member in self.members})
 
-    def units(self, columns: Iterable[str], where: dict[str, Any]) -> int:
+    def units(self, columns: Iterable[str], where: Mapping[str, Any]) -> int:
         """Different combinations of those of the columns that a design knows, among the members that ``where`` admits."""
         places = [self.COLUMNS.index(column) for column in columns if column in self.COLUMNS]
-        known = {self.COLUMNS.index(column): value for column, value in where.items() if column in self.COLUMNS}
+        rows = Where(where)
         admitted = [
             member for member in self.members
-            if all(member[place] in (value if isinstance(value, list | tuple) else (value,)) for place, value in known.items())
+            if all(rows.admits(column, value) for column, value in zip(self.COLUMNS, member, strict=True))
         ]  # fmt: skip
         return len({tuple(member[place] for place in places) for member in admitted})
 

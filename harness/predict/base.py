@@ -16,6 +16,7 @@ import numpy as np
 
 from harness.claim import ClaimError
 from harness.predict import words
+from harness.rows import Where
 from harness.stats import Confidence
 
 if TYPE_CHECKING:
@@ -96,7 +97,7 @@ class Prediction(ABC):
         margin: smallest effect of interest (or largest that counts as none), in natural units.
         margin_reason: where the margin comes from.
         alpha: error rate on each side; the interval that decides is the two-sided (1 - 2 alpha) one.
-        where: rows that it is about: value, or list of values, by column.
+        where: rows that it is about, by what their columns hold (:mod:`harness.rows`); all rows without.
         names: how columns and levels read in sentences; underscores read as spaces otherwise.
     """
 
@@ -106,10 +107,11 @@ class Prediction(ABC):
     margin: float
     margin_reason: str
     alpha: float = 0.05
-    where: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    where: Mapping[str, Any] = field(default_factory=Where)
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
 
     def __post_init__(self) -> None:
+        self._read_where()
         kind = type(self).__name__
         if not (np.isfinite(self.margin) and self.margin > 0):
             raise ClaimError(
@@ -237,10 +239,8 @@ class Prediction(ABC):
 
     def about(self) -> str:
         """The rows that it is about: ", where scope = input"."""
-        rows = [
-            self.at(column, " or ".join(map(self.word, value)) if isinstance(value, (list, tuple)) else value)
-            for column, value in self.where.items()
-        ]
+        where = Where(self.where)
+        rows = [where.worded(column, self.word) for column in where]
         return f", where {words.listed(rows)}" if rows else ""
 
     def __str__(self) -> str:
@@ -250,6 +250,10 @@ class Prediction(ABC):
 
     def _terms(self) -> str:
         return f"; the smallest effect of interest is {words.number(self.margin)}"
+
+    def _read_where(self) -> None:
+        """Check the conditions on rows and bring them into their canonical form."""
+        object.__setattr__(self, "where", Where(self.where, owner=type(self).__name__))
 
     def _columns_as_tuples(self, *names: str) -> None:
         """Let one column be given as plain text, and refuse an empty list where it has a role."""

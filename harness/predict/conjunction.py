@@ -37,6 +37,7 @@ class Conjunction(Prediction):
     alpha: float = field(init=False, default=0.05)
 
     def __post_init__(self) -> None:
+        self._read_where()
         if any(isinstance(part, AtLeast) for part in self.parts):
             raise ClaimError("Conjunction has AtLeast among its parts; it joins predictions that decide for themselves")
         flat = tuple(

@@ -29,6 +29,7 @@ class _Exact(Prediction):
 
     def __post_init__(self) -> None:
         """Nothing of the statistical terms is to be checked."""
+        self._read_where()
 
     @property
     def rule(self) -> Rule:
@@ -57,6 +58,7 @@ class Theorem(_Exact):
     at_least_examples: int
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         if self.at_least_examples < 1:
             raise ClaimError(
                 f"Theorem has at_least_examples={self.at_least_examples}; a search tries 1 or more"

@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.predict import tables
 from harness.predict.base import Unusable
+from harness.rows import present
 
 Floats = NDArray[np.float64]
 
@@ -39,7 +40,7 @@ def grid(
     points = np.unique(frame[over].to_numpy()) if levels is None else np.array(levels, dtype=object)
     for level in points:
         if not (frame[over] == level).any():
-            raise Unusable(f"no row has {over} = {level}; present: {tables.present(frame, over)}")
+            raise Unusable(f"no row has {over} = {level}; present: {present(frame[over])}")
     rows = frame[frame[over].isin(list(points))].reset_index(drop=True)
     tables.once(rows, (*unit, over))
     units = rows.drop_duplicates(list(unit)).reset_index(drop=True)

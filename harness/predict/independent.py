@@ -13,6 +13,7 @@ from harness.claim import ClaimError
 from harness.predict import tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
 from harness.predict.strata import InStrata, differences, stratum
+from harness.rows import present
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -102,7 +103,7 @@ class IndependentDifference(InStrata, Prediction):
         frame = tables.usable(self, table, keys=keys, numeric=(self.value,))
         for level in (self.higher, self.lower):
             if not (frame[self.factor] == level).any():
-                raise Unusable(f"no row has {self.factor} = {level}; present: {tables.present(frame, self.factor)}")
+                raise Unusable(f"no row has {self.factor} = {level}; present: {present(frame[self.factor])}")
         frame = frame[frame[self.factor].isin([self.higher, self.lower])].reset_index(drop=True)
         tables.once(frame, keys)
         both = frame.duplicated(list(self.keys), keep=False).to_numpy()

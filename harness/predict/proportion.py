@@ -3,42 +3,59 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness import stats
 from harness.claim import ClaimError
+from harness.limits import Limit, Limited
 from harness.predict import tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
 
 if TYPE_CHECKING:
     import pandas as pd
+    from numpy.typing import NDArray
+
+_HAS = "has the property"
+"""Column that a table of its own holds beside those that the prediction names."""
 
 
 @dataclass(frozen=True, repr=False)
-class Proportion(Prediction):
+class Proportion(Limited, Prediction):
     """More than a given share of the units has a property, at every level of some columns.
+
+    A unit has it where a column lies between limits (numbers, or other columns of the same row); without limits, where a column
+    of booleans is true, for what is a matter of yes and no by itself.
 
     The interval is Clopper & Pearson's.  With ``every`` the estimand is the smallest share over all combinations
     of levels (``stats.Least``): support needs no correction for their number, the upper end of the interval,
     by which it is refuted, is taken at alpha divided by it.
 
     Attributes:
-        success: column of booleans or of 0 and 1.
+        of: column of what was measured; without limits, of booleans or of 0 and 1.
         unit: columns that identify a unit within each combination of levels.
         exceeds: share that must be exceeded.
         every: columns at whose every combination of levels the claim must hold.
+        at_least: smallest value with which a unit has the property, or None.
+        at_most: largest value with which it has, or None.
+        above: largest value with which it just has not, or None.
+        below: smallest value with which it just has not, or None.
     """
 
-    success: str
+    of: str
     unit: str | tuple[str, ...]
     exceeds: float
     every: str | tuple[str, ...] = ()
+    at_least: Limit | None = field(default=None, kw_only=True)
+    at_most: Limit | None = field(default=None, kw_only=True)
+    above: Limit | None = field(default=None, kw_only=True)
+    below: Limit | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        self.check_limits("Proportion")
         self._columns_as_tuples("unit", "every")
         if not self.unit:
             raise ClaimError("Proportion has no unit: name the columns that identify one unit")
@@ -70,8 +87,16 @@ class Proportion(Prediction):
         return 1.0
 
     def own_columns(self) -> tuple[str, ...]:
-        """Success, unit and every."""
-        return (self.success, *self.unit, *self.every)
+        """What was measured, its limits, unit and every."""
+        return (self.of, *self.limit_columns, *self.unit, *self.every)
+
+    @property
+    def trait(self) -> str:
+        """What a unit has, in words: "accuracy of at least 0.95", "robust error above 0.9"; or the column that says so."""
+        if not self.limits:
+            return self.word(self.of)
+        limits = self.limits_in_words(self.word)
+        return f"{self.word(self.of)} {'of ' if limits.startswith('at ') else ''}{limits}"
 
     def _terms(self) -> str:
         return f"; the smallest share of interest is {words.number(self.exceeds + self.margin)}"
@@ -81,35 +106,45 @@ class Proportion(Prediction):
         every = f" at every level of {self.crossed(self.every)}" if self.every else ""
         return (
             f"More than {words.number(self.exceeds)} of the units ({self.crossed(self.unit)}) have "
-            f"{self.word(self.success)}{every}"
+            f"{self.trait}{every}"
         )
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Share of units with the property; see the class and :meth:`Prediction.estimate`."""
         keys = tuple(dict.fromkeys((*self.every, *self.unit)))
-        frame = tables.usable(self, table, keys=keys, numeric=(self.success,))
+        read = (self.of, *self.limit_columns)
+        frame = tables.usable(self, table, keys=keys, **{"compared" if self.limits else "numeric": read})
         tables.once(frame, keys)
-        odd = ~frame[self.success].isin([0, 1])
-        if odd.any():
-            first = frame.loc[odd, self.success].iloc[0]
-            raise Unusable(f"{self.success} holds {first:.3g}; it must be yes or no, 1 or 0")
+        frame = frame.assign(**{_HAS: self._has(frame)})
         names, shares = [], []
         for name, part in tables.groups(frame, tuple(self.every)):
             tables.enough(len(part), f"units ({self.crossed(self.unit)})" + (f" in {name}" if name else ""))
             names.append(name)
-            shares.append(stats.Share(int(part[self.success].sum()), len(part)))
+            shares.append(stats.Share(int(part[_HAS].sum()), len(part)))
         least = stats.Least(tuple(shares))
         levels = tuple(self.stratum(name, share, share.n) for name, share in zip(names, shares, strict=True))
         strata = levels if self.every else ()
         return self.seen(
             least,
-            estimand=f"share of units with {self.word(self.success)}{_at(strata)}",
+            estimand=f"share of units with {self.trait}{_at(strata)}",
             unit=self.crossed(self.unit),
             p=float(least.above(self.exceeds)),
             n=_lowest(levels).n,
             standardised=self._cohen(least),
             strata=strata,
         )
+
+    def _has(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which units have the property."""
+        values = frame[self.of].to_numpy(dtype=float)
+        if self.limits:
+            return self.admitted(values, frame)
+        odd = ~np.isin(values, (0, 1))
+        if odd.any():
+            raise Unusable(
+                f"{self.of} holds {values[odd][0]:.3g}; without at_least, at_most, above or below it must be yes or no, 1 or 0"
+            )
+        return np.asarray(values == 1)
 
     def _cohen(self, share: stats.Confidence) -> tuple[float, float, float]:
         """Cohen's h (1988, chapter 6): 2 asin sqrt(share) - 2 asin sqrt(exceeds), with its interval."""
@@ -122,7 +157,7 @@ class Proportion(Prediction):
         yes, at = round(estimate.effect * estimate.n), _at(estimate.strata)
         whose = " of the smallest share" if estimate.strata else ""
         return (
-            f"{yes} of {estimate.n} units ({estimate.unit}) have {self.word(self.success)}{at}: a share of "
+            f"{yes} of {estimate.n} units ({estimate.unit}) have {self.trait}{at}: a share of "
             f"{words.number(estimate.effect)} ({words.level(self.alpha)}{whose} {words.span(estimate.interval)})"
         )
 

@@ -11,25 +11,34 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness.predict.base import MINIMUM, Prediction, Unusable
 from harness.predict.words import listed
+from harness.rows import NoRow, Where, present
 from harness.stats import is_constant
 
 
 def usable(
-    prediction: Prediction, table: pd.DataFrame, *, keys: Sequence[str], numeric: Sequence[str]
+    prediction: Prediction,
+    table: pd.DataFrame,
+    *,
+    keys: Sequence[str],
+    numeric: Sequence[str] = (),
+    compared: Sequence[str] = (),
 ) -> pd.DataFrame:
     """The rows that the prediction is about, with finite numbers, ordered by their keys.
 
-    The order makes Monte-Carlo tests independent of the order in which rows were measured.
+    The order makes Monte-Carlo tests independent of the order in which rows were measured.  Columns that are only ``compared``
+    with limits may be infinite.
 
     Raises:
         ClaimError: a column is missing.
         Unusable: no row is left, a key is missing, or a number is missing, infinite or no number.
     """
     prediction.check_columns(table)
-    return gathered(selected(table, prediction.where), keys, numeric)
+    return gathered(selected(table, prediction.where), keys, numeric, compared)
 
 
-def gathered(frame: pd.DataFrame, keys: Sequence[str], numeric: Sequence[str]) -> pd.DataFrame:
+def gathered(
+    frame: pd.DataFrame, keys: Sequence[str], numeric: Sequence[str], compared: Sequence[str] = ()
+) -> pd.DataFrame:
     """The columns that are asked for, with finite numbers, rows ordered by their keys as text.
 
     Raises:
@@ -43,40 +52,32 @@ def gathered(frame: pd.DataFrame, keys: Sequence[str], numeric: Sequence[str]) -
             raise Unusable(
                 f"{absent} of {len(frame)} rows have no {key}, so that nobody knows what they belong to"
             )
-    numbers = {column: _finite(frame, column, keys) for column in numeric}
-    frame = frame[list(dict.fromkeys((*keys, *numeric)))].assign(**numbers)
+    numbers = {column: _numbers(frame, column, keys, infinite=column in compared) for column in (*numeric, *compared)}
+    frame = frame[list(dict.fromkeys((*keys, *numbers)))].assign(**numbers)
     return frame.sort_values(list(keys), key=lambda column: column.astype(str), ignore_index=True)
 
 
 def selected(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
-    """Rows with the values (or one of a list of values) that ``where`` asks for, column by column."""
-    frame = table
-    for column, value in where.items():
-        wanted = list(value) if isinstance(value, (list, tuple)) else [value]
-        kept = frame[frame[column].isin(wanted)]
-        if kept.empty and not frame.empty:
-            raise Unusable(
-                f"no row has {column} = {' or '.join(map(str, wanted))}; present: {present(frame, column)}"
-            )
-        frame = kept
-    return frame
+    """Rows with what ``where`` asks for; see :mod:`harness.rows`.
+
+    Raises:
+        Unusable: there is none.
+    """
+    try:
+        return Where(where).select(table)
+    except NoRow as problem:
+        raise Unusable(str(problem)) from None
 
 
-def present(frame: pd.DataFrame, column: str) -> str:
-    """Up to eight values of a column, for a message."""
-    values = [str(value) for value in frame[column].unique()]
-    return ", ".join(values[:8]) + (", …" if len(values) > 8 else "")
-
-
-def _finite(frame: pd.DataFrame, column: str, keys: Sequence[str]) -> pd.Series[float]:
+def _numbers(frame: pd.DataFrame, column: str, keys: Sequence[str], *, infinite: bool) -> pd.Series[float]:
     try:
         values = frame[column].astype(float)
     except (TypeError, ValueError):
         raise Unusable(f"column {column} holds something that is no number") from None
-    bad = ~np.isfinite(values.to_numpy())
+    bad = values.isna().to_numpy() if infinite else ~np.isfinite(values.to_numpy())
     if bad.any():
         raise Unusable(
-            f"{int(bad.sum())} of {len(frame)} values of {column} are missing or infinite, "
+            f"{int(bad.sum())} of {len(frame)} values of {column} are missing{'' if infinite else ' or infinite'}, "
             f"e.g. {first(frame, bad, keys)}"
         )
     return values
@@ -115,7 +116,7 @@ def sides(
     for level in levels:
         part = frame[frame[factor] == level]
         if part.empty:
-            raise Unusable(f"no row has {factor} = {level}; present: {present(frame, factor)}")
+            raise Unusable(f"no row has {factor} = {level}; present: {present(frame[factor])}")
         once(part, keys)
         parts.append(part.set_index(list(keys), drop=False))
     for here, there, level in ((0, 1, levels[1]), (1, 0, levels[0])):

@@ -54,12 +54,12 @@ def listed(words: Iterable[str]) -> str:
 
 def plain(value: Any) -> Any:
     """A value as JSON holds it: numpy scalars as numbers, tuples as lists, mappings ordered by key."""
+    if hasattr(value, "describe"):
+        return value.describe()
     if isinstance(value, Mapping):
         return {str(key): plain(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    if hasattr(value, "describe"):
-        return value.describe()
     return value.item() if hasattr(value, "item") else value
 
 

@@ -19,7 +19,7 @@ def table(**successes):
 
 def prediction(**changes):
     settings = {
-        "success": "memorised",
+        "of": "memorised",
         "unit": "seed",
         "exceeds": 0.5,
         "margin": 0.2,

@@ -1,0 +1,78 @@
+"""Validity checks on the evidence, as they are declared; ``harness.judge`` runs them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from harness.errors import ClaimError
+from harness.limits import Limit, Limited, exact
+from harness.quantities import written
+from harness.rows import Where
+
+
+@dataclass(frozen=True)
+class Gate(Limited):
+    """A check that the evidence means anything; a gate that fails makes the verdict INVALID, never REFUTED.
+
+    A gate reads one column of the evidence table and asks of every row that its value lies between limits: numbers, or other
+    columns of the same row.  Booleans count as 0 and 1; a missing value fails, and so does a table without a row to read.
+
+    Attributes:
+        name: what is checked, as the reader sees it ("models are competent").
+        column: column of the evidence table: what was measured, not whether it is large enough.
+        at_least: smallest admissible value, or None.
+        at_most: largest admissible value, or None.
+        share: share of the rows that must pass.
+        reason: where the threshold comes from.
+        protocols: protocols that this gate applies to; None for all.
+        where: rows that it reads, by what their columns hold (:mod:`harness.rows`); all rows without.
+        above: largest value that is just not admissible, or None.
+        below: smallest value that is just not admissible, or None.
+    """
+
+    name: str
+    column: str
+    at_least: Limit | None = None
+    at_most: Limit | None = None
+    share: float = 1.0
+    reason: str = ""
+    protocols: tuple[str, ...] | None = None
+    where: Mapping[str, Any] = field(default_factory=Where)
+    above: Limit | None = field(default=None, kw_only=True)
+    below: Limit | None = field(default=None, kw_only=True)
+
+    def __post_init__(self) -> None:
+        owner = f"gate {self.name!r}"
+        if not self.limits:
+            raise ClaimError(f"{owner} admits every value: give at_least, at_most, above, below or two of them")
+        self.check_limits(owner)
+        if not 0 < self.share <= 1:
+            raise ClaimError(f"{owner} has share={self.share}; a share lies above 0 and is at most 1")
+        object.__setattr__(self, "where", Where(self.where, owner=owner))
+
+    def describe(self) -> dict[str, Any]:
+        """All that was fixed beforehand, as JSON holds it; a claim's digest is made from it."""
+        rows = Where(self.where).describe()
+        limits = {name: written(limit) if isinstance(limit, str) else limit for name, limit in self.limits.items()}
+        protocols = None if self.protocols is None else list(self.protocols)
+        return {"gate": self.name, "column": written(self.column), **limits, "share": self.share, "reason": self.reason,
+                "protocols": protocols, "where": rows}  # fmt: skip
+
+    def asked(self) -> str:
+        """What is asked of a row: "accuracy is at least 0.9"."""
+        return f"{_word(self.column)} is {self.limits_in_words(_word)}"
+
+    def rows(self) -> str:
+        """Which rows are read: " with last = True"; nothing for all."""
+        where = Where(self.where)
+        return f" with {' and '.join(map(where.worded, where))}" if where else ""
+
+    def __str__(self) -> str:
+        share = "every row" if self.share == 1 else f"a share of {exact(self.share)} of the rows"
+        return f"{self.asked()} in {share}{self.rows()}"
+
+
+def _word(column: object) -> str:
+    return str(column).replace("_", " ")

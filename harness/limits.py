@@ -1,0 +1,103 @@
+"""Limits between which a column has to lie: what gates and proportions ask of single rows.
+
+A limit is a number, or the name of another column, row by row.  It is part of the declaration, so that it stands in the
+claim's digest and in its sentence; a fixture hands over what was measured.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from numbers import Real
+from typing import TYPE_CHECKING, Any
+
+from harness.errors import ClaimError
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+    from numpy.typing import NDArray
+
+Limit = float | str
+"""A number, or a column that holds one for each row."""
+BOUNDS = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
+"""Limits by their words; those "at" a value are admissible themselves, the others are not."""
+_LOWER, _UPPER = ("at_least", "above"), ("at_most", "below")
+
+
+class Limited:
+    """What declarations with limits have in common; beside a frozen dataclass that has the four as fields."""
+
+    at_least: Limit | None
+    at_most: Limit | None
+    above: Limit | None
+    below: Limit | None
+
+    @property
+    def limits(self) -> dict[str, Limit]:
+        """The limits that are given, by the names of their fields."""
+        found = ((name, getattr(self, name)) for name in BOUNDS)
+        return {name: limit for name, limit in found if limit is not None}
+
+    @property
+    def limit_columns(self) -> tuple[str, ...]:
+        """Columns that are limits."""
+        return tuple(limit for limit in self.limits.values() if isinstance(limit, str))
+
+    def check_limits(self, owner: str) -> None:
+        """Make numbers of the limits, and refuse those that are none or admit nothing.
+
+        Raises:
+            ClaimError: they are so.
+        """
+        for name, limit in self.limits.items():
+            if isinstance(limit, str):
+                continue
+            if isinstance(limit, bool) or not isinstance(limit, Real) or not math.isfinite(limit):
+                raise ClaimError(f"{owner} has {name}={limit!r}; a limit is a finite number or the name of a column")
+            object.__setattr__(self, name, limit.item() if hasattr(limit, "item") else limit)
+        given = self.limits
+        for pair in (_LOWER, _UPPER):
+            if all(name in given for name in pair):
+                raise ClaimError(f"{owner} has {pair[0]} and {pair[1]}; give one of them")
+        low, high = ([given[name] for name in pair if name in given] for pair in (_LOWER, _UPPER))
+        if low and high and not (isinstance(low[0], str) or isinstance(high[0], str)):
+            closed = "at_least" in given and "at_most" in given
+            if low[0] > high[0] or (low[0] == high[0] and not closed):
+                raise ClaimError(f"{owner} admits no value: {self.limits_in_words()}")
+
+    def admitted(self, values: NDArray[np.float64], table: pd.DataFrame) -> NDArray[np.bool_]:
+        """Which values lie between the limits; a missing value or limit does not.
+
+        Args:
+            values: one a row of the table.
+            table: holds the columns that are limits.
+        """
+        import numpy as np
+
+        good = ~np.isnan(values)
+        for name, limit in self.limits.items():
+            bound: Any = table[limit].to_numpy(dtype=np.float64) if isinstance(limit, str) else limit
+            compare = {"at_least": np.greater_equal, "at_most": np.less_equal, "above": np.greater, "below": np.less}[name]
+            good &= compare(values, bound)
+        return good
+
+    def limits_in_words(self, word: Callable[[object], str] = str) -> str:
+        """The limits as the reader sees them: "at least 0 and below the bound"."""
+        return " and ".join(self._said(word))
+
+    def _said(self, word: Callable[[object], str]) -> Iterator[str]:
+        for name, limit in self.limits.items():
+            yield f"{BOUNDS[name]} {word(limit) if isinstance(limit, str) else exact(limit)}"
+
+
+def exact(value: float) -> str:
+    """A number in full, so that two limits that differ read differently.
+
+    Example:
+        >>> exact(0.95), exact(1.0), exact(1.001), exact(-2), exact(1e-6)
+        ('0.95', '1', '1.001', '−2', '1e−06')
+    """
+    number = float(value)
+    text = str(int(number)) if number.is_integer() and abs(number) < 1e6 else repr(number)
+    return text.replace("-", "−")

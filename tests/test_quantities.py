@@ -1,0 +1,72 @@
+"""Columns that know the code that makes them."""
+
+from __future__ import annotations
+
+import copy
+import json
+
+import pandas as pd
+import pytest
+
+from harness import Claim, Gate, PairedDifference, Source, quantity
+from harness.claim import ClaimError
+from harness.quantities import Quantity, made_by
+
+SOURCE = Source("t", "T")
+
+
+@quantity("ratio")
+def ratio(table):
+    """One over the other."""
+    return table["a"] / table["b"]
+
+
+def claim(column):
+    difference = PairedDifference(value=column, factor="f", higher="x", lower="y", pair="seed", margin=1, margin_reason="…")
+    return Claim("t/c", "s", SOURCE.at("S", "q"), difference, gates=(Gate("g", column, at_least=0),))
+
+
+def test_it_is_its_column():
+    table = pd.DataFrame({"a": [1.0, 4.0], "b": [2.0, 2.0]})
+    table[ratio] = ratio.of(table)
+    assert table["ratio"].tolist() == table[ratio].tolist() == [0.5, 2.0]
+    assert table.columns.tolist() == ["a", "b", "ratio"]
+    assert pd.DataFrame({"a": [1.0], "b": [2.0]}).assign(**{ratio: ratio.of})["ratio"].tolist() == [0.5]
+    assert json.loads(json.dumps({ratio: ratio})) == {"ratio": "ratio"}
+    assert ratio.__doc__ == "One over the other."
+    assert copy.deepcopy(ratio).describe() == ratio.describe()
+
+
+def test_its_code_is_in_the_digest_and_its_name_in_the_sentence(monkeypatch):
+    plain, derived = claim("ratio"), claim(ratio)
+    assert str(plain.prediction) == str(derived.prediction)
+    assert str(plain.gates[0]) == str(derived.gates[0])
+    assert plain.digest() != derived.digest()
+    before = derived.digest()
+    assert before == claim(ratio).digest()
+    monkeypatch.setattr("harness.quantities.code_digest", lambda modules: "another")
+    assert derived.digest() != before
+    assert plain.digest() == claim("ratio").digest()
+
+
+def test_another_function_is_another_quantity():
+    @quantity("ratio")
+    def inverse(table):
+        return table["b"] / table["a"]
+
+    assert inverse == ratio
+    assert inverse.describe() != ratio.describe()
+
+
+def test_a_limit_may_be_one():
+    assert Gate("g", "v", at_most=ratio).describe()["at_most"] == ratio.describe()
+
+
+def test_code_that_cannot_be_read_is_said():
+    scope: dict = {}
+    exec("def made(table):\n    return table['a']", scope)
+    scope["made"].__module__ = "no.such.module"
+    lost: Quantity = quantity("a")(scope["made"])
+    with pytest.raises(ClaimError, match="the code of made cannot be read, so that no digest holds it"):
+        claim(lost).digest()
+    assert made_by(ratio.make) == ratio.describe()["code"]
