@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from harness.code import code_digest
+from harness.code import CodeError, closure
 from harness.errors import ClaimError
+from harness.spec import digest
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -61,18 +61,15 @@ def written(column: str) -> Any:
 
 
 def made_by(function: Callable[..., Any]) -> str:
-    """Digest of the code behind a function: of the module that defines it.
+    """Digest of the code behind a function: its module and what that imports of the project, without harness and libraries.
+
+    A claim is as it was declared whichever versions judge it; those stand in the run's provenance.
 
     Raises:
         ClaimError: the source is not to be found.
     """
-    module = inspect.getmodule(function)
     try:
-        if module is None:
-            raise OSError("it belongs to no module")
-        return code_digest((module,))
-    except (OSError, TypeError) as problem:
-        raise ClaimError(
-            f"the code of {function.__qualname__} cannot be read, so that no digest holds it: {problem}; "
-            "define it in a file that can be imported"
-        ) from None
+        own = closure([function]).own
+    except CodeError as problem:
+        raise ClaimError(f"the code of {function.__qualname__} cannot be read, so that no digest holds it: {problem}") from None
+    return digest({name: does for name, does in own.items() if name.partition(".")[0] != "harness"})

@@ -44,7 +44,7 @@ def test_its_code_is_in_the_digest_and_its_name_in_the_sentence(monkeypatch):
     assert plain.digest() != derived.digest()
     before = derived.digest()
     assert before == claim(ratio).digest()
-    monkeypatch.setattr("harness.quantities.code_digest", lambda modules: "another")
+    monkeypatch.setattr("harness.quantities.made_by", lambda function: "another")
     assert derived.digest() != before
     assert plain.digest() == claim("ratio").digest()
 
