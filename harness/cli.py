@@ -216,6 +216,7 @@ def _plan(chosen: argparse.Namespace) -> int:
             return
         if isinstance(declared, Claim):
             design = None if declared.prediction.rule == "exact" else design_of(item, chosen.scale)  # type: ignore[arg-type]
+            design = design if design is not None and design.recipes else None
             said[name] = statement(declared, design, rows.get(name), chosen.scale, run["scale"])
         else:
             said[name] = f"not declared correctly: {declared}"

@@ -57,6 +57,16 @@ def stable(value: Any) -> Any:
     return f"{named.__module__}.{named.__qualname__}"
 
 
+def is_design(value: Any) -> bool:
+    """Whether something read from a file has the form of a design."""
+    groups = value.get("populations") if isinstance(value, dict) else None
+    return isinstance(groups, list) and _are_objects(value.get("instruments")) and all(
+        isinstance(group, dict) and isinstance(group.get("recipes"), dict) and isinstance(group.get("seeds"), list)
+        and all(type(seed) is int for seed in group["seeds"])
+        for group in groups
+    )  # fmt: skip
+
+
 def differences(before: State, now: State) -> list[str]:
     """What differs, in the order in which a reader asks for it: "margin 1.0 → 0.2", "seeds 8 → 30".
 
@@ -158,13 +168,17 @@ def _keyed(items: Iterable[Mapping[str, Any]]) -> Iterator[tuple[tuple[Any, int]
     seen: Counter[Any] = Counter()
     for place, each in enumerate(items):
         name = each.get("name", place)
+        name = name if isinstance(name, str | int) else _said(name)
         yield (name, seen[name]), each
         seen[name] += 1
 
 
 def _lists_of_parts(*values: Any) -> bool:
-    lists = all(isinstance(value, list) for value in values)
-    return lists and all(isinstance(each, Mapping) for value in values for each in value)
+    return all(map(_are_objects, values))
+
+
+def _are_objects(value: Any) -> bool:
+    return isinstance(value, list) and all(isinstance(each, Mapping) for each in value)
 
 
 def _below(label: str, name: str) -> str:

@@ -108,7 +108,7 @@ class Designer:
             arguments = {name: self._value(item, name, asked) for name in item._fixtureinfo.argnames}
             asked.add(self._drawn(item.obj, arguments)[1])
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
-        return Design(recipes, tuple(_instruments(asked)), code)
+        return Design(recipes, tuple(instruments(asked.measured)), code)
 
     def _value(self, item: pytest.Function, name: str, asked: Asked, level: int = -1) -> Any:
         """What a fixture hands on; what it asks for is added to ``asked``."""
@@ -144,9 +144,21 @@ class Designer:
         return value, asked
 
 
+_DESIGNERS: pytest.StashKey[dict[str, Designer]] = pytest.StashKey()
+
+
 def design_of(item: pytest.Function, scale: str) -> Design:
-    """What one claim asks for at a scale; see :meth:`Designer.design_of`."""
-    return Designer(scale, item.config.rootpath).design_of(item)
+    """What a claim asks for at a scale; see :meth:`Designer.design_of`."""
+    designers = item.config.stash.setdefault(_DESIGNERS, {})
+    if scale not in designers:
+        designers[scale] = Designer(scale, item.config.rootpath)
+    return designers[scale].design_of(item)
+
+
+def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
+    """The design as a row holds it."""
+    assert isinstance(item, pytest.Function)  # nothing else is a claim
+    return design_of(item, scale).to_json()
 
 
 def _definitions(item: pytest.Function) -> Iterator[Any]:
@@ -166,11 +178,12 @@ def _drawable(item: pytest.Function, definition: Any, name: str) -> bool:
     return plain and not str(definition.func.__module__).startswith((_OF_PYTEST, "harness."))
 
 
-def _instruments(asked: Asked) -> Iterator[dict[str, Any]]:
+def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, Any]]:
     """The measurements as JSON; one that is repeated, of other members or on other random streams, stands once with all of them."""
     found: dict[str, dict[str, Any]] = {}
-    for name, measurement, members in asked.measured:
-        settings = stable(describe(measurement))
+    for name, measurement, members in measured:
+        said = stable(describe(measurement))
+        settings = said if isinstance(said, dict) else {"type": said}
         streams = settings.pop("seed", None)
         one = found.setdefault(digest([name, settings]), {"name": name, "members": 0, "settings": settings, "streams": []})
         one["members"] += members

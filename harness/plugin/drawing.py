@@ -53,7 +53,7 @@ class Unknown:
         raise Undrawn
 
     __bool__ = __int__ = __index__ = __contains__ = _end
-    __hash__ = _end  # type: ignore[assignment]
+    __hash__ = _end
 
     def __iter__(self) -> Iterator[Any]:
         """One pass of a loop, so that what the loop asks for is seen."""

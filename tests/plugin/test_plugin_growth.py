@@ -115,7 +115,7 @@ def test_the_seeds_of_further_blocks_follow_the_first():
 
 def test_alpha_is_shared_by_the_claims_of_a_document(project: Project, told):
     project.claims(SUPPORTED, REFUTED)
-    project.ledger({"reduced": {"paper/lower": "refuted"}})
+    project.known({"reduced": {"paper/lower": "refuted"}})
     result = project.run("claims", "--family-wise")
     rows = project.rows()
     assert {row["alpha"] for row in rows.values()} == {0.025}
