@@ -1,7 +1,7 @@
 """Which first-party code some functions use: the definitions that they reach by name, and nothing beside them.
 
-A claim's design has the code of its body and of its fixtures.  A module holds the claims of a whole document, so that the module
-is too much: another claim's margin would count as code of this one.  Followed are the names that a definition uses: to other
+A claim's design has the code of its body and of its fixtures.  A module holds the claims of a whole document, so that it is too
+much: another claim's margin would count as code of this one.  Followed are the names that a definition uses: to other
 definitions of its module, through imports to those of other modules of the project, on and on.
 """
 

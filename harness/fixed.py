@@ -13,19 +13,23 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 from harness.claim import Claim
-from harness.spec import describe
+from harness.spec import describe, digest
 
 State = Mapping[str, Any]
 CODE = "code of its fixtures"
 _LONGEST = 48  # characters of a value that a sentence still shows
 _NAMED = 3  # recipes that a sentence names; of more it gives the number
+_SHARED = ("populations", "instruments")
 _UNSAID = ("settings", "spec", "type")  # levels that only sort what is below them
 
 
 def declared(claim: Claim) -> dict[str, Any]:
-    """All that a claim's declaration fixes, as JSON; tags, which decide nothing, are left out."""
+    """All that a claim's declaration fixes, as JSON.
+
+    Tags, which decide nothing, are left out, and so are fields without a value, below the first level.
+    """
     cited = claim.source
-    return {
+    said = {
         "statement": claim.statement,
         "kind": claim.kind,
         "source": {"title": cited.source.title, "section": cited.section, "quote": cited.quote, "reported": cited.reported},
@@ -35,6 +39,7 @@ def declared(claim: Claim) -> dict[str, Any]:
         "companions": [stable(describe(companion)) for companion in claim.companions],
         "scope": {name: str(values) for name, values in sorted(claim.scope.items())},
     }
+    return {name: _filled(value) for name, value in said.items()}
 
 
 def stable(value: Any) -> Any:
@@ -55,6 +60,34 @@ def stable(value: Any) -> Any:
         return float(value) if value - value == 0 else str(float(value))  # JSON has no infinity and no NaN
     named = value if isinstance(value, type) or inspect.isroutine(value) else type(value)
     return f"{named.__module__}.{named.__qualname__}"
+
+
+def _filled(value: Any) -> Any:
+    """The value without fields that say nothing."""
+    if isinstance(value, dict):
+        return {name: _filled(item) for name, item in value.items() if item not in (None, "", [], {})}
+    return [_filled(item) for item in value] if isinstance(value, list) else value
+
+
+def set_apart(design: Mapping[str, Any], into: dict[str, Any]) -> dict[str, Any]:
+    """A design with what several claims may share, members and instruments, put ``into`` a table under its digest."""
+    shared = {name: design[name] for name in _SHARED}
+    key = digest(shared)
+    into[key] = shared
+    return {name: value for name, value in design.items() if name not in _SHARED} | {"asks": key}
+
+
+def put_together(design: Mapping[str, Any], shared: Mapping[str, Any]) -> dict[str, Any]:
+    """A design that was set apart, whole again; one that was not, as it is."""
+    if "asks" not in design:
+        return dict(design)
+    return {name: value for name, value in design.items() if name != "asks"} | dict(shared[design["asks"]])
+
+
+def is_set_apart(design: Any, shared: Mapping[str, Any]) -> bool:
+    """Whether something read from a file is a design, whole or with its part in ``shared``."""
+    apart = isinstance(design, dict) and isinstance(design.get("asks"), str) and design["asks"] in shared
+    return apart or is_design(design)
 
 
 def is_design(value: Any) -> bool:
@@ -99,7 +132,7 @@ def _design(before: Mapping[str, Any], now: Mapping[str, Any]) -> list[str]:
     found = [*_seeds(old, new), *_other_recipes(old, new)]
     instruments = [
         # Seeds and recipes that are others make other numbers of members, which is no news beside them.
-        [{name: value for name, value in one.items() if name != "members" or not found} for one in design.get("instruments") or ()]
+        [_without(one, "members") if found else dict(one) for one in design.get("instruments") or ()]
         for design in (before, now)
     ]
     return found + _compare("", *instruments)
@@ -154,8 +187,8 @@ def _compare(label: str, before: Any, now: Any) -> list[str]:
 def _parts(label: str, before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Lists of gates, parts, companions or instruments: equal ones are put aside, the others compared by name or place."""
     label = label.removesuffix("s") if label.endswith(("parts", "predictions")) else label
-    old = {key: each for key, each in _keyed(each for each in before if each not in now)}
-    new = {key: each for key, each in _keyed(each for each in now if each not in before)}
+    old = dict(_keyed(each for each in before if each not in now))
+    new = dict(_keyed(each for each in now if each not in before))
     for key in dict.fromkeys([*old, *new]):
         named = _below(label, f"“{key[0]}”" if isinstance(key[0], str) else str(key[0] + 1))
         if key not in old or key not in new:

@@ -17,7 +17,7 @@ FLOORS = {
     "harness.train": 1, "harness.measure": 1, "harness.predict": 1, "harness.stats": 1,
     "harness.store": 2, "harness.judge": 2,
     "harness.report": 3, "harness.search": 3,
-    "harness.plugin": 4, "harness.planning": 4, "harness.cli": 4, "harness.__main__": 4,
+    "harness.plugin": 4, "harness.planning": 4, "harness.cli": 4, "harness.cli_fixed": 4, "harness.__main__": 4,
     "claims": 5, "fixtures": 5,
 }  # fmt: skip
 TORCH_FREE = ("harness.claim", "harness.predict", "harness.stats", "harness.judge", "harness.report")

@@ -233,6 +233,7 @@ class LLC(Measurement):
             x, y = clean if self.distribution == "clean" else training_points.training_points(at, data, self.points, self.seed)
             for scope in self.scopes:
                 if scope in population.program.scopes:
-                    table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=self.engine or DEFAULT, device=device)
+                    engine = self.engine or DEFAULT
+                    table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=engine, device=device)
                     tables.append(table.assign(seed=population.seeds, epoch=epoch, scope=scope))
         return pd.concat(tables, ignore_index=True)

@@ -50,7 +50,8 @@ class Collected:
         """Leave it for the controller; every worker finds the same, so whoever is last may win."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = folder / f"{COLLECTED}.{os.getpid()}"
-        temporary.write_text(json.dumps([self.known, self.unknown, self.rows, self.refused]), encoding="utf-8")
+        found = [self.known, self.unknown, self.rows, self.refused]
+        temporary.write_text(json.dumps(found), encoding="utf-8")
         temporary.replace(folder / COLLECTED)
 
     @classmethod
@@ -63,15 +64,15 @@ class Collected:
         return cls(known, unknown, [(nodeid, row) for nodeid, row in rows], refused=refused)
 
     def complaint(self) -> str:
-        """Why nothing runs: of unknown ids, the closest known ones; of changed claims, in what; empty where there is nothing."""
+        """Why nothing runs: of unknown ids the closest known ones, of changed claims in what; else empty."""
         if self.unknown:
             return "; ".join(_unknown(wanted, self.known) for wanted in self.unknown)
         if not self.refused:
             return ""
         more = f"; and {len(self.refused) - _SHOWN} more" if len(self.refused) > _SHOWN else ""
         return (
-            f"--update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: put it back, or give the reason, which "
-            'the ledger keeps, with --because "the reason"'
+            f"--update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: put it back, or give the reason, "
+            'which the ledger keeps, with --because "the reason"'
         )
 
 

@@ -138,10 +138,8 @@ class Controller:
             yield "note: scale reduced trains smaller models than the documents; --scale full has their sizes"
         ledger = self._settings.ledger
         if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:
-            yield (
-                f"note: {shown_path(ledger.path, self._settings.root)} has the verdicts alone, so that no change of a claim shows; "
-                f"{UPGRADE} adds what is fixed now"
-            )
+            name = shown_path(ledger.path, self._settings.root)
+            yield f"note: {name} has the verdicts alone, so that no change of a claim shows; {UPGRADE} adds what is fixed now"
 
     def _attempt(self, write: Callable[[], str | None]) -> bool:
         """Whether ``write`` worked; what it says, or what is wrong, goes to the end of the output."""
@@ -183,8 +181,8 @@ class Controller:
         done = ledger.record(settings.scale, self._rows.values(), today=settings.today, because=settings.because)
         if done.kept:
             raise LedgerError(
-                f"{where} was changed while this run went on, in {', '.join(done.kept)}: what stands there was kept, and the "
-                "verdicts of this run stand in the report; run these claims again to record them"
+                f"{where} was changed while this run went on, in {', '.join(done.kept)}: what stands there was kept, and "
+                "the verdicts of this run stand in the report; run these claims again to record them"
             )
         what = "verdict" if done.verdicts == 1 else "verdicts"
         accepted = f", {done.changes} accepted as changed" if done.changes else ""

@@ -136,7 +136,7 @@ class Designer:
                 value = function(**arguments)
                 if inspect.isgenerator(value):
                     running, value = value, next(value)
-                    running.close()
+                    next(running, None)  # what comes after the yield cleans up
                 elif inspect.iscoroutine(value):
                     value.close()
             except (Exception, Undrawn, pytest.skip.Exception, pytest.fail.Exception):
@@ -179,7 +179,7 @@ def _drawable(item: pytest.Function, definition: Any, name: str) -> bool:
 
 
 def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, Any]]:
-    """The measurements as JSON; one that is repeated, of other members or on other random streams, stands once with all of them."""
+    """The measurements as JSON; one that is repeated, of other members or on other random streams, stands once."""
     found: dict[str, dict[str, Any]] = {}
     for name, measurement, members in measured:
         said = stable(describe(measurement))

@@ -12,7 +12,6 @@ import warnings
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
-from unittest import mock
 
 from harness.drawn import by
 
@@ -151,6 +150,8 @@ class Drawing:
 @contextlib.contextmanager
 def stand_ins(drawing: Drawing) -> Iterator[None]:
     """Nothing is measured, read, printed or warned of in here, and pandas hands stand-ins on where it would refuse them."""
+    from unittest import mock
+
     import pandas as pd
 
     with contextlib.ExitStack() as stack:

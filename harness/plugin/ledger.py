@@ -1,9 +1,9 @@
 """The ledger: the verdicts that a repository already knows, and what was fixed when they became known.
 
 A verdict that it holds is no news, whichever it is; any other verdict of that claim is, and fails the run until somebody looks
-at it and records it.  Where a list of verdicts stands, each of them is known: a claim at the edge of two, or one whose data not
-every machine has.  A claim whose declaration or design is another than the ledger's was changed after its verdict was known, and
-fails, too, until the change is accepted with a reason, which stays in its history.
+at it and records it.  Where a list of verdicts stands, each of them is known: a claim at the edge of two, or one whose data
+not every machine has.  A claim whose declaration or design is another than the ledger's was changed after its verdict was
+known, and fails, too, until the change is accepted with a reason, which stays in its history.
 """
 
 from __future__ import annotations

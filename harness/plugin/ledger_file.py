@@ -6,10 +6,11 @@ JSON of schema 2 (docs/writing-claims.md has it by example)::
      "reduced": {"document/claim": {"verdict": …, "since": …, "digest": …, "declared": …, "design": …, "history": […]}},
      "designs": {…}}
 
-``verdict`` is one verdict or a list of them, each of which is known; ``since`` the date on which it was first recorded; ``digest``
-and ``declared`` what the declaration said then, ``design`` what the claim asked for (:mod:`harness.fixed`).  Members and instruments
-that several claims share stand once under ``designs``, named by their digest.  ``history`` has a line for every change after a
-verdict was known: ``date``, ``changed`` (in words), ``was`` (the verdict that stood) and ``because``.  Only ``verdict`` is required.
+``verdict`` is one verdict or a list of them, each of which is known; ``since`` the date on which it was first recorded;
+``digest`` and ``declared`` what the declaration said then, ``design`` what the claim asked for (:mod:`harness.fixed`).  Members
+and instruments that several claims share stand once under ``designs``, named by their digest.  ``history`` has a line for every
+change after a verdict was known: ``date``, ``changed`` (in words), ``was`` (the verdict that stood) and ``because``.  Only
+``verdict`` is required.
 
 Schema 1 was ``{scale: {claim id: verdict}}``.
 """
@@ -28,14 +29,12 @@ from typing import Any
 from filelock import FileLock, Timeout
 
 from harness.claim import SCALES
-from harness.fixed import is_design
-from harness.spec import digest
+from harness.fixed import is_design, is_set_apart, put_together, set_apart
 
 SCHEMA = 2
 KNOWN = ("supported", "refuted", "inconclusive", "invalid")
 UPGRADE = "python -m harness ledger upgrade"
 PATIENCE = 60.0  # seconds to wait for another run that is writing the ledger
-_SHARED = ("populations", "instruments")
 _WIDE = 128  # characters of a line of the file
 _FIELDS = ("verdict", "since", "digest", "declared", "design", "history")
 _OF_A_LINE = ("date", "changed", "was", "because")
@@ -159,18 +158,14 @@ def _entry(value: Any, shared: Mapping[str, Any]) -> Entry:
     if not isinstance(value, dict):
         return Entry(value)
     design = value.get("design")
-    if design is not None and "asks" in design:
-        design = {name: item for name, item in design.items() if name != "asks"} | shared[design["asks"]]
+    if design is not None:
+        design = put_together(design, shared)
     return Entry(**{**value, "design": design, "history": tuple(value.get("history") or ())})
 
 
 def _plain(entry: Entry, shared: dict[str, Any]) -> dict[str, Any]:
     """An entry as the file has it; what its design asks for goes into ``shared``."""
-    design = entry.design
-    if design is not None:
-        asks = {name: design[name] for name in _SHARED if name in design}
-        design = {name: item for name, item in design.items() if name not in _SHARED} | {"asks": digest(asks)}
-        shared[design["asks"]] = asks
+    design = None if entry.design is None else set_apart(entry.design, shared)
     held = {name: getattr(entry, name) for name in _FIELDS} | {"design": design, "history": list(entry.history)}
     return {name: value for name, value in held.items() if value not in (None, [])}
 
@@ -208,7 +203,7 @@ def _entry_fault(claim: str, value: Any, shared: Mapping[str, Any]) -> str | Non
     if not texts or not isinstance(value.get("declared"), dict | None):
         return f"has a since, digest or declared of {claim} that is none: two texts and an object"
     design = value.get("design")
-    if design is not None and not (isinstance(design, dict) and (is_design(design) or design.get("asks") in shared)):
+    if design is not None and not is_set_apart(design, shared):
         return f"has a design of {claim} that is none: it asks for what does not stand under designs"
     if not all(map(_is_line, value["history"] if isinstance(value.get("history"), list) else [value.get("history") or {}])):
         return f"has a history of {claim} that is none: a list of objects with {', '.join(_OF_A_LINE)}"
@@ -219,9 +214,9 @@ def _is_line(value: Any) -> bool:
     if value == {}:
         return True
     changed = value.get("changed") if isinstance(value, dict) else None
-    return isinstance(changed, list) and all(isinstance(each, str) for each in changed) and set(value) <= set(_OF_A_LINE) and all(
-        isinstance(value.get(name), str | None) for name in ("date", "was")
-    ) and isinstance(value.get("because"), str)  # fmt: skip
+    words = isinstance(changed, list) and all(isinstance(each, str) for each in changed)
+    texts = words and all(isinstance(value.get(name), str | None) for name in ("date", "was"))
+    return texts and isinstance(value.get("because"), str) and set(value) <= set(_OF_A_LINE)
 
 
 def _laid_out(value: Any, indent: int = 0, before: int = 0) -> str:

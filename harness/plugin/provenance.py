@@ -45,12 +45,12 @@ def provenance(
         "commit": start["commit"],
         "dirty": start["dirty"],
         "python": platform.python_version(),
-        "torch": _version("torch"),
+        "torch": installed("torch"),
         "platform": f"{platform.system()} {platform.machine()}",
         "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
         "workers": getattr(config.option, "numprocesses", None) or 1,
         "llc_engine": config.getoption("claims_llc_engine"),
-        "version": _version("claims-harness"),
+        "version": installed("claims-harness"),
         "code": start["code"],
         "selected": selected,
     }
@@ -82,7 +82,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _version(package: str) -> str | None:
+def installed(package: str) -> str | None:
+    """Version of an installed package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

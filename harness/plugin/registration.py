@@ -1,8 +1,9 @@
 """Preregistrations: what is fixed of some claims, written down before anything runs, and held against a later run.
 
-The file is JSON of schema 1: ``{"preregistration": 1, "date", "scale", "versions", "commit", "dirty", "claims", "recipes"}``.
-Each claim has ``digest``, ``declared`` and ``design`` (:mod:`harness.fixed`), and in words ``prediction`` and ``plan``;
-``recipes`` says what each digest of a design is.  A Markdown file beside it says the same for readers.
+The file is JSON of schema 1: ``{"preregistration": 1, "date", "scale", "versions", "commit", "dirty", "claims", "designs",
+"recipes"}``.  Each claim has ``digest``, ``declared`` and ``design`` (:mod:`harness.fixed`), and in words ``prediction`` and
+``plan``; ``designs`` has what claims share, ``recipes`` says what each digest of a recipe is.  A Markdown file beside it says
+the same for readers.
 """
 
 from __future__ import annotations
@@ -14,11 +15,10 @@ from pathlib import Path
 from typing import Any
 
 from harness.claim import SCALES
-from harness.fixed import differences, is_design
+from harness.fixed import differences, is_design, is_set_apart, put_together
 
 SCHEMA = 1
 REMEDY = "give a file that python -m harness preregister --out FILE wrote"
-STATES = ("as registered", "differs", "not registered")
 
 
 class RegistrationError(ValueError):
@@ -79,17 +79,20 @@ def read_registration(path: Path) -> Registration:
         )
     if fault := _fault(held):
         raise RegistrationError(f"{path} {fault}; take it back from where it was kept, or register anew")
-    return Registration(path, held["date"], held["scale"], held["claims"])
+    shared = held.get("designs", {})
+    claims = {name: {**claim, "design": put_together(claim["design"], shared)} for name, claim in held["claims"].items()}
+    return Registration(path, held["date"], held["scale"], claims)
 
 
 def _fault(held: Mapping[str, Any]) -> str | None:
     """What keeps an object from being a preregistration, or None."""
     if held.get("scale") not in SCALES or not isinstance(held.get("date"), str):
         return f"has no date, or no scale of {', '.join(SCALES)}"
-    if not isinstance(held.get("claims"), dict):
-        return "has no claims"
+    shared = held.get("designs", {})
+    if not isinstance(held.get("claims"), dict) or not isinstance(shared, dict) or not all(map(is_design, shared.values())):
+        return "has no claims, or designs that are none"
     for claim, value in held["claims"].items():
         parts = isinstance(value, dict) and isinstance(value.get("digest"), str)
-        if not parts or not isinstance(value.get("declared"), dict) or not is_design(value.get("design")):
+        if not parts or not isinstance(value.get("declared"), dict) or not is_set_apart(value.get("design"), shared):
             return f"has no digest, declared and design of {claim}"
     return None
