@@ -20,6 +20,7 @@ CODE = "code of its fixtures"
 _LONGEST = 48  # characters of a value that a sentence still shows
 _NAMED = 3  # recipes that a sentence names; of more it gives the number
 _SHARED = ("populations", "instruments")
+_EMPTY = (None, "", [], {})  # what a field without a value may hold
 _UNSAID = ("settings", "spec", "type")  # levels that only sort what is below them
 
 
@@ -65,7 +66,7 @@ def stable(value: Any) -> Any:
 def _filled(value: Any) -> Any:
     """The value without fields that say nothing."""
     if isinstance(value, dict):
-        return {name: _filled(item) for name, item in value.items() if item not in (None, "", [], {})}
+        return {name: _filled(item) for name, item in value.items() if item not in _EMPTY}
     return [_filled(item) for item in value] if isinstance(value, list) else value
 
 
@@ -170,7 +171,7 @@ def _other_recipes(old: Mapping[str, tuple[str, list[int]]], new: Mapping[str, t
 
 def _compare(label: str, before: Any, now: Any) -> list[str]:
     """What differs below a label, one short phrase for each value."""
-    if before == now:
+    if before == now or (before in _EMPTY and now in _EMPTY):
         return []
     if isinstance(before, Mapping) and isinstance(now, Mapping):
         kinds = [value.get("kind") or value.get("type") for value in (before, now)]
@@ -187,8 +188,14 @@ def _compare(label: str, before: Any, now: Any) -> list[str]:
 def _parts(label: str, before: Sequence[Mapping[str, Any]], now: Sequence[Mapping[str, Any]]) -> Iterator[str]:
     """Lists of gates, parts, companions or instruments: equal ones are put aside, the others compared by name or place."""
     label = label.removesuffix("s") if label.endswith(("parts", "predictions")) else label
-    old = dict(_keyed(each for each in before if each not in now))
-    new = dict(_keyed(each for each in now if each not in before))
+    left, right = list(before), list(now)
+    for each in before:
+        if each in right:
+            left.remove(each)
+            right.remove(each)
+    if not left and not right:
+        yield f"order of {label}".strip()
+    old, new = dict(_keyed(left)), dict(_keyed(right))
     for key in dict.fromkeys([*old, *new]):
         named = _below(label, f"“{key[0]}”" if isinstance(key[0], str) else str(key[0] + 1))
         if key not in old or key not in new:
@@ -229,7 +236,7 @@ def _without_type(value: Any) -> Any:
 
 def _said(value: Any) -> str:
     """A value as a sentence has it."""
-    if value is None or value == [] or value == {}:
+    if value in _EMPTY:
         return "none"
     if isinstance(value, bool):
         return "yes" if value else "no"

@@ -63,7 +63,9 @@ class TestFilters:
         [("fixed", "changed", ["slt/finetuning"]), ("fixed", "code", ["slt/peak-widens"]),
          ("registered", "not-registered", ["slt/peak-widens"]), ("registered", "as-registered", ["slt/robust-below"])],
     )  # fmt: skip
-    def test_what_was_fixed_and_registered(self, browser: Browser, page: Path, name: str, value: str, fitting: list[str]) -> None:
+    def test_what_was_fixed_and_registered(
+        self, browser: Browser, page: Path, name: str, value: str, fitting: list[str]
+    ) -> None:
         browser.open(page)
         chosen = Select(browser.one(f"[name={name}]"))
         chosen.select_by_value(value)

@@ -101,7 +101,8 @@ def estimate(effect: float, low: float | None, high: float | None, **more: Any) 
 
 def standing(state: str, *changed: str) -> dict[str, Any]:
     """How a claim stands to ledger and preregistration, and what measured it."""
-    line = {"date": "2026-01-05", "changed": list(changed), "was": "inconclusive", "because": "the first sampler had not converged"}
+    line = {"date": "2026-01-05", "changed": list(changed), "was": "inconclusive",
+            "because": "the first sampler had not converged"}
     group = {"seeds": list(range(10)), "recipes": {"a1": "slt standard", "b2": "slt robust"}}
     asked = {"name": "LLC", "members": 20, "settings": {"type": "LLC", "engine": None}, "streams": [0]}
     ran = {"name": "LLC", "engine": "devinterp", "settings": {"type": "LLC", "engine": "devinterp"}, "streams": 1}

@@ -27,8 +27,8 @@ def row(*changed: list[str], known: bool = True) -> dict[str, Any]:
          "first run."),
         ([row([CODE]), row([CODE]), row([CODE], ["seeds 8 → 30"])], ": 1 was changed after a first run; 2 were changed in the "
          "code of their fixtures alone."),
-        ([row(), row(known=False)], ": 1 stands as it was fixed before anything ran; no ledger tells whether 1 was changed after "
-         "a first run."),
+        ([row(), row(known=False)], ": 1 stands as it was fixed before anything ran; no ledger tells whether 1 was changed "
+         "after a first run."),
         ([row(known=False)], ": no ledger tells whether any was changed after a first run."),
     ],
 )  # fmt: skip
@@ -37,7 +37,8 @@ def test_the_first_sentence_is_true_claim_by_claim(rows: list[dict[str, Any]], s
 
 
 def test_every_claim_counts_once(run: dict[str, Any]) -> None:
-    found = {choice["name"]: {value: number for value, _, number in choice["choices"]} for choice in standing.choices(run["rows"])}
+    choices = standing.choices(run["rows"])
+    found = {choice["name"]: {value: number for value, _, number in choice["choices"]} for choice in choices}
     assert found == {
         "fixed": {"unchanged": 1, "changed": 1, "code": 1, "unknown": len(run["rows"]) - 3},
         "registered": {"as-registered": 1, "differs": 1, "not-registered": 1},
@@ -48,8 +49,8 @@ def test_every_claim_counts_once(run: dict[str, Any]) -> None:
 def test_the_card_says_what_was_changed_and_why(bare: dict[str, Any]) -> None:
     page = render(bare)
     assert (
-        "Changed after a first run: margin 0.02 → 0.01, seeds 8 → 10 (2026-01-05; the verdict had been inconclusive). The first "
-        "sampler had not converged." in page
+        "Changed after a first run: margin 0.02 → 0.01, seeds 8 → 10 (2026-01-05; the verdict had been inconclusive). The "
+        "first sampler had not converged." in page
     )
     assert "Differs from what was registered on 2026-01-04: margin 0.02 → 0.01, seeds 8 → 10." in page
     assert "As registered on 2026-01-04." in page
