@@ -8,6 +8,7 @@ definitions of its module, through imports to those of other modules of the proj
 from __future__ import annotations
 
 import ast
+import copy
 import hashlib
 import inspect
 import sys
@@ -54,7 +55,7 @@ def project_code(functions: Iterable[Callable[..., Any]], root: Path) -> str:
 
 
 class ProjectCode:
-    """The code of a project, read once.
+    """The code of a project, read once: what is edited after this was made, while a run goes on, is not what runs.
 
     Comments, docstrings and layout do not count, nor does the version of Python.  The package harness and installed packages
     do not count either: the harness names what it measures by its code, and stands in the provenance of a run.
@@ -66,8 +67,14 @@ class ProjectCode:
     def __init__(self, root: Path) -> None:
         self._root = root.resolve()
         self._files: dict[str, Path | None] = {}
+        self._texts: dict[Path, str] = {}
+        self._trees: dict[Path, ast.Module] = {}
         self._modules: dict[str, _Module] = {}
         self._own: dict[Callable[..., Any], _Statement] = {}
+        for name, module in list(sys.modules.items()):
+            path = self._file(name) if getattr(module, "__file__", None) else None
+            if path is not None and self._is_own(path):
+                self._text(path)
 
     def digest(self, functions: Iterable[Callable[..., Any]]) -> str:
         """Digest of what functions do and of all that they reach in the project's files.
@@ -99,7 +106,7 @@ class ProjectCode:
     def _of(self, function: Callable[..., Any]) -> _Statement:
         """A function's own code; of a claim's body without the decorator that declares it."""
         try:
-            top = ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
+            top = self._found(function) or ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
         except (OSError, TypeError, SyntaxError, IndexError) as problem:
             name = f"{getattr(function, '__module__', None)}.{getattr(function, '__qualname__', function)}"
             raise CodeError(
@@ -109,6 +116,25 @@ class ProjectCode:
         if claim is not None and isinstance(top, _OWN_NAMES):
             top.decorator_list = [each for each in top.decorator_list if not _declares(each, str(claim))]
         return _read(top, function.__module__, self._parsed(function.__module__, everywhere=True).imports, self._file)
+
+    def _found(self, function: Callable[..., Any]) -> ast.stmt | None:
+        """The definition in its module's text as it was read; None for what no file has."""
+        path, code = self._file(function.__module__), getattr(function, "__code__", None)
+        if path is None or code is None or Path(code.co_filename).resolve() != path:
+            return None
+        named = (node for node in ast.walk(self._tree(path)) if isinstance(node, _OWN_NAMES) and node.name == code.co_name)
+        first = (node for node in named if min(each.lineno for each in (node, *node.decorator_list)) == code.co_firstlineno)
+        return copy.copy(next(first, None))
+
+    def _text(self, path: Path) -> str:
+        if path not in self._texts:
+            self._texts[path] = path.read_text(encoding="utf-8")
+        return self._texts[path]
+
+    def _tree(self, path: Path) -> ast.Module:
+        if path not in self._trees:
+            self._trees[path] = ast.parse(self._text(path))
+        return self._trees[path]
 
     def _reached(self, place: Place) -> tuple[list[_Statement], list[Place]]:
         """The statements that a place stands for, and the places to which it leads."""
@@ -131,7 +157,7 @@ class ProjectCode:
         if path is None or not (everywhere or self._is_own(path)):
             return _Module({}, {})
         if module not in self._modules:
-            self._modules[module] = _parse(module, path, self._file)
+            self._modules[module] = _parse(module, path, self._tree(path), self._file)
         return self._modules[module]
 
     def _file(self, module: str) -> Path | None:
@@ -165,10 +191,9 @@ def _file(module: str) -> Path | None:
     return path if path.suffix == ".py" and path.is_file() else None
 
 
-def _parse(module: str, path: Path, file_of: FileOf) -> _Module:
+def _parse(module: str, path: Path, tree: ast.Module, file_of: FileOf) -> _Module:
     statements: dict[str, list[_Statement]] = {}
     imports: dict[str, Place] = {}
-    tree = ast.parse(path.read_text(encoding="utf-8"))
     for node in tree.body:
         for each in _outside_of_functions(node):
             imports.update(_imported(each, module, path))

@@ -20,7 +20,7 @@ CODE = "code of its fixtures"
 _LONGEST = 48  # characters of a value that a sentence still shows
 _NAMED = 3  # recipes that a sentence names; of more it gives the number
 _SHARED = ("populations", "instruments")
-_EMPTY = (None, "", [], {})  # what a field without a value may hold
+_EMPTY: tuple[Any, ...] = (None, "", [], {})  # what a field without a value may hold
 _UNSAID = ("settings", "spec", "type")  # levels that only sort what is below them
 
 

@@ -127,8 +127,11 @@ def filled(value: Any) -> Any:
     return [filled(item) for item in value] if isinstance(value, list) else value
 
 
+OBJECTS = st.dictionaries(st.text(max_size=5), JSON, max_size=3)
+
+
 @settings(max_examples=300)
-@given(before=st.dictionaries(st.text(max_size=5), JSON, max_size=3), now=st.dictionaries(st.text(max_size=5), JSON, max_size=3))
+@given(before=OBJECTS, now=OBJECTS)
 def test_any_two_declarations_differ_in_words_exactly_where_they_differ(before: Any, now: Any) -> None:
     pair = [{"x": 1} | filled(each) for each in (before, now)]
     found = differences({"digest": "a", "declared": pair[0]}, {"digest": "a", "declared": pair[1]})

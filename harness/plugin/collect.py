@@ -13,7 +13,7 @@ from typing import Any
 
 import pytest
 
-from harness.plugin.design import design_in
+from harness.plugin.design import design_in, prepare
 from harness.plugin.outcome import Settings, after_known, read_row, write_row
 
 FAULT: pytest.StashKey[str] = pytest.StashKey()
@@ -150,6 +150,8 @@ class Collector:
         items = [] if self.collected.unknown else session.items
         claims = [item for item in items if claim_id(item) is not None]
         self.collected.rows = [(item.nodeid, row) for item in claims if (row := read_row(item))]
+        if claims:
+            prepare(session.config, self._settings.scale)
         if self._settings.updating and self._settings.because is None and not session.config.option.collectonly:
             self.collected.refused = list(self._changed(claims))
             if self.collected.refused and self._folder is None:

@@ -149,10 +149,15 @@ _DESIGNERS: pytest.StashKey[dict[str, Designer]] = pytest.StashKey()
 
 def design_of(item: pytest.Function, scale: str) -> Design:
     """What a claim asks for at a scale; see :meth:`Designer.design_of`."""
-    designers = item.config.stash.setdefault(_DESIGNERS, {})
+    return prepare(item.config, scale).design_of(item)
+
+
+def prepare(config: pytest.Config, scale: str) -> Designer:
+    """The session's designer, which reads the project's code when it is made: when the claims have been collected."""
+    designers = config.stash.setdefault(_DESIGNERS, {})
     if scale not in designers:
-        designers[scale] = Designer(scale, item.config.rootpath)
-    return designers[scale].design_of(item)
+        designers[scale] = Designer(scale, config.rootpath)
+    return designers[scale]
 
 
 def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:

@@ -80,6 +80,33 @@ BROKEN = """
 def test_broken():
     raise RuntimeError("the sampler diverged")
 """
+HIGHER_SEEDED = """
+import dataclasses
+import sys
+from harness.data import ToyImages
+from harness.measure.base import Measurement
+from harness.recipe import MLP, Recipe
+
+@dataclasses.dataclass(frozen=True)
+class Lengths(Measurement):
+    factor: float = 1.0
+    name = "lengths"
+    @classmethod
+    def code(cls):
+        return (sys.modules[__name__],)
+    def run(self, population, data, device):
+        return pd.DataFrame({"seed": population.seeds, "epoch": 0, "length": population.final.norm(dim=1).tolist()})
+
+@pytest.fixture(scope="session")
+def members(harness):
+    recipe = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
+    return harness.store.population(recipe, range(8))  # seeds
+
+@declare("seeded")
+def test_seeded(harness, members):
+    harness.store.measure([members], Lengths(1.0))
+    return evidence(1.0)
+"""
 EVERY = SUPPORTED + REFUTED + INCONCLUSIVE + INVALID + BROKEN
 
 
