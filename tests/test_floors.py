@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[1]
 FLOORS = {
     "harness.claim": 0, "harness.recipe": 0, "harness.data": 0, "harness.models": 0, "harness.streams": 0,
     "harness.population": 0, "harness.device": 0, "harness.code": 0, "harness.spec": 0,
-    "harness.optimiser": 0, "harness.numerics": 0, "harness.drawn": 0, "harness.fixed": 0, "harness.definitions": 0,
+    "harness.optimiser": 0, "harness.numerics": 0, "harness.drawn": 0, "harness.fixed": 0,
     "harness.train": 1, "harness.measure": 1, "harness.predict": 1, "harness.stats": 1,
     "harness.store": 2, "harness.judge": 2,
     "harness.report": 3, "harness.search": 3,

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import sys
 from collections import Counter
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
@@ -13,7 +14,8 @@ from typing import Any
 
 import pytest
 
-from harness.plugin.design import design_in, prepare
+from harness.code.loaded import SOURCES
+from harness.plugin.design import design_in
 from harness.plugin.outcome import Settings, after_known, read_row, write_row
 
 FAULT: pytest.StashKey[str] = pytest.StashKey()
@@ -89,6 +91,11 @@ class Collector:
         self._settings, self._folder = settings, folder
         self._owner: dict[str, str] = {}
 
+    def pytest_pycollect_makemodule(self, module_path: Path) -> None:
+        """Keep the source of a module that pytest is about to import: it has a finder of its own, which asks no other."""
+        if not any(getattr(module, "__file__", None) == str(module_path) for module in list(sys.modules.values())):
+            SOURCES.imported(str(module_path))
+
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Write the claim's row on the item, and let ``-k`` find it by its id."""
         claim = claim_id(item)
@@ -150,8 +157,6 @@ class Collector:
         items = [] if self.collected.unknown else session.items
         claims = [item for item in items if claim_id(item) is not None]
         self.collected.rows = [(item.nodeid, row) for item in claims if (row := read_row(item))]
-        if claims:
-            prepare(session.config, self._settings.scale)
         if self._settings.updating and self._settings.because is None and not session.config.option.collectonly:
             self.collected.refused = list(self._changed(claims))
             if self.collected.refused and self._folder is None:

@@ -10,17 +10,18 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from harness.definitions import CodeError, ProjectCode
+from harness.code import CodeError, ReachedCode
 from harness.fixed import stable
 from harness.plugin.drawing import Asked, Drawing, Undrawn, Unknown, stand_ins
 from harness.plugin.fixture import Harness
 from harness.plugin.growth import HARNESS, depends
-from harness.spec import describe, digest
+from harness.spec import definitions, describe, digest
 
 if TYPE_CHECKING:
     from harness.recipe import Recipe
     from harness.store import Store
 
+UNKNOWN = "unknown"
 _OF_PYTEST = "_pytest."  # modules whose fixtures belong to a run, not to a design
 
 
@@ -32,12 +33,12 @@ class Design:
         recipes: the recipes and the seeds of each, in the order in which they are asked for.
         instruments: {"name", "members", "settings", "streams"} of every measurement: of how many members, with which settings
             (an engine only where it names one), on which random streams (its seeds).
-        code: digest of the claim's body and fixtures and of what they use of the project.
+        code: digest of body and fixtures and of what they use of the project; UNKNOWN where a source cannot be read.
     """
 
     recipes: tuple[tuple[Recipe, tuple[int, ...]], ...]
     instruments: tuple[Mapping[str, Any], ...] = ()
-    code: str | None = None
+    code: str = UNKNOWN
 
     COLUMNS = ("recipe", "architecture", "regime", "seed")
 
@@ -85,7 +86,7 @@ class Designer:
     """
 
     def __init__(self, scale: str, root: Path) -> None:
-        self._code, self._drawing = ProjectCode(root), Drawing()
+        self._code, self._drawing = ReachedCode(root), Drawing()
         self._harness = Harness(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
         self._made: dict[tuple[Any, ...], tuple[Any, Asked, Any]] = {}
 
@@ -96,17 +97,17 @@ class Designer:
         and not taken from what ran.  A fixture is drawn up to where a measured value decides what comes next; what it asks
         for after that shows in its code alone.
         """
-        functions = [item.function, *(definition.func for definition in _definitions(item))]
-        try:
-            code = self._code.digest(functions)
-        except CodeError:
-            code = None
-        if not depends(item):
-            return Design((), (), code)
         asked = Asked()
-        with stand_ins(self._drawing):
-            arguments = {name: self._value(item, name, asked) for name in item._fixtureinfo.argnames}
-            asked.add(self._drawn(item.obj, arguments)[1])
+        if depends(item):
+            with stand_ins(self._drawing):
+                arguments = {name: self._value(item, name, asked) for name in item._fixtureinfo.argnames}
+                asked.add(self._drawn(item.obj, arguments)[1])
+        functions = [item.function, *(fixture.func for fixture in _fixtures(item))]
+        specs = [*asked.members, *(measurement for _, measurement, _ in asked.measured)]
+        try:
+            code = self._code.digest(functions, definitions(specs))
+        except CodeError:
+            code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
         return Design(recipes, tuple(instruments(asked.measured)), code)
 
@@ -114,10 +115,10 @@ class Designer:
         """What a fixture hands on; what it asks for is added to ``asked``."""
         if name == HARNESS:
             return self._harness
-        definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
-        if len(definitions) < -level or not _drawable(item, definitions[level], name):
+        found = item._fixtureinfo.name2fixturedefs.get(name, ())
+        if len(found) < -level or not _drawable(item, found[level], name):
             return Unknown()
-        definition = definitions[level]
+        definition = found[level]
         arguments = {
             needed: self._value(item, needed, asked, level - 1 if needed == name else -1) for needed in definition.argnames
         }
@@ -149,15 +150,10 @@ _DESIGNERS: pytest.StashKey[dict[str, Designer]] = pytest.StashKey()
 
 def design_of(item: pytest.Function, scale: str) -> Design:
     """What a claim asks for at a scale; see :meth:`Designer.design_of`."""
-    return prepare(item.config, scale).design_of(item)
-
-
-def prepare(config: pytest.Config, scale: str) -> Designer:
-    """The session's designer, which reads the project's code when it is made: when the claims have been collected."""
-    designers = config.stash.setdefault(_DESIGNERS, {})
+    designers = item.config.stash.setdefault(_DESIGNERS, {})
     if scale not in designers:
-        designers[scale] = Designer(scale, config.rootpath)
-    return designers[scale]
+        designers[scale] = Designer(scale, item.config.rootpath)
+    return designers[scale].design_of(item)
 
 
 def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
@@ -166,10 +162,10 @@ def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
     return design_of(item, scale).to_json()
 
 
-def _definitions(item: pytest.Function) -> Iterator[Any]:
+def _fixtures(item: pytest.Function) -> Iterator[Any]:
     """The fixtures of a claim that the project defines, by name; of one that replaces another of its name, both."""
-    for _, definitions in sorted(item._fixtureinfo.name2fixturedefs.items()):
-        for definition in definitions:
+    for _, found in sorted(item._fixtureinfo.name2fixturedefs.items()):
+        for definition in found:
             module = str(getattr(definition.func, "__module__", ""))
             if not module.startswith((_OF_PYTEST, "harness.")):
                 yield definition

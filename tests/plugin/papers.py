@@ -82,7 +82,6 @@ def test_broken():
 """
 HIGHER_SEEDED = """
 import dataclasses
-import sys
 from harness.data import ToyImages
 from harness.measure.base import Measurement
 from harness.recipe import MLP, Recipe
@@ -91,9 +90,6 @@ from harness.recipe import MLP, Recipe
 class Lengths(Measurement):
     factor: float = 1.0
     name = "lengths"
-    @classmethod
-    def code(cls):
-        return (sys.modules[__name__],)
     def run(self, population, data, device):
         return pd.DataFrame({"seed": population.seeds, "epoch": 0, "length": population.final.norm(dim=1).tolist()})
 

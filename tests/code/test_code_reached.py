@@ -10,7 +10,7 @@ from types import ModuleType
 
 import pytest
 
-from harness.definitions import CodeError, project_code
+from harness.code import CodeError, ReachedCode
 
 FILES = {
     "__init__.py": "from {package}.deep import shown as shown_again\n",
@@ -67,7 +67,7 @@ def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         study: ModuleType = importlib.import_module(f"{package}.study")
         if imported:
             importlib.import_module(f"{package}.late")
-        return project_code([getattr(study, name)], folder.parent)
+        return ReachedCode(folder.parent).digest([getattr(study, name)])
 
     yield digest
     for module in [each for each in sys.modules if each.split(".")[0] == "pack"]:
@@ -117,4 +117,4 @@ def test_a_function_without_source_says_so(tmp_path: Path) -> None:
     made: dict[str, Callable[[], None]] = {}
     exec("def made(): pass", made)
     with pytest.raises(CodeError, match=r"the code of .*made cannot be read .*define it in a file"):
-        project_code([made["made"]], tmp_path)
+        ReachedCode(tmp_path).digest([made["made"]])

@@ -19,18 +19,14 @@ from importlib.util import find_spec, resolve_name
 from pathlib import Path
 from typing import Any
 
-_PACKAGE = Path(__file__).resolve().parent
-_DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_FOREIGN = frozenset({"site-packages", "dist-packages"})
+from harness.code.canonical import written
+from harness.code.loaded import SOURCES, CodeError, installed
+
+_PACKAGE = Path(__file__).absolute().parents[1]
 _OWN_NAMES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-_SILENT = ("ctx", "kind", "type_comment")  # fields of a syntax tree that say nothing of what it does
 ALL = ""
 FileOf = Callable[[str], Path | None]
 Place = tuple[str, str]  # a module and a name in it, or ALL of it
-
-
-class CodeError(ValueError):
-    """A function whose code cannot be found; the message names it and what to do."""
 
 
 @dataclass(frozen=True)
@@ -49,13 +45,8 @@ class _Module:
     imports: dict[str, Place]
 
 
-def project_code(functions: Iterable[Callable[..., Any]], root: Path) -> str:
-    """Digest of the code that functions reach in the files of a project; see :class:`ProjectCode`."""
-    return ProjectCode(root).digest(functions)
-
-
-class ProjectCode:
-    """The code of a project, read once: what is edited after this was made, while a run goes on, is not what runs.
+class ReachedCode:
+    """The code of a project, as it was imported.
 
     Comments, docstrings and layout do not count, nor does the version of Python.  The package harness and installed packages
     do not count either: the harness names what it measures by its code, and stands in the provenance of a run.
@@ -65,28 +56,24 @@ class ProjectCode:
     """
 
     def __init__(self, root: Path) -> None:
-        self._root = root.resolve()
+        self._root = root.absolute()
         self._files: dict[str, Path | None] = {}
-        self._texts: dict[Path, str] = {}
         self._trees: dict[Path, ast.Module] = {}
         self._modules: dict[str, _Module] = {}
-        self._own: dict[Callable[..., Any], _Statement] = {}
-        for name, module in list(sys.modules.items()):
-            path = self._file(name) if getattr(module, "__file__", None) else None
-            if path is not None and self._is_own(path):
-                self._text(path)
+        self._own: dict[Any, _Statement] = {}
 
-    def digest(self, functions: Iterable[Callable[..., Any]]) -> str:
+    def digest(self, functions: Iterable[Callable[..., Any]], definitions: Iterable[Any] = ()) -> str:
         """Digest of what functions do and of all that they reach in the project's files.
 
         Args:
             functions: bodies and fixtures; the declaration of a claim does not count as code of its body.
+            definitions: further functions and classes of modules, such as those that a spec holds.
 
         Raises:
             CodeError: the code of a function cannot be read.
         """
         found: dict[str, list[str]] = {}
-        waiting: list[Place] = []
+        waiting = [(str(each.__module__), each.__qualname__.partition(".")[0]) for each in definitions]
         for function in functions:
             own = self._own.get(function) or self._own.setdefault(function, self._of(inspect.unwrap(function)))
             found.setdefault(f"{function.__module__}:{function.__qualname__}", []).append(own.does)
@@ -118,22 +105,18 @@ class ProjectCode:
         return _read(top, function.__module__, self._parsed(function.__module__, everywhere=True).imports, self._file)
 
     def _found(self, function: Callable[..., Any]) -> ast.stmt | None:
-        """The definition in its module's text as it was read; None for what no file has."""
+        """The definition in its module's source; None for what no file has."""
         path, code = self._file(function.__module__), getattr(function, "__code__", None)
-        if path is None or code is None or Path(code.co_filename).resolve() != path:
+        if path is None or code is None or Path(code.co_filename).absolute() != path:
             return None
-        named = (node for node in ast.walk(self._tree(path)) if isinstance(node, _OWN_NAMES) and node.name == code.co_name)
+        tree = self._tree(function.__module__, path)
+        named = (node for node in ast.walk(tree) if isinstance(node, _OWN_NAMES) and node.name == code.co_name)
         first = (node for node in named if min(each.lineno for each in (node, *node.decorator_list)) == code.co_firstlineno)
         return copy.copy(next(first, None))
 
-    def _text(self, path: Path) -> str:
-        if path not in self._texts:
-            self._texts[path] = path.read_text(encoding="utf-8")
-        return self._texts[path]
-
-    def _tree(self, path: Path) -> ast.Module:
+    def _tree(self, module: str, path: Path) -> ast.Module:
         if path not in self._trees:
-            self._trees[path] = ast.parse(self._text(path))
+            self._trees[path] = ast.parse(SOURCES.of(str(path), sys.modules.get(module)))
         return self._trees[path]
 
     def _reached(self, place: Place) -> tuple[list[_Statement], list[Place]]:
@@ -157,7 +140,7 @@ class ProjectCode:
         if path is None or not (everywhere or self._is_own(path)):
             return _Module({}, {})
         if module not in self._modules:
-            self._modules[module] = _parse(module, path, self._tree(path), self._file)
+            self._modules[module] = _parse(module, path, self._tree(module, path), self._file)
         return self._modules[module]
 
     def _file(self, module: str) -> Path | None:
@@ -169,8 +152,8 @@ class ProjectCode:
 
     def _is_own(self, path: Path | None) -> bool:
         """Whether a file belongs to the project, and not to the harness or an installed package below it."""
-        return path is not None and path.is_relative_to(self._root) and not _FOREIGN.intersection(path.parts) \
-            and not path.is_relative_to(_PACKAGE)
+        own = path is not None and path.is_relative_to(self._root) and not installed(str(path))
+        return own and path is not None and not path.is_relative_to(_PACKAGE)
 
 
 def _declares(decorator: ast.expr, claim: str) -> bool:
@@ -182,12 +165,12 @@ def _declares(decorator: ast.expr, claim: str) -> bool:
 
 def _file(module: str) -> Path | None:
     """The Python file that a module comes from, whether or not it was imported; None where there is none."""
+    known = sys.modules.get(module)
     try:
-        known = sys.modules.get(module)
         found = getattr(known, "__file__", None) if known is not None else getattr(find_spec(module), "origin", None)
     except (ImportError, ValueError, AttributeError):
         return None
-    path = Path(str(found)).resolve()
+    path = Path(str(found)).absolute()
     return path if path.suffix == ".py" and path.is_file() else None
 
 
@@ -249,18 +232,4 @@ def _read(tree: ast.stmt, module: str, imports: dict[str, Place], file_of: FileO
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and id(node) not in of_modules:
             uses[known.get(node.id, (module, node.id))] = None
-    return _Statement(_dump(tree), tuple(uses))
-
-
-def _dump(node: Any) -> str:
-    """A syntax tree as text, the same for every version of Python: without docstrings, places and what is empty."""
-    if isinstance(node, list):
-        return "[" + ",".join(map(_dump, node)) + "]"
-    if not isinstance(node, ast.AST):
-        return repr(node)
-    held = [(name, value) for name, value in ast.iter_fields(node) if name not in _SILENT and value not in (None, [])]
-    if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-        held = [(name, value[1:] if name == "body" else value) for name, value in held]
-    if isinstance(node, ast.Constant):
-        held = [("value", node.value)]
-    return f"{type(node).__name__}({','.join(f'{name}={_dump(value)}' for name, value in held)})"
+    return _Statement(written(tree), tuple(uses))
