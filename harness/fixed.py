@@ -10,10 +10,11 @@ from __future__ import annotations
 import inspect
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import fields, is_dataclass
 from typing import Any
 
 from harness.claim import Claim
-from harness.spec import describe, digest
+from harness.spec import digest, type_name
 
 State = Mapping[str, Any]
 CODE = "code of its fixtures"
@@ -34,17 +35,21 @@ def declared(claim: Claim) -> dict[str, Any]:
         "statement": claim.statement,
         "kind": claim.kind,
         "source": {"title": cited.source.title, "section": cited.section, "quote": cited.quote, "reported": cited.reported},
-        "prediction": stable(describe(claim.prediction)),
-        "gates": [_without_type(stable(describe(gate))) for gate in claim.gates],
+        "prediction": stable(claim.prediction),
+        "gates": [_without_type(stable(gate)) for gate in claim.gates],
         "protocols": list(claim.protocols),
-        "companions": [stable(describe(companion)) for companion in claim.companions],
+        "companions": [stable(companion) for companion in claim.companions],
         "scope": {name: str(values) for name, values in sorted(claim.scope.items())},
     }
     return {name: _filled(value) for name, value in said.items()}
 
 
 def stable(value: Any) -> Any:
-    """A description as JSON that is the same in every process: what JSON lacks is named by its type, never by its address."""
+    """A spec as JSON that people can read, the same in every process: what JSON lacks is named by its type, never its address."""
+    if hasattr(value, "describe") and not isinstance(value, type):
+        return stable(value.describe())
+    if is_dataclass(value) and not isinstance(value, type):
+        return {"type": type_name(type(value))} | {each.name: stable(getattr(value, each.name)) for each in fields(value)}
     if isinstance(value, Mapping):
         return {str(key): stable(item) for key, item in value.items()}
     if isinstance(value, list | tuple):

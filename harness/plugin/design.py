@@ -15,13 +15,15 @@ from harness.fixed import stable
 from harness.plugin.drawing import Asked, Drawing, Undrawn, Unknown, stand_ins
 from harness.plugin.fixture import Harness
 from harness.plugin.growth import HARNESS, depends
-from harness.spec import definitions, describe, digest
+from harness.spec import definitions, digest
 
 if TYPE_CHECKING:
     from harness.recipe import Recipe
     from harness.store import Store
 
 UNKNOWN = "unknown"
+_DIGITS = 6  # significant; what a machine computes may differ from another's in the last of sixteen
+_LONGEST = 16  # numbers that stand in a design one by one
 _OF_PYTEST = "_pytest."  # modules whose fixtures belong to a run, not to a design
 
 
@@ -183,10 +185,23 @@ def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, 
     """The measurements as JSON; one that is repeated, of other members or on other random streams, stands once."""
     found: dict[str, dict[str, Any]] = {}
     for name, measurement, members in measured:
-        said = stable(describe(measurement))
+        said = _robust(stable(measurement))
         settings = said if isinstance(said, dict) else {"type": said}
         streams = settings.pop("seed", None)
         one = found.setdefault(digest([name, settings]), {"name": name, "members": 0, "settings": settings, "streams": []})
         one["members"] += members
         one["streams"] += [streams] if streams not in (None, *one["streams"]) else []
     yield from found.values()
+
+
+def _robust(value: Any) -> Any:
+    """Settings as they are on every machine: numbers to six digits, long rows of them by their digest."""
+    if isinstance(value, dict):
+        return {name: _robust(item) for name, item in value.items()}
+    if isinstance(value, list) and all(type(item) in (int, float) for item in value):
+        nothing = max(map(abs, value), default=0) * 10.0**-_DIGITS
+        rounded = [_robust(item) if abs(item) > nothing else 0 for item in value]
+        return rounded if len(value) <= _LONGEST else {"numbers": len(value), "digest": digest(rounded)}
+    if isinstance(value, list):
+        return [_robust(item) for item in value]
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

@@ -10,6 +10,7 @@ import pytest
 from papers import Project
 
 from harness import cli
+from harness.plugin.design import instruments
 from harness.plugin.drawing import Drawing, Undrawn, Unknown, stand_ins
 
 CLAIMS = """
@@ -117,6 +118,16 @@ def test_it_is_the_same_in_a_run_and_before_whatever_data_there_are(designs, pro
 def test_another_scale_is_another_design(designs, project: Project):
     project.run("claims", "--scale", "full", "--store", str(project.path / "kept"))
     assert project.rows()["one"]["design"]["populations"][0]["seeds"] == [0, 1, 2, 3]
+
+
+@pytest.mark.parametrize("size", [1, 8, 64])
+def test_the_last_digit_that_a_machine_computes_is_no_part_of_a_design(size: int):
+    rng = np.random.default_rng(size)
+    values = rng.normal(size=size) * (rng.random(size) < 0.8)
+    noise = values * (1 + 1e-15) + 1e-17 * rng.normal(size=size)
+    noise = noise if size > 1 else values * (1 + 1e-15)
+    one, other, third = (next(instruments([("curve", {"direction": tuple(row)}, 0)])) for row in (values, noise, values + 1e-3))
+    assert one == other != third
 
 
 OPERATIONS = [
