@@ -45,7 +45,7 @@ def declared(claim: Claim) -> dict[str, Any]:
 
 
 def stable(value: Any) -> Any:
-    """A spec as JSON that people can read, the same in every process: what JSON lacks is named by its type, never its address."""
+    """A spec as readable JSON, the same in every process: what JSON lacks is named by its type, never by its address."""
     if hasattr(value, "describe") and not isinstance(value, type):
         return stable(value.describe())
     if is_dataclass(value) and not isinstance(value, type):
