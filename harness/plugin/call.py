@@ -13,7 +13,7 @@ import pytest
 
 from harness.device import one_thread
 from harness.plugin.collect import FAULT, claim_id
-from harness.plugin.design import design_in, instruments
+from harness.plugin.design import design_in, instruments, refuse_unknown
 from harness.plugin.growth import until_decided
 from harness.plugin.outcome import NotSupported, Row, Settings, Shown, conclude, read_row, write_row
 from harness.plugin.searching import check_scope, searched
@@ -63,7 +63,10 @@ class Caller:
         try:
             return (yield)
         finally:
-            self._of_fixtures[fixturedef] = self._measured()[before:]
+            if measured := self._measured()[before:]:
+                self._of_fixtures[fixturedef] = measured
+            else:
+                self._of_fixtures.pop(fixturedef, None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -79,6 +82,7 @@ class Caller:
             self._conclude_shortfall(pyfuncitem, problem)
             raise
         try:
+            refuse_unknown(pyfuncitem.nodeid, getattr(evidence, "table", evidence))
             row = self._judged(pyfuncitem, evidence)
         except ClaimError as problem:
             reject(pyfuncitem, f"{problem} (in {pyfuncitem.nodeid})", self._settings)

@@ -158,6 +158,17 @@ def design_of(item: pytest.Function, scale: str) -> Design:
     return designers[scale].design_of(item)
 
 
+def refuse_unknown(where: str, table: Any) -> None:
+    """Raise a ClaimError if what a body measured is a stand-in, which a cache of the project's own has kept from a drawing."""
+    from harness.claim import ClaimError
+
+    if any(isinstance(each, Unknown) for each in (table.values() if isinstance(table, Mapping) else (table,))):
+        raise ClaimError(
+            f"{where} returns a stand-in for a measured table, which something of its own kept from when its design was drawn; "
+            "let a pytest fixture or the store keep tables, and no variable of a module"
+        )
+
+
 def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
     """The design as a row holds it."""
     assert isinstance(item, pytest.Function)  # nothing else is a claim

@@ -115,6 +115,24 @@ def test_it_is_the_same_in_a_run_and_before_whatever_data_there_are(designs, pro
     assert registered == {name: design["digest"] for name, design in designs.items()}
 
 
+KEEPING = """
+KEPT = {}
+
+@declare("keeping")
+def test_keeping(harness):
+    if "table" not in KEPT:
+        KEPT["table"] = harness.store.cached("kept", {}, lambda: evidence(1.0).table)
+    return Evidence(KEPT["table"])
+"""
+
+
+def test_a_stand_in_that_a_project_kept_is_told_and_never_judged(project: Project, told):
+    project.claims(KEEPING)
+    result = project.run()
+    assert project.rows()["keeping"]["verdict"] == "error"
+    assert "returns a stand-in for a measured table" in told(result)
+
+
 def test_another_scale_is_another_design(designs, project: Project):
     project.run("claims", "--scale", "full", "--store", str(project.path / "kept"))
     assert project.rows()["one"]["design"]["populations"][0]["seeds"] == [0, 1, 2, 3]
