@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import cli_fixed
 from harness.claim import SCALES
 
 if TYPE_CHECKING:
@@ -65,6 +66,8 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for the report (default: reports)",
     )
+    report.add_argument("--preregistration", type=Path, metavar="FILE",
+                        help="say of every claim whether it is as python -m harness preregister wrote it down")  # fmt: skip
     report.set_defaults(command=_report)
 
     diff = commands.add_parser("diff", help="compare two runs: verdicts that flipped, effects that moved, and why")
@@ -103,15 +106,22 @@ def _parser() -> argparse.ArgumentParser:
                       "(default: reports/claims.json, else reports/reference/claims.json)")  # fmt: skip
     plan.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     plan.set_defaults(command=_plan)
+    cli_fixed.add(commands)
     return parser
 
 
 def _report(chosen: argparse.Namespace) -> int:
+    from harness.plugin.registration import RegistrationError, read_registration
     from harness.report import ReportError, merge, read_run, write_reports
 
     try:
-        written = write_reports(merge([read_run(path) for path in chosen.runs]), chosen.out)
-    except ReportError as problem:
+        run = merge([read_run(path) for path in chosen.runs])
+        if chosen.preregistration is not None:
+            registration = read_registration(chosen.preregistration)
+            registration.check_scale(run["scale"])
+            run["rows"] = [{**row, "registered": registration.check(row)} for row in run["rows"]]
+        written = write_reports(run, chosen.out)
+    except (ReportError, RegistrationError) as problem:
         raise CommandError(problem) from None
     print("\n".join(str(path) for path in written.values()))
     return 0
@@ -206,7 +216,7 @@ def _plan(chosen: argparse.Namespace) -> int:
     from harness.plugin.collect import claim_id
     from harness.plugin.design import design_of
 
-    run = _spreads(chosen.run)
+    run = spreads(chosen.run)
     rows = {row["id"]: row for row in run["rows"]}
     said: dict[str, str] = {}
 
@@ -216,11 +226,12 @@ def _plan(chosen: argparse.Namespace) -> int:
             return
         if isinstance(declared, Claim):
             design = None if declared.prediction.rule == "exact" else design_of(item, chosen.scale)  # type: ignore[arg-type]
+            design = design if design is not None and design.recipes else None
             said[name] = statement(declared, design, rows.get(name), chosen.scale, run["scale"])
         else:
             said[name] = f"not declared correctly: {declared}"
 
-    known = [name for item in _collected(chosen.folder, look) if (name := claim_id(item))]
+    known = [name for item in collected(chosen.folder, look) if (name := claim_id(item))]
     if absent := [claim for claim in chosen.claims if claim not in known]:
         raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
     for name, text in said.items():
@@ -228,7 +239,7 @@ def _plan(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _spreads(path: Path | None) -> dict[str, Any]:
+def spreads(path: Path | None) -> dict[str, Any]:
     """The run that tells how far units lie apart: the one named, else the last, else the committed one, else none."""
     from harness.report import ReportError, read_run
 
@@ -243,7 +254,7 @@ def _spreads(path: Path | None) -> dict[str, Any]:
 def _list(chosen: argparse.Namespace) -> int:
     from harness.plugin.outcome import read_row
 
-    rows = [row for item in _collected(chosen.folder) if (row := read_row(item))]
+    rows = [row for item in collected(chosen.folder) if (row := read_row(item))]
     wide = max((len(row["id"]) for row in rows), default=0)
     for row in rows:
         print(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}")
@@ -251,7 +262,7 @@ def _list(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def _collected(folder: Path, look: Callable[[pytest.Item], None] = lambda item: None) -> list[pytest.Item]:
+def collected(folder: Path, look: Callable[[pytest.Item], None] = lambda item: None) -> list[pytest.Item]:
     """What pytest collects in ``folder``; nothing is run.  ``look`` sees each item while the session lasts."""
     import pytest
 

@@ -14,11 +14,11 @@ FLOORS = {
     "harness.claim": 0, "harness.recipe": 0, "harness.data": 0, "harness.models": 0, "harness.streams": 0,
     "harness.population": 0, "harness.device": 0, "harness.code": 0, "harness.spec": 0, "harness.optimiser": 0,
     "harness.numerics": 0, "harness.errors": 0, "harness.gate": 0, "harness.limits": 0, "harness.quantities": 0,
-    "harness.rows": 0,
+    "harness.rows": 0, "harness.drawn": 0, "harness.fixed": 0,
     "harness.train": 1, "harness.measure": 1, "harness.predict": 1, "harness.stats": 1,
     "harness.store": 2, "harness.judge": 2,
     "harness.report": 3, "harness.search": 3,
-    "harness.plugin": 4, "harness.planning": 4, "harness.cli": 4, "harness.__main__": 4,
+    "harness.plugin": 4, "harness.planning": 4, "harness.cli": 4, "harness.cli_fixed": 4, "harness.__main__": 4,
     "claims": 5, "fixtures": 5,
 }  # fmt: skip
 TORCH_FREE = ("harness.claim", "harness.predict", "harness.stats", "harness.judge", "harness.report")

@@ -23,7 +23,12 @@ def does(source: str | bytes) -> str:
         SyntaxError: it is no Python.
         ValueError: it holds a null character.
     """
-    return hashlib.sha256(_plain(ast.parse(source)).encode()).hexdigest()[:16]
+    return hashlib.sha256(written(ast.parse(source)).encode()).hexdigest()[:16]
+
+
+def written(tree: ast.AST) -> str:
+    """A syntax tree, or a part of one, as text: without docstrings, places and layout, the same on every version of Python."""
+    return _plain(tree)
 
 
 def folder_digest(folder: Path, *, without: tuple[str, ...] = ()) -> str | None:

@@ -10,6 +10,8 @@ import hypothesis
 import pandas as pd
 from hypothesis.strategies import SearchStrategy
 
+from harness.drawn import drawn
+
 Value = TypeVar("Value")
 
 
@@ -38,6 +40,9 @@ def falsify(
     """
     if examples < 1:
         raise ValueError(f"examples={examples!r}; a property has to be tried on 1 input or more")
+    if (drawing := drawn()) is not None:
+        found: pd.DataFrame = drawing.instead("search for a counterexample", {"examples": examples, "key": key})
+        return found
     trial = _Trial(check)
     search = hypothesis.seed(seed_of(key))(quiet(examples)(hypothesis.given(strategy)(trial.run)))
     try:

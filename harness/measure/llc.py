@@ -18,7 +18,7 @@ import torch
 
 from harness.measure import training_points
 from harness.measure.base import Measurement, Models, ensure_classes, stack
-from harness.measure.llc_engines import ENGINES, Engine, Task
+from harness.measure.llc_engines import DEFAULT, ENGINES, Engine, Task
 from harness.measure.llc_spec import LEAST_ACCEPTANCE, MOST_DRIFT, MOST_SENSITIVITY, LLCSpec, document_spec
 from harness.measure.sgld import Trace
 from harness.models import Loss, encode
@@ -42,7 +42,7 @@ def llc(
     spec: LLCSpec | None = None,
     scope: str | None = None,
     seed: int = 0,
-    engine: Engine = "stacked",
+    engine: Engine = DEFAULT,
     device: str = "cpu",
 ) -> pd.DataFrame:
     """Estimate the local learning coefficient of every model.
@@ -199,7 +199,7 @@ class LLC(Measurement):
         scopes: which of the network's scopes; those that an architecture does not have are left out.
         points: how many training points the loss is taken over (the first of the data set, which is shuffled).
         epochs: "final" or "all".
-        engine: "stacked" or "devinterp".
+        engine: "stacked" or "devinterp"; None for the harness's own (``--llc-engine``), and outside of a store "stacked".
         seed: names the random streams.
         distribution: "clean", or "training": the points that each network was trained on, some or all of them replaced by
             adversarial examples; see :func:`harness.measure.training_points.training_points`.
@@ -209,7 +209,7 @@ class LLC(Measurement):
     scopes: tuple[str, ...] = ("all",)
     points: int = 1024
     epochs: str = "final"
-    engine: Engine = "stacked"
+    engine: Engine | None = None
     seed: int = 0
     distribution: Literal["clean", "training"] = "clean"
 
@@ -233,6 +233,7 @@ class LLC(Measurement):
             x, y = clean if self.distribution == "clean" else training_points.training_points(at, data, self.points, self.seed)
             for scope in self.scopes:
                 if scope in population.program.scopes:
-                    table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=self.engine, device=device)
+                    engine = self.engine or DEFAULT
+                    table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=engine, device=device)
                     tables.append(table.assign(seed=population.seeds, epoch=epoch, scope=scope))
         return pd.concat(tables, ignore_index=True)

@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from functools import partial
 from typing import Literal
 
+import numpy as np
 import torch
 
 from harness.measure.llc_spec import LLCSpec
@@ -19,6 +20,7 @@ from harness.models import Loss, Program, loss_and_pull
 from harness.streams import sequence, torch_generator
 
 Engine = Literal["stacked", "devinterp"]
+DEFAULT: Engine = "stacked"
 
 
 @dataclass(frozen=True)
@@ -104,12 +106,23 @@ def run_devinterp(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trac
     if kind != "none":
         raise ValueError(f"the engine 'devinterp' has no preconditioner {kind!r}; use the engine 'stacked'")
     return {
-        role: Trace.join([_devinterp_model(task, spec, role, model) for model in range(len(task.theta))])
+        role: Trace.join([
+            _devinterp_chain(task, spec, role, model, chain)
+            for model in range(len(task.theta)) for chain in range(spec.chains)
+        ])
         for role, spec in variants.items()
-    }
+    }  # fmt: skip
 
 
-def _devinterp_model(task: Task, spec: LLCSpec, role: str, model: int) -> Trace:
+class _Diverged(Exception):  # noqa: N818 - a state of a chain, not a fault
+    """The loss of a chain is not a number any more."""
+
+
+def _devinterp_chain(task: Task, spec: LLCSpec, role: str, model: int, chain: int) -> Trace:
+    """One chain, on the random numbers that it has in a call for all chains.
+
+    devinterp ends the call in which a chain diverges, and with it all of its chains; so each chain has a call of its own.
+    """
     from devinterp.optim.sgmcmc import SGMCMC
     from devinterp.slt.sampler import estimate_learning_coeff_with_summary
 
@@ -119,26 +132,31 @@ def _devinterp_model(task: Task, spec: LLCSpec, role: str, model: int) -> Trace:
     loader = _Loader(x.movedim(-1, 0).contiguous(), y.movedim(-1, 0).contiguous(), spec.batch_size, seed)
     evaluate = _evaluate(task.loss)
     free = task.program.scopes[task.scope]
-    initial_loss, gradient_norm = _initial(network, evaluate, next(iter(loader)), free)
+    initial_loss, gradient_norm = _initial(network, _evaluate(task.loss, ends=False), next(iter(loader)), free)
     nbeta = spec.inverse_temperature(x.shape[-1])
     acceptance = _Acceptance(spec, nbeta, network, free)
     masks = {name: torch.full_like(value, name in free, dtype=torch.bool) for name, value in network.named_parameters()}
+    own = int(np.random.SeedSequence(seed).generate_state(spec.chains)[chain])  # as devinterp splits a seed among chains
+    start = torch.tensor([initial_loss]), torch.tensor([gradient_norm])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of every setting that is passed to it on purpose
-        result = estimate_learning_coeff_with_summary(
-            network, loader=loader, evaluate=evaluate, sampling_method=SGMCMC.sgld,
-            optimizer_kwargs={"lr": spec.step_size, "localization": spec.localization, "nbeta": nbeta},
-            num_draws=spec.draws, num_chains=spec.chains, num_burnin_steps=spec.burn_in, init_loss=initial_loss,
-            seed=seed, device=x.device, cores=1, verbose=False, callbacks=[acceptance],
-            optimize_over_per_model_param=masks,
-        )  # fmt: skip
+        try:
+            result = estimate_learning_coeff_with_summary(
+                network, loader=loader, evaluate=evaluate, sampling_method=SGMCMC.sgld,
+                optimizer_kwargs={"lr": spec.step_size, "localization": spec.localization, "nbeta": nbeta},
+                num_draws=spec.draws, num_chains=1, num_burnin_steps=spec.burn_in, init_loss=initial_loss,
+                seed=[own], device=x.device, cores=1, verbose=False, callbacks=[acceptance],
+                optimize_over_per_model_param=masks,
+            )  # fmt: skip
+        except _Diverged:
+            unknown = torch.full((1,), torch.nan)
+            return Trace(torch.full((1, spec.draws), torch.nan), unknown, unknown, *start)
     losses = torch.as_tensor(result["loss/trace"], dtype=torch.float32)
-    each = losses.new_ones(spec.chains)
-    return Trace(losses, acceptance.means(), acceptance.displacements(), each * initial_loss, each * gradient_norm)
+    return Trace(losses, acceptance.mean(), acceptance.displacement(), *start)
 
 
 class _Acceptance:
-    """Callback for devinterp: the MALA acceptance and the displacement of each draw, by the formulas of our own sampler.
+    """Callback for one chain of devinterp: MALA acceptance and displacement of each draw, by the formulas of our own sampler.
 
     devinterp's own callback does not run with its stepper for masked parameters.  It is called after a step, while the
     gradient is still the one from before it.
@@ -148,19 +166,15 @@ class _Acceptance:
         self.spec, self.nbeta, self.free = spec, nbeta, free
         self.step_size = next(network.parameters()).new_tensor([spec.step_size])
         self.anchor = self._flat(dict(network.named_parameters()))
-        self.accepted: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
-        self.strained: list[list[torch.Tensor]] = [[] for _ in range(spec.chains)]
+        self.accepted: list[torch.Tensor] = []
+        self.strained: list[torch.Tensor] = []
         self.before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         self.position: torch.Tensor | None = None
 
     def _flat(self, named: Mapping[str, torch.Tensor]) -> torch.Tensor:
         return torch.cat([named[name].detach().flatten() for name in self.free])[None].clone()
 
-    def __call__(
-        self, *, chain: int, draw: int, loss: torch.Tensor, model: torch.nn.Module, **rest: object
-    ) -> None:
-        if draw == 0:
-            self.before = self.position = None
+    def __call__(self, *, loss: torch.Tensor, model: torch.nn.Module, **rest: object) -> None:
         parameters = dict(model.named_parameters())
         after = self._flat(parameters)
         if self.position is not None:
@@ -168,30 +182,32 @@ class _Acceptance:
             gradient = self._flat({name: parameters[name].grad for name in self.free})  # type: ignore[misc]
             drift = self.spec.step_size / 2 * (self.nbeta * gradient + self.spec.localization * moved)
             strain = self.spec.localization * moved.square().sum(1)
-            self.strained[chain].append(strain)
+            self.strained.append(strain)
             potential = self.nbeta * loss.detach() + strain / 2
             if self.before is not None:
-                self.accepted[chain].append(langevin_acceptance(*self.before, potential, drift, self.step_size))
+                self.accepted.append(langevin_acceptance(*self.before, potential, drift, self.step_size))
             self.before = (potential, drift, after - self.position + drift)
         self.position = after
 
-    def means(self) -> torch.Tensor:
-        """Mean acceptance of every chain; NaN for minibatches."""
-        if self.spec.batch_size is not None or not all(self.accepted):
-            return torch.full((self.spec.chains,), torch.nan)
-        return torch.stack([torch.cat(chain).mean() for chain in self.accepted]).cpu()
+    def mean(self) -> torch.Tensor:
+        """Mean acceptance of the chain, shape (1,); NaN for minibatches."""
+        if self.spec.batch_size is not None or not self.accepted:
+            return torch.full((1,), torch.nan)
+        return torch.cat(self.accepted).mean()[None].cpu()
 
-    def displacements(self) -> torch.Tensor:
-        """See :class:`Trace`; the first draw of a chain, whose position is not shown, is left out."""
-        if not all(self.strained):
-            return torch.full((self.spec.chains,), torch.nan)
-        return (torch.stack([torch.cat(chain).mean() for chain in self.strained]) / self.anchor.shape[1]).cpu()
+    def displacement(self) -> torch.Tensor:
+        """See :class:`Trace`; shape (1,).  The first draw, whose position is not shown, is left out."""
+        if not self.strained:
+            return torch.full((1,), torch.nan)
+        return (torch.cat(self.strained).mean()[None] / self.anchor.shape[1]).cpu()
 
 
 Evaluate = Callable[[torch.nn.Module, tuple[torch.Tensor, torch.Tensor]], tuple[torch.Tensor, dict[str, torch.Tensor]]]
 
 
-def _evaluate(loss: Loss) -> Evaluate:
+def _evaluate(loss: Loss, *, ends: bool = True) -> Evaluate:
+    """The loss as devinterp asks for it; where it is not a number any more it ``ends`` the chain."""
+
     def evaluate(
         network: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]
     ) -> tuple[torch.Tensor, dict[str, torch.Tensor]]:
@@ -200,7 +216,10 @@ def _evaluate(loss: Loss) -> Evaluate:
             losses = loss(logits.transpose(1, 2), batch[1][None])
         else:
             losses = loss_and_pull(logits, batch[1].T[None], loss, pull=False)[0]
-        return losses.mean(), {}
+        value = losses.mean()
+        if ends and bool(value.isnan()):
+            raise _Diverged
+        return value, {}
 
     return evaluate
 

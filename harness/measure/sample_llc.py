@@ -15,7 +15,7 @@ import torch
 
 from harness.measure.base import Measurement
 from harness.measure.llc import LLCSpec, estimate
-from harness.measure.llc_engines import Engine, Task
+from harness.measure.llc_engines import DEFAULT, Engine, Task
 from harness.models import encode
 from harness.population import Population
 from harness.recipe import require
@@ -38,7 +38,7 @@ class SampleLLC(Measurement):
         samples: how many held-out points.
         points: points drawn in each neighbourhood, uniformly from the L∞ ball; the same for every member.
         radius: radius of that ball, in the units of the data.
-        engine: "stacked" or "devinterp".
+        engine: "stacked" or "devinterp"; None as for :class:`harness.measure.llc.LLC`.
         seed: names the random streams.
     """
 
@@ -46,7 +46,7 @@ class SampleLLC(Measurement):
     samples: int = 32
     points: int = 64
     radius: float = 0.1
-    engine: Engine = "stacked"
+    engine: Engine | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -86,5 +86,5 @@ class SampleLLC(Measurement):
         key = population.recipe.key
         streams = [(key, epoch, self.seed, population.seeds[m], int(s)) for m, s in zip(members, samples, strict=True)]
         task = Task(population.program, theta, inputs[samples], targets[samples], "cross_entropy", "all", streams)
-        table = estimate(task, self.spec, self.engine)
+        table = estimate(task, self.spec, self.engine or DEFAULT)
         return table.assign(seed=np.array(population.seeds)[members], epoch=epoch, sample=samples)

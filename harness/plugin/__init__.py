@@ -13,7 +13,7 @@ import tempfile
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
@@ -25,6 +25,9 @@ from harness.plugin.controller import Controller
 from harness.plugin.fixture import Harness, open_harness
 from harness.plugin.gatekeeper import Gatekeeper
 from harness.plugin.progress import Heartbeat
+
+if TYPE_CHECKING:
+    from harness.store import Store
 
 _FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 _BEATS: pytest.StashKey[Heartbeat] = pytest.StashKey()
@@ -52,11 +55,11 @@ def pytest_configure(config: pytest.Config) -> None:
     folder, name = _place_of(worker)
     config.stash[_FOLDER] = folder
     config.stash[_BEATS] = Heartbeat(folder / f"heartbeat-{name}.jsonl")
-    collector = Collector(None if worker is None else folder)
+    collector = Collector(settings, None if worker is None else folder)
     manager = config.pluginmanager
     manager.register(collector, "claims-collector")
     manager.register(Gatekeeper(settings, options.claims_folders(config)), "claims-gatekeeper")
-    manager.register(Caller(settings, partial(_made, config), collector.collected.families), "claims-caller")
+    manager.register(Caller(settings, partial(_store, config), collector.collected.families), "claims-caller")
     if worker is None:
         manager.register(Controller(config, settings, folder, collector), "claims-controller")
         if options.claims_folders(config):
@@ -97,10 +100,10 @@ def _harness(pytestconfig: pytest.Config) -> Harness:
     return opened
 
 
-def _made(config: pytest.Config) -> int:
-    """How many pieces of work the store of this process has done so far."""
+def _store(config: pytest.Config) -> Store | None:
+    """The store of this process, or None as long as no claim has asked for it."""
     opened = config.stash.get(_OPENED, None)
-    return 0 if opened is None else opened.store.made
+    return None if opened is None else opened.store
 
 
 def _place_of(worker: dict[str, Any] | None) -> tuple[Path, str]:

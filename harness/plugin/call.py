@@ -5,14 +5,15 @@ from __future__ import annotations
 import inspect
 import sys
 import time
-from collections.abc import Callable, Collection, Generator, Mapping
+from collections.abc import Callable, Collection, Generator, Iterator, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.device import one_thread
-from harness.plugin.collect import claim_id
+from harness.plugin.collect import FAULT, claim_id
+from harness.plugin.design import design_in, instruments, refuse_unknown
 from harness.plugin.growth import until_decided
 from harness.plugin.outcome import NotSupported, Row, Settings, Shown, conclude, read_row, write_row
 from harness.plugin.searching import check_scope, searched
@@ -20,8 +21,10 @@ from harness.plugin.searching import check_scope, searched
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
     from harness.judge import Verdict
+    from harness.store import Store
 
-_BEGAN: pytest.StashKey[tuple[float, int]] = pytest.StashKey()
+Measured = tuple[str, Any]
+_BEGAN: pytest.StashKey[tuple[float, int, int]] = pytest.StashKey()
 _LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
 
 
@@ -30,25 +33,40 @@ class Caller:
 
     Args:
         settings: what the session was asked for.
-        made: how much the store has made so far; a claim that adds nothing to it was answered from the store.
+        store: the session's store, once a claim has asked for it; a claim that adds nothing to what it has made was answered
+            from it.
         families: number of claims of each document, by which ``--family-wise`` divides alpha.
     """
 
-    def __init__(self, settings: Settings, made: Callable[[], int], families: Mapping[str, int]) -> None:
-        self._settings, self._made, self._families = settings, made, families
+    def __init__(self, settings: Settings, store: Callable[[], Store | None], families: Mapping[str, int]) -> None:
+        self._settings, self._store, self._families = settings, store, families
+        self._of_fixtures: dict[pytest.FixtureDef[Any], list[Measured]] = {}
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """Set up a claim's fixtures; where one of them finds too few data, the claim is invalid."""
         if claim_id(item) is None:
             return (yield)
-        item.stash[_BEGAN] = (time.perf_counter(), self._made())
+        self._note_what_is_fixed(item)
+        item.stash[_BEGAN] = (time.perf_counter(), self._made(), len(self._measured()))
         one_thread()
         try:
             return (yield)
         except Exception as problem:
             self._conclude_shortfall(item, problem)
             raise
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_fixture_setup(self, fixturedef: pytest.FixtureDef[Any]) -> Generator[None, object, object]:
+        """Note what is measured for a fixture, since the claims that share it ask only once."""
+        before = len(self._measured())
+        try:
+            return (yield)
+        finally:
+            if measured := self._measured()[before:]:
+                self._of_fixtures[fixturedef] = measured
+            else:
+                self._of_fixtures.pop(fixturedef, None)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
@@ -64,6 +82,7 @@ class Caller:
             self._conclude_shortfall(pyfuncitem, problem)
             raise
         try:
+            refuse_unknown(pyfuncitem.nodeid, getattr(evidence, "table", evidence))
             row = self._judged(pyfuncitem, evidence)
         except ClaimError as problem:
             reject(pyfuncitem, f"{problem} (in {pyfuncitem.nodeid})", self._settings)
@@ -129,11 +148,36 @@ class Caller:
             rules["level"] = f"α divided by the {self._families.get(claim.document, 1)} claims of the document (family-wise)"
         return rules
 
+    def _note_what_is_fixed(self, item: pytest.Item) -> None:
+        """Write into the row what the claim asks for, and how it was changed after a verdict of it was known."""
+        if FAULT in item.stash:
+            return
+        row, settings = _started(item), self._settings
+        row["design"] = design_in(item, settings.scale)
+        accepted = settings.because if settings.updating else None
+        row["changes"] = settings.ledger.changes(settings.scale, row, today=settings.today, because=accepted)
+        write_row(item, row)
+
+    def _made(self) -> int:
+        """How many pieces of work the store of this process has done so far."""
+        store = self._store()
+        return 0 if store is None else store.made
+
+    def _measured(self) -> list[Measured]:
+        """What was asked of the store of this process so far."""
+        store = self._store()
+        return [] if store is None else store.measured
+
     def _cost(self, item: pytest.Item) -> Row:
-        """Seconds since the claim's fixtures began, and whether the store had all of it."""
-        began, made = item.stash[_BEGAN]
+        """Seconds since the claim's fixtures began, whether the store had all of it, and which instruments measured."""
+        began, made, measured = item.stash[_BEGAN]
         uses_store = "harness" in getattr(item, "fixturenames", ())
-        return {"seconds": time.perf_counter() - began, "cached": uses_store and self._made() == made}
+        definitions = item._fixtureinfo.name2fixturedefs.values() if isinstance(item, pytest.Function) else ()
+        shared = [each for own in definitions for definition in own for each in self._of_fixtures.get(definition, ())]
+        return {
+            "seconds": time.perf_counter() - began, "cached": uses_store and self._made() == made,
+            "instruments": list(_instruments([*shared, *self._measured()[measured:]])),
+        }  # fmt: skip
 
     def _conclude_shortfall(self, item: pytest.Item, problem: Exception) -> None:
         """Judge the claim on nothing if ``problem`` says that there are fewer data than it needs."""
@@ -155,6 +199,13 @@ class Caller:
         reason = f"could not be run: {text.splitlines()[0]}"
         cost = self._cost(item) if _BEGAN in item.stash else {}
         write_row(item, row | cost | {"verdict": "error", "reason": reason, "error": f"{error}\n{where}"})
+
+
+def _instruments(measured: list[Measured]) -> Iterator[dict[str, Any]]:
+    """What measured, each once, with the engine that ran; None for an instrument that knows no engines."""
+    for each in instruments((name, spec, 0) for name, spec in measured):
+        engine = each["settings"].get("engine")
+        yield {"name": each["name"], "engine": engine, "settings": each["settings"], "streams": len(each["streams"]) or None}
 
 
 def _body(item: pytest.Function) -> Any:

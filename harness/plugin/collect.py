@@ -5,18 +5,22 @@ from __future__ import annotations
 import difflib
 import json
 import os
+import sys
 from collections import Counter
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from harness.plugin.outcome import read_row, write_row
+from harness.code.loaded import SOURCES
+from harness.plugin.design import design_in
+from harness.plugin.outcome import Settings, after_known, read_row, write_row
 
 FAULT: pytest.StashKey[str] = pytest.StashKey()
 COLLECTED = "collected.json"
+_SHOWN = 5  # changed claims that a message names
 
 
 def claim_id(item: object) -> str | None:
@@ -34,45 +38,63 @@ class Collected:
         unknown: ids that ``--claim`` asked for and that no claim has.
         rows: (node id, row) of each claim that is to run, in order.
         families: number of claims that are judged by an interval, of those that were seen, by document.
+        refused: claims that were changed after their verdict was known, in a sentence each, where an update of the ledger gives
+            no reason for it.
     """
 
     known: list[str] = field(default_factory=list)
     unknown: list[str] = field(default_factory=list)
     rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     families: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Leave it for the controller; every worker finds the same, so whoever is last may win."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = folder / f"{COLLECTED}.{os.getpid()}"
-        temporary.write_text(json.dumps([self.known, self.unknown, self.rows]), encoding="utf-8")
+        found = [self.known, self.unknown, self.rows, self.refused]
+        temporary.write_text(json.dumps(found), encoding="utf-8")
         temporary.replace(folder / COLLECTED)
 
     @classmethod
     def read(cls, folder: Path) -> Collected | None:
         """What a worker left, or None before any did (or where none collected a claim)."""
         try:
-            known, unknown, rows = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
+            known, unknown, rows, refused = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return cls(known, unknown, [(nodeid, row) for nodeid, row in rows])
+        return cls(known, unknown, [(nodeid, row) for nodeid, row in rows], refused=refused)
 
     def complaint(self) -> str:
-        """What to say of unknown ids: the id, the closest known ones and how to list them all."""
-        return "; ".join(_unknown(wanted, self.known) for wanted in self.unknown)
+        """Why nothing runs: of unknown ids the closest known ones, of changed claims in what; else empty."""
+        if self.unknown:
+            return "; ".join(_unknown(wanted, self.known) for wanted in self.unknown)
+        if not self.refused:
+            return ""
+        more = f"; and {len(self.refused) - _SHOWN} more" if len(self.refused) > _SHOWN else ""
+        return (
+            f"--update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: put it back, or give the reason, "
+            'which the ledger keeps, with --because "the reason"'
+        )
 
 
 class Collector:
     """Hooks of a process that collects: the only one of a plain run, or a worker.
 
     Args:
+        settings: what the session was asked for.
         folder: where the controller looks for what a worker collected; None in the controller itself.
     """
 
-    def __init__(self, folder: Path | None = None) -> None:
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
         self.collected = Collected()
-        self._folder = folder
+        self._settings, self._folder = settings, folder
         self._owner: dict[str, str] = {}
+
+    def pytest_pycollect_makemodule(self, module_path: Path) -> None:
+        """Keep the source of a module that pytest is about to import: it has a finder of its own, which asks no other."""
+        if not any(getattr(module, "__file__", None) == str(module_path) for module in list(sys.modules.values())):
+            SOURCES.imported(str(module_path))
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Write the claim's row on the item, and let ``-k`` find it by its id."""
@@ -126,12 +148,33 @@ class Collector:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
-        """Note what is to run; before a worker tells the controller that it has collected."""
+        """Note what is to run; before a worker tells the controller that it has collected.
+
+        Raises:
+            pytest.UsageError: the ledger is to be updated, and claims were changed for which no reason is given.  A worker
+                leaves that to the controller.
+        """
         items = [] if self.collected.unknown else session.items
         claims = [item for item in items if claim_id(item) is not None]
         self.collected.rows = [(item.nodeid, row) for item in claims if (row := read_row(item))]
+        if self._settings.updating and self._settings.because is None and not session.config.option.collectonly:
+            self.collected.refused = list(self._changed(claims))
+            if self.collected.refused and self._folder is None:
+                raise pytest.UsageError(self.collected.complaint())
+        if self.collected.refused:
+            session.items.clear()
         if self._folder is not None and (self.collected.known or self.collected.unknown):
             self.collected.write(self._folder)
+
+    def _changed(self, claims: Iterable[pytest.Item]) -> Iterator[str]:
+        """Claims that are not what they were when their verdict became known."""
+        for item in claims:
+            row = read_row(item)
+            if row is None or FAULT in item.stash or self._settings.ledger.entry(self._settings.scale, row["id"]) is None:
+                continue
+            row["design"] = design_in(item, self._settings.scale)
+            if found := self._settings.ledger.pending(self._settings.scale, row):
+                yield after_known(row["id"], found, self._settings)
 
     def _spare(self, claim: str, nodeid: str) -> str:
         """An id for the row of a second claim of one id, so that the report has both."""

@@ -7,16 +7,18 @@ import time
 import traceback
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from harness import device
 from harness.plugin.collect import Collected, Collector
 from harness.plugin.display import Display
-from harness.plugin.ledger import LedgerError
+from harness.plugin.ledger import UPGRADE, LedgerError
+from harness.plugin.ledger_file import SCHEMA
 from harness.plugin.options import leaves_out_unseen
-from harness.plugin.outcome import PROPERTY, Row, Settings, Status, read_row, shown_path, status, to_text
-from harness.plugin.provenance import provenance
+from harness.plugin.outcome import PROPERTY, Row, Settings, Status, pending, read_row, shown_path, status, to_text
+from harness.plugin.provenance import origin, provenance
 
 _DIED = "the worker running it died"
 _LONGEST_REASON = 160  # characters; all of it stands in the report
@@ -41,6 +43,7 @@ class Controller:
         self._left_out_unseen = False
         self._started, self._clock = time.time(), time.perf_counter()
         self._lines: list[str] = []
+        self._origin: dict[str, Any] = {}
         self._display = Display(config, folder)
 
     @pytest.hookimpl(trylast=True)
@@ -53,11 +56,12 @@ class Controller:
         """With workers: one of them has collected.
 
         Raises:
-            pytest.UsageError: ``--claim`` asked for an id that no claim has.
+            pytest.UsageError: ``--claim`` asked for an id that no claim has, or the ledger is to be updated without the reason
+                of a change.
         """
         if not self._known and (collected := Collected.read(self._folder)) is not None:
-            if collected.unknown:
-                raise pytest.UsageError(collected.complaint())
+            if complaint := collected.complaint():
+                raise pytest.UsageError(complaint)
             self._expect(collected)
 
     def _expect(self, collected: Collected) -> None:
@@ -65,6 +69,7 @@ class Controller:
         self._left_out_unseen = leaves_out_unseen(self._config)
         self._rows = dict(collected.rows)
         if self._rows and not self._config.option.collectonly:
+            self._origin = origin(self._config)
             self._display.start()
 
     @pytest.hookimpl(tryfirst=True)
@@ -98,6 +103,8 @@ class Controller:
         for row in self._rows.values():
             if row["verdict"] == "error":
                 row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"], row["verdict"])
+            if self._settings.registration is not None:
+                row["registered"] = self._settings.registration.check(row)
         done = [self._attempt(self._write_reports), self._attempt(self._write_ledger)]
         if not all(done) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
@@ -129,6 +136,10 @@ class Controller:
             yield "note: scale smoke decides nothing; it only shows that the claims run"
         if self._settings.scale == "reduced":
             yield "note: scale reduced trains smaller models than the documents; --scale full has their sizes"
+        ledger = self._settings.ledger
+        if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:
+            name = shown_path(ledger.path, self._settings.root)
+            yield f"note: {name} has the verdicts alone, so that no change of a claim shows; {UPGRADE} adds what is fixed now"
 
     def _attempt(self, write: Callable[[], str | None]) -> bool:
         """Whether ``write`` worked; what it says, or what is wrong, goes to the end of the output."""
@@ -152,6 +163,7 @@ class Controller:
 
         facts = provenance(
             self._config,
+            self._origin,
             started=self._started,
             seconds=time.perf_counter() - self._clock,
             selected=self._selected(),
@@ -165,10 +177,16 @@ class Controller:
         ledger = self._settings.ledger
         if not self._settings.updating or ledger.path is None:
             return None
-        verdicts = {row["id"]: row["verdict"] for row in self._rows.values()}
-        changed = ledger.record(self._settings.scale, verdicts)
-        what = "verdict" if changed == 1 else "verdicts"
-        return f"ledger: {changed} {what} changed in {shown_path(ledger.path, self._settings.root)}"
+        settings, where = self._settings, shown_path(ledger.path, self._settings.root)
+        done = ledger.record(settings.scale, self._rows.values(), today=settings.today, because=settings.because)
+        if done.kept:
+            raise LedgerError(
+                f"{where} was changed while this run went on, in {', '.join(done.kept)}: what stands there was kept, and "
+                "the verdicts of this run stand in the report; run these claims again to record them"
+            )
+        what = "verdict" if done.verdicts == 1 else "verdicts"
+        accepted = f", {done.changes} accepted as changed" if done.changes else ""
+        return f"ledger: {done.verdicts} {what} changed{accepted} in {where}"
 
     def _device(self) -> str:
         choice = str(self._config.getoption("claims_device"))
@@ -193,4 +211,6 @@ def _summary_line(row: Row, wide: int) -> str:
         told += "" if row["margin"] is None else f", margin {number(row['margin'])}"
         told += "" if row["n"] is None else f", n {row['n']}"
     changed = "" if known in (None, verdict) else f"; the ledger has {known}"
+    if what := pending(row):
+        changed += f"; changed since it was known: {', '.join(what)}"
     return f"{LOOKS[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}"

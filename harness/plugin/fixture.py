@@ -29,7 +29,7 @@ class Harness:
     Attributes:
         scale: "smoke", "reduced" or "full".
         device: "cpu" or "cuda".
-        llc_engine: "stacked" or "devinterp".
+        llc_engine: "stacked" or "devinterp"; what estimates a learning coefficient whose measurement names no engine.
         store: finds trained models and measurements, and makes the missing ones.
         settings: values of settings that a search has chosen; empty outside of one.
         asked: the settings that fixtures have asked for, with their defaults.
@@ -75,9 +75,10 @@ def open_harness(config: pytest.Config, heartbeat: Heartbeat) -> Harness:
     atexit.register(gc.freeze)  # else Python looks for garbage in all of torch before it ends: 1 s a worker
     chosen = device.resolve(config.getoption("claims_device"))
     folder = store_folder(config.getoption("claims_store"), config.invocation_params.dir, config.rootpath)
+    engine = config.getoption("claims_llc_engine")
     return Harness(
         scale=config.getoption("claims_scale"),
         device=chosen,
-        llc_engine=config.getoption("claims_llc_engine"),
-        store=Store(folder, device=chosen, heartbeat=heartbeat),
+        llc_engine=engine,
+        store=Store(folder, device=chosen, heartbeat=heartbeat, llc_engine=engine),
     )

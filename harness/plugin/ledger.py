@@ -1,26 +1,40 @@
-"""The ledger: the verdicts that a repository already knows, by scale and claim.
+"""The ledger: the verdicts that a repository already knows, and what was fixed when they became known.
 
-The file is JSON, ``{scale: {claim id: verdict}}``.  A verdict that it holds is no news, whichever it is; any
-other verdict of that claim is, and fails the run until somebody looks at it and records it.  Where a list of
-verdicts stands, each of them is known: a claim at the edge of two, or one whose data not every machine has.
+A verdict that it holds is no news, whichever it is; any other verdict of that claim is, and fails the run until somebody looks
+at it and records it.  Where a list of verdicts stands, each of them is known: a claim at the edge of two, or one whose data
+not every machine has.  A claim whose declaration or design is another than the ledger's was changed after its verdict was
+known, and fails, too, until the change is accepted with a reason, which stays in its history.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import tempfile
-from collections.abc import Mapping
-from dataclasses import dataclass, field
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import Any
 
-from harness.claim import SCALES
+from harness.fixed import differences
+from harness.plugin import ledger_file
+from harness.plugin.ledger_file import KNOWN, SCHEMA, UPGRADE, Entries, Entry, LedgerError
 
-KNOWN = ("supported", "refuted", "inconclusive", "invalid")
+__all__ = ["KNOWN", "UPGRADE", "Entry", "Ledger", "LedgerError", "Recorded"]
+
+Row = Mapping[str, Any]
 
 
-class LedgerError(ValueError):
-    """A ledger file that cannot be read or written; the message names it and what it has to look like."""
+@dataclass(frozen=True)
+class Recorded:
+    """What an update of the file did.
+
+    Attributes:
+        verdicts: how many verdicts are new or others.
+        changes: how many changes of what was fixed were accepted.
+        kept: claims whose entry somebody else changed while the run went on, and that stands as it is.
+    """
+
+    verdicts: int = 0
+    changes: int = 0
+    kept: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -29,11 +43,13 @@ class Ledger:
 
     Attributes:
         path: the file, or None for the raw view, which knows nothing.
-        verdicts: {scale: {claim id: verdict, or a list of them}}.
+        entries: by scale and claim.
+        schema: that of the file.
     """
 
     path: Path | None = None
-    verdicts: Mapping[str, Mapping[str, str | list[str]]] = field(default_factory=dict)
+    entries: Entries = field(default_factory=dict)
+    schema: int = SCHEMA
 
     @classmethod
     def read(cls, path: Path) -> Ledger:
@@ -42,74 +58,119 @@ class Ledger:
         Raises:
             LedgerError: the file is not a ledger.
         """
-        if not path.exists():
-            return cls(path)
-        try:
-            held = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError) as problem:
-            raise LedgerError(f"the ledger {path} cannot be read: {problem}") from None
-        if fault := _fault(held):
-            raise LedgerError(f"the ledger {path} {fault}; it has to be {{scale: {{claim id: verdict}}}}")
-        return cls(path, held)
+        schema, entries = ledger_file.read(path)
+        return cls(path, entries, schema)
+
+    def entry(self, scale: str, claim: str) -> Entry | None:
+        """What is held of a claim, or None."""
+        return self.entries.get(scale, {}).get(claim)
 
     def known(self, scale: str, claim: str, verdict: str) -> str | None:
         """The verdict recorded for ``claim`` at ``scale``, or None.
 
         Where several are recorded, it is ``verdict`` if that is one of them, else the first.
         """
-        recorded = self.verdicts.get(scale, {}).get(claim)
-        if isinstance(recorded, list):
-            return verdict if verdict in recorded else recorded[0]
-        return recorded
+        entry = self.entry(scale, claim)
+        return None if entry is None else verdict if verdict in entry.verdicts else entry.verdicts[0]
 
-    def record(self, scale: str, verdicts: Mapping[str, str]) -> int:
-        """Write ``verdicts``, but no errors, into the file, beside what it holds of other claims and scales.
+    def changes(self, scale: str, row: Row, *, today: str, because: str | None) -> list[dict[str, Any]] | None:
+        """The claim's changes after a verdict of it was known, oldest first: those of the history, and one that is new.
+
+        Args:
+            scale: of the run.
+            row: the claim's row, with ``digest``, ``declared`` and ``design``.
+            today: date of a new change.
+            because: its reason, or None, with which it is not accepted.
 
         Returns:
-            How many entries changed or are new.
+            A list of {"date", "changed", "was", "because"}; None where the ledger does not know what was fixed.
+        """
+        entry = self.entry(scale, row["id"])
+        if entry is None or (entry.digest is None and entry.design is None and not entry.history):
+            return None
+        lines = [{name: line.get(name) for name in ("date", "changed", "was", "because")} for line in entry.history]
+        if found := differences(entry.state, row):
+            lines.append(_line(entry, found, today, because))
+        return lines
+
+    def pending(self, scale: str, row: Row) -> list[str]:
+        """In what the claim differs from what the ledger holds of it; empty where it does not, or where nobody knows."""
+        entry = self.entry(scale, row["id"])
+        return [] if entry is None else differences(entry.state, row)
+
+    def record(self, scale: str, rows: Iterable[Row], *, today: str, because: str | None = None) -> Recorded:
+        """Write the verdicts of ``rows``, but no errors, into the file, beside what it holds by then.
+
+        The file is read again under a lock: what another run, or somebody by hand, wrote meanwhile stays.
+
+        Returns:
+            What was done.
+
+        Raises:
+            LedgerError: the file cannot be written, or is no ledger any more.
+        """
+        if self.path is None:
+            return Recorded()
+        with ledger_file.locked(self.path):
+            schema, entries = ledger_file.read(self.path)
+            before, own = dict(entries.get(scale, {})), entries.setdefault(scale, {})
+            verdicts, changes, kept = 0, 0, []
+            for row in rows:
+                id, verdict = row["id"], row["verdict"]
+                if verdict not in KNOWN:
+                    continue
+                held = own.get(id)
+                pending = [] if held is None else differences(held.state, row)
+                news = held is None or verdict not in held.verdicts
+                if held != self.entry(scale, id) and held is not None:
+                    kept += [id] if news or pending else []
+                    continue
+                if pending and because is None:
+                    continue  # such a run is refused before it starts; a change is never recorded without its reason
+                own[id] = _updated(held, row, pending, today, because)
+                verdicts, changes = verdicts + news, changes + bool(pending)
+            if own != before or schema != SCHEMA:
+                ledger_file.write(self.path, entries)
+        return Recorded(verdicts, changes, tuple(kept))
+
+    def upgrade(self, scale: str, rows: Iterable[Row]) -> int:
+        """Add what is fixed now to the entries that do not know what was; verdicts stay, and nothing is judged.
+
+        Returns:
+            How many entries it was added to.
 
         Raises:
             LedgerError: the file cannot be written.
         """
-        if self.path is None:
-            return 0
-        before = self.verdicts.get(scale, {})
-        found = {claim: verdict for claim, verdict in verdicts.items() if verdict in KNOWN}
-        new = {claim: verdict for claim, verdict in found.items() if self.known(scale, claim, verdict) != verdict}
-        merged = {**self.verdicts, scale: dict(sorted({**before, **new}.items()))}
-        ordered = {name: merged[name] for name in SCALES if merged.get(name)}
-        try:
-            _replace(self.path, json.dumps(ordered, indent=2) + "\n")
-        except OSError as problem:
-            raise LedgerError(f"the ledger {self.path} cannot be written: {problem}") from None
-        return len(new)
+        assert self.path is not None
+        with ledger_file.locked(self.path):
+            schema, entries = ledger_file.read(self.path)
+            own, found = entries.get(scale, {}), 0
+            for row in rows:
+                held = own.get(row["id"])
+                if held is not None and held.declared is None and held.design is None:
+                    own[row["id"]], found = replace(held, **_state(row)), found + 1
+            if found or schema != SCHEMA:
+                ledger_file.write(self.path, entries)
+        return found
 
 
-def _fault(held: object) -> str | None:
-    """What keeps ``held`` from being a ledger, or None."""
-    if not isinstance(held, dict):
-        return "holds no JSON object"
-    for scale, verdicts in held.items():
-        if scale not in SCALES:
-            return f"has the scale {scale!r} (there are {', '.join(SCALES)})"
-        if not isinstance(verdicts, dict):
-            return f"has no object under {scale!r}"
-        for claim, recorded in verdicts.items():
-            several = recorded if isinstance(recorded, list) and recorded else [recorded]
-            if not all(verdict in KNOWN for verdict in several):
-                return f"says {recorded!r} of {claim} (a verdict is one of {', '.join(KNOWN)}, or a list of them)"
-    return None
+def _updated(held: Entry | None, row: Row, pending: list[str], today: str, because: str | None) -> Entry:
+    """The entry after a run."""
+    if held is None:
+        return Entry(row["verdict"], today, **_state(row))
+    entry = held
+    if row["verdict"] not in held.verdicts:
+        entry = replace(entry, verdict=row["verdict"], since=today)
+    if pending:
+        entry = replace(entry, history=(*entry.history, _line(held, pending, today, because)))
+    known = {name: value for name, value in _state(row).items() if value is not None}
+    return replace(entry, **known)
 
 
-def _replace(path: Path, text: str) -> None:
-    """Write a file in one step, so that an interrupted run leaves the old one."""
-    path.parent.mkdir(parents=True, exist_ok=True)
-    handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=path.name, suffix=".tmp")
-    try:
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(text)
-        Path(temporary).chmod(0o644)
-        Path(temporary).replace(path)
-    except OSError:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+def _line(entry: Entry, changed: list[str], today: str, because: str | None) -> dict[str, Any]:
+    return {"date": today, "changed": changed, "was": " or ".join(entry.verdicts), "because": because}
+
+
+def _state(row: Row) -> dict[str, Any]:
+    return {name: row.get(name) for name in ("digest", "declared", "design")}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from harness import device
 from harness.claim import SCALES
 from harness.plugin.ledger import Ledger, LedgerError
 from harness.plugin.outcome import Settings
+from harness.plugin.registration import RegistrationError, read_registration
 
 ENGINES = ("local",)
 LLC_ENGINES = ("stacked", "devinterp")
@@ -30,6 +32,10 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"action": "store_true"}),
     ("--update-ledger", "write this run's verdicts into the ledger (ini option claims_ledger)",
      {"action": "store_true"}),
+    ("--because", "with --update-ledger: why declarations or designs were changed after a verdict was known; kept in the "
+     "history of each such claim", {"metavar": "REASON"}),
+    ("--preregistration", "file that python -m harness preregister wrote: the report says of every claim whether it is as "
+     "registered", {"metavar": "FILE"}),
     ("--until-decided", "add seeds in blocks until each claim is decided, by a rule that stays valid at every look; without "
      "the ledger", {"action": "store_true"}),
     ("--most-blocks", "largest number of blocks for --until-decided (default 4); a block has the seeds that a fixture asks for",
@@ -87,6 +93,7 @@ def settings(config: pytest.Config) -> Settings:
         pytest.UsageError: options that contradict each other, or a ledger that is none.
     """
     named, updating = config.getini("claims_ledger"), config.getoption("claims_update_ledger")
+    because = config.getoption("claims_because")
     raw = config.getoption("claims_no_ledger")
     if config.getoption("claims_search") < 0:
         raise pytest.UsageError(f"--search {config.getoption('claims_search')}: give the number of settings to try, 1 or more")
@@ -97,6 +104,10 @@ def settings(config: pytest.Config) -> Settings:
         )
     if updating and raw:
         raise pytest.UsageError("--update-ledger and --no-ledger contradict each other; give one of them")
+    if because is not None and not (updating and because.strip()):
+        raise pytest.UsageError(
+            "--because gives the reason of changes that --update-ledger accepts: give both, and a reason of a few words"
+        )
     if updating and not named:
         raise pytest.UsageError(
             "--update-ledger has no ledger to write to; name one in the configuration: "
@@ -106,12 +117,22 @@ def settings(config: pytest.Config) -> Settings:
         ledger = Ledger.read(config.rootpath / named) if named and not raw and not own_rule else Ledger()
     except LedgerError as problem:
         raise pytest.UsageError(str(problem)) from None
+    registered = config.getoption("claims_preregistration")
+    try:
+        registration = None if registered is None else read_registration(config.invocation_params.dir / registered)
+        if registration is not None:
+            registration.check_scale(config.getoption("claims_scale"))
+    except RegistrationError as problem:
+        raise pytest.UsageError(f"--preregistration: {problem}") from None
     reports = config.getoption("claims_report")
     return Settings(
         scale=config.getoption("claims_scale"),
         strict=bool(config.getoption("strict", False)),
         ledger=ledger,
         updating=updating,
+        because=because,
+        today=datetime.now(UTC).date().isoformat(),
+        registration=registration,
         family_wise=config.getoption("claims_family_wise"),
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
         search=config.getoption("claims_search"),

@@ -16,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness.plugin.ledger import Ledger
+from harness.plugin.registration import Registration
 
 Row = dict[str, Any]
 Status = tuple[str, str, tuple[str, Mapping[str, bool]]]
@@ -39,6 +40,9 @@ class Settings:
         strict: inconclusive claims fail.
         ledger: known verdicts; an empty one is the raw view.
         updating: verdicts of this session go into the ledger, so none of them is a surprise.
+        because: why declarations or designs were changed after a verdict was known; None where no change is accepted.
+        today: the date of the session, for the ledger.
+        registration: what was registered before anything ran, or None.
         family_wise: every claim is judged at its share of alpha, one part for each claim of its document.
         blocks: seeds are added until a claim is decided, in at most so many blocks; None for the seeds that the
             fixtures ask for.
@@ -51,6 +55,9 @@ class Settings:
     strict: bool
     ledger: Ledger
     updating: bool
+    because: str | None
+    today: str
+    registration: Registration | None
     family_wise: bool
     blocks: int | None
     search: int
@@ -100,6 +107,8 @@ def conclude(item: pytest.Item, row: Row, settings: Settings) -> None:
     row["expected"] = known
     write_row(item, row)
     verdict = row["verdict"]
+    if verdict != "error" and pending(row) is not None:
+        raise NotSupported(_describe(row, settings), pytrace=False)
     if known is not None and known != verdict:
         raise NotSupported(_describe(row, settings), pytrace=False)
     if verdict == "inconclusive" and not settings.strict:
@@ -125,8 +134,14 @@ def status(report: pytest.TestReport, row: Row) -> Status | None:
         return "error", "E", (word, {"red": True})
     if report.failed:
         was = "" if row["expected"] in (None, verdict) else f" (was {row['expected']})"
-        return "failed", "F", (word + was, {"red": True})
+        return "failed", "F", (word + was + (" (changed)" if pending(row) else ""), {"red": True})
     return None
+
+
+def pending(row: Mapping[str, Any]) -> list[str] | None:
+    """In what the claim was changed after its verdict was known, where nobody has accepted that; else None."""
+    lines = row["changes"] or ()
+    return list(lines[-1]["changed"]) if lines and lines[-1]["because"] is None else None
 
 
 def _headline(row: Row) -> str:
@@ -138,9 +153,20 @@ def _headline(row: Row) -> str:
     return f"{row['id']} {what}: {row['reason']}"
 
 
+def after_known(claim: str, changed: list[str], settings: Settings) -> str:
+    """That a claim was changed after its verdict was known, and in what, in a sentence without its end."""
+    entry = settings.ledger.entry(settings.scale, claim)
+    since = entry.since if entry is not None else None
+    when = f"the verdict of {since}" if since else "its verdict"
+    return f"{claim} was changed: {', '.join(changed)}, after {when} was known"
+
+
 def _describe(row: Row, settings: Settings) -> str:
     """The text of a failing claim, for a reader who has never seen it."""
+    changed, ledger = pending(row), shown_path(settings.ledger.path or Path(), settings.root)
     lines = [_headline(row)]
+    if changed is not None:
+        lines.insert(0, f"{after_known(row['id'], changed, settings)}.")
     if row["statement"]:
         lines += ["", f"  claim    {row['statement']}"]
     if row["source"]["title"]:
@@ -152,8 +178,9 @@ def _describe(row: Row, settings: Settings) -> str:
     if row["verdict"] == "inconclusive":
         lines.append("  strict   --strict makes inconclusive claims fail")
     if row["expected"] not in (None, row["verdict"]):
-        ledger = shown_path(settings.ledger.path or Path(), settings.root)
         lines.append(f"  ledger   if the new verdict is right, record it in {ledger} with --update-ledger")
+    if changed is not None:
+        lines.append(f'  changed  put it back, or accept it in {ledger} with --update-ledger --because "the reason"')
     lines.append(f"  report   {shown_path(settings.reports / 'claims.html', settings.root)}")
     return "\n".join(lines)
 

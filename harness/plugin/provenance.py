@@ -17,31 +17,41 @@ _DRAWING = ("report",)  # of the harness: what it does shows numbers and makes n
 _RECIPES = "fixtures"  # where a project keeps its recipes, beside its claims
 
 
+def origin(config: Any) -> dict[str, Any]:
+    """What a run starts from: commit, whether there are uncommitted changes, digests of the code.
+
+    It is asked for when the claims have been collected, before any of them runs: what is edited while a run goes on is not
+    what ran.
+    """
+    commit, dirty = revision(config.rootpath)
+    return {"commit": commit, "dirty": dirty, "code": code(config)}
+
+
 def provenance(
-    config: Any, *, started: float, seconds: float, selected: dict[str, int | None] | None
+    config: Any, start: dict[str, Any], *, started: float, seconds: float, selected: dict[str, int | None] | None
 ) -> dict[str, Any]:
     """Facts about the run, for the report.
 
     Args:
         config: pytest's configuration.
+        start: what :func:`origin` said when the run began.
         started: when the session began, in seconds since the epoch.
         seconds: how long it took.
         selected: None where all claims were, else {"claims": how many, "of": how many, or None if unknown}.
     """
-    commit, dirty = revision(config.rootpath)
     return {
         "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
         "seconds": round(seconds, 3),
-        "commit": commit,
-        "dirty": dirty,
+        "commit": start["commit"],
+        "dirty": start["dirty"],
         "python": platform.python_version(),
-        "torch": _version("torch"),
+        "torch": installed("torch"),
         "platform": f"{platform.system()} {platform.machine()}",
         "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
         "workers": getattr(config.option, "numprocesses", None) or 1,
         "llc_engine": config.getoption("claims_llc_engine"),
-        "version": _version("claims-harness"),
-        "code": code(config),
+        "version": installed("claims-harness"),
+        "code": start["code"],
         "selected": selected,
     }
 
@@ -72,7 +82,8 @@ def _git(folder: Path, *arguments: str) -> str | None:
     return done.stdout.strip() if done.returncode == 0 else None
 
 
-def _version(package: str) -> str | None:
+def installed(package: str) -> str | None:
+    """Version of an installed package, or None."""
     try:
         return version(package)
     except PackageNotFoundError:

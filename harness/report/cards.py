@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report import behind, figures, forest, history, text
+from harness.report import behind, figures, forest, history, standing, text
 from harness.report.rows import Row
 
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
@@ -47,7 +47,8 @@ def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: S
         "parts": [{**_NO_RESULT, **part} for part in row["parts"]],
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
         "search": search(row["search"]), "order": _order(row),
-        "past": before, "changed": _changed(before, row),
+        "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
+        "changes": standing.changes(row), "instruments": standing.instruments(row),
     }  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import io
 from collections.abc import Mapping
 from typing import Any
 
+from harness.report import standing
 from harness.report.rows import complete
 
 _AS_IT_IS = (
@@ -17,9 +18,10 @@ _AND = (
     "centre", "margin", "margin_reason", "alpha", "p", "p_adjusted", "p_adjusted_all", "survives", "n",
 )  # fmt: skip
 _LAST = ("digest", "seconds", "cached", "error")
+_FIXED = ("design", "instruments", "changes", "registered")
 COLUMNS: tuple[str, ...] = (
     *_AS_IT_IS, "low", "high", *_AND, "standardised_effect", "standardised_low", "standardised_high",
-    "gates_failed", "protocols", "search", "reported", "section", "quote", "title", "address", "tags", *_LAST, "scale",
+    "gates_failed", "protocols", "search", "reported", "section", "quote", "title", "address", "tags", *_LAST, *_FIXED, "scale",
     "device", "commit",
 )  # fmt: skip
 
@@ -28,7 +30,7 @@ def to_csv(run: Mapping[str, Any]) -> str:
     """The run as CSV (RFC 4180): a header, then one row per claim; unknown is an empty cell.
 
     Lists are joined with "; ": the names of the gates that failed, and "name verdict" of every protocol; of a search it has the
-    sentence.
+    sentence, of the changes after a first run one each, and of a design its digest.
     """
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS)
@@ -55,4 +57,13 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
         "search": (row["search"] or {}).get("reason"),
         **{name: cited[name] for name in ("reported", "section", "quote", "title", "address")},
         "tags": "; ".join(row["tags"]),
+        "design": (row["design"] or {}).get("digest"), "instruments": standing.instruments(row),
+        "changes": " ".join(standing.changes(row)), "registered": _registered(row["registered"]),
     }  # fmt: skip
+
+
+def _registered(found: Mapping[str, Any] | None) -> str | None:
+    """As registered, not registered, or in what it differs."""
+    if found is None:
+        return None
+    return f"differs: {', '.join(found['differs'])}" if found["differs"] else str(found["state"])

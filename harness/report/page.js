@@ -1,4 +1,4 @@
-// Filters and order, whose state lives in the address: #q=…&document=…&kind=…&tag=…&verdict=refuted,invalid&sort=p.
+// Filters and order, whose state lives in the address: #q=…&document=…&kind=…&tag=…&fixed=…&verdict=refuted,invalid&sort=p.
 // #claim/… goes to a card, #claim/…&architecture=…&seed=… down to the rows of a stratum or of one seed.
 "use strict";
 (() => {
@@ -11,7 +11,7 @@
   const homes = cards.map((card, index) => [lines[index].parentNode, card.parentNode]);
   const reset = form.querySelector("[type=reset]");
   const none = document.querySelector(".empty");
-  const fields = ["q", "document", "kind", "tag", "sort"].filter((name) => form[name]);
+  const fields = ["q", "document", "kind", "tag", "fixed", "registered", "sort"].filter((name) => form[name]);
   const texts = new Map();
 
   // What a reader would search for: everything said on a card but its tables of data.
@@ -57,9 +57,10 @@
     let shown = 0;
     arrange(value("sort"));
     cards.forEach((card, index) => {
-      const { document: of, kind, verdict, tags } = card.dataset;
+      const { document: of, kind, verdict, tags, fixed, registered } = card.dataset;
       const fits = (!value("document") || of === value("document")) && (!value("kind") || kind === value("kind"))
         && (!value("tag") || JSON.parse(tags).includes(value("tag")))
+        && (!value("fixed") || fixed === value("fixed")) && (!value("registered") || registered === value("registered"))
         && (!verdicts.length || verdicts.includes(verdict)) && wanted.every((word) => words(card).includes(word));
       card.hidden = lines[index].hidden = !fits;
       shown += fits;

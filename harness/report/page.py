@@ -14,7 +14,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report import environment, forest, text
+from harness.report import environment, forest, standing, text
 from harness.report.cards import all_recipes, card
 from harness.report.history import SHOWN, History
 from harness.report.looks import LOOKS
@@ -68,7 +68,8 @@ def render(run: Mapping[str, Any], past: History | None = None) -> str:
         forest_scale=[(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
         kinds=list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), recipes=recipes.values(),
         tags=sorted({tag for row in rows for tag in row["tags"]}), sorts=_SORTS, past=past, shown_past=SHOWN,
-        style=environment.style(), script=Markup(script), script_hash=script_hash,
+        lede=standing.lede(rows), choices=standing.choices(rows), style=environment.style(), script=Markup(script),
+        script_hash=script_hash,
     )  # fmt: skip
 
 

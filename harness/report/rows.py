@@ -13,6 +13,7 @@ from functools import partial
 from typing import Any
 
 from harness.claim import Claim, ClaimError
+from harness.fixed import declared
 from harness.stats import benjamini_hochberg, holm
 
 Row = dict[str, Any]
@@ -32,6 +33,7 @@ _BLANK: Row = {
     None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [], "companions": [],
     "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None, "cached": None,
     "error": None, "expected": None, "power": None, "search": None,
+    "declared": None, "design": None, "instruments": [], "changes": None, "registered": None,
 }  # fmt: skip
 FIELDS: tuple[str, ...] = tuple(_BLANK)
 
@@ -62,7 +64,7 @@ def base_row(claim: Claim | ClaimError, id: str) -> Row:
         return row | {"reason": f"the claim is not declared correctly: {claim}", "error": str(claim)}
     cited, prediction = claim.source, claim.prediction
     row |= {"kind": claim.kind, "statement": claim.statement, "tags": list(claim.tags)}
-    row["digest"] = _or_none(claim.digest)
+    row["digest"], row["declared"] = _or_none(claim.digest), _or_none(partial(declared, claim))
     row["source"] = {
         **{
             key: _or_none(partial(getattr, cited.source, key))

@@ -19,6 +19,7 @@ from harness.numerics import standard_numerics
 from harness.recipe import digest
 from harness.store import files
 from harness.store.checks import check_rows, checked_seeds
+from harness.store.engines import resolved
 from harness.store.keys import cached_key, code_of_data, member_key, table_key, weights_key
 from harness.store.parts import cut, measured_together, measuring_work, trained_together, training_work
 from harness.store.sharing import Progress, Shard, share
@@ -44,13 +45,20 @@ class Store:
         device: "cpu" or "cuda"; where missing members are trained and measured.
         heartbeat: told {"population", "done", "total", "share", "what", "seconds"} while work goes on: how many members are
             done, of how many, and which share of the work that is.
+        llc_engine: "stacked" or "devinterp"; what estimates a learning coefficient whose measurement names no engine.
+
+    Attributes:
+        made: how many pieces of work it has done so far.
+        measured: (name, measurement) of every measurement that it was asked for, in order, each with the engine that runs it;
+            a table that belongs to no member has its key in place of a measurement.
     """
 
     def __init__(
-        self, folder: Path, *, device: str = "cpu", heartbeat: Heartbeat = lambda beat: None
+        self, folder: Path, *, device: str = "cpu", heartbeat: Heartbeat = lambda beat: None, llc_engine: str = "stacked"
     ) -> None:
-        self.folder, self.device, self.heartbeat = Path(folder), device, heartbeat
+        self.folder, self.device, self.heartbeat, self.llc_engine = Path(folder), device, heartbeat, llc_engine
         self.made = 0
+        self.measured: list[tuple[str, Any]] = []
         self._shelf = Shelf(self.folder)
         self._data: dict[str, Dataset] = {}
 
@@ -232,6 +240,8 @@ class Store:
         populations = list(populations)
         if not populations:
             raise ValueError("populations is empty; give at least one population")
+        measurement = resolved(measurement, self.llc_engine)
+        self.measured.append((measurement.name, measurement))
         while True:  # until nothing is damaged; what is damaged twice is an error
             self._measure(populations, measurement, f"{name or populations[0].recipe.name}, {measurement.name}")
             tables = [self._measured(population, measurement) for population in populations]
@@ -321,6 +331,7 @@ class Store:
             StoreError: the store cannot be written, or does not keep what is written.
             CodeError: its code cannot be told.
         """
+        self.measured.append((name, key))
         entry = digest(cached_key(name, key, compute, self.device))
         path = self._shelf.path("table", entry)
 

@@ -58,6 +58,23 @@ class TestFilters:
         assert browser.state() == f"{name}={value}"
         assert browser.one("output").text == f"{len(fitting)} of {len(ROWS)} claims"
 
+    @pytest.mark.parametrize(
+        ("name", "value", "fitting"),
+        [("fixed", "changed", ["slt/finetuning"]), ("fixed", "code", ["slt/peak-widens"]),
+         ("registered", "not-registered", ["slt/peak-widens"]), ("registered", "as-registered", ["slt/robust-below"])],
+    )  # fmt: skip
+    def test_what_was_fixed_and_registered(
+        self, browser: Browser, page: Path, name: str, value: str, fitting: list[str]
+    ) -> None:
+        browser.open(page)
+        chosen = Select(browser.one(f"[name={name}]"))
+        chosen.select_by_value(value)
+        assert chosen.first_selected_option.text.endswith("(1)")
+        assert browser.cards() == browser.lines() == fitting
+        assert browser.state() == f"{name}={value}"
+        browser.open(page, f"{name}={value}")
+        assert browser.cards() == fitting
+
     def test_verdicts_add_up(self, browser: Browser, page: Path) -> None:
         browser.open(page)
         for verdict in ("refuted", "invalid"):

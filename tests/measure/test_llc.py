@@ -157,9 +157,29 @@ def test_divergence_is_not_trusted_and_says_so() -> None:
     table = LLC(replace(SHORT, step_size=10.0, burn_in=100), points=256).run(population, data, "cpu")  # type: ignore[arg-type]
     assert not table["trusted"].any()
     assert "diverged" in table["distrust"][0] or "step is too large" in table["distrust"][0]
-    hopeless = LLC(replace(SHORT, step_size=1e6, burn_in=100), points=256).run(population, data, "cpu")  # type: ignore[arg-type]
-    assert hopeless["distrust"][0] == "a chain diverged: its loss is not finite"
-    assert not np.isfinite(hopeless["llc"][0])
+    for engine in ENGINES:
+        spec = replace(SHORT, step_size=1e6, burn_in=100)
+        hopeless = LLC(spec, points=256, engine=engine).run(population, data, "cpu")  # type: ignore[arg-type]
+        assert hopeless["distrust"][0] == "a chain diverged: its loss is not finite"
+        assert not np.isfinite(hopeless["llc"][0])
+
+
+def test_a_chain_that_diverges_under_devinterp_costs_neither_its_sisters_nor_the_other_members() -> None:
+    population, data = toy_population((0, 1))
+    broken = population.final.clone()
+    broken[0] *= 1e18
+    both = Population(population.recipe, population.seeds, {30: broken})
+    spec = replace(SHORT, step_size=5e-4, burn_in=20)
+    tables = {
+        engine: LLC(spec, points=64, engine=engine).run(both, data, "cpu")  # type: ignore[arg-type]
+        for engine in ENGINES
+    }
+    alone = LLC(spec, points=64, engine="devinterp").run(both.select((1,)), data, "cpu")
+    for table in tables.values():
+        assert not np.isfinite(table["llc"][0])
+        assert np.isfinite(table["llc"][1])
+    assert tables["devinterp"]["distrust"][0] == tables["stacked"]["distrust"][0]
+    assert tables["devinterp"][1:].reset_index(drop=True).equals(alone)
 
 
 def test_a_model_far_from_a_minimum_is_not_trusted_and_says_so() -> None:

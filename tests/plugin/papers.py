@@ -80,6 +80,29 @@ BROKEN = """
 def test_broken():
     raise RuntimeError("the sampler diverged")
 """
+HIGHER_SEEDED = """
+import dataclasses
+from harness.data import ToyImages
+from harness.measure.base import Measurement
+from harness.recipe import MLP, Recipe
+
+@dataclasses.dataclass(frozen=True)
+class Lengths(Measurement):
+    factor: float = 1.0
+    name = "lengths"
+    def run(self, population, data, device):
+        return pd.DataFrame({"seed": population.seeds, "epoch": 0, "length": population.final.norm(dim=1).tolist()})
+
+@pytest.fixture(scope="session")
+def members(harness):
+    recipe = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
+    return harness.store.population(recipe, range(8))  # seeds
+
+@declare("seeded")
+def test_seeded(harness, members):
+    harness.store.measure([members], Lengths(1.0))
+    return evidence(1.0)
+"""
 EVERY = SUPPORTED + REFUTED + INCONCLUSIVE + INVALID + BROKEN
 
 
@@ -128,6 +151,17 @@ class Project:
         if verdicts is not None:
             path.write_text(json.dumps(verdicts), encoding="utf-8")
         return dict(json.loads(path.read_text(encoding="utf-8")))
+
+    def known(self, verdicts: dict[str, Any]) -> None:
+        """Write a ledger that has these verdicts, and does not know what was fixed."""
+        self.ledger({"schema": 2} | {scale: {claim: {"verdict": one} for claim, one in own.items()}
+                                     for scale, own in verdicts.items()})  # fmt: skip
+
+    def verdicts(self) -> dict[str, Any]:
+        """The verdicts of the ledger, by scale and claim."""
+        held = self.ledger()
+        return {scale: {claim: entry["verdict"] for claim, entry in own.items()} for scale, own in held.items()
+                if scale not in ("schema", "designs")}  # fmt: skip
 
 
 def files_below(folder: Path) -> set[str]:

@@ -14,7 +14,7 @@ KNOWN = {"paper/higher": "supported", "paper/lower": "refuted", "paper/incompete
 
 def test_known_verdicts_pass_as_known(project: Project, told):
     project.claims(SUPPORTED, REFUTED, INVALID)
-    project.ledger({"reduced": KNOWN})
+    project.known({"reduced": KNOWN})
     result = project.run("claims", "-v")
     assert result.ret == 0
     text = told(result)
@@ -27,7 +27,7 @@ def test_known_verdicts_pass_as_known(project: Project, told):
 def test_a_verdict_that_changed_fails_and_says_both(project: Project, told):
     project.claims(EVERY)
     changed = {"paper/higher": "refuted", "paper/lower": "inconclusive", "paper/unclear": "supported"}
-    project.ledger({"reduced": {**changed, "paper/incompetent": "refuted", "paper/broken": "supported"}})
+    project.known({"reduced": {**changed, "paper/incompetent": "refuted", "paper/broken": "supported"}})
     result = project.run()
     result.assert_outcomes(failed=4, errors=1)
     text = told(result)
@@ -40,9 +40,9 @@ def test_a_verdict_that_changed_fails_and_says_both(project: Project, told):
 
 def test_the_raw_view_and_what_the_ledger_does_not_know(project: Project):
     project.claims(REFUTED, INCONCLUSIVE)
-    project.ledger({"full": {"paper/lower": "refuted"}, "reduced": {"paper/unclear": "inconclusive"}})
+    project.known({"full": {"paper/lower": "refuted"}, "reduced": {"paper/unclear": "inconclusive"}})
     project.run().assert_outcomes(failed=1)
-    project.ledger({"reduced": {"paper/lower": "refuted", "paper/unclear": "supported"}})
+    project.known({"reduced": {"paper/lower": "refuted", "paper/unclear": "supported"}})
     result = project.run("claims", "--no-ledger")
     result.assert_outcomes(failed=1)
     assert project.rows()["lower"]["expected"] is None
@@ -50,13 +50,13 @@ def test_the_raw_view_and_what_the_ledger_does_not_know(project: Project):
 
 def test_updating_records_this_run_and_keeps_the_rest(project: Project, told):
     project.claims(EVERY)
-    project.ledger(
+    project.known(
         {"reduced": {"paper/higher": "refuted", "paper/gone": "refuted"}, "full": {"paper/x": "invalid"}}
     )
     result = project.run("claims", "--update-ledger", "--deselect", "claims/test_paper.py::test_broken")
     assert result.ret == 0
     assert "ledger: 4 verdicts changed in ledger.json" in told(result)
-    assert project.ledger() == {
+    assert project.verdicts() == {
         "reduced": {
             "paper/gone": "refuted", "paper/higher": "supported", "paper/incompetent": "invalid",
             "paper/lower": "refuted", "paper/unclear": "inconclusive",
@@ -68,10 +68,10 @@ def test_updating_records_this_run_and_keeps_the_rest(project: Project, told):
 
 def test_errors_are_not_recorded(project: Project):
     project.claims(BROKEN)
-    project.ledger({"reduced": {"paper/broken": "supported"}})
+    project.known({"reduced": {"paper/broken": "supported"}})
     result = project.run("claims", "--update-ledger")
     result.assert_outcomes(errors=1)
-    assert project.ledger() == {"reduced": {"paper/broken": "supported"}}
+    assert project.verdicts() == {"reduced": {"paper/broken": "supported"}}
 
 
 def test_known_verdicts_are_known_to_workers(project: Project):
@@ -79,7 +79,7 @@ def test_known_verdicts_are_known_to_workers(project: Project):
     result = project.run_apart("claims", "-n", "2", "--update-ledger")
     result.stdout.fnmatch_lines(["*1 passed, 1 refuted (known)*"])
     assert result.ret == 0
-    assert project.ledger() == {"reduced": {"paper/higher": "supported", "paper/lower": "refuted"}}
+    assert project.verdicts() == {"reduced": {"paper/higher": "supported", "paper/lower": "refuted"}}
 
 
 def test_options_that_cannot_be_met_are_refused(project: Project, told, pytester: pytest.Pytester):
@@ -115,20 +115,21 @@ def test_a_file_that_is_no_ledger_is_told_what_is_wrong(tmp_path, held, fault):
 
 def test_a_ledger_that_cannot_be_written_says_so(tmp_path):
     (tmp_path / "file").write_text("", encoding="utf-8")
+    row = {"id": "a/b", "verdict": "refuted"}
     with pytest.raises(LedgerError, match="cannot be written"):
-        Ledger(tmp_path / "file" / "ledger.json").record("full", {"a/b": "refuted"})
-    assert Ledger().record("full", {"a/b": "refuted"}) == 0
+        Ledger(tmp_path / "file" / "ledger.json").record("full", [row], today="2026-11-20")
+    assert Ledger().record("full", [row], today="2026-11-20").verdicts == 0
 
 
 def test_where_several_are_known_each_of_them_is(project: Project, told):
     project.claims(INVALID, REFUTED)
-    project.ledger({"reduced": {"paper/incompetent": ["supported", "invalid"], "paper/lower": ["supported", "inconclusive"]}})
+    project.known({"reduced": {"paper/incompetent": ["supported", "invalid"], "paper/lower": ["supported", "inconclusive"]}})
     result = project.run()
     result.assert_outcomes(failed=1)
     assert "1 invalid (known)" in told(result)
     assert "paper/lower is refuted, but the ledger has supported: " in told(result)
     project.run("claims", "--update-ledger")
-    assert project.ledger() == {"reduced": {"paper/incompetent": ["supported", "invalid"], "paper/lower": "refuted"}}
+    assert project.verdicts() == {"reduced": {"paper/incompetent": ["supported", "invalid"], "paper/lower": "refuted"}}
 
 
 def test_a_list_of_no_verdicts_is_no_entry(tmp_path):

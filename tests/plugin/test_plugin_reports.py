@@ -92,7 +92,7 @@ def test_collecting_alone_leaves_the_last_report(project: Project):
 
 def test_junit_is_xml_with_each_row_as_strict_json(project: Project):
     project.claims(EVERY)
-    project.ledger({"reduced": {"paper/lower": "refuted"}})
+    project.known({"reduced": {"paper/lower": "refuted"}})
     project.run("claims", "--junitxml", "junit.xml")
     suite = ElementTree.parse(project.path / "junit.xml").getroot()[0]
     assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {

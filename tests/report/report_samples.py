@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from harness.claim import Claim, ClaimError, Figure, Images, Source
+from harness.fixed import CODE
 from harness.report import base_row, figure_from_evidence, plain, with_verdict
 from harness.report.images import images_from_evidence
 from harness.search import Search, Trial
@@ -96,6 +97,20 @@ def estimate(effect: float, low: float | None, high: float | None, **more: Any) 
              "statement": "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12.",
              "study": None}
     return {**words, **numbers, "standardised": size, "power": power, "gates": [gate], **more}
+
+
+def standing(state: str, *changed: str) -> dict[str, Any]:
+    """How a claim stands to ledger and preregistration, and what measured it."""
+    line = {"date": "2026-01-05", "changed": list(changed), "was": "inconclusive",
+            "because": "the first sampler had not converged"}
+    group = {"seeds": list(range(10)), "recipes": {"a1": "slt standard", "b2": "slt robust"}}
+    asked = {"name": "LLC", "members": 20, "settings": {"type": "LLC", "engine": None}, "streams": [0]}
+    ran = {"name": "LLC", "engine": "devinterp", "settings": {"type": "LLC", "engine": "devinterp"}, "streams": 1}
+    return {
+        "changes": [line] if changed else [],
+        "registered": {"state": state, "date": "2026-01-04", "differs": list(changed) if state == "differs" else []},
+        "design": {"digest": "d1", "populations": [group], "instruments": [asked], "code": "c1"}, "instruments": [ran],
+    }  # fmt: skip
 
 
 def part(prediction: str, verdict: str, effect: float, low: float, high: float) -> dict[str, Any]:
@@ -245,13 +260,14 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
     exact = {"p": None, "standardised": None, "power": None, "interval": None, "gates": []}
     return [
         (claim_of("slt/robust-below", reported="0.021 against 0.030"),
-         {"verdict": "supported", "reason": "It lies above.", "figure": drawn["paired"], **full}),
+         {"verdict": "supported", "reason": "It lies above.", "figure": drawn["paired"], **full, **standing("as registered")}),
         (claim_of("slt/finetuning", WITHIN),
          {"verdict": "supported", "reason": "Within.", "figure": drawn["strip"],
+          **standing("differs", "margin 0.02 → 0.01", "seeds 8 → 10"),
           **estimate(0.001, -0.004, 0.006), "search": plain(SEARCH.to_json())}),
         (claim_of("slt/peak-widens", tags=("slow",)),
          {"verdict": "refuted", "label": "reversed", "reason": "Narrower.", "expected": "supported",
-          "figure": drawn["lines"], "search": plain(NOTHING.to_json()),
+          "figure": drawn["lines"], "search": plain(NOTHING.to_json()), **standing("not registered", CODE),
           **estimate(-0.019, -0.03, -0.009, p=0.99)}),
         (claim_of("slt/correlation", ALL),
          {"verdict": "inconclusive", "reason": "One of three.", "parts": parts, "figure": drawn["facets"],

@@ -229,3 +229,25 @@ def test_a_training_that_diverges_leaves_nothing_behind(store):
     with pytest.raises(RuntimeError, match="diverged for seeds"):
         store.population(replace(STANDARD, optimiser=SGD(1e20)), range(2))
     assert store.entries() == []
+
+
+@dataclass(frozen=True)
+class Engined(Lengths):
+    """A measurement that can run on two engines, and one that holds such a one."""
+
+    engine: str | None = None
+    inner: Engined | None = None
+
+
+def test_a_measurement_that_names_no_engine_runs_on_the_store_s(store):
+    population = store.population(STANDARD, range(2))
+    other = Store(store.folder, llc_engine="devinterp")
+    for one in (store, other):
+        one.measure([population], Engined(inner=Engined(engine="stacked")))
+        one.measure([population], Engined(engine="stacked", inner=Engined()))
+        one.measure([population], Lengths())
+    assert [(spec.engine, spec.inner and spec.inner.engine) for _, spec in store.measured[:2]] == [("stacked", "stacked")] * 2
+    assert [(spec.engine, spec.inner.engine) for _, spec in other.measured[:2]] == [
+        ("devinterp", "stacked"), ("stacked", "devinterp")
+    ]  # fmt: skip
+    assert store.measured[2] == other.measured[2] == ("lengths", Lengths())

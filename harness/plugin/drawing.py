@@ -1,0 +1,184 @@
+"""A store that trains and measures nothing, and the values that stand in for what it would have measured.
+
+Fixtures run against it show which members and measurements a claim asks for.  What a stand-in meets is either one more
+stand-in or, where Python needs a real answer (whether, how many, which), the end of that fixture's drawing; never a guess.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, NoReturn
+
+from harness.drawn import by
+
+if TYPE_CHECKING:
+    from harness.population import Population
+    from harness.recipe import Recipe
+
+
+class Undrawn(BaseException):
+    """Ends the drawing of a fixture: a measured value decides what comes next.  No ``except Exception`` may catch it."""
+
+
+class Unknown:
+    """Stands in for a value that nobody has measured."""
+
+    def __getattr__(self, name: str) -> Unknown:
+        if name.startswith("_"):  # Python's protocols are answered below, and those of libraries not at all
+            raise AttributeError(name)
+        return Unknown()
+
+    def _unknown(self, *_: object, **__: object) -> Unknown:
+        return Unknown()
+
+    __call__ = __getitem__ = __array_ufunc__ = __array_function__ = _unknown
+    __add__ = __radd__ = __sub__ = __rsub__ = __mul__ = __rmul__ = __truediv__ = __rtruediv__ = __pow__ = __rpow__ = _unknown
+    __floordiv__ = __rfloordiv__ = __mod__ = __rmod__ = __matmul__ = __rmatmul__ = __neg__ = __pos__ = __abs__ = _unknown
+    __and__ = __rand__ = __or__ = __ror__ = __xor__ = __rxor__ = __invert__ = __round__ = _unknown
+    __lt__ = __le__ = __gt__ = __ge__ = __eq__ = __ne__ = _unknown  # type: ignore[assignment]
+    __enter__ = _unknown
+
+    def __exit__(self, *_: object) -> None:
+        return None
+
+    def __setitem__(self, name: object, value: object) -> None:
+        """A table takes any column."""
+
+    def _end(self, *_: object) -> Any:
+        raise Undrawn
+
+    __bool__ = __int__ = __index__ = __contains__ = _end
+    __hash__ = _end
+
+    def __iter__(self) -> Iterator[Any]:
+        """One pass of a loop, so that what the loop asks for is seen."""
+        yield Unknown()
+
+    def __float__(self) -> float:
+        return float("nan")
+
+    def __str__(self) -> str:
+        return "unknown"
+
+    __repr__ = __str__
+
+    def __format__(self, spec: str) -> str:
+        return "unknown"
+
+
+@dataclass
+class Asked:
+    """What was asked of the store while one function ran.
+
+    Attributes:
+        members: seeds by recipe.
+        measured: (name, measurement or key of a table, number of members) in order.
+    """
+
+    members: dict[Recipe, dict[int, None]] = field(default_factory=dict)
+    measured: list[tuple[str, Any, int]] = field(default_factory=list)
+
+    def add(self, other: Asked) -> None:
+        """Put what another function asked for behind this."""
+        for recipe, seeds in other.members.items():
+            self.members.setdefault(recipe, {}).update(seeds)
+        self.measured += other.measured
+
+
+class Drawing:
+    """A store that writes down what it is asked for."""
+
+    def __init__(self) -> None:
+        self.asked = Asked()
+
+    @contextlib.contextmanager
+    def noting(self) -> Iterator[Asked]:
+        """What is asked for in here, by itself."""
+        before, self.asked = self.asked, Asked()
+        try:
+            yield self.asked
+        finally:
+            self.asked = before
+
+    def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
+        """As the store's, of members that do not exist."""
+        return self.populations([recipe], seeds, name=name)[0]
+
+    def populations(
+        self, recipes: Iterable[Recipe], seeds: Iterable[int], *, name: str | None = None
+    ) -> list[Population]:
+        """As the store's, of members that do not exist."""
+        from harness.population import Population
+
+        recipes, seeds = list(recipes), tuple(int(seed) for seed in seeds)
+        for recipe in recipes:
+            self.asked.members.setdefault(recipe, {}).update(dict.fromkeys(seeds))
+        unread: Mapping[int, Any]
+        found = []
+        for recipe in recipes:
+            unread = {epoch: Unknown() for epoch in recipe.kept}
+            found.append(Population(recipe, seeds, unread))
+        return found
+
+    def measure(self, populations: Iterable[Population], measurement: Any, *, name: str | None = None) -> Any:
+        """Notes the measurement and what it is of."""
+        called = str(getattr(measurement, "name", measurement))
+        self.asked.measured.append((called, measurement, sum(len(each) for each in populations)))
+        return Unknown()
+
+    def cached(self, name: str, key: Mapping[str, Any], *_: object, **__: object) -> Any:
+        """Notes the table and its key."""
+        self.asked.measured.append((name, key, 0))
+        return Unknown()
+
+    def instead(self, name: str, settings: Mapping[str, Any]) -> Any:
+        """Notes a measurement that no store is asked for."""
+        return self.cached(name, settings)
+
+    def end(self) -> NoReturn:
+        """Data would be looked for."""
+        raise Undrawn
+
+    def __getattr__(self, name: str) -> Unknown:
+        return Unknown()
+
+
+@contextlib.contextmanager
+def stand_ins(drawing: Drawing) -> Iterator[None]:
+    """Nothing is measured, read, printed or warned of in here, and pandas hands stand-ins on where it would refuse them."""
+    from unittest import mock
+
+    import pandas as pd
+
+    with contextlib.ExitStack() as stack:
+        stack.enter_context(by(drawing))
+        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
+        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
+        stack.enter_context(warnings.catch_warnings())
+        warnings.simplefilter("ignore")
+        for owner, name in ((pd, "concat"), (pd, "merge"), (pd.DataFrame, "merge"), (pd.DataFrame, "join")):
+            stack.enter_context(mock.patch.object(owner, name, _handing_on(getattr(owner, name))))
+        yield
+
+
+def _handing_on(function: Any) -> Any:
+    """The function, with a stand-in for its result where one is among its tables."""
+
+    def handing_on(*given: Any, **named: Any) -> Any:
+        if any(map(_holds_unknown, (*given, *named.values()))):
+            return Unknown()
+        return function(*given, **named)
+
+    return handing_on
+
+
+def _holds_unknown(given: Any) -> bool:
+    if isinstance(given, Mapping):
+        given = list(given.values())
+    if isinstance(given, Sequence) and not isinstance(given, str):
+        return any(isinstance(each, Unknown) for each in given)
+    return isinstance(given, Unknown)

@@ -1,0 +1,98 @@
+"""Preregistrations: what is fixed of some claims, written down before anything runs, and held against a later run.
+
+The file is JSON of schema 1: ``{"preregistration": 1, "date", "scale", "versions", "commit", "dirty", "claims", "designs",
+"recipes"}``.  Each claim has ``digest``, ``declared`` and ``design`` (:mod:`harness.fixed`), and in words ``prediction`` and
+``plan``; ``designs`` has what claims share, ``recipes`` says what each digest of a recipe is.  A Markdown file beside it says
+the same for readers.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from harness.claim import SCALES
+from harness.fixed import differences, is_design, is_set_apart, put_together
+
+SCHEMA = 1
+REMEDY = "give a file that python -m harness preregister --out FILE wrote"
+
+
+class RegistrationError(ValueError):
+    """A preregistration that cannot be read, or is of another scale; the message names it and what to do."""
+
+
+@dataclass(frozen=True)
+class Registration:
+    """What was registered.
+
+    Attributes:
+        path: the file.
+        date: when.
+        scale: of the designs.
+        claims: by id, each with digest, declared and design.
+    """
+
+    path: Path
+    date: str
+    scale: str
+    claims: Mapping[str, Mapping[str, Any]]
+
+    def check(self, row: Mapping[str, Any]) -> dict[str, Any]:
+        """Whether the claim of a row is as registered: {"state", "date", "differs"}, the last in words."""
+        registered = self.claims.get(row["id"])
+        if registered is None:
+            return {"state": "not registered", "date": self.date, "differs": []}
+        found = differences(registered, row)
+        return {"state": "differs" if found else "as registered", "date": self.date, "differs": found}
+
+    def check_scale(self, scale: str) -> None:
+        """Raise a RegistrationError where a run is of another scale, and so of other networks."""
+        if scale != self.scale:
+            raise RegistrationError(
+                f"{self.path} registers scale {self.scale}, and this run is of scale {scale}; give --scale {self.scale}, or a "
+                "preregistration of that scale"
+            )
+
+
+def read_registration(path: Path) -> Registration:
+    """Read a preregistration.
+
+    Raises:
+        RegistrationError: the file cannot be read, or is none.
+    """
+    try:
+        held = json.loads(path.read_text(encoding="utf-8"))
+    except OSError as problem:
+        raise RegistrationError(f"{path} cannot be read: {problem.strerror}; {REMEDY}") from None
+    except (ValueError, RecursionError) as problem:
+        raise RegistrationError(f"{path} is damaged ({problem}); {REMEDY}, or take it back from where it was kept") from None
+    if not isinstance(held, dict) or "preregistration" not in held:
+        raise RegistrationError(f"{path} is no preregistration; {REMEDY}")
+    if held["preregistration"] != SCHEMA:
+        raise RegistrationError(
+            f"{path} has schema {held['preregistration']!r}, and this version reads {SCHEMA}; use the version of the harness "
+            "that wrote it"
+        )
+    if fault := _fault(held):
+        raise RegistrationError(f"{path} {fault}; take it back from where it was kept, or register anew")
+    shared = held.get("designs", {})
+    claims = {name: {**claim, "design": put_together(claim["design"], shared)} for name, claim in held["claims"].items()}
+    return Registration(path, held["date"], held["scale"], claims)
+
+
+def _fault(held: Mapping[str, Any]) -> str | None:
+    """What keeps an object from being a preregistration, or None."""
+    if held.get("scale") not in SCALES or not isinstance(held.get("date"), str):
+        return f"has no date, or no scale of {', '.join(SCALES)}"
+    shared = held.get("designs", {})
+    if not isinstance(held.get("claims"), dict) or not isinstance(shared, dict) or not all(map(is_design, shared.values())):
+        return "has no claims, or designs that are none"
+    for claim, value in held["claims"].items():
+        parts = isinstance(value, dict) and isinstance(value.get("digest"), str)
+        if not parts or not isinstance(value.get("declared"), dict) or not is_set_apart(value.get("design"), shared):
+            return f"has no digest, declared and design of {claim}"
+    return None

@@ -1,0 +1,88 @@
+"""How claims stand to what was fixed: as it was when a verdict of them became known, or changed; registered, or not."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.fixed import CODE
+from harness.report import text
+
+Row = Mapping[str, Any]
+
+# Values of the filters, as the address has them, with their words.
+FIXED: Mapping[str, str] = {
+    "unchanged": "as fixed", "changed": "changed after a first run", "code": "only their code changed",
+    "unknown": "no ledger tells",
+}  # fmt: skip
+REGISTERED: Mapping[str, str] = {
+    "as-registered": "as registered", "differs": "differ from the registered", "not-registered": "not registered",
+}  # fmt: skip
+
+
+def fixed(row: Row) -> str:
+    """How a claim stands to the ledger: one of :data:`FIXED`."""
+    if row["changes"] is None:
+        return "unknown"
+    if not row["changes"]:
+        return "unchanged"
+    return "code" if all(list(change["changed"]) == [CODE] for change in row["changes"]) else "changed"
+
+
+def registered(row: Row) -> str:
+    """How a claim stands to a preregistration: one of :data:`REGISTERED`, or empty where none was given."""
+    return str(row["registered"]["state"]).replace(" ", "-") if row["registered"] else ""
+
+
+def changes(row: Row) -> list[str]:
+    """A sentence for each change after a verdict was known, oldest first."""
+    return [_change(change) for change in row["changes"] or ()]
+
+
+def instruments(row: Row) -> str:
+    """What measured, with its engine where it has one: "LLC (engine devinterp), accuracy"."""
+    named = (f"{one['name']} (engine {one['engine']})" if one.get("engine") else str(one["name"]) for one in row["instruments"])
+    return ", ".join(dict.fromkeys(named))
+
+
+def lede(rows: Sequence[Row]) -> str:
+    """The page's first sentence about what was fixed, true claim by claim."""
+    counts = Counter(map(fixed, rows))
+    if counts["unchanged"] == len(rows):
+        return "each fixed with its prediction, its margin and its unit of replication before anything ran."
+    parts = [
+        (counts["unchanged"], "stands as it was fixed before anything ran", "stand as they were fixed before anything ran"),
+        (counts["changed"], "was changed after a first run", "were changed after a first run"),
+        (counts["code"], "was changed in the code of its fixtures alone", "were changed in the code of their fixtures alone"),
+    ]  # fmt: skip
+    said = [text.counted(count, one, more) for count, one, more in parts if count]
+    if counts["unknown"]:
+        of = "any was" if not said else f"{text.number(counts['unknown'])} {'was' if counts['unknown'] == 1 else 'were'}"
+        said.append(f"no ledger tells whether {of} changed after a first run")
+    return f"each with its prediction, its margin and its unit of replication: {'; '.join(said)}."
+
+
+def choices(rows: Sequence[Row]) -> list[dict[str, Any]]:
+    """The filters that tell claims of this page apart: name, label, and (value, words, number) of each choice."""
+    found = []
+    for name, label, words, of in (
+        ("fixed", "Fixed", FIXED, fixed), ("registered", "Registration", REGISTERED, registered),
+    ):  # fmt: skip
+        counts = Counter(map(of, rows))
+        own = [(value, said, counts[value]) for value, said in words.items() if counts[value]]
+        if len(own) > 1 or (own and name == "registered") or counts["changed"] or counts["code"]:
+            found.append({"name": name, "label": label, "choices": own})
+    return found
+
+
+def _change(change: Mapping[str, Any]) -> str:
+    was = f"; the verdict had been {change['was']}" if change.get("was") else ""
+    because = f" {_sentence(str(change['because']))}" if change.get("because") else " Nobody has accepted that yet."
+    what, when = ", ".join(map(str, change["changed"])), change.get("date") or "date unknown"
+    return f"Changed after a first run: {what} ({when}{was}).{because}"
+
+
+def _sentence(words: str) -> str:
+    words = words.strip()
+    return words[:1].upper() + words[1:] + ("" if words.endswith((".", "!", "?")) else ".")

@@ -1,0 +1,120 @@
+"""Code that a function reaches: every definition of the project that it uses changes the digest, and nothing else does."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from types import ModuleType
+
+import pytest
+
+from harness.code import CodeError, ReachedCode
+
+FILES = {
+    "__init__.py": "from {package}.deep import shown as shown_again\n",
+    "study.py": '''
+"""Fixtures."""
+import numpy
+from {package} import helpers, shown_again
+from {package}.helpers import table as of_table
+SIZES = {{"reduced": 8}}
+OTHER = 1
+
+def fixture(harness):
+    """Populations."""
+    from {package}.late import Late
+    return of_table(SIZES[harness.scale]), helpers.used(2), shown_again(), Late, numpy.pi
+
+def beside():
+    return OTHER
+''',
+    "helpers.py": '''
+LIMIT = 3
+def table(size):
+    return size * LIMIT
+def used(x):
+    return x + 1
+def unused(x):
+    return x
+''',
+    "deep.py": "def shown():\n    return [each for each in (1, 2)]\n",
+    "late.py": "class Base:\n    rate = 0.1\n\nclass Late(Base):\n    pass\n",
+}
+
+
+@pytest.fixture
+def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """The digest of the fixture in a project of which some text was replaced."""
+    number = 0
+    monkeypatch.syspath_prepend(tmp_path)
+
+    def digest(file: str = "study.py", old: str = "", new: str = "", *, imported: bool = False, name: str = "fixture") -> str:
+        nonlocal number
+        number += 1
+        package = "pack"
+        folder = tmp_path / str(number) / package
+        folder.mkdir(parents=True)
+        for each, text in FILES.items():
+            text = text.format(package=package)
+            assert each != file or old in text
+            (folder / each).write_text(text.replace(old, new) if each == file and old else text, encoding="utf-8")
+        for module in [each for each in sys.modules if each.split(".")[0] == package]:
+            del sys.modules[module]
+        monkeypatch.syspath_prepend(folder.parent)
+        importlib.invalidate_caches()
+        study: ModuleType = importlib.import_module(f"{package}.study")
+        if imported:
+            importlib.import_module(f"{package}.late")
+        return ReachedCode(folder.parent).digest([getattr(study, name)])
+
+    yield digest
+    for module in [each for each in sys.modules if each.split(".")[0] == "pack"]:
+        del sys.modules[module]
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("study.py", '"reduced": 8', '"reduced": 30'),
+        ("study.py", "helpers.used(2)", "helpers.used(3)"),
+        ("helpers.py", "LIMIT = 3", "LIMIT = 4"),
+        ("helpers.py", "x + 1", "x + 2"),
+        ("deep.py", "(1, 2)", "(1, 3)"),
+        ("late.py", "rate = 0.1", "rate = 0.2"),
+    ],
+)
+def test_what_it_reaches_counts(edited: Callable[..., str], file: str, old: str, new: str) -> None:
+    assert edited(file, old, new) != edited()
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new"),
+    [
+        ("study.py", '"""Populations."""', '"""Populations of another word."""'),
+        ("study.py", '"""Fixtures."""', ""),
+        ("study.py", "OTHER = 1", "OTHER = 2  # of a sister alone"),
+        ("study.py", "return OTHER", "return 2 * OTHER"),
+        ("helpers.py", "return x\n", "return 2 * x\n"),
+        ("deep.py", "return [each", "# a comment\n    return [ each"),
+    ],
+)
+def test_what_it_does_not_reach_does_not(edited: Callable[..., str], file: str, old: str, new: str) -> None:
+    assert edited(file, old, new) == edited()
+
+
+def test_it_is_the_same_before_and_after_the_imports_of_a_body(edited: Callable[..., str]) -> None:
+    assert edited() == edited(imported=True)
+
+
+def test_two_functions_of_a_module_are_two(edited: Callable[..., str]) -> None:
+    assert edited(name="beside") != edited()
+    assert edited("study.py", "OTHER = 1", "OTHER = 2", name="beside") != edited(name="beside")
+
+
+def test_a_function_without_source_says_so(tmp_path: Path) -> None:
+    made: dict[str, Callable[[], None]] = {}
+    exec("def made(): pass", made)
+    with pytest.raises(CodeError, match=r"the code of .*made cannot be read .*define it in a file"):
+        ReachedCode(tmp_path).digest([made["made"]])
