@@ -57,7 +57,7 @@ class Gate(Limited):
         rows = Where(self.where).describe()
         limits = {name: written(limit) if isinstance(limit, str) else limit for name, limit in self.limits.items()}
         protocols = None if self.protocols is None else list(self.protocols)
-        return {"gate": self.name, "column": written(self.column), **limits, "share": self.share, "reason": self.reason,
+        return {"name": self.name, "column": written(self.column), **limits, "share": self.share, "reason": self.reason,
                 "protocols": protocols, "where": rows}  # fmt: skip
 
     def asked(self) -> str:
