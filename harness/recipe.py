@@ -8,27 +8,27 @@ from __future__ import annotations
 
 import pkgutil
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field, fields, replace
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
 from functools import cached_property, lru_cache
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from harness.optimiser import SGD, Adam, Until
-from harness.spec import RecipeError, describe, digest, require, type_name
+from harness.optimiser import SGD, Adam, AdamW, Until
+from harness.schedule import Cosine, Schedule, StepDecay, WarmUp
+from harness.spec import LATER, RecipeError, describe, described, digest, is_real, is_whole, require
 
 if TYPE_CHECKING:
     from harness.data.base import DataSpec
     from harness.models.base import Program
 
 __all__ = [
-    "MLP", "SGD", "STANDARD", "Adam", "Architecture", "Module", "Norm", "Recipe", "RecipeError", "Regime", "Threat", "Until",
-    "describe", "digest", "require",
+    "MLP", "SGD", "STANDARD", "Adam", "AdamW", "Architecture", "Cosine", "Module", "Norm", "Recipe", "RecipeError", "Regime",
+    "Schedule", "StepDecay", "Threat", "Until", "WarmUp", "describe", "digest", "require",
 ]  # fmt: skip
 
 Norm = Literal["linf", "l2"]
 TrainingLoss = Literal["cross_entropy", "mse"]
-LATER_FIELDS = ("loss", "until")
-"""Fields of a recipe that are left out of its canonical form at their defaults: recipes from before them keep their names."""
+Augmentation: TypeAlias = Callable[..., Any]  # (inputs, generator) → inputs; torch is not imported here
 
 
 class Architecture(ABC):
@@ -52,8 +52,9 @@ class MLP(Architecture):
     hidden: tuple[int, ...]
 
     def __post_init__(self) -> None:
-        widths_are_sane = all(isinstance(width, int) and width > 0 for width in self.hidden)
-        require(bool(self.hidden) and widths_are_sane, self, "hidden", "one positive whole number for each hidden layer")
+        listed = isinstance(self.hidden, tuple) and bool(self.hidden)
+        sane = listed and all(is_whole(width) and width > 0 for width in self.hidden)
+        require(sane, self, "hidden", "one positive whole number for each hidden layer")
 
     @property
     def name(self) -> str:  # type: ignore[override]
@@ -91,7 +92,8 @@ class Module(Architecture):
     arguments: Mapping[str, Any] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
-        require(":" in self.build, self, "build", "the address of a function, written 'package.module:function'")
+        written = isinstance(self.build, str) and ":" in self.build
+        require(written, self, "build", "the address of a function, written 'package.module:function'")
 
     def __hash__(self) -> int:
         return hash(digest(self))
@@ -145,9 +147,9 @@ class Threat:
 
     def __post_init__(self) -> None:
         require(self.norm in ("linf", "l2"), self, "norm", "'linf' or 'l2'")
-        require(self.epsilon > 0, self, "epsilon", "above 0")
-        require(self.steps >= 1, self, "steps", "1 or more")
-        require(self.relative_step > 0, self, "relative_step", "above 0")
+        require(is_real(self.epsilon) and self.epsilon > 0, self, "epsilon", "above 0")
+        require(is_whole(self.steps) and self.steps >= 1, self, "steps", "a whole number, 1 or more")
+        require(is_real(self.relative_step) and self.relative_step > 0, self, "relative_step", "above 0")
 
 
 @dataclass(frozen=True)
@@ -165,7 +167,9 @@ class Regime:
     threat: Threat | None = None
 
     def __post_init__(self) -> None:
-        require(0 <= self.adversarial_share <= 1, self, "adversarial_share", "from 0 to 1")
+        share = self.adversarial_share
+        require(is_real(share) and 0 <= share <= 1, self, "adversarial_share", "from 0 to 1")
+        require(self.threat is None or isinstance(self.threat, Threat), self, "threat", "None or a Threat(…)")
         require(
             (self.threat is None) == (self.adversarial_share == 0), self, "threat",
             "None where adversarial_share is 0, and a Threat where it is above 0",
@@ -173,6 +177,29 @@ class Regime:
 
 
 STANDARD = Regime("standard")
+
+
+def _require_parts(recipe: Recipe) -> None:
+    """Every part of a recipe is of its kind; a word or a class of torch's in its place is the commonest slip."""
+    from harness.data.base import DataSpec
+
+    require(isinstance(recipe.data, DataSpec), recipe, "data", "a DataSpec, such as ToyImages() or Mnist(train=1000, test=200)")
+    require(
+        isinstance(recipe.architecture, Architecture), recipe, "architecture",
+        "an Architecture, such as MLP((16, 16)) or Module('package.module:function', 'name')",
+    )  # fmt: skip
+    require(isinstance(recipe.regime, Regime), recipe, "regime", "a Regime; write recipe.robust(Threat(…)) for a robust one")
+    named = {"adamw": "AdamW(0.001)", "adam": "Adam(0.001)"}.get(str(recipe.optimiser).lower(), "SGD(0.01)")
+    allowed = f"an SGD, Adam or AdamW of harness.recipe: write optimiser={named}"
+    require(isinstance(recipe.optimiser, SGD | Adam), recipe, "optimiser", allowed)
+    require(recipe.parent is None or isinstance(recipe.parent, Recipe), recipe, "parent", "None or a Recipe")
+    require(recipe.until is None or isinstance(recipe.until, Until), recipe, "until", "None or Until(quantity, threshold)")
+    scheduled = recipe.schedule is None or isinstance(recipe.schedule, StepDecay | Cosine | WarmUp)
+    require(scheduled, recipe, "schedule", "None, StepDecay(…), Cosine(…) or WarmUp(…) of harness.recipe")
+    require(
+        recipe.augment is None or callable(recipe.augment), recipe, "augment",
+        "None or a function of (inputs, generator) that returns inputs of the same shape",
+    )  # fmt: skip
 
 
 @dataclass(frozen=True)
@@ -190,6 +217,10 @@ class Recipe:
         parent: None, or the recipe whose trained member of the same seed is the start (finetuning).
         loss: "cross_entropy", or "mse" (least squares; half the squared distance to the target, averaged over points).
         until: None, or what ends a member's training before the last epoch.
+        schedule: None for a constant learning rate, or how it changes: :class:`StepDecay`, :class:`Cosine` or :class:`WarmUp`.
+        augment: None, or a function of (inputs, generator) that changes the inputs of every batch of training.  The inputs
+            have shape (point, *shape) and may be overwritten; what it returns has the same shape.  All that is random in it
+            has to be drawn from the generator, a ``torch.Generator`` on the CPU that is the member's own.
     """
 
     data: DataSpec
@@ -200,13 +231,17 @@ class Recipe:
     batch_size: int = 32
     checkpoints: tuple[int, ...] = ()
     parent: Recipe | None = None
-    loss: TrainingLoss = "cross_entropy"
-    until: Until | None = None
+    loss: TrainingLoss = field(default="cross_entropy", metadata=LATER)
+    until: Until | None = field(default=None, metadata=LATER)
+    schedule: Schedule | None = field(default=None, metadata=LATER)
+    augment: Augmentation | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
-        require(self.epochs >= 0, self, "epochs", "0 or more")
-        require(self.batch_size >= 1, self, "batch_size", "1 or more")
-        inside = all(0 <= epoch <= self.epochs for epoch in self.checkpoints)
+        _require_parts(self)
+        require(is_whole(self.epochs) and self.epochs >= 0, self, "epochs", "a whole number, 0 or more")
+        require(is_whole(self.batch_size) and self.batch_size >= 1, self, "batch_size", "a whole number, 1 or more")
+        require(isinstance(self.checkpoints, tuple), self, "checkpoints", "a tuple of epochs, such as (0, 10)")
+        inside = all(is_whole(epoch) and 0 <= epoch <= self.epochs for epoch in self.checkpoints)
         require(inside, self, "checkpoints", f"epochs from 0 to the last, {self.epochs}")
         require(
             self.parent is None or self.parent.architecture == self.architecture, self, "parent",
@@ -220,11 +255,8 @@ class Recipe:
             require(sane, self, "until", "None, or a residual or a loss, for data with real targets")
 
     def describe(self) -> dict[str, Any]:
-        """Canonical form: type and fields, but those of ``LATER_FIELDS`` that stand at their default."""
-        values = {each.name: getattr(self, each.name) for each in fields(self)}
-        default = {each.name: each.default for each in fields(self) if each.name in LATER_FIELDS}
-        said = {name: describe(value) for name, value in values.items() if name not in default or value != default[name]}
-        return {"type": type_name(type(self))} | said
+        """Canonical form: type and fields, but those that came later and stand at their default."""
+        return described(self)
 
     @cached_property
     def key(self) -> str:

@@ -4,11 +4,16 @@ from __future__ import annotations
 
 import hashlib
 import json
+import math
 from collections.abc import Iterator, Mapping
-from dataclasses import fields, is_dataclass
+from dataclasses import Field, fields, is_dataclass
 from functools import partial
+from numbers import Integral, Real
 from types import BuiltinFunctionType, FunctionType
 from typing import Any
+
+LATER = {"later": True}
+"""Metadata of a field that came later: at its default it is left out of the canonical form, so that old names stay."""
 
 
 class RecipeError(ValueError):
@@ -19,6 +24,20 @@ def require(condition: bool, owner: object, name: str, allowed: str) -> None:
     """Raise a :class:`RecipeError` unless ``condition`` holds for ``owner.name``."""
     if not condition:
         raise RecipeError(f"{type(owner).__name__} has {name}={getattr(owner, name)!r}; it has to be {allowed}")
+
+
+def is_whole(value: object) -> bool:
+    """Whether it is a whole number; True and False are none."""
+    return isinstance(value, Integral) and not isinstance(value, bool)
+
+
+def is_real(value: object) -> bool:
+    """Whether it is a finite number; True and False are none."""
+    return isinstance(value, Real) and not isinstance(value, bool) and math.isfinite(value)
+
+
+def _left_out(each: Field[Any], value: Any) -> bool:
+    return each.metadata == LATER and value == each.default
 
 
 def describe(value: Any) -> Any:
@@ -33,7 +52,7 @@ def describe(value: Any) -> Any:
     if hasattr(value, "describe") and not isinstance(value, type):
         return value.describe()
     if is_dataclass(value) and not isinstance(value, type):
-        return {"type": type_name(type(value))} | {f.name: describe(getattr(value, f.name)) for f in fields(value)}
+        return described(value)
     if isinstance(value, Mapping):
         return {str(key): describe(item) for key, item in value.items()}
     if isinstance(value, tuple | list):
@@ -52,6 +71,13 @@ def describe(value: Any) -> Any:
         content = hashlib.sha256(value.tobytes()).hexdigest()
         return {"type": "array", "dtype": str(value.dtype), "shape": list(value.shape), "sha256": content}
     return value
+
+
+def described(spec: Any) -> dict[str, Any]:
+    """A dataclass's type and fields, but those that came later and stand at their default."""
+    values = ((each, getattr(spec, each.name)) for each in fields(spec))
+    said = {each.name: describe(given) for each, given in values if not _left_out(each, given)}
+    return {"type": type_name(type(spec))} | said
 
 
 def type_name(kind: type) -> str:

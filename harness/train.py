@@ -10,21 +10,20 @@ data order: they are pairs.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
 
 import torch
 
+from harness.batches import Streams, batches, check_augmentation
 from harness.data.base import Dataset
 from harness.models import encode, keep_freed_memory, loss_and_pull
 from harness.models.ascent import ascend, margin, random_start
 from harness.models.descent import Descent, descent
 from harness.models.memory import require_memory
 from harness.optimiser import Adam
-from harness.recipe import Recipe, Threat, digest
+from harness.recipe import Recipe, Threat, digest, require
 from harness.streams import torch_generator
 
-VALUES_PER_BLOCK = 2**22  # gathered inputs at a time: 16 MiB in single precision
 POINTS_PER_LOOK = 1024  # whoever shares the stack: a member's rounding must not depend on it
 Progress = Callable[[float], None]
 
@@ -44,26 +43,6 @@ class Diverged(RuntimeError):  # noqa: N818 - a state of the world, not a fault
             f"lower the learning rate ({recipe.optimiser.learning_rate})"
         )
         self.seeds, self.kept = tuple(seeds), kept
-
-
-@dataclass
-class _Streams:
-    """The random streams of every member of a stack."""
-
-    order: list[torch.Generator]
-    attack: list[torch.Generator]
-
-    @classmethod
-    def of(cls, seeds: Sequence[int], stage: str) -> _Streams:
-        return cls(
-            [torch_generator("order", stage, seed) for seed in seeds],
-            [torch_generator("training attack", stage, seed) for seed in seeds],
-        )
-
-    def keep(self, rows: Sequence[bool]) -> None:
-        """Those of these members only."""
-        self.order = [generator for generator, kept in zip(self.order, rows, strict=True) if kept]
-        self.attack = [generator for generator, kept in zip(self.attack, rows, strict=True) if kept]
 
 
 def initial(recipe: Recipe, seeds: Sequence[int]) -> torch.Tensor:
@@ -96,22 +75,26 @@ def train(
         For each kept epoch the parameters, shape (member, parameter), on the CPU.
 
     Raises:
+        RecipeError: the recipe does not fit the data, or asks for what cannot be trained; said before anything is trained.
         Diverged: training diverged for some members (a parameter is not finite); it names them and has the others.
         MemoryShortfall: the stack does not fit into memory; said before anything is computed.
     """
     keep_freed_memory()
     program = recipe.program()
+    _check_data(recipe, data)
     require_memory(memory_needed(recipe, data, len(seeds)), f"training {len(seeds)} × {recipe.name}", device)
     whole = (initial(recipe, seeds) if start is None else start.clone()).to(device)
     stack = descent(recipe.optimiser, program, whole.clone(), recipe.loss)
-    streams = _Streams.of(seeds, "finetuning" if recipe.parent else "training")
+    streams = Streams.of(seeds, "finetuning" if recipe.parent else "training", device)
     inputs = torch.from_numpy(data.train_x).to(device).movedim(0, -1)
     targets = encode(torch.from_numpy(data.train_y).to(device), data.classes)
+    check_augmentation(recipe, inputs)
     kept = {0: whole.cpu().clone()} if 0 in recipe.kept else {}
     going = torch.arange(len(seeds), device=device)  # members that have not stopped: the rows of the stack
     for epoch in range(1, recipe.epochs + 1):
         if len(going):
-            for batch, labels in _batches(inputs, targets, recipe.batch_size, streams.order):
+            for batch, labels in batches(recipe, inputs, targets, streams):
+                stack.rate = _rate(recipe, epoch - 1, stack.taken, inputs.shape[-1])
                 stack.step(_adversarial(recipe, data, stack, streams, batch, labels), labels)
             whole[going] = stack.theta
         if epoch in recipe.kept:
@@ -126,6 +109,22 @@ def train(
     if broken := [seed for seed, row in zip(seeds, whole, strict=True) if not bool(row.isfinite().all())]:
         raise Diverged(recipe, broken, kept)
     return kept
+
+
+def _check_data(recipe: Recipe, data: Dataset) -> None:
+    """A batch has to be there: what is said of a recipe has to be what was done."""
+    points = len(data.train_x)
+    require(recipe.batch_size <= points, recipe, "batch_size", f"at most {points}, the points that {data.name} trains on")
+
+
+def _rate(recipe: Recipe, epochs: int, steps: int, points: int) -> float:
+    """The learning rate after so many whole epochs and steps."""
+    schedule, base = recipe.schedule, recipe.optimiser.learning_rate
+    if schedule is None:
+        return base
+    if schedule.per == "epoch":
+        return schedule.rate(base, epochs, recipe.epochs)
+    return schedule.rate(base, steps, recipe.epochs * math.ceil(points / recipe.batch_size))
 
 
 def memory_needed(recipe: Recipe, data: Dataset, members: int) -> int:
@@ -160,28 +159,8 @@ def _reached(recipe: Recipe, stack: Descent, inputs: torch.Tensor, targets: torc
     return total / points < until.threshold if until.quantity == "loss" else total / points >= until.threshold
 
 
-def _batches(
-    inputs: torch.Tensor, targets: torch.Tensor, size: int, generators: Sequence[torch.Generator]
-) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
-    """One epoch of batches: inputs (member, *input, batch) and targets (member, class, batch), in each member's order.
-
-    The last batch holds what is left.
-    """
-    points = inputs.shape[-1]
-    order = torch.stack([torch.randperm(points, generator=g) for g in generators]).to(inputs.device)
-    per_point = len(generators) * inputs[..., 0].numel()
-    block = max(1, VALUES_PER_BLOCK // (per_point * size)) * size
-    for first in range(0, points, block):
-        chosen = order[:, first : first + block]
-        # (…, member, batch) → (member, …, batch), made contiguous once for all batches of the block
-        x = inputs[..., chosen].movedim(-2, 0)
-        y = targets[..., chosen].movedim(-2, 0)
-        for begin in range(0, chosen.shape[1], size):
-            yield x[..., begin : begin + size].contiguous(), y[..., begin : begin + size].contiguous()
-
-
 def _adversarial(
-    recipe: Recipe, data: Dataset, stack: Descent, streams: _Streams, inputs: torch.Tensor, targets: torch.Tensor
+    recipe: Recipe, data: Dataset, stack: Descent, streams: Streams, inputs: torch.Tensor, targets: torch.Tensor
 ) -> torch.Tensor:
     """The batch with its first ``adversarial_share`` replaced by adversarial examples for the present parameters."""
     threat = recipe.regime.threat

@@ -7,13 +7,14 @@ from dataclasses import replace
 
 import pytest
 import torch
+from torch.optim import lr_scheduler
 
 from harness.data import RandomLabels
 from harness.data.toy import ToyImages
 from harness.models import encode, memory
 from harness.models.ascent import ascend, norms, random_start
 from harness.models.memory import MemoryShortfall
-from harness.recipe import MLP, SGD, Adam, Module, Recipe, RecipeError, Threat, Until
+from harness.recipe import MLP, SGD, Adam, AdamW, Cosine, Module, Recipe, RecipeError, StepDecay, Threat, Until, WarmUp
 from harness.streams import torch_generator
 from harness.train import initial, memory_needed, train
 
@@ -31,7 +32,15 @@ RULES = {
     "momentum": (SGD(0.05, 0.9), torch.optim.SGD, {"lr": 0.05, "momentum": 0.9}),
     "adam": (Adam(0.01), torch.optim.Adam, {"lr": 0.01}),
     "adam, other settings": (Adam(0.02, 0.8, 0.95, 1e-4), torch.optim.Adam, {"lr": 0.02, "betas": (0.8, 0.95), "eps": 1e-4}),
-}
+    "sgd, decay": (SGD(0.05, weight_decay=0.2), torch.optim.SGD, {"lr": 0.05, "weight_decay": 0.2}),
+    "nesterov, decay": (
+        SGD(0.05, 0.9, weight_decay=0.1, nesterov=True), torch.optim.SGD,
+        {"lr": 0.05, "momentum": 0.9, "weight_decay": 0.1, "nesterov": True},
+    ),
+    "adam, decay": (Adam(0.01, weight_decay=0.3), torch.optim.Adam, {"lr": 0.01, "weight_decay": 0.3}),
+    "adamw": (AdamW(0.01), torch.optim.AdamW, {"lr": 0.01}),
+    "adamw, other decay": (AdamW(0.01, weight_decay=2.0), torch.optim.AdamW, {"lr": 0.01, "weight_decay": 2.0}),
+}  # fmt: skip
 
 
 @pytest.mark.parametrize("rule", RULES)
@@ -51,6 +60,49 @@ def test_equals_a_plain_pytorch_loop(rule: str) -> None:
                 optimiser.step()
         flat = torch.cat([p.detach().flatten() for p in module.parameters()])
         torch.testing.assert_close(stacked[row], flat, rtol=1e-4, atol=1e-6)
+
+
+SCHEDULES = {
+    "step": (StepDecay(1, 0.5), lambda optimiser: lr_scheduler.StepLR(optimiser, 1, 0.5)),
+    "cosine": (Cosine(), lambda optimiser: lr_scheduler.CosineAnnealingLR(optimiser, 3)),
+    "cosine by steps": (Cosine(per="step"), lambda optimiser: lr_scheduler.CosineAnnealingLR(optimiser, 18)),
+    "warm-up by steps": (WarmUp(7, 0.1, per="step"), lambda optimiser: lr_scheduler.LinearLR(optimiser, 0.1, 1.0, 7)),
+}
+
+
+@pytest.mark.parametrize("rule", ["momentum", "adamw"])
+@pytest.mark.parametrize("name", SCHEDULES)
+def test_a_schedule_equals_a_plain_pytorch_loop(name: str, rule: str) -> None:
+    (ours, theirs, settings), (schedule, scheduler_of) = RULES[rule], SCHEDULES[name]
+    recipe = replace(BASE, optimiser=ours, schedule=schedule)
+    stacked, data = trained(recipe), DATA.load()
+    x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
+    for row, seed in enumerate(SEEDS):
+        module = recipe.program().module(initial(recipe, [seed])[0])
+        optimiser = theirs(module.parameters(), **settings)
+        scheduler, order = scheduler_of(optimiser), torch_generator("order", "training", seed)
+        for _ in range(recipe.epochs):
+            for batch in torch.randperm(len(x), generator=order).split(16):
+                optimiser.zero_grad()
+                torch.nn.functional.cross_entropy(module(x[batch]), y[batch]).backward()
+                optimiser.step()
+                if schedule.per == "step":
+                    scheduler.step()
+            if schedule.per == "epoch":
+                scheduler.step()
+        flat = torch.cat([p.detach().flatten() for p in module.parameters()])
+        torch.testing.assert_close(stacked[row], flat, rtol=1e-4, atol=1e-6)
+
+
+def test_weight_decay_leaves_constants_and_what_is_frozen() -> None:
+    network = Module("harness.models.lazy:lazy_network", "lazy", {"width": 12})
+    data = replace_classes()
+    for rule in (SGD(0.1, weight_decay=0.5), Adam(0.1, weight_decay=0.5), AdamW(0.1, weight_decay=0.5)):
+        recipe = Recipe(data, network, optimiser=rule, epochs=2, batch_size=8)
+        program, end = recipe.program(), train(recipe, data.load(), SEEDS)[2]
+        before, after = program.layout.views(initial(recipe, SEEDS)), program.layout.views(end)
+        assert torch.equal(before["second"], after["second"])
+        assert not torch.equal(before["first"], after["first"])
 
 
 def test_sgd_is_this_loop_to_the_last_bit() -> None:
@@ -273,8 +325,31 @@ def test_random_starts_fill_the_ball_uniformly() -> None:
         (lambda: replace(REAL, loss="cross_entropy"), "it has to be 'mse' for data with real targets"),
         (lambda: REAL.robust(Threat()), "it has to be standard for data with real targets"),
         (lambda: replace(REAL, until=Until("accuracy", 1)), "until=.*for data with real targets"),
-        (lambda: replace(BASE, epochs=-1), "epochs=-1; it has to be 0 or more"),
+        (lambda: replace(BASE, epochs=-1), "epochs=-1; it has to be a whole number, 0 or more"),
         (lambda: replace(BASE, batch_size=0), "batch_size=0"),
+        (lambda: replace(BASE, batch_size=True), "batch_size=True; it has to be a whole number, 1 or more"),
+        (lambda: trained(replace(BASE, batch_size=91)), "batch_size=91; it has to be at most 90, the points that .* trains on"),
+        (lambda: replace(BASE, epochs="10"), "epochs='10'; it has to be a whole number"),
+        (lambda: replace(BASE, epochs=2.5), "epochs=2.5; it has to be a whole number"),
+        (lambda: replace(BASE, checkpoints=[0]), r"checkpoints=\[0\]; it has to be a tuple of epochs"),
+        (lambda: replace(BASE, checkpoints=(0.5,)), r"checkpoints=\(0.5,\)"),
+        (lambda: replace(BASE, optimiser="adam"), r"optimiser='adam'.*of harness.recipe: write optimiser=Adam\(0.001\)"),
+        (lambda: replace(BASE, optimiser="AdamW"), r"write optimiser=AdamW\(0.001\)"),
+        (lambda: replace(BASE, optimiser=torch.optim.SGD), r"write optimiser=SGD\(0.01\)"),
+        (lambda: replace(BASE, data="mnist"), "data='mnist'; it has to be a DataSpec"),
+        (lambda: replace(BASE, architecture=torch.nn.Linear(2, 2)), "architecture=.*; it has to be an Architecture"),
+        (lambda: replace(BASE, regime="robust"), r"regime='robust'.*write recipe.robust\(Threat"),
+        (lambda: replace(BASE, until=0.1), "until=0.1"),
+        (lambda: replace(BASE, parent="standard"), "parent='standard'; it has to be None or a Recipe"),
+        (lambda: replace(BASE, schedule="cosine"), r"schedule='cosine'.*Cosine\(…\)"),
+        (lambda: replace(BASE, augment="flip"), "augment='flip'; it has to be None or a function of"),
+        (lambda: SGD(learning_rate="0.1"), "learning_rate='0.1'; it has to be a number above 0"),
+        (lambda: SGD(math.nan), "learning_rate=nan"),
+        (lambda: SGD(weight_decay=-0.1), "weight_decay=-0.1; it has to be a number from 0"),
+        (lambda: SGD(nesterov=True), "nesterov=True; it has to be False where momentum is 0"),
+        (lambda: AdamW(weight_decay=None), "AdamW has weight_decay=None"),
+        (lambda: Threat(steps=2.5), "steps=2.5"),
+        (lambda: MLP([8]), r"hidden=\[8\]"),
         (lambda: replace(BASE, checkpoints=(9,)), "checkpoints.*from 0 to the last, 3"),
         (lambda: Module("nowhere", "x"), "package.module:function"),
         (lambda: Module("harness.nowhere:f", "x").function(), "cannot be imported"),
@@ -292,11 +367,17 @@ def test_one_changed_line_is_another_recipe_and_a_repeated_one_is_not() -> None:
                replace(BASE, data=replace(DATA, noise=2.0)), BASE.finetuned(Threat(), epochs=3)]
     assert len({recipe.key for recipe in [BASE, *changed]}) == 7
     later = [replace(BASE, optimiser=Adam()), replace(BASE, loss="mse"), replace(BASE, until=Until("loss", 0.1)),
-             replace(BASE, until=Until("loss", 0.2)), replace(BASE, until=Until("accuracy", 0.1))]
-    assert len({recipe.key for recipe in [BASE, *changed, *later]}) == 12
+             replace(BASE, until=Until("loss", 0.2)), replace(BASE, until=Until("accuracy", 0.1)),
+             replace(BASE, optimiser=AdamW()), replace(BASE, optimiser=AdamW(weight_decay=0.0)),
+             replace(BASE, optimiser=SGD(weight_decay=0.1)), replace(BASE, schedule=Cosine()), replace(BASE, augment=mirrored)]
+    assert len({recipe.key for recipe in [BASE, *changed, *later]}) == 17
 
 
 def test_recipes_keep_the_names_that_they_had_before_losses_and_stopping_rules() -> None:
     assert [recipe.key for recipe in (BASE, BASE.robust(Threat()), BASE.finetuned(Threat(), epochs=2))] == [
         "70591875303c84cd", "45fff5bb15fc4c80", "164f0f1533fc4c32"
     ]  # fmt: skip
+
+
+def mirrored(inputs: torch.Tensor, generator: torch.Generator) -> torch.Tensor:
+    return inputs.flip(-1)

@@ -1,4 +1,4 @@
-"""One step of descent for a whole stack of members: SGD with momentum and the lazy ball, and Adam.
+"""One step of descent for a whole stack of members: SGD with momentum and the lazy ball, Adam and AdamW.
 
 Nothing here adds a product in one operation (``add`` with alpha, ``addcmul``, ``lerp``): whether a fused product rounds once or
 twice depends on where in a stack an entry lies, and a member would depend on who stands beside it.
@@ -17,7 +17,7 @@ import torch
 
 from harness.models.base import Program
 from harness.models.losses import Loss
-from harness.optimiser import SGD, Adam
+from harness.optimiser import SGD, Adam, AdamW
 
 BLOCK = 2**18  # values of a stack that are moved at a time; from half to four times as many take the same time
 
@@ -41,10 +41,12 @@ class Descent(ABC):
         theta: flat parameters, shape (member, parameter).
         parameters: the same by name.
         taken: steps so far.
+        rate: the present learning rate.
     """
 
-    def __init__(self, program: Program, theta: torch.Tensor, loss: Loss) -> None:
+    def __init__(self, rule: SGD | Adam, program: Program, theta: torch.Tensor, loss: Loss) -> None:
         self.program, self.loss, self.taken = program, loss, 0
+        self.rate, self.decay, self.decoupled = rule.learning_rate, rule.weight_decay, isinstance(rule, AdamW)
         self._lay_out(theta)
 
     def _lay_out(self, theta: torch.Tensor) -> None:
@@ -57,8 +59,19 @@ class Descent(ABC):
         """One step on a batch: inputs (member, *input, batch), encoded targets (member, class, batch)."""
         self.program.loss_gradient(self.parameters, inputs, targets, self.out, self.loss)
         self.taken += 1
+        if self.decay:
+            self._decay()
         for block in _blocks(self.theta):
             self._move(block)
+
+    def _decay(self) -> None:
+        """Weight decay of what is trained: of the parameters themselves where it is decoupled, else through the gradient."""
+        for name, gradient in self.out.items():
+            value = self.parameters[name]
+            if self.decoupled:
+                value.mul_(1 - self.rate * self.decay)
+            else:
+                gradient.add_(value * self.decay)
 
     def keep(self, rows: torch.Tensor) -> None:
         """Go on with these members only.
@@ -74,10 +87,10 @@ class Descent(ABC):
 
 
 class _SGD(Descent):
-    """θ ← θ − η g, with heavy-ball momentum and the lazy ball where the recipe asks for them."""
+    """θ ← θ − η g, with momentum (heavy-ball or Nesterov's) and the lazy ball where the recipe asks for them."""
 
     def __init__(self, rule: SGD, program: Program, theta: torch.Tensor, loss: Loss) -> None:
-        super().__init__(program, theta, loss)
+        super().__init__(rule, program, theta, loss)
         self.rule = rule
         self.velocity = torch.zeros_like(theta) if rule.momentum else None
         self.start = theta.clone() if rule.row_radius else None
@@ -95,15 +108,16 @@ class _SGD(Descent):
     def _move(self, block: slice) -> None:
         update = self.gradient[:, block]
         if self.velocity is not None:
-            update = self.velocity[:, block].mul_(self.rule.momentum).add_(update)
-        self.theta[:, block].sub_(update * self.rule.learning_rate)
+            velocity = self.velocity[:, block].mul_(self.rule.momentum).add_(update)
+            update = update.add_(velocity * self.rule.momentum) if self.rule.nesterov else velocity
+        self.theta[:, block].sub_(update * self.rate)
 
 
 class _Adam(Descent):
     """Kingma & Ba 2015 (arXiv:1412.6980), algorithm 1, in the order of operations of ``torch.optim.Adam``."""
 
     def __init__(self, rule: Adam, program: Program, theta: torch.Tensor, loss: Loss) -> None:
-        super().__init__(program, theta, loss)
+        super().__init__(rule, program, theta, loss)
         self.rule = rule
         self.mean, self.square = torch.zeros_like(theta), torch.zeros_like(theta)
 
@@ -118,7 +132,7 @@ class _Adam(Descent):
         mean.mul_(rule.beta1).add_(gradient * (1 - rule.beta1))
         square.mul_(rule.beta2).add_(gradient.square_().mul_(1 - rule.beta2))
         size = torch.sqrt(square, out=gradient).div_(math.sqrt(second)).add_(rule.epsilon)
-        self.theta[:, block].sub_(torch.div(mean, size, out=size).mul_(rule.learning_rate / first))
+        self.theta[:, block].sub_(torch.div(mean, size, out=size).mul_(self.rate / first))
 
 
 def _blocks(values: torch.Tensor) -> Iterator[slice]:
