@@ -20,8 +20,9 @@ from harness.models import encode, keep_freed_memory, loss_and_pull
 from harness.models.ascent import ascend, margin, random_start
 from harness.models.descent import Descent, descent
 from harness.models.memory import require_memory
+from harness.models.training_mode import training_mode
 from harness.optimiser import Adam
-from harness.recipe import Recipe, Threat, digest, require
+from harness.recipe import Recipe, RecipeError, Threat, digest, require
 from harness.streams import torch_generator
 
 POINTS_PER_LOOK = 1024  # whoever shares the stack: a member's rounding must not depend on it
@@ -84,18 +85,21 @@ def train(
     _check_data(recipe, data)
     require_memory(memory_needed(recipe, data, len(seeds)), f"training {len(seeds)} × {recipe.name}", device)
     whole = (initial(recipe, seeds) if start is None else start.clone()).to(device)
-    stack = descent(recipe.optimiser, program, whole.clone(), recipe.loss)
     streams = Streams.of(seeds, "finetuning" if recipe.parent else "training", device)
     inputs = torch.from_numpy(data.train_x).to(device).movedim(0, -1)
     targets = encode(torch.from_numpy(data.train_y).to(device), data.classes)
     check_augmentation(recipe, inputs)
+    if not program.scopes["all"]:
+        raise RecipeError(f"no parameter of {recipe.architecture.name} can be trained: all have requires_grad=False")
+    mode = training_mode(program, inputs, targets, _sizes(recipe, inputs.shape[-1]), recipe.loss)
+    stack = descent(recipe.optimiser, program, whole.clone(), recipe.loss, mode)
     kept = {0: whole.cpu().clone()} if 0 in recipe.kept else {}
     going = torch.arange(len(seeds), device=device)  # members that have not stopped: the rows of the stack
     for epoch in range(1, recipe.epochs + 1):
         if len(going):
             for batch, labels in batches(recipe, inputs, targets, streams):
                 stack.rate = _rate(recipe, epoch - 1, stack.taken, inputs.shape[-1])
-                stack.step(_adversarial(recipe, data, stack, streams, batch, labels), labels)
+                stack.step(_adversarial(recipe, data, stack, streams, batch, labels), labels, streams.network)
             whole[going] = stack.theta
         if epoch in recipe.kept:
             kept[epoch] = whole.cpu().clone()
@@ -115,6 +119,12 @@ def _check_data(recipe: Recipe, data: Dataset) -> None:
     """A batch has to be there: what is said of a recipe has to be what was done."""
     points = len(data.train_x)
     require(recipe.batch_size <= points, recipe, "batch_size", f"at most {points}, the points that {data.name} trains on")
+
+
+def _sizes(recipe: Recipe, points: int) -> list[int]:
+    """How many points the batches of training have; none where nothing is trained."""
+    whole, left = divmod(points, recipe.batch_size)
+    return [size for size in (recipe.batch_size if whole else 0, left) if size] if recipe.epochs else []
 
 
 def _rate(recipe: Recipe, epochs: int, steps: int, points: int) -> float:

@@ -11,18 +11,21 @@ from __future__ import annotations
 
 import math
 from abc import ABC, abstractmethod
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 
 import torch
 
 from harness.models.base import Program
 from harness.models.losses import Loss
+from harness.models.training_mode import TrainingMode
 from harness.optimiser import SGD, Adam, AdamW
 
 BLOCK = 2**18  # values of a stack that are moved at a time; from half to four times as many take the same time
 
 
-def descent(rule: SGD | Adam, program: Program, theta: torch.Tensor, loss: Loss = "cross_entropy") -> Descent:
+def descent(
+    rule: SGD | Adam, program: Program, theta: torch.Tensor, loss: Loss = "cross_entropy", mode: TrainingMode | None = None
+) -> Descent:
     """An optimiser on a stack.
 
     Args:
@@ -30,8 +33,11 @@ def descent(rule: SGD | Adam, program: Program, theta: torch.Tensor, loss: Loss 
         program: the stack's program.
         theta: parameters to begin with, shape (member, parameter); they are moved in place.
         loss: what is descended.
+        mode: how gradients are computed where train mode differs from eval mode; see :mod:`harness.models.training_mode`.
     """
-    return _Adam(rule, program, theta, loss) if isinstance(rule, Adam) else _SGD(rule, program, theta, loss)
+    stack = _Adam(rule, program, theta, loss) if isinstance(rule, Adam) else _SGD(rule, program, theta, loss)
+    stack.mode = mode
+    return stack
 
 
 class Descent(ABC):
@@ -42,7 +48,10 @@ class Descent(ABC):
         parameters: the same by name.
         taken: steps so far.
         rate: the present learning rate.
+        mode: how gradients are computed in train mode, or None where it computes what eval mode does.
     """
+
+    mode: TrainingMode | None = None
 
     def __init__(self, rule: SGD | Adam, program: Program, theta: torch.Tensor, loss: Loss) -> None:
         self.program, self.loss, self.taken = program, loss, 0
@@ -55,9 +64,18 @@ class Descent(ABC):
         out = self.program.layout.views(self.gradient)
         self.out = {name: out[name] for name in self.program.scopes["all"]}
 
-    def step(self, inputs: torch.Tensor, targets: torch.Tensor) -> None:
-        """One step on a batch: inputs (member, *input, batch), encoded targets (member, class, batch)."""
-        self.program.loss_gradient(self.parameters, inputs, targets, self.out, self.loss)
+    def step(self, inputs: torch.Tensor, targets: torch.Tensor, generators: Sequence[torch.Generator] = ()) -> None:
+        """One step on a batch.
+
+        Args:
+            inputs: tensor of shape (member, *input, batch).
+            targets: encoded targets, shape (member, class, batch).
+            generators: each member's own, for what its network draws in train mode.
+        """
+        if self.mode is None:
+            self.program.loss_gradient(self.parameters, inputs, targets, self.out, self.loss)
+        else:
+            self.mode.loss_gradient(self.parameters, inputs, targets, self.out, self.loss, generators)
         self.taken += 1
         if self.decay:
             self._decay()
@@ -95,8 +113,8 @@ class _SGD(Descent):
         self.velocity = torch.zeros_like(theta) if rule.momentum else None
         self.start = theta.clone() if rule.row_radius else None
 
-    def step(self, inputs: torch.Tensor, targets: torch.Tensor) -> None:
-        super().step(inputs, targets)
+    def step(self, inputs: torch.Tensor, targets: torch.Tensor, generators: Sequence[torch.Generator] = ()) -> None:
+        super().step(inputs, targets, generators)
         if self.start is not None and self.rule.row_radius is not None:
             _project_rows(self.parameters, self.program.layout.views(self.start), self.out, self.rule.row_radius)
 

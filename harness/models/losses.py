@@ -23,6 +23,13 @@ def encode(targets: torch.Tensor, classes: int) -> torch.Tensor:
     return functional.one_hot(targets.long(), classes).to(torch.float32).transpose(-1, -2).contiguous()
 
 
+def row_loss(logits: torch.Tensor, targets: torch.Tensor, loss: Loss) -> torch.Tensor:
+    """Mean loss of one network, for autograd: logits and encoded targets of shape (class, point)."""
+    if loss == "mse":
+        return (logits - targets).square().sum(0).mean() / 2
+    return -(torch.log_softmax(logits, 0) * targets).sum(0).mean()
+
+
 def loss_and_pull(
     logits: torch.Tensor, targets: torch.Tensor, loss: Loss = "cross_entropy", *, pull: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:

@@ -12,11 +12,13 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 import torch
+from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.func import functional_call, grad_and_value, vjp, vmap
+from torch.nn.modules.batchnorm import _NormBase
 
 from harness.models.base import Parameters, Program, PullBack
 from harness.models.layout import Layout
-from harness.models.losses import Loss, loss_and_pull
+from harness.models.losses import Loss, loss_and_pull, row_loss
 
 
 class ModuleProgram(Program):
@@ -33,13 +35,14 @@ class ModuleProgram(Program):
         # The skeleton's own numbers are never used, so drawing them must not disturb the caller's random state.
         with torch.random.fork_rng(devices=[]):
             self.skeleton = build().eval()
-        self.trainable = tuple(name for name, _ in self.skeleton.named_parameters())
+        named = dict(self.skeleton.named_parameters())
+        self.trainable = tuple(name for name, value in named.items() if value.requires_grad)
         state = {**dict(self.skeleton.named_parameters()), **dict(self.skeleton.named_buffers())}
         for name, value in state.items():
-            if not value.is_floating_point():
+            if not value.is_floating_point() and name not in batch_counters(self.skeleton):
                 raise ValueError(
                     f"buffer {name!r} of {type(self.skeleton).__name__} holds {value.dtype}: a stack holds floating-point "
-                    "numbers only (replace batch statistics by a norm without counters, such as GroupNorm)"
+                    "numbers only (and the counters of batch norms)"
                 )
         self.layout = Layout(tuple(state), tuple(tuple(value.shape) for value in state.values()))
         self.scopes = self._scopes()
@@ -69,6 +72,7 @@ class ModuleProgram(Program):
 
     def module(self, theta: torch.Tensor) -> torch.nn.Module:
         """See :meth:`Program.module`."""
+        forget_computed(self.skeleton)
         network = copy.deepcopy(self.skeleton).to(theta.device)
         state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         with torch.no_grad():
@@ -106,13 +110,10 @@ class ModuleProgram(Program):
         free = {name: parameters[name] for name in out}
         fixed = {name: value for name, value in parameters.items() if name not in out}
 
-        def row_loss(free: Any, fixed: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
-            logits = self._call({**free, **fixed}, inputs)
-            if loss == "mse":
-                return (logits - targets).square().sum(0).mean() / 2
-            return -(torch.log_softmax(logits, 0) * targets).sum(0).mean()
+        def of_row(free: Any, fixed: Any, inputs: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+            return row_loss(self._call({**free, **fixed}, inputs), targets, loss)
 
-        gradients, losses = vmap(grad_and_value(row_loss))(free, fixed, inputs, targets)
+        gradients, losses = vmap(grad_and_value(of_row))(free, fixed, inputs, targets)
         for name, gradient in gradients.items():
             out[name].copy_(gradient)
         mean: torch.Tensor = losses.detach()
@@ -136,6 +137,23 @@ class ModuleProgram(Program):
         state = dict(parameters)
         logits, back, *_ = vjp(lambda points: vmap(self._call)(state, points), inputs)
         return logits.detach(), _ModulePullBack(back)
+
+
+def forget_computed(module: torch.nn.Module) -> None:
+    """Let go of what hooks before forward have computed and left in plain attributes, which cannot be copied.
+
+    A ``torch.nn.utils.spectral_norm`` leaves its weight, which in a stack is none of any one network.
+    """
+    for each in module.modules():
+        for name, value in vars(each).items():
+            if isinstance(value, torch.Tensor) and (is_functorch_wrapped_tensor(value) or not value.is_leaf):
+                vars(each)[name] = torch.zeros(value.shape)
+
+
+def batch_counters(module: torch.nn.Module) -> set[str]:
+    """The names of its norms' ``num_batches_tracked``: whole numbers, which a flat vector holds exactly below 2²⁴."""
+    norms = (name for name, each in module.named_modules() if isinstance(each, _NormBase) and each.track_running_stats)
+    return {f"{name}.num_batches_tracked".lstrip(".") for name in norms}
 
 
 class _ModulePullBack(PullBack):

@@ -131,9 +131,14 @@ def test_a_module_is_initialised_by_its_own_stream_and_leaves_the_callers_alone(
     assert set(first[program.layout.sizes[0] :].abs().tolist()) == {1 / 8}  # 1 / (2 √16)
 
 
-def test_a_stack_refuses_counters() -> None:
-    with pytest.raises(ValueError, match=r"num_batches_tracked.*GroupNorm"):
-        ModuleProgram(lambda: torch.nn.BatchNorm1d(3), 3)
+def test_a_stack_holds_the_counters_of_norms() -> None:
+    program = ModuleProgram(lambda: torch.nn.Sequential(torch.nn.BatchNorm1d(3), torch.nn.InstanceNorm1d(3)), 3)
+    theta = program.initial(torch.Generator().manual_seed(0))
+    counter = program.layout.views(theta[None])["0.num_batches_tracked"]
+    counter.fill_(2**24 - 1)
+    held = program.module(theta)[0].num_batches_tracked
+    assert (int(held), held.dtype) == (2**24 - 1, torch.int64)
+    assert program.scopes["all"] == ("0.weight", "0.bias")
 
 
 def test_a_loss_of_the_wrong_shape_is_named() -> None:
