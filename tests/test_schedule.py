@@ -6,7 +6,7 @@ import warnings
 
 import pytest
 import torch
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from torch.optim import lr_scheduler
 
@@ -33,18 +33,21 @@ def ours(schedule: Schedule, base: float) -> list[float]:
     return [schedule.rate(base, time, LENGTH) for time in range(LENGTH)]
 
 
+@settings(deadline=None)
 @given(RATES, st.integers(1, 50), st.floats(0.05, 1.5))
 def test_step_decay_is_step_lr(base: float, every: int, factor: float) -> None:
     expected = told(lambda optimiser: lr_scheduler.StepLR(optimiser, every, factor), base)
     assert ours(StepDecay(every, factor), base) == pytest.approx(expected, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(RATES, st.lists(st.integers(1, 50), min_size=1, max_size=5), st.floats(0.05, 1.5))
 def test_a_list_of_times_is_multi_step_lr(base: float, times: list[int], factor: float) -> None:
     expected = told(lambda optimiser: lr_scheduler.MultiStepLR(optimiser, sorted(times), factor), base)
     assert ours(StepDecay(tuple(sorted(times)), factor), base) == pytest.approx(expected, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(RATES, st.integers(1, 60), st.floats(0, 1))
 def test_cosine_is_cosine_annealing_lr(base: float, over: int, share: float) -> None:
     lowest = share * base
@@ -53,12 +56,14 @@ def test_cosine_is_cosine_annealing_lr(base: float, over: int, share: float) -> 
     assert ours(Cosine(over, lowest), base) == pytest.approx(expected, rel=1e-6, abs=1e-9 * base)
 
 
+@settings(deadline=None)
 @given(RATES, st.integers(1, 60), st.floats(0.01, 1))
 def test_warm_up_is_linear_lr(base: float, over: int, start: float) -> None:
     expected = told(lambda optimiser: lr_scheduler.LinearLR(optimiser, start, 1.0, over), base)
     assert ours(WarmUp(over, start), base) == pytest.approx(expected, rel=1e-9)
 
 
+@settings(deadline=None)
 @given(RATES, st.integers(1, 30), st.integers(1, 30), st.booleans())
 def test_warm_up_and_then_another_is_sequential_lr(base: float, over: int, other: int, cosine: bool) -> None:
     def make(optimiser: torch.optim.Optimizer) -> lr_scheduler.LRScheduler:
