@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
+from contextlib import nullcontext
 
 import torch
 
@@ -18,6 +19,7 @@ from harness.batches import Streams, batches, check_augmentation
 from harness.data.base import Dataset
 from harness.models import encode, keep_freed_memory, loss_and_pull
 from harness.models.ascent import ascend, margin, random_start
+from harness.models.attention import batchable
 from harness.models.descent import Descent, descent
 from harness.models.memory import require_memory
 from harness.models.training_mode import training_mode
@@ -82,19 +84,35 @@ def train(
     """
     keep_freed_memory()
     program = recipe.program()
-    _check_data(recipe, data)
+    _check(recipe, data)
     require_memory(memory_needed(recipe, data, len(seeds)), f"training {len(seeds)} × {recipe.name}", device)
     whole = (initial(recipe, seeds) if start is None else start.clone()).to(device)
     streams = Streams.of(seeds, "finetuning" if recipe.parent else "training", device)
     inputs = torch.from_numpy(data.train_x).to(device).movedim(0, -1)
     targets = encode(torch.from_numpy(data.train_y).to(device), data.classes)
     check_augmentation(recipe, inputs)
-    if not program.scopes["all"]:
-        raise RecipeError(f"no parameter of {recipe.architecture.name} can be trained: all have requires_grad=False")
     mode = training_mode(program, inputs, targets, _sizes(recipe, inputs.shape[-1]), recipe.loss)
     stack = descent(recipe.optimiser, program, whole.clone(), recipe.loss, mode)
+    with nullcontext() if mode is None else batchable():
+        kept = _descend(recipe, data, whole, stack, streams, (inputs, targets), progress)
+    if broken := [seed for seed, row in zip(seeds, whole, strict=True) if not bool(row.isfinite().all())]:
+        raise Diverged(recipe, broken, kept)
+    return kept
+
+
+def _descend(
+    recipe: Recipe,
+    data: Dataset,
+    whole: torch.Tensor,
+    stack: Descent,
+    streams: Streams,
+    points: tuple[torch.Tensor, torch.Tensor],
+    progress: Progress,
+) -> dict[int, torch.Tensor]:
+    """All epochs; ``whole`` holds all members' parameters, those that have stopped included.  Returns those that are kept."""
+    inputs, targets = points
     kept = {0: whole.cpu().clone()} if 0 in recipe.kept else {}
-    going = torch.arange(len(seeds), device=device)  # members that have not stopped: the rows of the stack
+    going = torch.arange(len(whole), device=whole.device)  # members that have not stopped: the rows of the stack
     for epoch in range(1, recipe.epochs + 1):
         if len(going):
             for batch, labels in batches(recipe, inputs, targets, streams):
@@ -110,13 +128,13 @@ def train(
                 stack.keep(on)
                 streams.keep(on.tolist())
         progress(epoch / recipe.epochs)
-    if broken := [seed for seed, row in zip(seeds, whole, strict=True) if not bool(row.isfinite().all())]:
-        raise Diverged(recipe, broken, kept)
     return kept
 
 
-def _check_data(recipe: Recipe, data: Dataset) -> None:
-    """A batch has to be there: what is said of a recipe has to be what was done."""
+def _check(recipe: Recipe, data: Dataset) -> None:
+    """A batch has to be there, and something to train: what is said of a recipe has to be what was done."""
+    if not recipe.program().scopes["all"]:
+        raise RecipeError(f"no parameter of {recipe.architecture.name} can be trained: all have requires_grad=False")
     points = len(data.train_x)
     require(recipe.batch_size <= points, recipe, "batch_size", f"at most {points}, the points that {data.name} trains on")
 

@@ -8,7 +8,7 @@ no scope, so that nothing trains or samples them.
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 import torch
@@ -45,21 +45,7 @@ class ModuleProgram(Program):
                     "numbers only (and the counters of batch norms)"
                 )
         self.layout = Layout(tuple(state), tuple(tuple(value.shape) for value in state.values()))
-        self.scopes = self._scopes()
-
-    def _scopes(self) -> Mapping[str, tuple[str, ...]]:
-        """All parameters, and one scope for each module that holds parameters of its own; first and last by role."""
-        own: dict[str, tuple[str, ...]] = {}
-        for name in self.trainable:
-            layer = name.rpartition(".")[0] or name
-            own[layer] = (*own.get(layer, ()), name)
-        layers = list(own.values())
-        roles = {"all": self.trainable}
-        if layers:
-            roles |= {"input": layers[0], "output": layers[-1]}
-        if len(layers) > 2:
-            roles["hidden"] = tuple(name for names in layers[1:-1] for name in names)
-        return {**roles, **own}
+        self.scopes: Mapping[str, tuple[str, ...]] = scopes_of(tuple(named), self.trainable)
 
     def initial(self, generator: torch.Generator) -> torch.Tensor:
         """The module's own initialisation, under a seed drawn from ``generator``."""
@@ -137,6 +123,26 @@ class ModuleProgram(Program):
         state = dict(parameters)
         logits, back, *_ = vjp(lambda points: vmap(self._call)(state, points), inputs)
         return logits.detach(), _ModulePullBack(back)
+
+
+def scopes_of(names: Sequence[str], free: tuple[str, ...]) -> dict[str, tuple[str, ...]]:
+    """All free parameters, and one scope for each module that holds parameters of its own; first and last by role.
+
+    Args:
+        names: of all parameters, frozen ones too: a scope that names a layer means all of it.
+        free: of those that are not frozen.
+    """
+    own: dict[str, tuple[str, ...]] = {}
+    for name in names:
+        layer = name.rpartition(".")[0] or name
+        own[layer] = (*own.get(layer, ()), name)
+    layers = list(own.values())
+    roles = {"all": free}
+    if layers:
+        roles |= {"input": layers[0], "output": layers[-1]}
+    if len(layers) > 2:
+        roles["hidden"] = tuple(name for names in layers[1:-1] for name in names)
+    return {**roles, **own}
 
 
 def forget_computed(module: torch.nn.Module) -> None:

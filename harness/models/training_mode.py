@@ -57,6 +57,8 @@ class TrainingMode:
     ) -> torch.Tensor:
         """As :meth:`Program.loss_gradient`, and what the networks have written into their buffers goes into ``parameters``.
 
+        It is to be called under :func:`harness.models.attention.batchable`, as all of training is where there is a train mode.
+
         Args:
             parameters: tensors of shape (row, *shape) by name; the buffers among them are overwritten.
             inputs: tensor of shape (row, *input, point).
@@ -75,7 +77,7 @@ class TrainingMode:
             return row_loss(logits, targets, loss), {name: state[name] for name in written}
 
         step = vmap(grad_and_value(of_row, has_aux=True), randomness="different" if self.draws else "error")
-        with batchable(), _WithoutOut(), MemberStreams(generators, listen=self.draws) as streams:
+        with _WithoutOut(), MemberStreams(generators, listen=self.draws) as streams:
             gradients, (losses, written_now) = step(free, fixed, written, inputs, targets)
         self.draws = self.draws and streams.drawn
         for name, gradient in gradients.items():
@@ -118,11 +120,12 @@ def training_mode(
         return None
     inputs, targets = inputs.cpu(), targets.cpu()
     check = _Check(program, inputs[..., : max(sizes)], targets[..., : max(sizes)], loss)
-    check.points_stand_alone()
-    if check.modes_agree():
-        return None
-    for size in sorted(set(sizes)):
-        check.trains(size)
+    with batchable():
+        check.points_stand_alone()
+        if check.modes_agree():
+            return None
+        for size in sorted(set(sizes)):
+            check.trains(size)
     mode = TrainingMode(program)
     mode.draws = check.mode.draws
     return mode
@@ -140,7 +143,7 @@ class _Check:
     def points_stand_alone(self) -> None:
         """In eval mode a point's output is the same whatever stands beside it; statistics of the batch at hand are not."""
         views, half = self.program.layout.views(self.theta), max(1, self.inputs.shape[-1] // 2)
-        with self._refusing(self.program.skeleton, self.inputs.shape[-1]), batchable():
+        with self._refusing(self.program.skeleton, self.inputs.shape[-1]):
             whole = self.program.logits(views, self.inputs[None])[..., :half]
             part = self.program.logits(views, self.inputs[None, ..., :half])
         if float((part - whole).abs().max()) > TOLERANCE * float(whole.abs().max()):
@@ -211,19 +214,21 @@ class _Check:
                 said = str(problem).partition("\n")[0]
                 raise RecipeError(
                     f"{self._where(inside)}, a {type(kind).__name__}, cannot be trained in a stack on batches of {size} "
-                    f"points: {_remedy(kind, size)} ({said})"
+                    f"points: {_remedy(kind, size, said)} ({said})"
                 ) from problem
 
     def _where(self, inside: Sequence[str]) -> str:
         return f"{inside[-1]} of {self.name}" if inside and inside[-1] else self.name
 
 
-def _remedy(kind: torch.nn.Module, size: int) -> str:
+def _remedy(kind: torch.nn.Module, size: int, said: str) -> str:
     """What to do about a module that cannot be trained."""
     if isinstance(kind, _NormBase) and kind.track_running_stats and kind.momentum is None:
         return "give it a momentum (torch's usual one is 0.1); an average over all batches cannot be kept for a stack"
     if isinstance(kind, _BatchNorm) and size == 1:
         return "a single point has no batch statistics; choose a batch_size that leaves no single point over"
+    if "randomness error mode" in said:
+        return "it draws random numbers in eval mode, too; draw only where self.training is True"
     return "use layers that torch.func can run for many networks at once, without control flow that depends on the data"
 
 

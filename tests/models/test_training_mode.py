@@ -179,6 +179,14 @@ def test_a_member_does_not_depend_on_who_shares_its_stack(name: str) -> None:
         torch.testing.assert_close(together[row], trained(recipe, (seed,))[0], rtol=2e-3, atol=2e-5)
 
 
+@pytest.mark.parametrize("name", ["transformer", "spectral norm by hooks", "batch norm and dropout"])
+def test_robust_members_do_not_depend_on_who_shares_their_stack(name: str) -> None:
+    recipe = recipe_of(NETWORKS[name], epochs=1).robust(Threat(steps=2))
+    together = trained(recipe)
+    for row, seed in enumerate(SEEDS):
+        torch.testing.assert_close(together[row], trained(recipe, (seed,))[0], rtol=2e-3, atol=2e-5)
+
+
 @pytest.mark.parametrize("name", NETWORKS)
 def test_instruments_look_at_trained_networks_in_eval_mode(name: str) -> None:
     recipe = recipe_of(NETWORKS[name])
@@ -328,13 +336,13 @@ def test_the_attack_in_training_looks_at_the_network_in_eval_mode() -> None:
 class Noisy(nn.Module):
     """Draws in forward, by a function."""
 
-    def __init__(self, draw: Callable[[torch.Tensor], Any]) -> None:
+    def __init__(self, draw: Callable[[torch.Tensor], Any], *, always: bool = False) -> None:
         super().__init__()
-        self.last, self.draw = nn.Linear(9, 3), draw
+        self.last, self.draw, self.always = nn.Linear(9, 3), draw, always
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         x = x.flatten(1)
-        return self.last(x * self.draw(x) if self.training else x)
+        return self.last(x * self.draw(x) if self.training or self.always else x)
 
 
 OWN = torch.Generator()
@@ -359,6 +367,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
         lambda: Noisy(lambda x: torch.rand(x.shape, generator=OWN)), "Noisy cannot be trained.*leave the generator out"
     ),
     "a permutation": (lambda: Noisy(lambda x: x[torch.randperm(len(x))]), "Noisy.*randperm.*use torch.rand"),
+    "in eval mode, too": (lambda: Noisy(torch.rand_like, always=True), "Noisy, a Noisy, cannot.*only where self.training"),
     "a coin": (lambda: Noisy(lambda x: 1.0 if torch.rand(()) < 0.5 else 2.0), "Noisy, a Noisy, cannot.*control flow"),
 }  # fmt: skip
 
