@@ -1,6 +1,6 @@
 """One measurement of a library that cannot share this project's environment, run by another Python interpreter.
 
-    OTHER_PYTHON benchmarks/peers.py devinterp2|torchattacks PROBLEM
+    OTHER_PYTHON benchmarks/peers.py devinterp2|torchattacks|pyautoattack PROBLEM
 
 PROBLEM is a file written by ``hand_over`` of benchmarks/instruments.py: networks, data, and how much is to be done.  Nothing of
 this project is imported.  Prints JSON: version, seconds of the work without imports, and what was found.
@@ -8,6 +8,7 @@ this project is imported.  Prints JSON: version, seconds of the work without imp
 - devinterp 2 takes language models only.  Here a "sequence" is the number of a point and a filler, and the loss per token that
   it lets a caller define is the cross-entropy of that point; the sampler, its data loader and its records are its own.
 - torchattacks' PGD works on images between 0 and 1, so the networks are given inputs that are scaled back from there.
+- pyautoattack is the code of AutoAttack's authors as a package; it takes images of shape (channel, height, width).
 """
 
 from __future__ import annotations
@@ -84,12 +85,27 @@ def torchattacks(problem: dict[str, Any]) -> dict[str, Any]:
     return {"seconds": time.perf_counter() - began, "sizes": sizes}
 
 
+def pyautoattack(problem: dict[str, Any]) -> dict[str, Any]:
+    """AutoAttack, standard version; which points of each network survive."""
+    from pyautoattack import AutoAttack
+
+    x, y = problem["x"][:, None], problem["y"]
+    models = [network(problem["sizes"], state).eval() for state in problem["states"]]
+    began, robust = time.perf_counter(), []
+    for model in models:
+        attack = AutoAttack(model, norm=problem["norm"], eps=problem["epsilon"], seed=problem["seed"])
+        moved = attack.run_standard_evaluation(x, y)[0]
+        with torch.no_grad():
+            robust.append((model(moved).argmax(1) == y).tolist())
+    return {"seconds": time.perf_counter() - began, "robust": robust}
+
+
 def main() -> None:
     """Run what is asked for."""
     torch.set_num_threads(1)
     warnings.simplefilter("ignore")
     peer, path = sys.argv[1:]
-    work = {"devinterp2": devinterp2, "torchattacks": torchattacks}[peer]
+    work = {"devinterp2": devinterp2, "torchattacks": torchattacks, "pyautoattack": pyautoattack}[peer]
     version = importlib.metadata.version(peer.removesuffix("2"))
     print(json.dumps({"version": version} | work(torch.load(path))))
 

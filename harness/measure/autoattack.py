@@ -1,0 +1,160 @@
+"""AutoAttack: four attacks, one after the other, each on the points that those before it have not flipped.
+
+Croce & Hein 2020, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks
+(doi 10.48550/arXiv.2003.01690), version "standard": APGD on the cross-entropy, APGD-T on the targeted difference of logits
+ratio, FAB-T, and Square.  What is left is an upper bound of the robust accuracy.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import NamedTuple
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+
+from harness.measure.apgd import apgd, cross_entropy, targeted_dlr
+from harness.measure.base import Given, Models, in_chunks
+from harness.measure.fab import fab
+from harness.measure.square import square
+from harness.measure.survivors import Ball, Block, Flips, blocks
+from harness.models.ascent import margin
+from harness.recipe import Norm, require
+
+ATTACKS = ("apgd-ce", "apgd-t", "fab-t", "square")
+"""The attacks in their order."""
+OUTCOMES = ("robust", "clean", *ATTACKS)
+"""What can be said of a point: nothing flipped it, it was misclassified before, or the attack that flipped it."""
+
+COPIES = 8  # tensors of the size of a row's inputs that are held besides those of the blocks
+Attack = Callable[[Block], Flips]
+
+
+@dataclass(frozen=True)
+class AutoAttackSpec:
+    """The settings of AutoAttack; the defaults are those of its version "standard" for L∞ and L2.
+
+    Attributes:
+        steps: of APGD and FAB-T.
+        aims: wrong classes that APGD-T and FAB-T go to, those with the largest logits at the clean point.
+        queries: of Square.
+    """
+
+    steps: int = 100
+    aims: int = 9
+    queries: int = 5000
+
+    def __post_init__(self) -> None:
+        for name in ("steps", "aims", "queries"):
+            require(getattr(self, name) >= 1, self, name, "1 or more")
+
+
+class Attacked(NamedTuple):
+    """What AutoAttack made of the points.
+
+    Attributes:
+        outcome: for every model and point one of OUTCOMES, shape (model, point).
+        perturbed: a point in the ball that is misclassified, or the clean point where none was found; (model, point, *input).
+    """
+
+    outcome: NDArray[np.str_]
+    perturbed: torch.Tensor
+
+    @property
+    def robust_accuracy(self) -> NDArray[np.float64]:
+        """Share of the points that nothing flipped, shape (model,)."""
+        share: NDArray[np.float64] = (self.outcome == "robust").mean(1)
+        return share
+
+
+def autoattack(
+    models: Models,
+    inputs: np.ndarray | torch.Tensor,
+    targets: np.ndarray | torch.Tensor,
+    *,
+    epsilon: float,
+    norm: Norm = "linf",
+    spec: AutoAttackSpec | None = None,
+    bounds: tuple[float, float] | None = None,
+    seed: int = 0,
+    device: str = "cpu",
+) -> Attacked:
+    """Attack every point of every model with all four attacks, until one has flipped it.
+
+    Args:
+        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
+        inputs: points, shape (point, *input).
+        targets: class numbers, shape (point,).
+        epsilon: radius of the ball, in the units of the inputs.
+        norm: "linf" or "l2".
+        spec: the attacks' settings.
+        bounds: smallest and largest admissible value of an input, or None.
+        seed: names the random streams; each model has its own for each attack.
+        device: "cpu" or "cuda".
+
+    Raises:
+        ValueError: the norm or the radius is none, or the models have fewer than two outputs.
+    """
+    if norm not in ("linf", "l2"):
+        raise ValueError(f"norm is {norm!r}; autoattack has 'linf' and 'l2'")
+    _require_radius(epsilon)
+    ball, chosen, moved = Ball(norm, float(epsilon), bounds), spec or AutoAttackSpec(), []
+
+    def attacked(given: Given) -> torch.Tensor:
+        outcome, points = _attacked(given, ball, chosen, seed)
+        moved.append(points.movedim(-1, 1))
+        return outcome
+
+    outcome = in_chunks(models, inputs, targets, device, attacked, copies=COPIES).cpu().numpy()
+    return Attacked(np.array(OUTCOMES)[outcome], torch.cat(moved))
+
+
+def _require_radius(epsilon: float) -> None:
+    if not 0 <= epsilon < math.inf:
+        raise ValueError(f"epsilon is {epsilon!r}; it has to be finite and at least 0")
+
+
+@torch.no_grad()
+def _attacked(given: Given, ball: Ball, spec: AutoAttackSpec, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
+    """Numbers of the outcomes, shape (row, point), and the perturbed points, shape (row, *input, point)."""
+    if given.program.classes < 2:
+        raise ValueError(f"an attack on the decision needs two or more classes; this network has {given.program.classes}")
+    perturbed = given.inputs.clone()
+    right = margin(given.program.logits(given.parameters, given.inputs), given.targets) > 0
+    outcome = torch.where(right, OUTCOMES.index("robust"), OUTCOMES.index("clean"))
+    if ball.epsilon == 0:  # there is nothing else in the ball
+        return outcome, perturbed
+    for name, attack in _attacks(spec, given.program.classes, seed):
+        for block in blocks(given, outcome == OUTCOMES.index("robust"), ball):
+            flips = attack(block)
+            for row, points, found, there in zip(block.rows, block.points, flips.found, flips.points, strict=True):
+                outcome[row, points[found]] = OUTCOMES.index(name)
+                perturbed[row][..., points[found]] = there[..., found]
+    return outcome, perturbed
+
+
+def _attacks(spec: AutoAttackSpec, classes: int, seed: int) -> Iterator[tuple[str, Attack]]:
+    """The attacks in their order; those with aims once for each of them, so that only what is left is attacked again."""
+    aims = range(min(spec.aims, classes - 1))
+
+    def towards(number: int, block: Block) -> torch.Tensor:
+        return torch.zeros_like(block.targets).scatter_(1, block.likely()[:, number : number + 1], 1.0)
+
+    def apgd_t(number: int) -> Attack:
+        return lambda block: apgd(
+            block, targeted_dlr(block.targets, towards(number, block)), steps=spec.steps,
+            generators=block.generators("apgd-t", seed, number),
+        )  # fmt: skip
+
+    def fab_t(number: int) -> Attack:
+        return lambda block: fab(block, towards(number, block), steps=spec.steps)
+
+    yield "apgd-ce", lambda block: apgd(
+        block, cross_entropy(block.targets), steps=spec.steps, generators=block.generators("apgd-ce", seed)
+    )
+    yield from (("apgd-t", apgd_t(number)) for number in aims)
+    yield from (("fab-t", fab_t(number)) for number in aims)
+    yield "square", lambda block: square(block, queries=spec.queries, generators=block.generators("square", seed))
