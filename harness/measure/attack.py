@@ -10,11 +10,13 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from harness.measure.aims import Aim, encoded_aim
 from harness.measure.base import Given, Models, in_chunks
-from harness.measure.minimum_norm import PerturbationSpec, Problem, search
+from harness.measure.minimum_norm import Norm, PerturbationSpec, Problem, search
+from harness.measure.sparse_search import search_sparse
 from harness.models.ascent import ascend, moved
 from harness.models.ascent import random_start as uniform
-from harness.recipe import Norm
+from harness.recipe import Norm as BallNorm
 from harness.streams import torch_generator
 
 __all__ = ["PerturbationSpec", "pgd", "smallest_perturbation"]
@@ -31,6 +33,7 @@ def smallest_perturbation(
     norm: Norm = "linf",
     spec: PerturbationSpec | None = None,
     bounds: tuple[float, float] | None = None,
+    aim: Aim = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> np.ndarray:
@@ -40,22 +43,29 @@ def smallest_perturbation(
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
         targets: class numbers, shape (point,).
-        norm: "linf" or "l2".
-        spec: how it is searched.
-        bounds: smallest and largest admissible value of an input, or None.
+        norm: "linf", "l2", "l1", or "l0" (how many values of the input are changed).
+        spec: how it is searched.  In L1 and L0 sizes are larger: give ``largest`` with the norm.
+        bounds: smallest and largest admissible value of an input, or None; L0 has no meaning without them.
+        aim: the class that a point has to be taken for, one number or an array of shape (point,); None for any wrong one.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
 
     Returns:
-        Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already,
-        infinity where nothing up to ``spec.largest`` flipped it.
+        Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already (taken
+        for the class that is aimed at), infinity where nothing up to ``spec.largest`` flipped it.
+
+    Raises:
+        ValueError: the norm is "l0" and there are no bounds, or no class can be aimed at as ``aim`` says.
     """
     chosen = spec or PerturbationSpec()
+    if norm == "l0" and bounds is None:
+        raise ValueError("norm is 'l0' and bounds is None: a value that may go anywhere flips nearly every point; give bounds")
+    searched = search_sparse if norm in ("l1", "l0") else search
 
     def smallest(given: Given) -> torch.Tensor:
-        problem = Problem(given.program, given.parameters, given.inputs, given.targets, norm, bounds)
+        problem = Problem(given.program, given.parameters, given.inputs, given.targets, norm, bounds, encoded_aim(aim, given))
         generators = [torch_generator("smallest perturbation", norm, seed, owner) for owner in given.owners]
-        return search(problem, chosen, generators).cpu()
+        return searched(problem, chosen, generators).cpu()
 
     distances = DISTANCES * min(chosen.references, len(inputs)) if chosen.neighbours else 0
     return in_chunks(models, inputs, targets, device, smallest, copies=COPIES, beside=distances).numpy()
@@ -67,15 +77,16 @@ def pgd(
     targets: np.ndarray | torch.Tensor,
     *,
     epsilon: float,
-    norm: Norm = "linf",
+    norm: BallNorm = "linf",
     steps: int = 20,
     relative_step: float = 2.5,
     random_start: bool = True,
     bounds: tuple[float, float] | None = None,
+    aim: Aim = None,
     seed: int = 0,
     device: str = "cpu",
 ) -> torch.Tensor:
-    """Adversarial examples by projected gradient ascent on the cross-entropy.
+    """Adversarial examples by projected gradient ascent on the cross-entropy, or descent on that of another class.
 
     Args:
         models: as in :func:`smallest_perturbation`.
@@ -87,11 +98,15 @@ def pgd(
         relative_step: size of a step, times epsilon / steps.
         random_start: start at a random point of the ball, not at the clean point.
         bounds: smallest and largest admissible value of an input, or None.
+        aim: the class to go to, one for all points or an array of shape (point,); None to go away from the right one.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
 
     Returns:
         Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
+
+    Raises:
+        ValueError: no class can be aimed at as ``aim`` says.
     """
 
     @torch.no_grad()
@@ -104,6 +119,7 @@ def pgd(
         delta = ascend(
             given.program, given.parameters, x, given.targets, delta=start, radius=radius,
             step_sizes=[relative_step / steps] * steps, norm=norm, bounds=bounds,
+            aim=encoded_aim(aim, given),
         )  # fmt: skip
         return moved(x, delta, bounds).movedim(-1, 1)
 

@@ -12,14 +12,19 @@ tried in vain.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
+from typing import Literal
 
 import torch
 
 from harness.models import Parameters, Program
-from harness.models.ascent import clip, margin, norms, project, random_start, spread, steepest
-from harness.recipe import Norm, require
+from harness.models.ascent import clip, margin, norms, objective_gradient, project, random_start, spread, steepest
+from harness.recipe import require
+
+Norm = Literal["linf", "l2", "l1", "l0"]
+Towards = Callable[[torch.Tensor], torch.Tensor]
+"""Logits → the weights (row, class, point) under which their sum is the gap that a walk closes."""
 
 OVERSHOOT = 1.0005  # of a linear step, so that rounding does not leave it short of the boundary
 SHORTER = 1 - 1e-4  # a walk is for something smaller than what is known
@@ -70,8 +75,9 @@ class Problem:
         parameters: tensors of shape (row, *shape) by name.
         inputs: clean points, shape (row, *input, point).
         targets: encoded targets, shape (row, class, point).
-        norm: "linf" or "l2".
+        norm: "linf" or "l2"; "l1" or "l0" for :mod:`harness.measure.sparse_search`.
         bounds: smallest and largest admissible value of an input, or None.
+        aim: the only classes that count, encoded, shape (row, class, point), or None for all wrong ones.
     """
 
     program: Program
@@ -80,10 +86,15 @@ class Problem:
     targets: torch.Tensor
     norm: Norm
     bounds: tuple[float, float] | None
+    aim: torch.Tensor | None = None
 
     def logits(self, delta: torch.Tensor) -> torch.Tensor:
         """Outputs under ``delta``, shape (row, class, point)."""
         return self.program.logits(self.parameters, self.inputs + delta)
+
+    def flipped(self, logits: torch.Tensor) -> torch.Tensor:
+        """Which points are where the attacker wants them, shape (row, point); a tie counts."""
+        return margin(logits, self.targets) <= 0 if self.aim is None else margin(logits, self.aim) >= 0
 
     def length(self, gradient: torch.Tensor) -> torch.Tensor:
         """Dual norm of a gradient: what a unit of the norm changes at most, shape (row, point)."""
@@ -96,24 +107,24 @@ class Best:
 
     Attributes:
         delta: perturbations, shape (row, *input, point).
-        size: their norms, shape (row, point): 0 where the clean point is misclassified, infinity where none is known.
+        size: their norms, shape (row, point): 0 where the clean point is flipped already, infinity where none is known.
     """
 
     def __init__(self, problem: Problem, clean: torch.Tensor, largest: float) -> None:
         self._problem, self._largest = problem, largest
         self.delta = torch.zeros_like(problem.inputs)
-        self.size = torch.where(margin(clean, problem.targets) <= 0, 0.0, torch.inf)
+        self.size = torch.where(problem.flipped(clean), 0.0, torch.inf)
 
     def offer(self, delta: torch.Tensor, size: torch.Tensor, logits: torch.Tensor) -> None:
         """Keep those of the perturbations that flip their point and are smaller than what is known."""
-        better = (margin(logits, self._problem.targets) <= 0) & (size < self.size) & (size <= self._largest)
+        better = self._problem.flipped(logits) & (size < self.size) & (size <= self._largest)
         self.delta = torch.where(spread(better, delta), delta, self.delta)
         self.size = torch.where(better, size, self.size)
 
     def shortened(self, halvings: int) -> torch.Tensor:
         """Sizes after each flip has been shortened along its own ray; what is returned flips the point."""
         problem = self._problem
-        share = entry(lambda share: margin(problem.logits(self.delta * spread(share, self.delta)), problem.targets) <= 0,
+        share = entry(lambda share: problem.flipped(problem.logits(self.delta * spread(share, self.delta))),
                       self.size, halvings)  # fmt: skip
         return torch.where(self.size.isfinite(), self.size * share, self.size)
 
@@ -139,20 +150,35 @@ def search(problem: Problem, spec: PerturbationSpec, generators: Sequence[torch.
     """
     clean = problem.logits(torch.zeros_like(problem.inputs))
     best = Best(problem, clean, spec.largest)
-    count = min(spec.targets, problem.program.classes - 1)
-    likely = clean.masked_fill(problem.targets > 0, -torch.inf).topk(count, dim=1).indices
-    references = _References(problem, clean, spec, generators)
-    for number in range(count):
-        wrong = likely[:, number : number + 1]
-        towards = torch.zeros_like(clean).scatter_(1, wrong, 1.0).sub_(problem.targets)
+    references = References(problem, clean, spec, generators)
+    for wrong, towards in goals(problem, clean, spec):
         _walk(problem, torch.zeros_like(problem.inputs), towards, best, spec, FIRST_STEP)
         for neighbour in range(spec.neighbours):
             _walk(problem, references.start(neighbour, wrong, towards), towards, best, spec, FIRST_STEP / 2)
     return best.shortened(spec.halvings)
 
 
+def goals(problem: Problem, clean: torch.Tensor, spec: PerturbationSpec) -> Iterator[tuple[torch.Tensor, Towards]]:
+    """The classes that are walked towards, each of shape (row, 1, point), and the gaps to be closed on the way.
+
+    A likely wrong class has to reach the right one, whatever the others do; a class that is aimed at, the largest other one.
+    """
+    if (aim := problem.aim) is not None:
+        yield aim.argmax(1, keepdim=True), lambda logits: objective_gradient(logits, aim, "margin").neg_()
+        return
+    count = min(spec.targets, problem.program.classes - 1)
+    likely = clean.masked_fill(problem.targets > 0, -torch.inf).topk(count, dim=1).indices
+    for number in range(count):
+        wrong = likely[:, number : number + 1]
+        yield wrong, _constant(torch.zeros_like(clean).scatter_(1, wrong, 1.0).sub_(problem.targets))
+
+
+def _constant(weights: torch.Tensor) -> Towards:
+    return lambda logits: weights
+
+
 def _walk(
-    problem: Problem, delta: torch.Tensor, towards: torch.Tensor, best: Best, spec: PerturbationSpec, first: float
+    problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, spec: PerturbationSpec, first: float
 ) -> None:
     """From ``delta`` to ever smaller perturbations towards a class; ``best`` sees each of them."""
     radius = norms(delta, problem.norm)
@@ -161,8 +187,9 @@ def _walk(
         logits, pull_back = problem.program.pullback(problem.parameters, problem.inputs + delta)
         size = norms(delta, problem.norm)
         best.offer(delta, size, logits)
-        gap = (towards * logits).sum(1)
-        gradient = pull_back(towards)
+        direction = towards(logits)
+        gap = (direction * logits).sum(1)
+        gradient = pull_back(direction)
         arrived |= gap >= 0
         linear = size - gap * OVERSHOOT / problem.length(gradient).clamp_min_(1e-12)
         near = torch.minimum(torch.maximum(linear, radius * (1 - trust)), radius * (1 + trust))
@@ -172,7 +199,7 @@ def _walk(
     best.offer(delta, norms(delta, problem.norm), problem.logits(delta))
 
 
-class _References:
+class References:
     """Where each point finds the other classes: at the nearest of the given points that the network puts there.
 
     A start at the k-th nearest of them; where there are fewer, at a random point.
@@ -201,13 +228,13 @@ class _References:
             distance, place = far.topk(kept, dim=2, largest=False)
             self._nearest[:kept, :, wrong] = torch.where(distance.isinf(), -1, place).movedim(2, 0)
 
-    def start(self, neighbour: int, wrong: torch.Tensor, towards: torch.Tensor) -> torch.Tensor:
+    def start(self, neighbour: int, wrong: torch.Tensor, towards: Towards) -> torch.Tensor:
         """Where the line to the nearest point of a class enters it, shape (row, *input, point).
 
         Args:
             neighbour: 0 for the nearest, 1 for the second nearest, ….
             wrong: the class of each point, shape (row, 1, point).
-            towards: one at the wrong class, minus one at the right one, shape (row, class, point).
+            towards: the gap that is closed in the class.
         """
         problem = self._problem
         place = torch.gather(self._nearest[neighbour], 1, wrong)
@@ -215,8 +242,12 @@ class _References:
         there = torch.gather(flat, 2, place.clamp_min(0).expand(-1, flat.shape[1], -1)).reshape(problem.inputs.shape)
         line = torch.where(spread(place[:, 0] < 0, there), self._random, there - problem.inputs)
         clip(line, problem.inputs, problem.bounds)
-        share = entry(lambda share: (towards * problem.logits(line * spread(share, line))).sum(1) >= 0,
-                      problem.inputs.new_ones(place[:, 0].shape), self._halvings)  # fmt: skip
+
+        def inside(share: torch.Tensor) -> torch.Tensor:
+            logits = problem.logits(line * spread(share, line))
+            return (towards(logits) * logits).sum(1) >= 0
+
+        share = entry(inside, problem.inputs.new_ones(place[:, 0].shape), self._halvings)
         return line * spread(share, line)
 
 

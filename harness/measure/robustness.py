@@ -9,8 +9,8 @@ import numpy as np
 
 from harness.measure.attack import PerturbationSpec, smallest_perturbation
 from harness.measure.base import Measurement
+from harness.measure.minimum_norm import Norm
 from harness.population import Population
-from harness.recipe import Norm
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +28,7 @@ class Robustness(Measurement):
 
     Attributes:
         thresholds: sizes at which the attack success rate is read off.
-        norm: "linf" or "l2".
+        norm: "linf", "l2", "l1" or "l0" (how many values of the input are changed; for data with bounds).
         spec: how the smallest perturbation is searched.
         epochs: "final" or "all".
         points: None for all held-out points, or how many of them (the first).

@@ -101,8 +101,11 @@ def ascend(
     step_sizes: Sequence[float],
     norm: str,
     bounds: Bounds = None,
+    aim: torch.Tensor | None = None,
 ) -> torch.Tensor:
-    """Projected gradient ascent on the cross-entropy from ``delta``; never leaves the balls, nor the bounds of the data.
+    """Projected gradient ascent on the cross-entropy, or descent on that of another class.
+
+    It starts from ``delta`` and never leaves the balls, nor the bounds of the data.
 
     Args:
         program: the stack's program.
@@ -114,6 +117,7 @@ def ascend(
         step_sizes: size of each step in units of the radius.
         norm: "linf" or "l2".
         bounds: smallest and largest admissible value of an input, or None.
+        aim: encoded classes whose loss is descended, of the shape of ``targets``; None to ascend that of ``targets``.
 
     Returns:
         The last perturbation, shape (row, *input, point).
@@ -121,7 +125,8 @@ def ascend(
     clip(delta, inputs, bounds)
     for size in step_sizes:
         logits, pull_back = program.pullback(parameters, inputs + delta)
-        gradient = pull_back(objective_gradient(logits, targets, "cross_entropy"))
+        pull = objective_gradient(logits, targets if aim is None else aim, "cross_entropy")
+        gradient = pull_back(pull if aim is None else pull.neg_())
         # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
         delta = delta + steepest(gradient, norm).mul_(spread(radius * size, delta))
         clip(project(delta, radius, norm), inputs, bounds)

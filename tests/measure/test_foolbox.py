@@ -28,11 +28,14 @@ def points(data: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(data.test_x).clamp(*BOUNDS), torch.from_numpy(data.test_y)
 
 
-def theirs(attack: object, population: Population, data: Dataset, epsilon: float) -> torch.Tensor:
+def theirs(
+    attack: object, population: Population, data: Dataset, epsilon: float, criterion: object = None
+) -> torch.Tensor:
     """Foolbox's perturbed points for every member, shape (member, point, *input)."""
     x, y = points(data)
+    goal = y if criterion is None else criterion
     networks = [foolbox.PyTorchModel(population.program.module(theta).eval(), bounds=BOUNDS) for theta in population.final]
-    return torch.stack([attack(network, x, y, epsilons=epsilon)[1] for network in networks])  # type: ignore[operator]
+    return torch.stack([attack(network, x, goal, epsilons=epsilon)[1] for network in networks])  # type: ignore[operator]
 
 
 def flipped(population: Population, perturbed: torch.Tensor, labels: torch.Tensor) -> np.ndarray:
@@ -53,6 +56,17 @@ def test_pgd_from_the_clean_point_takes_foolbox_s_steps(request, toy_data, which
     attack = PGD[norm](rel_stepsize=RELATIVE_STEP / STEPS, steps=STEPS, random_start=False)
     other = theirs(attack, population, toy_data, epsilon)
     assert bool((ours != x).any())
+    torch.testing.assert_close(ours, other, rtol=1e-5, atol=1e-5)
+
+
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_targeted_pgd_takes_foolbox_s_steps(mlp_members, toy_data, norm) -> None:
+    x, y = points(toy_data)
+    aim = (y + 1) % toy_data.classes
+    ours = pgd(mlp_members, x, y, epsilon=1.5, norm=norm, steps=STEPS, random_start=False, bounds=BOUNDS, aim=aim)
+    attack = PGD[norm](rel_stepsize=RELATIVE_STEP / STEPS, steps=STEPS, random_start=False)
+    other = theirs(attack, mlp_members, toy_data, 1.5, foolbox.criteria.TargetedMisclassification(aim))
+    assert bool((ours != pgd(mlp_members, x, y, epsilon=1.5, norm=norm, steps=STEPS, random_start=False, bounds=BOUNDS)).any())
     torch.testing.assert_close(ours, other, rtol=1e-5, atol=1e-5)
 
 
