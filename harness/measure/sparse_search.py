@@ -6,7 +6,8 @@ one after the other, those first that change the gap most for what they cost, un
 the last one goes as far as is needed, and by slope times room in L0.  The network is linearised there again, and averaged with
 what was known with a weight that falls as the steps of FMN do (Pintor et al. 2021, doi 10.48550/arXiv.2102.12827).
 
-In L1 the best that was found of each class is then refined by FMN's own steps, projected onto the ball (Duchi et al. 2008).
+In L1 two walks by FMN's own steps follow, projected onto a ball whose radius adapts (Duchi et al. 2008): one from the clean
+point, and one from the smallest flip of the class that is known then.
 """
 
 from __future__ import annotations
@@ -20,8 +21,8 @@ from harness.measure.minimum_norm import OVERSHOOT, SHORTER, Best, PerturbationS
 from harness.models.ascent import clip, spread
 
 WEIGHT = (1.0, 0.1)  # of the first and of the last linearisation in the average
-REFINED = 2  # steps of the refinement, in steps of a walk
-STEP = (1.0, 0.01)  # the first and the last of them, in units of the perturbation's Euclidean length
+DESCENT = 2  # steps of a walk inside balls, in steps of one by linearisations
+STEP = (1.0, 0.01)  # the first and the last of them, in units of the radius
 TRUST = (0.3, 0.001)  # how far the radius may change in them, relative to itself
 TINY = 1e-30
 
@@ -50,7 +51,8 @@ def search_sparse(problem: Problem, spec: PerturbationSpec, generators: Sequence
         for neighbour in range(spec.neighbours):
             _walk(problem, references.start(neighbour, wrong, towards), towards, best, spec)
         if problem.norm == "l1":
-            _refine(problem, towards, best, replace(spec, steps=REFINED * spec.steps))
+            for start in (torch.zeros_like(problem.inputs), best.delta):
+                _descend(problem, start, towards, best, replace(spec, steps=DESCENT * spec.steps))
         smallest = torch.minimum(smallest, best.size)
     return smallest
 
@@ -100,22 +102,23 @@ def cheapest(slope: torch.Tensor, room: torch.Tensor, gap: torch.Tensor, norm: s
     return slope.sign() * room * moved.reshape(slope.shape)
 
 
-def _refine(problem: Problem, towards: Towards, best: Best, spec: PerturbationSpec) -> None:
-    """From the smallest flip that is known along the gradient, inside L1 balls whose radius adapts."""
-    delta = best.delta
+def _descend(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, spec: PerturbationSpec) -> None:
+    """From ``delta`` along the gradient, inside L1 balls whose radius adapts; ``best`` sees each step."""
     radius = sizes(delta, problem.norm)
+    arrived = torch.zeros_like(radius, dtype=torch.bool)
     for step, trust in zip(spec.schedule(*STEP), spec.schedule(*TRUST), strict=True):
         logits, pull_back = problem.program.pullback(problem.parameters, problem.inputs + delta)
         size = sizes(delta, problem.norm)
         best.offer(delta, size, logits)
         direction = towards(logits)
         gradient = _free(problem, delta, pull_back(direction))
-        slope = gradient.flatten(1, -2).abs().amax(1)
-        linear = size - (direction * logits).sum(1) * OVERSHOOT / slope.clamp_min(1e-12)
+        gap = (direction * logits).sum(1)
+        arrived = arrived | (gap >= 0)
+        linear = size - gap * OVERSHOOT / gradient.flatten(1, -2).abs().amax(1).clamp_min(1e-12)
         near = torch.minimum(torch.maximum(linear, radius * (1 - trust)), radius * (1 + trust))
-        radius = torch.minimum(near, best.size * SHORTER).clamp_(0, spec.largest)
-        unit = gradient / spread(_length(gradient).clamp_min_(TINY), gradient)
-        delta = project_l1(delta + unit * spread(_length(delta) * step, delta), radius)
+        radius = torch.minimum(torch.where(arrived, near, linear), best.size * SHORTER).clamp_(0, spec.largest)
+        length = gradient.flatten(1, -2).square().sum(1).sqrt().clamp_min_(TINY)
+        delta = project_l1(delta + gradient / spread(length, gradient) * spread(radius * step, delta), radius)
         clip(delta, problem.inputs, problem.bounds)
     best.offer(delta, sizes(delta, problem.norm), problem.logits(delta))
 
@@ -127,10 +130,6 @@ def _free(problem: Problem, delta: torch.Tensor, gradient: torch.Tensor) -> torc
     low, high = problem.bounds
     at = problem.inputs + delta
     return torch.where(((gradient > 0) & (at >= high)) | ((gradient < 0) & (at <= low)), 0.0, gradient)
-
-
-def _length(delta: torch.Tensor) -> torch.Tensor:
-    return delta.flatten(1, -2).square().sum(1).sqrt()
 
 
 def project_l1(delta: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
