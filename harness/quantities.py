@@ -25,6 +25,11 @@ class Quantity(str):
 
     make: Callable[[pd.DataFrame], pd.Series[Any]]
 
+    @property
+    def __func__(self) -> Callable[[pd.DataFrame], pd.Series[Any]]:
+        """The function that its name stood for, as bound methods name theirs: by it the name is told to be current."""
+        return self.make
+
     def of(self, table: pd.DataFrame) -> pd.Series[Any]:
         """The column, one value a row of the table."""
         return self.make(table)

@@ -10,6 +10,7 @@ import pytest
 
 from harness import Claim, Gate, PairedDifference, Source, quantity
 from harness.claim import ClaimError
+from harness.code.loaded import SOURCES
 from harness.quantities import Quantity, made_by
 
 SOURCE = Source("t", "T")
@@ -70,3 +71,21 @@ def test_code_that_cannot_be_read_is_said():
     with pytest.raises(ClaimError, match="the code of made cannot be read, so that no digest holds it"):
         claim(lost).digest()
     assert made_by(ratio.make) == ratio.describe()["code"]
+
+
+def test_a_module_that_is_imported_again_leaves_the_quantities_of_others_current(monkeypatch):
+    before = ratio.describe()
+    monkeypatch.setattr(SOURCES, "again", {"elsewhere.py"})
+    monkeypatch.setattr(SOURCES, "generation", SOURCES.generation + 1)  # nothing is taken from what was found before
+    assert ratio.describe() == before
+
+
+def test_a_quantity_from_before_its_own_module_was_imported_again_is_told(monkeypatch):
+    @quantity("ratio")
+    def later(table):
+        return table["b"] / table["a"]
+
+    later.make.__qualname__ = "ratio"  # as the function of a module that another now stands for
+    monkeypatch.setattr(SOURCES, "again", {__file__})
+    with pytest.raises(ClaimError, match=r"ratio is from before its module .* was imported again"):
+        later.describe()
