@@ -10,10 +10,12 @@ from __future__ import annotations
 import numpy as np
 import torch
 
+from harness.measure.arguments import norm_of, require_size, require_steps
 from harness.measure.base import Given, Models, in_chunks
 from harness.measure.minimum_norm import PerturbationSpec, Problem, search
 from harness.models.ascent import ascend, moved
 from harness.models.ascent import random_start as uniform
+from harness.models.given import Output
 from harness.recipe import Norm
 from harness.streams import torch_generator
 
@@ -33,24 +35,29 @@ def smallest_perturbation(
     bounds: tuple[float, float] | None = None,
     seed: int = 0,
     device: str = "cpu",
+    output: Output | None = None,
 ) -> np.ndarray:
     """Size of the smallest perturbation found that makes each model reclassify each point.
 
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,).
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1, and 1 is decided where it is above 0.
         norm: "linf" or "l2".
         spec: how it is searched.
         bounds: smallest and largest admissible value of an input, or None.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
 
     Returns:
         Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already,
         infinity where nothing up to ``spec.largest`` flipped it.
+
+    Raises:
+        ValueError: an argument does not fit, or a model cannot be run as it is (:mod:`harness.measure.door`).
     """
-    chosen = spec or PerturbationSpec()
+    chosen, norm = spec or PerturbationSpec(), norm_of(norm)
 
     def smallest(given: Given) -> torch.Tensor:
         problem = Problem(given.program, given.parameters, given.inputs, given.targets, norm, bounds)
@@ -58,7 +65,9 @@ def smallest_perturbation(
         return search(problem, chosen, generators).cpu()
 
     distances = DISTANCES * min(chosen.references, len(inputs)) if chosen.neighbours else 0
-    return in_chunks(models, inputs, targets, device, smallest, copies=COPIES, beside=distances).numpy()
+    return in_chunks(
+        models, inputs, targets, device, smallest, copies=COPIES, beside=distances, bounds=bounds, output=output
+    ).numpy()
 
 
 def pgd(
@@ -74,13 +83,14 @@ def pgd(
     bounds: tuple[float, float] | None = None,
     seed: int = 0,
     device: str = "cpu",
+    output: Output | None = None,
 ) -> torch.Tensor:
     """Adversarial examples by projected gradient ascent on the cross-entropy.
 
     Args:
         models: as in :func:`smallest_perturbation`.
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,).
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1 (the loss is the logistic one).
         epsilon: radius of the ball.
         norm: "linf" or "l2".
         steps: how many steps.
@@ -89,10 +99,17 @@ def pgd(
         bounds: smallest and largest admissible value of an input, or None.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
+        output: as in :func:`smallest_perturbation`.
 
     Returns:
         Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
+
+    Raises:
+        ValueError: an argument does not fit, or a model cannot be run as it is (:mod:`harness.measure.door`).
     """
+    require_size(epsilon, "epsilon")
+    require_steps(steps, relative_step)
+    norm = norm_of(norm)
 
     @torch.no_grad()
     def perturbed(given: Given) -> torch.Tensor:
@@ -107,4 +124,4 @@ def pgd(
         )  # fmt: skip
         return moved(x, delta, bounds).movedim(-1, 1)
 
-    return in_chunks(models, inputs, targets, device, perturbed, copies=COPIES)
+    return in_chunks(models, inputs, targets, device, perturbed, copies=COPIES, bounds=bounds, output=output)

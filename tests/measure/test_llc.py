@@ -192,9 +192,14 @@ def test_a_model_far_from_a_minimum_is_not_trusted_and_says_so() -> None:
 def test_what_is_not_finite_is_named() -> None:
     model, x, y = regression(4, 1, 256)
     x[3, 2] = math.nan
-    row = llc(model, x, y, loss="mse", spec=replace(SHORT, burn_in=5, draws=5)).iloc[0]
-    assert row["distrust"] == "the loss of the model itself is nan: its parameters or its data are not finite"
-    assert not row["trusted"]
+    with pytest.raises(ValueError, match=r"inputs of points 3 \(counted from 0\) hold NaN or an infinity"):
+        llc(model, x, y, loss="mse")
+    population, data = toy_population((0, 1))
+    population.final[1, 5] = math.nan
+    table = LLC(replace(SHORT, burn_in=5, draws=5), points=64).run(population, data, "cpu")  # type: ignore[arg-type]
+    assert table["distrust"][1] == "the loss of the model itself is nan: its parameters or its data are not finite"
+    assert not table["trusted"][1]
+    assert np.isfinite(table["llc"][0])
 
 
 def test_a_chain_that_leaves_is_not_trusted_and_says_so() -> None:
@@ -343,7 +348,7 @@ def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:
     [
         ({"engine": "stan"}, "engine 'stan' is unknown; allowed are 'stacked', 'devinterp'"),
         ({"scope": "hidden"}, "scope 'hidden' is unknown; this network has 'all'"),
-        ({"inputs": torch.zeros(3, 8)}, r"inputs of shape \(3, 8\) do not fit targets of shape \(1024, 2\)"),
+        ({"inputs": torch.zeros(3, 8)}, r"targets of shape \(1024, 2\) do not fit inputs of 3 points and 2 outputs"),
     ],
 )
 def test_bad_input_is_named(arguments: dict[str, object], message: str) -> None:
