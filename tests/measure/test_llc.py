@@ -230,6 +230,50 @@ def test_minibatches_and_single_draws_say_what_is_missing() -> None:
     assert not one["trusted"]
 
 
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("points", [40, 300])  # within a block of the loss over all the data, and beyond one
+def test_the_loss_at_the_model_is_over_all_the_data(engine: str, points: int) -> None:
+    model, x, y = regression(4, 2, 1024)
+    x, y = x[:points], y[:points]
+    with torch.no_grad():
+        expected = float((model(x) - y).square().sum(1).mean() / 2)
+    spec = LLCSpec(batch_size=16, burn_in=3, draws=3, chains=2, sensitivity_chains=0)
+    tables = [llc(model, x, y, loss="mse", spec=spec, seed=seed, engine=engine) for seed in range(3)]  # type: ignore[arg-type]
+    assert [table["initial_loss"][0] for table in tables] == pytest.approx([expected] * 3, rel=1e-4)
+    slope = torch.cat([g.flatten() for g in torch.autograd.grad((model(x) - y).square().sum(1).mean() / 2, model.parameters())])
+    assert tables[0]["gradient_norm"][0] == pytest.approx(float(slope.norm()), rel=1e-3, abs=1e-5)
+    first = replace(spec, initial_loss="batch")
+    batches = [llc(model, x, y, loss="mse", spec=first, seed=seed)["initial_loss"][0] for seed in range(3)]
+    assert len(set(batches)) == 3
+
+
+def test_where_the_initial_loss_is_taken_is_part_of_the_documents_name_alone() -> None:
+    assert "initial_loss" not in LLCSpec(batch_size=32).describe()
+    assert document_spec(32).describe()["initial_loss"] == "batch"
+    with pytest.raises(RecipeError, match="initial_loss='first'; it has to be 'all' or 'batch'"):
+        LLCSpec(initial_loss="first")  # type: ignore[arg-type]
+
+
+def test_a_table_keeps_its_chains_and_draws_itself() -> None:
+    model, x, y = regression(4, 2, 256)
+    spec = LLCSpec(step_size=1e-3, burn_in=20, draws=30, chains=3)
+    table = llc([model, model], x, y, loss="mse", spec=spec, traces=True)
+    traces = table.traces
+    assert traces is not None
+    assert len(traces) == 2 * 3 * 30
+    excess = traces["loss"] - table["initial_loss"].to_numpy()[traces["model"]]
+    by_chain = (table["nbeta"][0] * excess).groupby([traces["model"], traces["chain"]]).mean()
+    np.testing.assert_allclose(by_chain.to_numpy(), table[["chain_0", "chain_1", "chain_2"]].to_numpy().ravel(), rtol=1e-5)
+    axis = table.draw_traces()
+    assert len(axis.get_lines()) == 2 * 3 + 1
+    assert table.draw().get_ylabel() == "local learning coefficient"
+    plain = llc(model, x, y, loss="mse", spec=spec)
+    assert plain.traces is None
+    with pytest.raises(ValueError, match=r"call llc\(…, traces=True\)"):
+        plain.draw_traces()
+    assert type(plain[plain["trusted"]]) is pd.DataFrame
+
+
 def test_a_claim_that_rests_on_an_untrusted_estimate_is_invalid() -> None:
     """Regressions of three outputs have larger coefficients than those of one: SUPPORTED, unless no estimate is trusted."""
     higher = PairedDifference("llc", "outputs", 3, 1, pair="seed", margin=1.0, margin_reason="small")
