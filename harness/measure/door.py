@@ -218,35 +218,38 @@ def _agrees(program: Program, theta: torch.Tensor, reference: Reference, names: 
         reference: what the module made of the points.
         names: the module's name of each of the program's parameters; None where they are the same.
     """
-    rows = torch.stack([theta, theta])  # as a stack, which is what will be run
+    many = [2, 1] if isinstance(program, GivenProgram) else [2]  # as a stack, and by itself
+    reasons = [_difference(program, theta.expand(rows, -1).contiguous(), reference, names or {}) for rows in many]
+    reference.reasons.extend(filter(None, reasons))
+    return not any(reasons)
+
+
+def _difference(program: Program, rows: torch.Tensor, reference: Reference, names: dict[str, str]) -> str:
+    """In what a program differs from the module, in words; empty where it does not."""
     parameters, gradient = program.layout.views(rows), torch.zeros_like(rows)
     named = program.layout.views(gradient)
     out = {name: named[name] for name in program.scopes["all"]}
     x = reference.points.movedim(0, -1)[None].to(_held_inputs(program, reference.points.dtype))
+    pulled = None
     try:
         logits = program.logits(parameters, x)
         if out:
             program.loss_gradient(parameters, x, reference.weight.T[None], out, lambda z, weight: (z * weight).sum(2))
-        pulled = None
         if reference.slope is not None:
-            moved = x.expand(2, *x.shape[1:]).contiguous()
-            pulled = program.pullback(parameters, moved)[1](reference.weight.T.expand(2, -1, -1).contiguous())
+            moved = x.expand(len(rows), *x.shape[1:]).contiguous()
+            pulled = program.pullback(parameters, moved)[1](reference.weight.T.expand(len(rows), -1, -1).contiguous())
     except Exception as problem:
-        reference.reasons.append(f"{type(problem).__name__}: {str(problem).splitlines()[0] if str(problem) else ''}")
-        return False
-    for row in range(2):
+        return f"{type(problem).__name__}: {next(iter(str(problem).splitlines()), '')}"
+    floor = 1e-4 * float(torch.stack([g.norm() for g in reference.gradients.values()]).norm()) if out else 0.0
+    for row in range(len(rows)):
         if not near(logits[row].T, reference.outputs, reference.tolerance):
-            reference.reasons.append("its outputs come out differently")
-            return False
-        floor = 1e-4 * float(torch.stack([g.norm() for g in reference.gradients.values()]).norm()) if out else 0.0
+            return "its outputs come out differently"
         for name, own in out.items():
-            if not wired(own[row], reference.gradients[(names or {}).get(name, name)], floor):
-                reference.reasons.append(f"the gradient of {name!r} comes out differently")
-                return False
+            if not wired(own[row], reference.gradients[names.get(name, name)], floor):
+                return f"the gradient of {name!r} comes out differently"
         if pulled is not None and reference.slope is not None and not wired(pulled[row].movedim(-1, 0), reference.slope, 1e-12):
-            reference.reasons.append("the gradient of the inputs comes out differently")
-            return False
-    return True
+            return "the gradient of the inputs comes out differently"
+    return ""
 
 
 def _population(models: Population, inputs: torch.Tensor, per_model: bool) -> Entered:

@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import torch
 from torch.func import functional_call
 
-from harness.models.attention import batchable
+from harness.models.attention import batchable, unfused
 from harness.models.base import Parameters, PullBack
 from harness.models.layout import Layout
 from harness.models.losses import Loss, loss_and_pull
@@ -26,6 +26,7 @@ from harness.models.module import ModuleProgram, scopes_of
 from harness.models.untouched import Attributes, copied
 
 Output: TypeAlias = Callable[[Any], torch.Tensor]
+ALONE_FROM = 2**18  # values that a row's pass holds: from here on its own operations take longer than calling them
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,7 @@ class GivenProgram(ModuleProgram):
         self.layout = MeasuredLayout(tuple(held), tuple(tuple(value.shape) for value in held.values()), *activations)
         self.scopes = {**scopes_of(tuple(named), self.trainable), **{name: (name,) for name in named}}
         self._attributes = Attributes(self.skeleton)
+        self._places = _places(self.skeleton, held)
 
     def initial(self, generator: torch.Generator) -> torch.Tensor:
         """Refused: a given network is trained already.
@@ -108,35 +110,47 @@ class GivenProgram(ModuleProgram):
 
     def _call(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
         """One row: inputs (*input, point) → outputs (class, point)."""
-        x = _own(inputs.movedim(-1, 0), self.input_type)
         state = {name: value.to(self.types[name]) for name, value in parameters.items()}
-        z = outputs_of(functional_call(self.skeleton, state, (x,)), self.output, self.skeleton, len(x))
-        return z.to(self.dtype).transpose(0, 1)
+        return self._made(lambda x: functional_call(self.skeleton, state, (x,)), inputs)
 
-    def _alone(self, parameters: Parameters) -> bool:
-        """Whether the rows are taken one by one; for a single one ``vmap`` is a detour."""
-        return not self.stacked or len(next(iter(parameters.values()))) == 1
+    def _single(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
+        """The same without the detours of a stack; within ``_restored``, which puts the module's own parameters back."""
+        for name, value in parameters.items():
+            for table, local in self._places[name]:
+                table[local] = value.to(self.types[name])
+        return self._made(self.skeleton, inputs)
+
+    def _made(self, call: Callable[[torch.Tensor], Any], inputs: torch.Tensor) -> torch.Tensor:
+        x = _own(inputs.movedim(-1, 0), self.input_type)
+        return outputs_of(call(x), self.output, self.skeleton, len(x)).to(self.dtype).transpose(0, 1)
+
+    def _alone(self, parameters: Parameters, inputs: torch.Tensor) -> bool:
+        """Whether the rows are taken one by one: for a single one ``vmap`` is a detour, and for large ones there is no gain."""
+        rows, large = len(next(iter(parameters.values()))), self.layout.units * inputs.shape[-1] >= ALONE_FROM
+        return not self.stacked or rows == 1 or large
 
     def logits(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         """See :meth:`Program.logits`."""
-        with batchable(), _restored(self._attributes):
-            if not self._alone(parameters):
-                return super().logits(parameters, inputs)
-            with torch.no_grad():
-                return torch.stack([self._call(own, x) for own, x in _rows(parameters, inputs)])
+        with _restored(self._attributes):
+            if not self._alone(parameters, inputs):
+                with batchable():
+                    return super().logits(parameters, inputs)
+            with torch.no_grad(), unfused():
+                return torch.stack([self._single(own, x) for own, x in _rows(parameters, inputs)])
 
     def loss_gradient(
         self, parameters: Parameters, inputs: torch.Tensor, targets: torch.Tensor, out: Parameters, loss: Loss
     ) -> torch.Tensor:
         """See :meth:`Program.loss_gradient`."""
-        with batchable(), _restored(self._attributes):
-            if not self._alone(parameters):
-                return super().loss_gradient(parameters, inputs, targets, out, loss)
+        with _restored(self._attributes):
+            if not self._alone(parameters, inputs):
+                with batchable():
+                    return super().loss_gradient(parameters, inputs, targets, out, loss)
             losses = []
             for row, (own, x) in enumerate(_rows(parameters, inputs)):
                 with torch.enable_grad():
                     free = {name: own[name].detach().requires_grad_() for name in out}
-                    logits = self._call({**own, **free}, x)
+                    logits = self._single({**own, **free}, x)
                 target = targets[row % len(targets)][None]
                 found, pull = loss_and_pull(logits.detach()[None].clone(), target, loss)
                 gradients = _gradients(logits, list(free.values()), pull[0] / x.shape[-1])
@@ -147,15 +161,28 @@ class GivenProgram(ModuleProgram):
 
     def pullback(self, parameters: Parameters, inputs: torch.Tensor) -> tuple[torch.Tensor, PullBack]:
         """See :meth:`Program.pullback`."""
-        with batchable(), _restored(self._attributes):
-            if not self._alone(parameters):
-                return super().pullback(parameters, inputs)
+        with _restored(self._attributes):
+            if not self._alone(parameters, inputs):
+                with batchable():
+                    return super().pullback(parameters, inputs)
             points, found = [], []
             for own, x in _rows(parameters, inputs):
                 with torch.enable_grad():
                     points.append(x.detach().requires_grad_())
-                    found.append(self._call(own, points[-1]))
+                    found.append(self._single(own, points[-1]))
             return torch.stack([each.detach() for each in found]), _RowsPullBack(points, found)
+
+
+def _places(module: torch.nn.Module, held: Mapping[str, torch.Tensor]) -> dict[str, list[tuple[dict[str, Any], str]]]:
+    """Where every parameter and buffer stands in the parts of a module: tied ones at several places."""
+    names = {id(value): name for name, value in held.items()}
+    places: dict[str, list[tuple[dict[str, Any], str]]] = {name: [] for name in held}
+    for part in module.modules():
+        for table in (part._parameters, part._buffers):
+            for local, value in table.items():
+                if id(value) in names:
+                    places[names[id(value)]].append((table, local))
+    return places
 
 
 class _RowsPullBack(PullBack):

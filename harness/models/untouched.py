@@ -9,6 +9,7 @@ hooks as they are, by reference, and turns only those to the copy that are metho
 from __future__ import annotations
 
 import copy
+import operator
 import random
 from collections import OrderedDict
 from collections.abc import Callable, Iterator
@@ -43,13 +44,18 @@ class Attributes:
     def restore(self) -> None:
         """Put them back, each as the object that it was."""
         for part, own, tables in self._kept:
-            if len(part.__dict__) != len(own) or any(part.__dict__.get(name, own) is not value for name, value in own.items()):
+            if not _alike(part.__dict__, own):
                 part.__dict__.clear()
                 part.__dict__.update(own)
             for table, entries in tables:
-                if len(table) != len(entries) or any(table.get(name, own) is not value for name, value in entries.items()):
+                if not _alike(table, entries):
                     table.clear()
                     table.update(entries)
+
+
+def _alike(one: dict[str, Any], other: dict[str, Any]) -> bool:
+    """Whether two tables hold the same objects."""
+    return len(one) == len(other) and all(map(operator.is_, one.values(), other.values()))
 
 
 @contextmanager
