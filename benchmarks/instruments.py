@@ -1,12 +1,13 @@
 """Stacked instruments beside the ordinary way, as ratios within one run on one thread.
 
-    python benchmarks/instruments.py [--only LLC|training|attack] [--peers PYTHON]
+    python benchmarks/instruments.py [--only LLC|modules|training|attack] [--peers PYTHON]
 
 PYTHON is an interpreter of another environment, in which devinterp 2 or torchattacks can be imported; see benchmarks/peers.py.
 LLC: 15 networks 9-16-16-16-3 and 9-64-64-3, 4 chains, full batch of 1,000 points, beside devinterp 1.3.2 with its DataLoader as
-shipped and with a loader that slices tensors, and beside the bare matrix products of a step.  Training: 60 networks
-9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.  Smallest perturbations: 60 such networks × 256 points,
-beside Foolbox and torchattacks.
+shipped and with a loader that slices tensors, and beside the bare matrix products of a step.  LLC of modules that have no
+program of their own: a transformer and a small ResNet with BatchNorm, on minibatches, beside devinterp as shipped.
+Training: 60 networks 9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.  Smallest perturbations: 60 such
+networks × 256 points, beside Foolbox and torchattacks.
 Both sides of a ratio are measured in turns, so that a machine whose speed drifts bends neither.
 """
 
@@ -19,7 +20,7 @@ import subprocess
 import tempfile
 import time
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -147,6 +148,94 @@ def llc_rows(
     return rows
 
 
+class Block(torch.nn.Module):
+    """Two convolutions with BatchNorm and a way around them (He et al. 2016)."""
+
+    def __init__(self, into: int, out: int, stride: int) -> None:
+        super().__init__()
+        conv, norm = torch.nn.Conv2d, torch.nn.BatchNorm2d
+        self.body = torch.nn.Sequential(
+            conv(into, out, 3, stride, 1, bias=False), norm(out), torch.nn.ReLU(),
+            conv(out, out, 3, 1, 1, bias=False), norm(out),
+        )  # fmt: skip
+        self.around = torch.nn.Sequential()
+        if stride > 1:
+            self.around = torch.nn.Sequential(conv(into, out, 1, stride, bias=False), norm(out))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        return torch.relu(self.body(x) + self.around(x))
+
+
+class ResNet(torch.nn.Module):
+    """Three blocks of 8, 16 and 32 channels on 28 × 28 values: 20,000 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        stem = torch.nn.Sequential(torch.nn.Conv2d(1, 8, 3, 1, 1, bias=False), torch.nn.BatchNorm2d(8), torch.nn.ReLU())
+        self.body = torch.nn.Sequential(stem, Block(8, 8, 1), Block(8, 16, 2), Block(16, 32, 2))
+        self.out = torch.nn.Linear(32, 10)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        made: torch.Tensor = self.out(self.body(x).mean((2, 3)))
+        return made
+
+
+class Transformer(torch.nn.Module):
+    """Two encoder layers of width 64 over 16 of 64 tokens: 106,000 parameters."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.embed, self.place = torch.nn.Embedding(64, 64), torch.nn.Parameter(torch.randn(16, 64) / 10)
+        self.encode = torch.nn.TransformerEncoder(torch.nn.TransformerEncoderLayer(64, 4, 256, batch_first=True), 2)
+        self.out = torch.nn.Linear(64, 10)
+
+    def forward(self, tokens: torch.Tensor) -> torch.Tensor:  # noqa: D102
+        made: torch.Tensor = self.out(self.encode(self.embed(tokens) + self.place).mean(1))
+        return made
+
+
+def module_rows(
+    batches: Sequence[int] = (16, 64), points: int = 1024, chains: int = 4
+) -> list[tuple[str, float, float, float]]:
+    """Our sampler on networks without a program of their own against devinterp's as shipped, per chain × step.
+
+    Both on minibatches, which is how networks of this size are sampled; devinterp samples in training mode.
+    """
+    from devinterp.optim.sgmcmc import SGMCMC
+    from devinterp.slt.sampler import estimate_learning_coeff
+
+    torch.manual_seed(0)
+    y = torch.randint(0, 10, (points,))
+    rows = []
+    for name, model, x in (("transformer", Transformer(), torch.randint(0, 64, (points, 16))),
+                           ("ResNet", ResNet(), torch.randn(points, 1, 28, 28))):  # fmt: skip
+        for batch in batches:
+            steps = 1600 // batch
+
+            def ours(model: torch.nn.Module = model, x: torch.Tensor = x, batch: int = batch, steps: int = steps) -> None:
+                spec = LLCSpec(step_size=1e-6, chains=chains, burn_in=0, draws=steps, batch_size=batch, sensitivity_chains=0,
+                               initial_loss="batch")
+                llc(model, x, y, spec=spec)
+
+            dataset = torch.utils.data.TensorDataset(x, y)
+            loader = torch.utils.data.DataLoader(dataset, batch_size=batch, shuffle=True)
+
+            def theirs(model: torch.nn.Module = model, steps: int = steps,
+                       loader: torch.utils.data.DataLoader = loader) -> None:  # type: ignore[type-arg]  # fmt: skip
+                with warnings.catch_warnings():
+                    warnings.simplefilter("ignore")
+                    estimate_learning_coeff(
+                        model, loader,
+                        evaluate=lambda network, some: (torch.nn.functional.cross_entropy(network(some[0]), some[1]), {}),
+                        sampling_method=SGMCMC.sgld, optimizer_kwargs={"lr": 1e-6, "localization": 1.0, "nbeta": 10.0},
+                        num_draws=steps, num_chains=chains, init_loss=0.1, verbose=False,
+                    )  # fmt: skip
+
+            rows.append((f"LLC of a {name}, minibatches of {batch}, devinterp 1.3.2 as shipped",
+                         *ratio(ours, theirs, chains * steps, chains * steps)))  # fmt: skip
+    return rows
+
+
 def training_row(members: int = 60, epochs: int = 2) -> tuple[str, float, float, float]:
     """Our training against a loop of ordinary PyTorch, per member × step."""
     recipe = Recipe(ToyImages(), MLP((16, 16, 16)), epochs=epochs)
@@ -220,13 +309,14 @@ def attack_rows(members: int = 60, theirs_on: int = 3, peers: str | None = None)
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--only", choices=("LLC", "training", "attack"), help="measure one instrument")
+    parser.add_argument("--only", choices=("LLC", "modules", "training", "attack"), help="measure one instrument")
     parser.add_argument("--peers", metavar="PYTHON", help="interpreter that has devinterp 2 or torchattacks")
     given = parser.parse_args()
     torch.set_num_threads(1)
     keep_freed_memory()
     kinds: dict[str, list[Callable[[], list[tuple[str, float, float, float]]]]] = {
         "LLC": [lambda: llc_rows(peers=given.peers), lambda: llc_rows((64, 64), peers=given.peers)],
+        "modules": [module_rows],
         "training": [lambda: [training_row()]],
         "attack": [lambda: attack_rows(peers=given.peers)],
     }

@@ -7,15 +7,19 @@ import torch
 from numpy.typing import NDArray
 
 from harness.measure.base import Given, Models, in_chunks
+from harness.models.given import Output
 
 
-def answers(models: Models, inputs: np.ndarray | torch.Tensor, *, device: str = "cpu") -> NDArray[np.int64]:
+def answers(
+    models: Models, inputs: np.ndarray | torch.Tensor, *, device: str = "cpu", output: Output | None = None
+) -> NDArray[np.int64]:
     """The class that every model answers at every point.
 
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
         device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
 
     Returns:
         Class numbers, shape (model, point); of several equal logits the first.
@@ -24,6 +28,7 @@ def answers(models: Models, inputs: np.ndarray | torch.Tensor, *, device: str = 
     def largest(given: Given) -> torch.Tensor:
         return given.program.logits(given.parameters, given.inputs).argmax(1)
 
-    nobody = np.zeros(len(inputs), dtype=np.int64)  # the points' own classes have no part in it
-    found: NDArray[np.int64] = in_chunks(models, inputs, nobody, device, largest).cpu().numpy()
+    found: NDArray[np.int64] = in_chunks(
+        models, inputs, np.zeros(len(inputs), dtype=np.int64), device, largest, output=output, need="outputs"
+    ).cpu().numpy()  # the points' own classes have no part in it
     return found

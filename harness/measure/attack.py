@@ -11,16 +11,19 @@ import numpy as np
 import torch
 
 from harness.measure.aims import Aim, encoded_aim
+from harness.measure.arguments import Norm, ball_norm, norm_of, require_size, require_steps
 from harness.measure.base import Given, Models, in_chunks
-from harness.measure.minimum_norm import Norm, PerturbationSpec, Problem, search
+from harness.measure.minimum_norm import PerturbationSpec, Problem, search
 from harness.measure.sparse_search import search_sparse
 from harness.models.ascent import ascend, moved
 from harness.models.ascent import random_start as uniform
+from harness.models.given import Output
 from harness.recipe import Norm as BallNorm
 from harness.streams import torch_generator
 
 __all__ = ["PerturbationSpec", "pgd", "smallest_perturbation"]
 
+NORMS: tuple[Norm, ...] = ("linf", "l2", "l1", "l0")
 COPIES = 16  # tensors of the size of a row's inputs that an attack holds at a time
 DISTANCES = 3  # values that are held of every pair of a point and a reference, while the nearest are looked for
 
@@ -36,28 +39,31 @@ def smallest_perturbation(
     aim: Aim = None,
     seed: int = 0,
     device: str = "cpu",
+    output: Output | None = None,
 ) -> np.ndarray:
     """Size of the smallest perturbation found that makes each model reclassify each point.
 
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,).
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1, and 1 is decided where it is above 0.
         norm: "linf", "l2", "l1", or "l0" (how many values of the input are changed).
         spec: how it is searched.  In L1 and L0 sizes are larger: give ``largest`` with the norm.
         bounds: smallest and largest admissible value of an input, or None; L0 has no meaning without them.
         aim: the class that a point has to be taken for, one number or an array of shape (point,); None for any wrong one.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
 
     Returns:
         Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already (taken
         for the class that is aimed at), infinity where nothing up to ``spec.largest`` flipped it.
 
     Raises:
-        ValueError: the norm is "l0" and there are no bounds, or no class can be aimed at as ``aim`` says.
+        ValueError: an argument does not fit (the norm "l0" without bounds, an aim that no class can be), or a model cannot be
+            run as it is (:mod:`harness.measure.door`).
     """
-    chosen = spec or PerturbationSpec()
+    chosen, norm = spec or PerturbationSpec(), norm_of(norm, NORMS)
     if norm == "l0" and bounds is None:
         raise ValueError("norm is 'l0' and bounds is None: a value that may go anywhere flips nearly every point; give bounds")
     searched = search_sparse if norm in ("l1", "l0") else search
@@ -68,7 +74,9 @@ def smallest_perturbation(
         return searched(problem, chosen, generators).cpu()
 
     distances = DISTANCES * min(chosen.references, len(inputs)) if chosen.neighbours else 0
-    return in_chunks(models, inputs, targets, device, smallest, copies=COPIES, beside=distances).numpy()
+    return in_chunks(
+        models, inputs, targets, device, smallest, copies=COPIES, beside=distances, bounds=bounds, output=output
+    ).numpy()
 
 
 def pgd(
@@ -85,13 +93,14 @@ def pgd(
     aim: Aim = None,
     seed: int = 0,
     device: str = "cpu",
+    output: Output | None = None,
 ) -> torch.Tensor:
     """Adversarial examples by projected gradient ascent on the cross-entropy, or descent on that of another class.
 
     Args:
         models: as in :func:`smallest_perturbation`.
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,).
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1 (the loss is the logistic one).
         epsilon: radius of the ball.
         norm: "linf" or "l2".
         steps: how many steps.
@@ -101,13 +110,18 @@ def pgd(
         aim: the class to go to, one for all points or an array of shape (point,); None to go away from the right one.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
+        output: as in :func:`smallest_perturbation`.
 
     Returns:
         Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
 
     Raises:
-        ValueError: no class can be aimed at as ``aim`` says.
+        ValueError: an argument does not fit, no class can be aimed at as ``aim`` says, or a model cannot be run as it is
+            (:mod:`harness.measure.door`).
     """
+    require_size(epsilon, "epsilon")
+    require_steps(steps, relative_step)
+    norm = ball_norm(norm)
 
     @torch.no_grad()
     def perturbed(given: Given) -> torch.Tensor:
@@ -123,4 +137,4 @@ def pgd(
         )  # fmt: skip
         return moved(x, delta, bounds).movedim(-1, 1)
 
-    return in_chunks(models, inputs, targets, device, perturbed, copies=COPIES)
+    return in_chunks(models, inputs, targets, device, perturbed, copies=COPIES, bounds=bounds, output=output)

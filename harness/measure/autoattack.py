@@ -17,6 +17,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.measure.apgd import apgd, cross_entropy, targeted_dlr
+from harness.measure.arguments import ball_norm
 from harness.measure.base import Given, Models, in_chunks
 from harness.measure.fab import fab
 from harness.measure.square import square
@@ -98,8 +99,7 @@ def autoattack(
     Raises:
         ValueError: the norm or the radius is none, or the models have fewer than two outputs.
     """
-    if norm not in ("linf", "l2"):
-        raise ValueError(f"norm is {norm!r}; autoattack has 'linf' and 'l2'")
+    norm = ball_norm(norm)
     _require_radius(epsilon)
     ball, chosen, moved = Ball(norm, float(epsilon), bounds), spec or AutoAttackSpec(), []
 
@@ -108,7 +108,7 @@ def autoattack(
         moved.append(points.movedim(-1, 1))
         return outcome
 
-    outcome = in_chunks(models, inputs, targets, device, attacked, copies=COPIES).cpu().numpy()
+    outcome = in_chunks(models, inputs, targets, device, attacked, copies=COPIES, bounds=bounds).cpu().numpy()
     return Attacked(np.array(OUTCOMES)[outcome], torch.cat(moved))
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.measure import stacks
+from harness.measure.arguments import require_norm
 from harness.measure.autoattack import ATTACKS, AutoAttackSpec, autoattack
 from harness.measure.base import Measurement
 from harness.measure.stacks import Epochs, Split, by_epoch, points_of
@@ -47,7 +48,8 @@ class AutoAttack(Measurement):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        stacks.require_choices(self, norm=("linf", "l2"), split=("train", "test"), epochs=("final", "all"))
+        require_norm(self)
+        stacks.require_choices(self, split=("train", "test"), epochs=("final", "all"))
         stacks.require_counts(self, "points")
         rising = all(one < other for one, other in zip(self.epsilons, self.epsilons[1:], strict=False))
         sane = bool(self.epsilons) and rising and self.epsilons[0] >= 0 and math.isfinite(self.epsilons[-1])

@@ -83,6 +83,7 @@ class BallRobustness(Robustness):
     offset: float | None = None
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(self.offset is None or self.offset > 0, self, "offset", "None or above 0")
         require(self.epochs == "final", self, "epochs", "'final': a random point is taken once")
 

@@ -5,12 +5,18 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple, TypeAlias, Union
+from typing import TYPE_CHECKING, NamedTuple
 
 import numpy as np
 import torch
 
-from harness.models import MLPProgram, Parameters, Program, keep_freed_memory, program_of, rows_at_a_time
+from harness.measure.arguments import class_numbers, require_bounds, require_finite, tensor_of
+from harness.measure.door import Models, enter
+from harness.measure.reference import Need
+from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
+from harness.models.ascent import Bounds
+from harness.models.given import Output
+from harness.models.mixed import BinaryProgram
 from harness.population import Population
 
 if TYPE_CHECKING:
@@ -18,8 +24,7 @@ if TYPE_CHECKING:
 
     from harness.data.base import Dataset
 
-Models: TypeAlias = Union["torch.nn.Module", Sequence["torch.nn.Module"], Population]
-
+__all__ = ["Given", "Measurement", "Models", "in_chunks"]
 
 @dataclass(frozen=True)
 class Measurement(ABC):
@@ -38,38 +43,6 @@ class Measurement(ABC):
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """Measure every member."""
 
-
-
-def stack(models: Models) -> tuple[Program, torch.Tensor]:
-    """The program and the flat parameters, shape (row, parameter), of whatever a user calls models.
-
-    Args:
-        models: one ``nn.Module``, a sequence of modules of one shape, or a population (its last epoch).
-
-    Raises:
-        TypeError: it is none of these.
-        ValueError: the modules have no common shape.
-    """
-    if isinstance(models, Population):
-        return models.program, models.final
-    if isinstance(models, torch.nn.Module):
-        models = [models]
-    if not isinstance(models, Sequence) or not models or not all(isinstance(m, torch.nn.Module) for m in models):
-        raise TypeError(
-            f"models is {type(models).__name__}; give one torch.nn.Module, a non-empty list of modules of one shape, "
-            "or a Population"
-        )
-    states = [{**dict(m.named_parameters()), **dict(m.named_buffers())} for m in models]
-    shapes = [{name: tuple(value.shape) for name, value in state.items()} for state in states]
-    for number, shape in enumerate(shapes):
-        if shape != shapes[0]:
-            raise ValueError(f"model {number} has other parameters than model 0; a stack holds models of one shape")
-    first = models[0]
-    if (fully_connected := MLPProgram.of(first)) is not None and all(MLPProgram.of(m) is not None for m in models):
-        return fully_connected, torch.stack([torch.cat([p.detach().flatten() for p in m.parameters()]) for m in models]).float()
-    program = program_of(lambda: first, classes=0)
-    rows = [torch.cat([state[name].detach().flatten() for name in program.layout.names]) for state in states]
-    return program, torch.stack(rows).float()
 
 
 class Given(NamedTuple):
@@ -91,28 +64,43 @@ class Given(NamedTuple):
 
 
 def in_chunks(
-    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str,
-    work: Callable[[Given], torch.Tensor], *, copies: int = 4, beside: int = 0,
+    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor | None, device: str,
+    work: Callable[[Given], torch.Tensor], *, copies: int = 4, beside: int = 0, bounds: Bounds = None,
+    output: Output | None = None, need: Need = "inputs",
 ) -> torch.Tensor:  # fmt: skip
     """What ``work`` makes of every model at all points, some rows at a time (:func:`harness.models.chunks.rows_at_a_time`).
 
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,).
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1.  None where the work does not look at
+            them.
         device: "cpu" or "cuda".
         work: returns a tensor of shape (row, …).
         copies: tensors of the size of its inputs that it holds at a time.
         beside: further values that it holds of every point.
+        bounds: smallest and largest admissible value of an input, or None.
+        output: see :func:`harness.measure.door.enter`, as is ``need``.
+        need: gradients that the work asks for.
 
     Returns:
         Tensor of shape (model, …).
+
+    Raises:
+        ValueError: no program computes what the models do (:func:`harness.measure.door.enter`), or the targets are no class
+            numbers of these points, or the points lie outside of the bounds.
     """
     keep_freed_memory()
-    program, theta = stack(models)
-    x = torch.as_tensor(inputs, dtype=torch.float32).to(device).movedim(0, -1)
-    ensure_classes(program, theta, x)
-    y = program.encode(torch.as_tensor(targets).to(device))
+    given = tensor_of(inputs, "inputs")
+    require_bounds(bounds, given)
+    entered = enter(models, given, output=output, need=need)
+    program, theta = entered.program, entered.theta
+    require_finite(theta, "parameters of models")
+    if program.classes == 1 and targets is not None:
+        program = BinaryProgram(program)
+    x = entered.inputs.to(device).movedim(0, -1)
+    labels = np.zeros(len(given), dtype=np.int64) if targets is None else targets
+    y = program.encode(class_numbers(labels, len(given), program.classes).to(device))
     owners = list(models.seeds if isinstance(models, Population) else range(len(theta)))
     rows = rows_at_a_time(program, copies * x[..., 0].numel() + beside, x.shape[-1], states=1, device=device)
     found = []
@@ -124,11 +112,3 @@ def in_chunks(
             y.expand(len(own), *y.shape).contiguous(), own,
         )))  # fmt: skip
     return torch.cat(found)
-
-
-def ensure_classes(program: Program, theta: torch.Tensor, inputs: torch.Tensor) -> None:
-    """Find out how many outputs a user's module has, by running it on one point; inputs (*input, point)."""
-    if program.classes == 0:
-        with torch.no_grad():
-            one = inputs[..., :1].movedim(-1, 0).to(theta.device)
-            program.classes = int(program.module(theta[0])(one).shape[1])

@@ -22,7 +22,8 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from harness.measure.base import Models, stack
+from harness.measure.arguments import class_numbers, tensor_of
+from harness.measure.door import Models, enter
 from harness.models import MLPProgram
 
 Floats = NDArray[np.float64]
@@ -67,11 +68,13 @@ def exact_perturbation(
         TypeError: the networks are not fully connected ReLU networks.
         ExactnessError: the solver ran out of time, or a point is flipped by less than ``SMALLEST``.
     """
-    program, theta = stack(models)
+    given = tensor_of(inputs, "inputs")
+    entered = enter(models, given)
+    program, theta = entered.program, entered.theta
     if not isinstance(program, MLPProgram) or program.linear:
         raise TypeError("the exact perturbation is known for fully connected ReLU networks; given another architecture")
-    x = np.asarray(inputs, dtype=float).reshape(len(inputs), -1)
-    y = np.asarray(targets, dtype=int)
+    x = given.double().cpu().numpy().reshape(len(given), -1)
+    y = class_numbers(targets, len(given), max(2, program.classes)).cpu().numpy()
     radius = np.broadcast_to(np.asarray(within, dtype=float), (len(theta), len(x)))
     found = np.empty(radius.shape)
     for row, flat in enumerate(theta):
@@ -100,7 +103,11 @@ class _Network:
 def _layers(program: MLPProgram, flat: torch.Tensor) -> _Network:
     views = {name: value[0].double().cpu().numpy() for name, value in program.layout.views(flat[None].detach()).items()}
     weights = [views[f"{layer}.weight"] for layer in range(program.depth)]
-    return _Network(weights, [views.get(f"{layer}.bias", np.zeros(len(weight))) for layer, weight in enumerate(weights)])
+    biases = [views.get(f"{layer}.bias", np.zeros(len(weight))) for layer, weight in enumerate(weights)]
+    if program.classes == 1:  # the logits 0 and z: class 1 is decided where z is above 0
+        weights[-1] = np.concatenate([np.zeros_like(weights[-1]), weights[-1]])
+        biases[-1] = np.concatenate([np.zeros(1), biases[-1]])
+    return _Network(weights, biases)
 
 
 def _smallest(network: _Network, x: Floats, right: int, radius: float, time_limit: float) -> float:

@@ -55,6 +55,7 @@ class GroupedRobustness(Robustness):
     groups: grouped.Groups = ()
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(len(self.groups) >= 2, self, "groups", "two or more groups of classes")
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:

@@ -17,11 +17,15 @@ import numpy as np
 import torch
 
 from harness.measure import training_points
-from harness.measure.base import Measurement, Models, ensure_classes, stack
+from harness.measure.arguments import loss_targets, require_epochs, require_points, require_scopes, tensor_of
+from harness.measure.base import Measurement, Models
+from harness.measure.door import enter
 from harness.measure.llc_engines import DEFAULT, ENGINES, Engine, Task
 from harness.measure.llc_spec import LEAST_ACCEPTANCE, MOST_DRIFT, MOST_SENSITIVITY, LLCSpec, document_spec
 from harness.measure.sgld import Trace
 from harness.models import Loss, encode
+from harness.models.given import Output
+from harness.models.mixed import BinaryProgram
 from harness.population import Population
 from harness.recipe import require
 
@@ -29,6 +33,7 @@ if TYPE_CHECKING:
     import pandas as pd
 
     from harness.data.base import Dataset
+    from harness.measure.llc_table import LLCTable
 
 __all__ = ["ENGINES", "LLC", "LLCSpec", "document_spec", "llc"]
 
@@ -44,24 +49,32 @@ def llc(
     seed: int = 0,
     engine: Engine = DEFAULT,
     device: str = "cpu",
-) -> pd.DataFrame:
+    output: Output | None = None,
+    traces: bool = False,
+) -> LLCTable:
     """Estimate the local learning coefficient of every model.
 
     Args:
-        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
-        inputs: data, shape (point, *input), or (model, point, *input) where every model has its own.
-        targets: class numbers, shape (point,) or (model, point); or regression targets, shape (point, output) or
-            (model, point, output).
+        models: one ``nn.Module``, a list of modules with the same parameters, or a Population (its last epoch).
+        inputs: data, shape (point, *input), or (model, point, *input) where every model has its own; whole numbers stay whole
+            for a network that takes them (token ids).
+        targets: class numbers, shape (point,) or (model, point), of a network with a single output 0 or 1 (then the
+            cross-entropy is the logistic loss); or values (with "cross_entropy" the probabilities of the classes), shape
+            (point, output) or (model, point, output), of a single output (point,), too.
         loss: "cross_entropy", "mse" (half the squared distance) or a callable of (logits (row, point, class), targets
             (row, point, class)) that returns one loss per point, shape (row, point).
         spec: settings of the sampler.
-        scope: None for all parameters, or one of the program's scopes ("input", "hidden", "output", a layer).
+        scope: None for all parameters that are not frozen (``requires_grad``), or one of the program's scopes ("input",
+            "hidden", "output", a layer, a parameter), which moves what it names, frozen or not.
         seed: names the random streams; every model and chain has its own.
         engine: "stacked" (ours) or "devinterp" (version 1.3.2, the reference).
         device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
+        traces: keep the chains, as the attribute ``traces`` of the table: a table with columns model, chain, draw and loss.
 
     Returns:
-        One row per model with columns llc, llc_se (standard error over chains), chain_0 … (each chain's estimate),
+        One row per model, in a table that draws itself (:class:`harness.measure.llc_table.LLCTable`), with columns llc, llc_se
+        (standard error over chains), chain_0 … (each chain's estimate),
         mala_acceptance, drift (change from the first to the second half of the draws, relative to the estimate),
         localization_sensitivity and lr_sensitivity (relative change at γ/10 and at ε/3), displacement (of the chain that
         went furthest: γ‖w − w*‖² per parameter, above 1 where the loss falls on the way out), initial_loss, gradient_norm,
@@ -69,12 +82,13 @@ def llc(
         not, in words).
 
     Raises:
-        ValueError: no such scope, loss or engine, or inputs and targets that do not fit each other.
+        ValueError: no such scope, loss or engine, inputs and targets that do not fit each other, or a model that cannot be run
+            as it is (:mod:`harness.measure.door`).
     """
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
-    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device)
-    return estimate(task, spec or LLCSpec(), engine)
+    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
+    return estimate(task, spec or LLCSpec(), engine, traces=traces)
 
 
 def prepare(
@@ -86,16 +100,19 @@ def prepare(
     scope: str | None,
     seed: int,
     device: str,
+    output: Output | None = None,
 ) -> Task:
     """What the arguments of :func:`llc` ask to be sampled."""
-    program, theta = stack(models)
-    x, y = torch.as_tensor(inputs).float(), torch.as_tensor(targets)
-    per_model = y.dim() == (3 if y.is_floating_point() else 2)
-    if x.shape[: 1 + per_model] != y.shape[: 1 + per_model]:
-        raise ValueError(f"inputs of shape {tuple(x.shape)} do not fit targets of shape {tuple(y.shape)}")
-    x, y = (x, y) if per_model else (x[None], y[None])
+    x, y = tensor_of(inputs, "inputs"), tensor_of(targets, "targets")
+    count = len(models) if isinstance(models, Population | Sequence) else 1
+    per_model = y.dim() == (3 if y.is_floating_point() else 2) and y.shape[:2] == x.shape[:2] and len(y) == count
+    entered = enter(models, x, output=output, need="parameters", per_model=per_model)
+    program, theta = entered.program, entered.theta
+    y = loss_targets(y, tuple(x.shape[: 1 + per_model]), program, loss)
+    if program.classes == 1 and loss == "cross_entropy":
+        program = BinaryProgram(program)
+    x, y = (entered.inputs, y) if per_model else (entered.inputs[None], y[None])
     x = x.movedim(1, -1).contiguous().to(device)
-    ensure_classes(program, theta, x[0])
     streams: list[tuple[str | int, ...]] = (
         [(models.recipe.key, models.epochs[-1], seed, own) for own in models.seeds]
         if isinstance(models, Population)
@@ -104,13 +121,24 @@ def prepare(
     scope = scope or "all"
     if scope not in program.scopes:
         raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
-    return Task(program, theta.to(device), x, encode(y.to(device), program.classes), loss, scope,
-                [(scope, *stream) for stream in streams])
+    if not program.scopes[scope]:
+        named = ", ".join(repr(name) for name, own in program.scopes.items() if own)
+        raise ValueError(
+            f"scope {scope!r} has no parameter that moves: all are frozen (requires_grad=False); free some, or name one of the "
+            f"scopes {named}"
+        )
+    y = encode(y.to(device), program.classes)
+    return Task(program, theta.to(device), x, y.to(theta.dtype), loss, scope, [(scope, *stream) for stream in streams])
 
 
-def estimate(task: Task, spec: LLCSpec, engine: Engine) -> pd.DataFrame:
+def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False) -> LLCTable:
     """Run the chains and their re-runs; the table of :func:`llc`, one row per model of the task."""
-    return _table(task, spec, ENGINES[engine](task, {"main": spec, **spec.reruns()}))
+    from harness.measure.llc_table import LLCTable, long_traces
+
+    found = ENGINES[engine](task, {"main": spec, **spec.reruns()})
+    table = LLCTable(_table(task, spec, found))
+    table.traces = long_traces(found["main"].losses, spec.chains) if traces else None
+    return table
 
 
 def _table(task: Task, spec: LLCSpec, traces: dict[str, Trace]) -> pd.DataFrame:
@@ -215,6 +243,7 @@ class LLC(Measurement):
 
     def __post_init__(self) -> None:
         require(self.distribution in ("clean", "training"), self, "distribution", "'clean' or 'training'")
+        require_epochs(self)
 
     @property
     def name(self) -> str:
@@ -225,15 +254,16 @@ class LLC(Measurement):
         """See :meth:`Measurement.run`."""
         import pandas as pd
 
+        require_points(self.points, len(data.train_x), f"training points of {data.name}")
+        scopes = require_scopes(self, population.program.scopes, self.scopes)
         clean = data.train_x[: self.points], data.train_y[: self.points]
         epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
         tables = []
         for epoch in epochs:
             at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
             x, y = clean if self.distribution == "clean" else training_points.training_points(at, data, self.points, self.seed)
-            for scope in self.scopes:
-                if scope in population.program.scopes:
-                    engine = self.engine or DEFAULT
-                    table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=engine, device=device)
-                    tables.append(table.assign(seed=population.seeds, epoch=epoch, scope=scope))
+            for scope in scopes:
+                engine = self.engine or DEFAULT
+                table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=engine, device=device)
+                tables.append(pd.DataFrame(table).assign(seed=population.seeds, epoch=epoch, scope=scope))
         return pd.concat(tables, ignore_index=True)

@@ -71,7 +71,7 @@ def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]
         task.program, chains, task.inputs, task.targets, scope=task.scope,
         nbeta=spec.inverse_temperature(task.inputs.shape[-1]),
         burn_in=spec.burn_in, draws=spec.draws, loss=task.loss, batch_size=spec.batch_size,
-        preconditioner=spec.preconditioner,
+        preconditioner=spec.preconditioner, initial=spec.initial_loss,
     )  # fmt: skip
     return trace.cut({role: spec.chains * len(models) for role, spec in variants.items()})
 
@@ -126,13 +126,14 @@ def _devinterp_chain(task: Task, spec: LLCSpec, role: str, model: int, chain: in
     from devinterp.optim.sgmcmc import SGMCMC
     from devinterp.slt.sampler import estimate_learning_coeff_with_summary
 
-    network = task.program.module(task.theta[model])
+    network = _evaluated(task.program.module(task.theta[model]))
     x, y = task.data(model)
     seed = int(sequence("devinterp", role, *task.streams[model]).generate_state(1)[0])
     loader = _Loader(x.movedim(-1, 0).contiguous(), y.movedim(-1, 0).contiguous(), spec.batch_size, seed)
     evaluate = _evaluate(task.loss)
     free = task.program.scopes[task.scope]
-    initial_loss, gradient_norm = _initial(network, _evaluate(task.loss, ends=False), next(iter(loader)), free)
+    over = (x.movedim(-1, 0), y.movedim(-1, 0)) if spec.initial_loss == "all" else next(iter(loader))
+    initial_loss, gradient_norm = _initial(network, _evaluate(task.loss, ends=False), over, free)
     nbeta = spec.inverse_temperature(x.shape[-1])
     acceptance = _Acceptance(spec, nbeta, network, free)
     masks = {name: torch.full_like(value, name in free, dtype=torch.bool) for name, value in network.named_parameters()}
@@ -153,6 +154,14 @@ def _devinterp_chain(task: Task, spec: LLCSpec, role: str, model: int, chain: in
             return Trace(torch.full((1, spec.draws), torch.nan), unknown, unknown, *start)
     losses = torch.as_tensor(result["loss/trace"], dtype=torch.float32)
     return Trace(losses, acceptance.mean(), acceptance.displacement(), *start)
+
+
+def _evaluated(network: torch.nn.Module) -> torch.nn.Module:
+    """The network in evaluation mode for good: devinterp puts it into training mode, where norms and dropout are others."""
+    kind = type(network)
+    network.eval()
+    network.__class__ = type(kind.__name__, (kind,), {"train": lambda self, mode=True: self, "__module__": kind.__module__})
+    return network
 
 
 class _Acceptance:

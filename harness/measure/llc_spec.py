@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass, field, fields, replace
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from harness.recipe import describe, require
 
@@ -98,6 +98,8 @@ class LLCSpec:
         sensitivity_chains: chains of the two re-runs, at γ/10 and at ε/3; 0 leaves them out, and nothing is trusted then.
         preconditioner: "none", or "rmsprop": every coordinate has its own step, frozen at the end of burn-in; see
             :mod:`harness.measure.sgld`.
+        initial_loss: the data over which L(w*) is taken: "all", or "batch", the first minibatch of each chain, which is as
+            noisy as one minibatch is.  At "all" it is left out of the canonical form.
         search: how the settings were found, where :meth:`auto` found them; it is no part of what is measured.
     """
 
@@ -110,6 +112,7 @@ class LLCSpec:
     nbeta: float | None = None
     sensitivity_chains: int = 1
     preconditioner: Preconditioner = "none"
+    initial_loss: Literal["all", "batch"] = "all"
     search: Search | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
@@ -121,6 +124,7 @@ class LLCSpec:
             require(getattr(self, name) >= 0, self, name, "0 or more")
         require(self.batch_size is None or self.batch_size >= 2, self, "batch_size", "None or 2 or more")
         require(self.nbeta is None or self.nbeta > 0, self, "nbeta", "None or above 0")
+        require(self.initial_loss in ("all", "batch"), self, "initial_loss", "'all' or 'batch'")
         require(self.preconditioner in ("none", "rmsprop"), self, "preconditioner", "'none' or 'rmsprop'")
         require(
             self.preconditioner == "none" or self.burn_in >= 1, self, "burn_in",
@@ -129,7 +133,8 @@ class LLCSpec:
 
     def describe(self) -> dict[str, Any]:
         """Canonical form of the settings, without how they were found."""
-        names = [f.name for f in fields(self) if f.name != "search"]
+        left_out = {"search"} | ({"initial_loss"} if self.initial_loss == "all" else set())
+        names = [f.name for f in fields(self) if f.name not in left_out]
         return {"type": "LLCSpec"} | {name: describe(getattr(self, name)) for name in names}
 
     @classmethod
@@ -169,4 +174,4 @@ def document_spec(batch_size: int) -> LLCSpec:
     one batch.  Step size and localization are not in the document; these are the library's examples' of that time.
     """
     return LLCSpec(localization=100.0, step_size=1e-4, chains=10, burn_in=0, draws=100, batch_size=batch_size,
-                   sensitivity_chains=0)
+                   sensitivity_chains=0, initial_loss="batch")

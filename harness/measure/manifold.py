@@ -60,6 +60,7 @@ class ManifoldRobustness(Robustness):
     """:class:`Robustness` under Euclidean perturbations that stay on the manifold of the data."""
 
     def __post_init__(self) -> None:
+        super().__post_init__()
         require(self.norm == "l2", self, "norm", "'l2': other norms are not those of the coordinates")
         require(self.epochs == "final", self, "epochs", "'final'")
 

@@ -14,15 +14,14 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
-from typing import Literal
 
 import torch
 
+from harness.measure.arguments import Norm
 from harness.models import Parameters, Program
 from harness.models.ascent import clip, margin, norms, objective_gradient, project, random_start, spread, steepest
 from harness.recipe import require
 
-Norm = Literal["linf", "l2", "l1", "l0"]
 Towards = Callable[[torch.Tensor], torch.Tensor]
 """Logits → the weights (row, class, point) under which their sum is the gap that a walk closes."""
 

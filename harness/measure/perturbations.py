@@ -13,9 +13,11 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
+from harness.measure.arguments import ball_norm, require_bounds, require_size, tensor_of
 from harness.measure.base import Given, Models, in_chunks
 from harness.models import Parameters, Program
 from harness.models.ascent import Bounds, margin, moved, norms, spread, steepest
+from harness.models.given import Output
 from harness.recipe import Norm
 from harness.streams import numpy_generator
 
@@ -29,6 +31,7 @@ def fgsm(
     norm: Norm = "linf",
     bounds: Bounds = None,
     device: str = "cpu",
+    output: Output | None = None,
 ) -> torch.Tensor:
     """Adversarial examples by one step of steepest ascent on the cross-entropy.
 
@@ -40,6 +43,7 @@ def fgsm(
         norm: "linf" (the gradient's sign) or "l2" (its direction).
         bounds: smallest and largest admissible value of an input, or None.
         device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
 
     Returns:
         Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
@@ -47,13 +51,14 @@ def fgsm(
     Raises:
         ValueError: epsilon is negative or not a number, or the models have fewer than two outputs.
     """
-    _require_size(epsilon, "epsilon")
+    require_size(epsilon, "epsilon")
+    norm = ball_norm(norm)
 
     def perturbed(given: Given) -> torch.Tensor:
         direction = fgsm_direction(given.program, given.parameters, given.inputs, given.targets, norm)
         return moved(given.inputs, direction * epsilon, bounds).movedim(-1, 1)
 
-    return in_chunks(models, inputs, targets, device, perturbed)
+    return in_chunks(models, inputs, targets, device, perturbed, bounds=bounds, output=output)
 
 
 @torch.no_grad()
@@ -100,8 +105,9 @@ def gaussian_noise(
     Raises:
         ValueError: sigma is negative or not a number.
     """
-    _require_size(sigma, "sigma")
-    x = torch.as_tensor(inputs, dtype=torch.float32)
+    require_size(sigma, "sigma")
+    x = tensor_of(inputs, "inputs").float()
+    require_bounds(bounds, x)
     noise = torch.from_numpy(numpy_generator("white noise", seed).standard_normal(tuple(x.shape)).astype(np.float32))
     return moved(x, noise.to(x.device) * sigma, bounds)
 
@@ -116,6 +122,7 @@ def direction_attack(
     norm: Norm = "l2",
     bounds: Bounds = None,
     device: str = "cpu",
+    output: Output | None = None,
 ) -> torch.Tensor:
     """Points moved by ``epsilon`` along one direction or against it, whichever leaves each model the smaller margin.
 
@@ -128,6 +135,7 @@ def direction_attack(
         norm: "linf" or "l2".
         bounds: smallest and largest admissible value of an input, or None.
         device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
 
     Returns:
         Perturbed points, shape (model, point, *input).
@@ -136,7 +144,8 @@ def direction_attack(
         ValueError: epsilon is negative or not a number, the direction has another shape than an input or no length, or the
             models have fewer than two outputs.
     """
-    _require_size(epsilon, "epsilon")
+    require_size(epsilon, "epsilon")
+    norm = ball_norm(norm)
 
     def perturbed(given: Given) -> torch.Tensor:
         _require_classes(given.program)
@@ -144,7 +153,7 @@ def direction_attack(
         along = unit_direction(direction, tuple(x.shape[1:-1]), norm).to(device)[None, ..., None] * epsilon
         return worse_side(given.program, given.parameters, x, given.targets, along.expand(x.shape), bounds).movedim(-1, 1)
 
-    return in_chunks(models, inputs, targets, device, perturbed)
+    return in_chunks(models, inputs, targets, device, perturbed, bounds=bounds, output=output)
 
 
 def unit_direction(direction: ArrayLike | torch.Tensor, shape: tuple[int, ...], norm: Norm) -> torch.Tensor:
@@ -175,8 +184,3 @@ def worse_side(
 def _require_classes(program: Program) -> None:
     if program.classes < 2:
         raise ValueError(f"an attack on the decision needs two or more classes; this network has {program.classes}")
-
-
-def _require_size(size: float, name: str) -> None:
-    if not 0 <= size < np.inf:
-        raise ValueError(f"{name} is {size!r}; it has to be finite and at least 0")

@@ -7,10 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.measure.attack import PerturbationSpec, smallest_perturbation
+from harness.measure.arguments import Norm, require_epochs, require_norm, require_points
+from harness.measure.attack import NORMS, PerturbationSpec, smallest_perturbation
 from harness.measure.base import Measurement
-from harness.measure.minimum_norm import Norm
 from harness.population import Population
+from harness.recipe import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -42,6 +43,11 @@ class Robustness(Measurement):
     points: int | None = None
     by_sample: bool = False
 
+    def __post_init__(self) -> None:
+        require_norm(self, NORMS)
+        require_epochs(self)
+        require(self.points is None or self.points >= 1, self, "points", "None (all) or 1 or more")
+
     @property
     def name(self) -> str:
         """See :attr:`Measurement.name`."""
@@ -51,6 +57,7 @@ class Robustness(Measurement):
         """See :meth:`Measurement.run`."""
         import pandas as pd
 
+        require_points(self.points, len(data.test_x), f"held-out points of {data.name}")
         x, y = data.test_x[: self.points], data.test_y[: self.points]
         epochs = population.epochs if self.epochs == "all" else population.epochs[-1:]
         tables = []

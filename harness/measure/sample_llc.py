@@ -81,10 +81,12 @@ class SampleLLC(Measurement):
     def _epoch(
         self, population: Population, epoch: int, inputs: torch.Tensor, targets: torch.Tensor, device: str
     ) -> pd.DataFrame:
+        import pandas as pd
+
         members, samples = np.indices((len(population), self.samples)).reshape(2, -1)
         theta = population.parameters[epoch].to(device)[torch.from_numpy(members)]
         key = population.recipe.key
         streams = [(key, epoch, self.seed, population.seeds[m], int(s)) for m, s in zip(members, samples, strict=True)]
         task = Task(population.program, theta, inputs[samples], targets[samples], "cross_entropy", "all", streams)
         table = estimate(task, self.spec, self.engine or DEFAULT)
-        return table.assign(seed=np.array(population.seeds)[members], epoch=epoch, sample=samples)
+        return pd.DataFrame(table).assign(seed=np.array(population.seeds)[members], epoch=epoch, sample=samples)

@@ -26,6 +26,7 @@ from harness.models import Loss, Program, Restriction, keep_freed_memory, rows_a
 
 STATES = 12  # tensors of the size of a row's parameters that a walk holds, beside its block of noise
 NOISE_VALUES = 2**16  # noise drawn at a time for one chain
+BLOCK = 256  # points at a time of the loss over all the data, where a step takes a minibatch
 MEMORY = 0.99  # α of RMSprop, its customary value
 DAMPING = 0.1  # δ of RMSprop: no coordinate's step is more than 11 times that of one with the mean slope
 
@@ -108,6 +109,7 @@ def sample(
     loss: Loss = "cross_entropy",
     batch_size: int | None = None,
     preconditioner: Preconditioner = "none",
+    initial: Literal["all", "batch"] = "all",
 ) -> Trace:
     """Run all chains.
 
@@ -123,6 +125,7 @@ def sample(
         loss: see :func:`harness.models.losses.loss_and_pull`.
         batch_size: points of a minibatch, drawn without replacement within an epoch; None for the full batch.
         preconditioner: "none", or "rmsprop" as described at the head of this module.
+        initial: the data over which the loss and the gradient at w* are taken: "all", or "batch", each chain's first minibatch.
 
     Raises:
         ValueError: the program has no such scope.
@@ -140,7 +143,7 @@ def sample(
         part = chains.rows(chosen)
         x, y = (data if len(data) == 1 else data[chains.models(chosen)] for data in (inputs, targets))
         restriction = program.restricted(program.layout.views(part.theta), x, program.scopes[scope])
-        traces.append(_Walk(restriction, part, y, nbeta, loss, batch_size, preconditioner).run(burn_in, draws))
+        traces.append(_Walk(restriction, part, y, nbeta, loss, batch_size, preconditioner, initial).run(burn_in, draws))
     return Trace.join(traces)
 
 
@@ -149,8 +152,9 @@ class _Walk:
 
     def __init__(
         self, restriction: Restriction, chains: Chains, targets: torch.Tensor, nbeta: float, loss: Loss,
-        batch_size: int | None, preconditioner: Preconditioner = "none",
+        batch_size: int | None, preconditioner: Preconditioner = "none", initial: Literal["all", "batch"] = "all",
     ) -> None:  # fmt: skip
+        self.initial = initial
         self.restriction, self.targets, self.nbeta, self.loss = restriction, targets, nbeta, loss
         views = restriction.program.layout.views(chains.theta)
         self.anchor = restriction.layout.flatten(views)
@@ -173,15 +177,29 @@ class _Walk:
         points = self.batches.next().to(self.anchor.device)
         return self.restriction.loss_gradient(self.free, take_points(self.targets, points), self.out, self.loss, points)
 
+    def at_start(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Loss at w* over all the data, and the norm of its gradient, each of shape (row,); some points at a time."""
+        points = self.restriction.inputs.shape[-1]
+        size = points if self.batches is None else max(self.batches.size, BLOCK)
+        total, slope = self.anchor.new_zeros(len(self.anchor)), torch.zeros_like(self.gradient)
+        for block in torch.split(torch.arange(points, device=self.anchor.device), size):
+            some = block.expand(len(self.anchor), -1)
+            share = len(block) / points
+            total += share * self.restriction.loss_gradient(
+                self.free, take_points(self.targets, some), self.out, self.loss, some)
+            slope += share * self.gradient
+        return total, slope.square().sum(1).sqrt()
+
     def run(self, burn_in: int, draws: int) -> Trace:
         rows = len(self.anchor)
         losses = self.anchor.new_empty(draws, rows)
         accepted, strained = self.anchor.new_zeros(rows), self.anchor.new_zeros(rows)
-        initial_loss, gradient_norm = accepted, accepted
+        over_all = self.batches is not None and self.initial == "all"
+        initial_loss, gradient_norm = self.at_start() if over_all else (accepted, accepted)
         before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
         for step in range(burn_in + draws):
             loss = self.loss_gradient()
-            if step == 0:
+            if step == 0 and not over_all:
                 initial_loss, gradient_norm = loss.clone(), self.gradient.square().sum(1).sqrt()
             if self.scaling is not None and step < burn_in:
                 self.scaling.follow(self.gradient)

@@ -65,10 +65,10 @@ def random_start(
     inner = shape[1:]
     if norm == "linf":
         unit = torch.stack([torch.rand(inner, generator=g) for g in generators]).mul_(2).sub_(1)
-        return unit.to(radius.device).mul_(spread(radius, unit))
-    normal = torch.stack([torch.randn(inner, generator=g) for g in generators]).to(radius.device)
+        return unit.to(radius).mul_(spread(radius, unit))
+    normal = torch.stack([torch.randn(inner, generator=g) for g in generators]).to(radius)
     dimension = normal[0, ..., 0].numel()
-    uniform = torch.stack([torch.rand(inner[-1], generator=g) for g in generators]).to(radius.device)
+    uniform = torch.stack([torch.rand(inner[-1], generator=g) for g in generators]).to(radius)
     return steepest(normal, norm).mul_(spread(radius * uniform ** (1 / dimension), normal))
 
 

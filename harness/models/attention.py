@@ -15,13 +15,19 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 
 @contextmanager
-def batchable() -> Iterator[None]:
-    """Attention by its plain formula; operations without a rule for ``vmap`` run row by row without a warning."""
+def unfused() -> Iterator[None]:
+    """Encoder layers operation by operation, as they run in training."""
     fused = torch.backends.mha.get_fastpath_enabled()
     torch.backends.mha.set_fastpath_enabled(False)
     try:
-        with sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
-            warnings.filterwarnings("ignore", message="There is a performance drop because we have not yet implemented")
-            yield
+        yield
     finally:
         torch.backends.mha.set_fastpath_enabled(fused)
+
+
+@contextmanager
+def batchable() -> Iterator[None]:
+    """Attention by its plain formula; operations without a rule for ``vmap`` run row by row without a warning."""
+    with unfused(), sdpa_kernel(SDPBackend.MATH), warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="There is a performance drop because we have not yet implemented")
+        yield

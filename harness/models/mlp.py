@@ -60,22 +60,26 @@ class MLPProgram(Program):
     def of(cls, network: torch.nn.Module) -> MLPProgram | None:
         """The program of a ``torch.nn.Sequential`` of Linear and ReLU layers, or None for any other module.
 
-        A Flatten may come first.  The parameters lie in the order of ``network.parameters()``, and every layer is a scope
-        by its own name in the network, too.
+        A Flatten may come first.  Every layer is a scope by its own name in the network, too, as is every parameter, and only
+        what is not frozen is in the scope "all".  :meth:`flat` lays the parameters of such a network out for the program.
         """
-        if not isinstance(network, torch.nn.Sequential):
+        if (linear := _linear_layers(network)) is None:
             return None
-        named = [(name, layer) for name, layer in network.named_children() if not isinstance(layer, torch.nn.Identity)]
-        if named and isinstance(named[0][1], torch.nn.Flatten):
-            named = named[1:]
-        linear = [(name, layer) for name, layer in named[::2] if type(layer) is torch.nn.Linear]
-        between = [layer for _, layer in named[1::2] if type(layer) is torch.nn.ReLU]
-        biases = {layer.bias is not None for _, layer in linear}
-        if not linear or len(linear) + len(between) != len(named) or len(between) != len(linear) - 1 or len(biases) != 1:
-            return None
-        program = cls([linear[0][1].in_features, *(layer.out_features for _, layer in linear)], bias=biases.pop())
-        program.scopes |= {name: program._of(number) for number, (name, _) in enumerate(linear)}
+        layers = list(linear.values())
+        program = cls([layers[0].in_features, *(layer.out_features for layer in layers)], bias=layers[0].bias is not None)
+        own = {f"{name}.{kind}": f"{number}.{kind}" for number, name in enumerate(linear) for kind in ("weight", "bias")}
+        free = {name for name, value in network.named_parameters() if value.requires_grad}
+        named = {name: mine for name, mine in own.items() if mine in program.layout.names}
+        program.scopes |= {name: (mine,) for name, mine in named.items()}
+        program.scopes |= {name: program._of(number) for number, name in enumerate(linear)}
+        program.scopes["all"] = tuple(mine for name, mine in named.items() if name in free)
         return program
+
+    def flat(self, network: torch.nn.Module) -> torch.Tensor:
+        """The parameters of a network of this program (:meth:`of`), flat, whatever order they stand in there."""
+        layers = list((_linear_layers(network) or {}).values())
+        values = [getattr(layers[int(layer)], kind) for layer, kind in (name.split(".") for name in self.layout.names)]
+        return torch.cat([value.detach().flatten() for value in values])
 
     def _of(self, layer: int) -> tuple[str, ...]:
         return tuple(name for name in self.layout.names if name.startswith(f"{layer}."))
@@ -169,6 +173,31 @@ class MLPProgram(Program):
     def tail(self, first: int) -> MLPProgram:
         """The network from layer ``first`` on; its inputs are that layer's inputs, its names stay the same."""
         return self if first == 0 else _Tail(self, first)
+
+
+def _linear_layers(network: torch.nn.Module) -> dict[str, torch.nn.Linear] | None:
+    """The layers of a fully connected ReLU network by name; None where anything about it is not plain.
+
+    A subclass has a forward of its own, a hook changes what a layer returns, a pruned or normalised layer computes its weight
+    from others, and what stands twice or is tied has fewer parameters than layers.
+    """
+    if type(network) is not torch.nn.Sequential or "forward" in network.__dict__:
+        return None
+    named = [(name, layer) for name, layer in network._modules.items() if type(layer) is not torch.nn.Identity]
+    if named and type(named[0][1]) is torch.nn.Flatten and (named[0][1].start_dim, named[0][1].end_dim) == (1, -1):
+        named = named[1:]
+    linear = {name: layer for name, layer in named[::2] if type(layer) is torch.nn.Linear}
+    between = [layer for _, layer in named[1::2] if type(layer) is torch.nn.ReLU]
+    parts = [part for part in network.modules() if part._forward_hooks or part._forward_pre_hooks or "forward" in part.__dict__]
+    if not linear or len(linear) + len(between) != len(named) or len(between) != len(linear) - 1 or parts:
+        return None
+    owned = [value for layer in linear.values() for value in layer._parameters.values() if value is not None]
+    plain = all(set(layer._parameters) == {"weight", "bias"} and not layer._buffers for layer in linear.values())
+    biases = {layer.bias is not None for layer in linear.values()} if plain else set()
+    kinds = {(value.dtype, value.device.type) for value in owned}
+    if len(biases) != 1 or len({id(value) for value in owned}) != len(owned) or {kind for kind, _ in kinds} != {torch.float32}:
+        return None
+    return linear
 
 
 def _outer_into(weight: torch.Tensor, pull: torch.Tensor, below: torch.Tensor) -> None:

@@ -97,7 +97,9 @@ def program_of(build: Callable[[], torch.nn.Module], classes: int) -> ModuleProg
         classes: number of outputs.
     """
     with torch.random.fork_rng(devices=[]):  # its numbers are never used
-        two_layer = isinstance(build(), TwoLayer)
+        made = build()
+    own = "forward" in made.__dict__ or made._forward_hooks or made._forward_pre_hooks
+    two_layer = isinstance(made, TwoLayer) and type(made).forward is TwoLayer.forward and not own
     return (TwoLayerProgram if two_layer else ModuleProgram)(build, classes)
 
 

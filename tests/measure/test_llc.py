@@ -192,9 +192,14 @@ def test_a_model_far_from_a_minimum_is_not_trusted_and_says_so() -> None:
 def test_what_is_not_finite_is_named() -> None:
     model, x, y = regression(4, 1, 256)
     x[3, 2] = math.nan
-    row = llc(model, x, y, loss="mse", spec=replace(SHORT, burn_in=5, draws=5)).iloc[0]
-    assert row["distrust"] == "the loss of the model itself is nan: its parameters or its data are not finite"
-    assert not row["trusted"]
+    with pytest.raises(ValueError, match=r"inputs of points 3 \(counted from 0\) hold NaN or an infinity"):
+        llc(model, x, y, loss="mse")
+    population, data = toy_population((0, 1))
+    population.final[1, 5] = math.nan
+    table = LLC(replace(SHORT, burn_in=5, draws=5), points=64).run(population, data, "cpu")  # type: ignore[arg-type]
+    assert table["distrust"][1] == "the loss of the model itself is nan: its parameters or its data are not finite"
+    assert not table["trusted"][1]
+    assert np.isfinite(table["llc"][0])
 
 
 def test_a_chain_that_leaves_is_not_trusted_and_says_so() -> None:
@@ -223,6 +228,50 @@ def test_minibatches_and_single_draws_say_what_is_missing() -> None:
     one = llc(model, x, y, loss="mse", spec=LLCSpec(burn_in=0, draws=1)).iloc[0]
     assert "the trace has a single draw" in one["distrust"]
     assert not one["trusted"]
+
+
+@pytest.mark.parametrize("engine", ENGINES)
+@pytest.mark.parametrize("points", [40, 300])  # within a block of the loss over all the data, and beyond one
+def test_the_loss_at_the_model_is_over_all_the_data(engine: str, points: int) -> None:
+    model, x, y = regression(4, 2, 1024)
+    x, y = x[:points], y[:points]
+    with torch.no_grad():
+        expected = float((model(x) - y).square().sum(1).mean() / 2)
+    spec = LLCSpec(batch_size=16, burn_in=3, draws=3, chains=2, sensitivity_chains=0)
+    tables = [llc(model, x, y, loss="mse", spec=spec, seed=seed, engine=engine) for seed in range(3)]  # type: ignore[arg-type]
+    assert [table["initial_loss"][0] for table in tables] == pytest.approx([expected] * 3, rel=1e-4)
+    slope = torch.cat([g.flatten() for g in torch.autograd.grad((model(x) - y).square().sum(1).mean() / 2, model.parameters())])
+    assert tables[0]["gradient_norm"][0] == pytest.approx(float(slope.norm()), rel=1e-3, abs=1e-5)
+    first = replace(spec, initial_loss="batch")
+    batches = [llc(model, x, y, loss="mse", spec=first, seed=seed)["initial_loss"][0] for seed in range(3)]
+    assert len(set(batches)) == 3
+
+
+def test_where_the_initial_loss_is_taken_is_part_of_the_documents_name_alone() -> None:
+    assert "initial_loss" not in LLCSpec(batch_size=32).describe()
+    assert document_spec(32).describe()["initial_loss"] == "batch"
+    with pytest.raises(RecipeError, match="initial_loss='first'; it has to be 'all' or 'batch'"):
+        LLCSpec(initial_loss="first")  # type: ignore[arg-type]
+
+
+def test_a_table_keeps_its_chains_and_draws_itself() -> None:
+    model, x, y = regression(4, 2, 256)
+    spec = LLCSpec(step_size=1e-3, burn_in=20, draws=30, chains=3)
+    table = llc([model, model], x, y, loss="mse", spec=spec, traces=True)
+    traces = table.traces
+    assert traces is not None
+    assert len(traces) == 2 * 3 * 30
+    excess = traces["loss"] - table["initial_loss"].to_numpy()[traces["model"]]
+    by_chain = (table["nbeta"][0] * excess).groupby([traces["model"], traces["chain"]]).mean()
+    np.testing.assert_allclose(by_chain.to_numpy(), table[["chain_0", "chain_1", "chain_2"]].to_numpy().ravel(), rtol=1e-5)
+    axis = table.draw_traces()
+    assert len(axis.get_lines()) == 2 * 3 + 1
+    assert table.draw().get_ylabel() == "local learning coefficient"
+    plain = llc(model, x, y, loss="mse", spec=spec)
+    assert plain.traces is None
+    with pytest.raises(ValueError, match=r"call llc\(…, traces=True\)"):
+        plain.draw_traces()
+    assert type(plain[plain["trusted"]]) is pd.DataFrame
 
 
 def test_a_claim_that_rests_on_an_untrusted_estimate_is_invalid() -> None:
@@ -343,7 +392,7 @@ def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:
     [
         ({"engine": "stan"}, "engine 'stan' is unknown; allowed are 'stacked', 'devinterp'"),
         ({"scope": "hidden"}, "scope 'hidden' is unknown; this network has 'all'"),
-        ({"inputs": torch.zeros(3, 8)}, r"inputs of shape \(3, 8\) do not fit targets of shape \(1024, 2\)"),
+        ({"inputs": torch.zeros(3, 8)}, r"targets of shape \(1024, 2\) do not fit inputs of 3 points and 2 outputs"),
     ],
 )
 def test_bad_input_is_named(arguments: dict[str, object], message: str) -> None:

@@ -135,8 +135,8 @@ def test_impossible_directions_and_models_are_refused() -> None:
     for broken in (np.zeros(6), np.full(6, np.nan)):
         with pytest.raises(ValueError, match=r"direction has the length .*; give a finite one that is not zero"):
             unit_direction(broken, (6,), "linf")
-    y = np.zeros(30, dtype=int)
-    with pytest.raises(ValueError, match="two or more classes; this network has 1"):
+    y = np.full(30, 2)
+    with pytest.raises(ValueError, match="targets reach from 2 to 2; this network has classes 0 to 1"):
         fgsm(torch.nn.Linear(6, 1), X, y, epsilon=0.1)
-    with pytest.raises(ValueError, match="two or more classes; this network has 1"):
-        direction_attack(torch.nn.Linear(6, 1), X, y, direction=X[0], epsilon=0.1)
+    with pytest.raises(ValueError, match="targets reach from 2 to 2; this network has classes 0 to 1"):
+        direction_attack(torch.nn.Linear(6, 2), X, y, direction=X[0], epsilon=0.1)

@@ -8,7 +8,7 @@ import pytest
 import torch
 from torch.func import functional_call
 
-from harness.measure.base import stack
+from harness.measure.door import enter
 from harness.models import ModuleProgram, TwoLayer, TwoLayerProgram, encode, program_of
 from harness.models.clusters import binary_network, cluster_network
 from harness.models.lazy import LazyNetwork
@@ -36,7 +36,8 @@ def test_the_program_is_chosen_by_the_module(case):
     assert isinstance(program, TwoLayerProgram)
     assert (program.layout, program.scopes) == (plain.layout, plain.scopes)
     assert "second" not in program.scopes["all"]
-    found, same = stack([program.module(row) for row in theta])
+    entered = enter([program.module(row) for row in theta], torch.randn(4, *SHAPE, generator=torch.Generator().manual_seed(1)))
+    found, same = entered.program, entered.theta
     assert isinstance(found, TwoLayerProgram)
     assert torch.equal(same, theta)
     assert type(program_of(lambda: torch.nn.Linear(3, 2), 2)) is ModuleProgram

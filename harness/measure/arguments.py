@@ -1,0 +1,257 @@
+"""What instruments are given beside models, looked at once for all of them: norms, sizes, bounds, inputs and targets.
+
+Everything here either returns a value in the one form that is computed with, or raises an error that names the argument, what
+was given, and the remedy.  Nothing is broadcast, cut or rounded to make it fit.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
+
+import numpy as np
+import torch
+
+from harness.models.losses import Loss
+from harness.recipe import Norm as BallNorm
+from harness.recipe import RecipeError, require
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+Norm = Literal["linf", "l2", "l1", "l0"]
+SPELLINGS: dict[str, Norm] = {
+    **dict.fromkeys(("linf", "l_inf", "l-inf", "l∞", "inf", "infinity", "∞"), "linf"),
+    **dict.fromkeys(("l2", "l_2", "l-2", "2", "2.0"), "l2"),
+    **dict.fromkeys(("l1", "l_1", "l-1", "1", "1.0"), "l1"),
+    **dict.fromkeys(("l0", "l_0", "l-0", "0", "0.0"), "l0"),
+}  # fmt: skip
+OTHERWISE: dict[Norm, str] = {"linf": "'Linf' or inf", "l2": "'L2' or 2", "l1": "'L1' or 1", "l0": "'L0' or 0"}
+ROUNDING = 1e-6  # by how much of their range inputs may lie outside of it
+SHOWN = 3  # examples of what is wrong that a message lists
+
+
+def norm_of(given: Any, allowed: Sequence[Norm] = ("linf", "l2")) -> Norm:
+    """The norm that a user's word or number means: "linf" ("Linf", "inf", ``math.inf``), "l2" ("L2", "2", 2), ….
+
+    Args:
+        given: what the user wrote.
+        allowed: norms that the instrument has.
+
+    Raises:
+        ValueError: it means none of them.
+    """
+    word = SPELLINGS.get(str(given).strip().lower()) if not isinstance(given, bool) else None
+    if word is None or word not in allowed:
+        wanted = [f"{norm!r} (also {OTHERWISE[norm]})" for norm in allowed]
+        is_wrong = "is unknown" if word is None else "is not one that this has"
+        raise ValueError(f"norm={given!r} {is_wrong}; give {', '.join(wanted[:-1])} or {wanted[-1]}")
+    return word
+
+
+def ball_norm(given: Any) -> BallNorm:
+    """As :func:`norm_of`, for what moves in balls: those of L∞ and L2."""
+    return cast("BallNorm", norm_of(given))
+
+
+def require_norm(owner: object, allowed: Sequence[Norm] = ("linf", "l2")) -> None:
+    """Bring the field "norm" of a frozen spec into its one spelling, or raise a RecipeError."""
+    try:
+        object.__setattr__(owner, "norm", norm_of(owner.norm, allowed))  # type: ignore[attr-defined]
+    except ValueError as problem:
+        raise RecipeError(f"{type(owner).__name__}: {problem}") from None
+
+
+def require_epochs(owner: object) -> None:
+    """Raise a RecipeError unless the field "epochs" is a known word."""
+    require(owner.epochs in ("final", "all"), owner, "epochs", "'final' or 'all'")  # type: ignore[attr-defined]
+
+
+def require_size(size: float, name: str) -> None:
+    """Raise a ValueError unless a size is finite and not negative."""
+    try:
+        sane = 0 <= size < math.inf
+    except TypeError:
+        sane = False
+    if not sane:
+        raise ValueError(f"{name} is {size!r}; it has to be finite and at least 0")
+
+
+def require_steps(steps: int, relative_step: float) -> None:
+    """Raise a ValueError unless an attack can go somewhere."""
+    if not (isinstance(steps, int) and steps >= 1 and relative_step > 0):
+        raise ValueError(f"steps={steps!r} with relative_step={relative_step!r}; give 1 or more steps of a size above 0")
+
+
+def require_points(count: int | None, there: int, what: str) -> None:
+    """Raise a ValueError where more points are asked for than there are; None asks for all.
+
+    Args:
+        count: points that are asked for.
+        there: points that there are.
+        what: which, in words ("training points of ToyImages").
+    """
+    if count is not None and not 1 <= count <= there:
+        raise ValueError(f"points={count} are asked for and there are {there:,} {what}; ask for 1 to {there:,}")
+
+
+def require_bounds(bounds: tuple[float, float] | None, inputs: torch.Tensor) -> None:
+    """Raise a ValueError unless bounds are two numbers in order and the inputs lie between them.
+
+    Args:
+        bounds: smallest and largest admissible value of an input, or None.
+        inputs: the clean points, of any shape.
+    """
+    if bounds is None:
+        return
+    try:
+        low, high = (float(value) for value in bounds)
+    except (TypeError, ValueError):
+        raise ValueError(f"bounds={bounds!r}; give two numbers (smallest, largest), or None") from None
+    if not low < high:
+        raise ValueError(f"bounds={bounds!r}; the first, the smallest value of an input, has to be below the second")
+    least, most = (float(value) for value in inputs.aminmax())
+    if least < low - ROUNDING * (high - low) or most > high + ROUNDING * (high - low):
+        raise ValueError(
+            f"inputs reach from {least:g} to {most:g}, beyond bounds={bounds!r}: an attack would move them there first; give "
+            "the bounds of these inputs, scale the inputs, or leave bounds out"
+        )
+
+
+def require_finite(values: torch.Tensor, what: str) -> None:
+    """Raise a ValueError where something is not finite.
+
+    Args:
+        values: a tensor whose first dimension counts points, or models.
+        what: what they are, in words ("inputs").
+    """
+    if values.is_floating_point() and not bool(values.isfinite().all()):
+        bad = (~values.isfinite()).flatten(1).any(1) if values.dim() > 1 else ~values.isfinite()
+        places = bad.nonzero().flatten().tolist()
+        more = ", …" if len(places) > SHOWN else ""
+        raise ValueError(
+            f"{what} {', '.join(map(str, places[:SHOWN]))}{more} (counted from 0) hold NaN or an infinity: nothing can be "
+            "measured there; leave them out or repair them"
+        )
+
+
+def tensor_of(values: Any, name: str) -> torch.Tensor:
+    """An array, a tensor or nested numbers as a tensor, without a copy where that is possible.
+
+    Raises:
+        TypeError: it is none of these.
+    """
+    try:
+        return values.detach() if isinstance(values, torch.Tensor) else torch.as_tensor(np.asarray(values))
+    except TypeError:
+        raise TypeError(f"{name} is {type(values).__name__} and no array of numbers; give an array or a tensor") from None
+
+
+def class_numbers(targets: Any, points: int, classes: int, *, name: str = "targets") -> torch.Tensor:
+    """Class numbers, one for each point, as whole numbers of shape (point,).
+
+    Args:
+        targets: what was given for them.
+        points: how many points there are.
+        classes: how many classes; at least 2.
+        name: of the argument, for the message.
+
+    Raises:
+        ValueError: they have another shape, are no whole numbers, or name a class that there is not.
+    """
+    y = tensor_of(targets, name)
+    if tuple(y.shape) != (points,):
+        hint = "; class numbers of one-hot or soft labels are targets.argmax(1)" if y.dim() == 2 and len(y) == points else ""
+        raise ValueError(f"{name} have shape {tuple(y.shape)}; give one class number for each of the {points} points, shape "
+                         f"({points},){hint}")  # fmt: skip
+    if y.is_floating_point() or y.is_complex():
+        raise ValueError(f"{name} are {y.dtype}; class numbers are whole numbers: give them as integers (targets.long())")
+    y = y.long()
+    _require_classes(y, classes, name)
+    return y
+
+
+def _require_classes(y: torch.Tensor, classes: int, name: str) -> None:
+    if y.numel() and not bool(((y >= 0) & (y < classes)).all()):
+        raise ValueError(f"{name} reach from {int(y.min())} to {int(y.max())}; this network has classes 0 to {classes - 1}")
+
+
+class _Outputs(Protocol):
+    classes: int
+
+
+def loss_targets(
+    targets: torch.Tensor, shape: tuple[int, ...], program: _Outputs, loss: Loss
+) -> torch.Tensor:
+    """Targets of a loss, checked, in the form that :func:`harness.models.losses.encode` takes.
+
+    Args:
+        targets: class numbers (point,) or (model, point), or values (point, output) or (model, point, output).
+        shape: (point,), or (model, point) where every model has data of its own.
+        program: what has the outputs.
+        loss: the loss that they are for.
+
+    Returns:
+        Class numbers of shape ``shape``, or float targets of shape (*shape, output).
+
+    Raises:
+        ValueError: shape, type or values do not fit the outputs or the loss.
+    """
+    outputs, floats = program.classes, targets.is_floating_point()
+    if loss == "mse" and outputs == 1 and tuple(targets.shape) == shape:
+        return targets[..., None].to(targets.dtype if floats else torch.float32)  # the values of a single output
+    if not floats:
+        if tuple(targets.shape) != shape:
+            raise ValueError(
+                f"targets of shape {tuple(targets.shape)} do not fit inputs of {_points(shape)}; class numbers have shape "
+                f"{shape}: of sequences give the last step's, or flatten outputs and targets with output= and a callable loss"
+            )
+        _require_classes(targets, max(outputs, 2) if loss == "cross_entropy" else outputs, "targets")
+        return targets.long()
+    if loss == "cross_entropy" and tuple(targets.shape) == shape:
+        raise ValueError(
+            f"targets are {targets.dtype}; class numbers are whole numbers: give them as integers (targets.long()), or "
+            "loss='mse' for values"
+        )
+    wanted = (*shape, outputs)
+    if targets.dim() != len(wanted) or tuple(targets.shape[:-1]) != shape:
+        raise ValueError(
+            f"targets of shape {tuple(targets.shape)} do not fit inputs of {_points(shape)} and {outputs} outputs; values have "
+            f"shape {wanted}"
+        )
+    if not callable(loss) and targets.shape[-1] != outputs:
+        raise ValueError(f"targets of shape {tuple(targets.shape)} have {targets.shape[-1]} values a point and the network has "
+                         f"{outputs} outputs; give shape {wanted}")  # fmt: skip
+    require_finite(targets.flatten(0, -2), "targets of points")
+    if loss == "cross_entropy":
+        _require_probabilities(targets, outputs)
+    return targets
+
+
+def _require_probabilities(targets: torch.Tensor, outputs: int) -> None:
+    sums = targets.sum(-1)
+    if outputs < 2 or bool((targets < 0).any()) or not torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
+        raise ValueError(
+            f"targets of shape {tuple(targets.shape)} are no probabilities of {outputs} classes (at least 0, with sum 1): give "
+            "those, class numbers, or loss='mse' for values"
+        )
+
+
+def _points(shape: tuple[int, ...]) -> str:
+    return f"{shape[-1]} points" if len(shape) == 1 else f"{shape[0]} models × {shape[1]} points"
+
+
+def require_scopes(owner: object, scopes: Mapping[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
+    """Those of the asked scopes that a network has; a role that it has no layer for is left out.
+
+    Raises:
+        RecipeError: a scope is neither one of this network's nor a role, or none is left.
+    """
+    roles = ("all", "input", "hidden", "output")
+    for scope in asked:
+        role = scope in roles or (scope.startswith("hidden ") and scope.removeprefix("hidden ").isdigit())
+        require(role or scope in scopes, owner, "scopes", f"some of {', '.join(map(repr, scopes))}; {scope!r} is none of them")
+    found = tuple(scope for scope in asked if scope in scopes)
+    require(bool(found), owner, "scopes", f"some of {', '.join(map(repr, scopes))}; this network has none of them")
+    return found

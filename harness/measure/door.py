@@ -1,0 +1,273 @@
+"""Where models come in: the fastest program that is shown to compute what the models themselves compute.
+
+What a user calls models is run as a program (:mod:`harness.models`), and a program is an assumption about a module.  So every
+module is run itself, in evaluation mode, on a few of the given points (:mod:`harness.measure.reference`), and the program
+beside it: outputs, and the gradients with respect to every free parameter and to the inputs, have to agree.  In this order:
+
+1. the written-out program of a fully connected or two-layer ReLU network;
+2. the module without its forward hooks, where they only look on, all rows at once (``torch.func.vmap``);
+3. the module with them;
+4. 2 and 3 one row after the other, for operations that cannot be run at once (recurrent layers, custom functions).
+
+Where none of them agrees, nothing is measured.  Models of a list that are different functions are run each with its own.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import TypeAlias, Union
+
+import torch
+
+from harness.measure.arguments import require_finite
+from harness.measure.reference import TOLERANCE, Need, Reference, input_kind, near, reference_of, some_of, wired
+from harness.models import MLPProgram, Program, program_of
+from harness.models.attention import batchable
+from harness.models.given import GivenProgram, Output, activations_of
+from harness.models.mixed import MixedProgram
+from harness.models.untouched import CALLED, copied
+from harness.population import Population
+
+Models: TypeAlias = Union["torch.nn.Module", Sequence["torch.nn.Module"], Population]
+
+
+@dataclass(frozen=True)
+class Entered:
+    """Models as instruments compute with them.
+
+    Attributes:
+        program: theirs.
+        theta: flat parameters, shape (model, parameter).
+        inputs: the given points in the type that the program takes, shape as given.
+    """
+
+    program: Program
+    theta: torch.Tensor
+    inputs: torch.Tensor
+
+
+def enter(
+    models: Models, inputs: torch.Tensor, *, output: Output | None = None, need: Need = "inputs", per_model: bool = False
+) -> Entered:
+    """Find the program of models and show that it is theirs.
+
+    Args:
+        models: one ``nn.Module``, a sequence of modules with the same parameters, or a population (its last epoch).
+        inputs: points, shape (point, *input), or (model, point, *input) with ``per_model``.
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
+        need: gradients that will be asked for: of "inputs", which have to be real numbers then, of "parameters", or none, for
+            "outputs".
+        per_model: whether every model has points of its own.
+
+    Raises:
+        TypeError: it is none of these, or cannot be copied.
+        ValueError: parameters or inputs are not finite, the modules have no common shape, or no program computes what a module
+            does, because it is random, looks at other points, or has no gradient; the message says what to do.
+    """
+    if inputs.shape[int(per_model)] == 0:
+        raise ValueError(f"inputs have shape {tuple(inputs.shape)}: there is no point among them")
+    require_finite(inputs.flatten(0, 1) if per_model else inputs, "inputs of points")
+    if isinstance(models, Population):
+        return _population(models, inputs, per_model)
+    given = [_plain(model) for model in _listed(models)]
+    _require_common_shape(given)
+    points = [some_of(inputs[number] if per_model else inputs) for number in range(len(given) if per_model else 1)]
+    kind = input_kind(given[0], points[0], need)
+    points = [each.to(kind) for each in points]
+    references = [reference_of(model, points[number % len(points)], output, number, need) for number, model in enumerate(given)]
+    program, theta = _program(given, references, output)
+    return Entered(program, theta, inputs.to(_held_inputs(program, kind)))
+
+
+def _listed(models: object) -> list[torch.nn.Module]:
+    listed = [models] if isinstance(models, torch.nn.Module) else models
+    if not isinstance(listed, Sequence) or not listed or not all(isinstance(m, torch.nn.Module) for m in listed):
+        raise TypeError(
+            f"models is {type(models).__name__}; give one torch.nn.Module, a non-empty list of modules of one shape, "
+            "or a Population"
+        )
+    return list(listed)
+
+
+def _plain(model: torch.nn.Module) -> torch.nn.Module:
+    """The module inside a compiled one, whose function it is; refuse what has no parameters yet."""
+    inner = getattr(model, "_orig_mod", None)
+    plain = inner if isinstance(inner, torch.nn.Module) and type(model).__name__ == "OptimizedModule" else model
+    if isinstance(plain, torch.jit.ScriptModule):
+        raise ValueError(
+            f"{type(plain).__name__} is a compiled script, whose parameters cannot be exchanged; give the module it is made of"
+        )
+    for name, value in [*plain.named_parameters(), *plain.named_buffers()]:
+        if torch.nn.parameter.is_lazy(value):
+            raise ValueError(f"parameter {name!r} of {type(plain).__name__} has no shape yet; call the model on a batch first")
+    return plain
+
+
+def _state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
+    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+
+
+def _require_common_shape(models: Sequence[torch.nn.Module]) -> None:
+    first = None
+    for number, model in enumerate(models):
+        state = _state(model)
+        free = {name for name, value in model.named_parameters() if value.requires_grad}
+        shape = {name: (tuple(value.shape), value.dtype) for name, value in state.items()}
+        for name, value in state.items():
+            require_finite(value.detach().flatten()[:, None], f"model {number}: values of {name!r}")
+        if first is None:
+            first = (shape, free)
+        if shape != first[0]:
+            raise ValueError(f"model {number} has other parameters than model 0; a stack holds models of one shape")
+        if free != first[1]:
+            raise ValueError(f"model {number} has other frozen parameters than model 0; measure them in calls of their own")
+
+
+def _held_inputs(program: Program, kind: torch.dtype) -> torch.dtype:
+    """Real inputs are held as precisely as parameters, so that a small step is not rounded away."""
+    return program.dtype if kind.is_floating_point and isinstance(program, GivenProgram) else kind
+
+
+def _program(
+    models: Sequence[torch.nn.Module], references: Sequence[Reference], output: Output | None
+) -> tuple[Program, torch.Tensor]:  # fmt: skip
+    if output is None and (fast := _written_out(models, references)) is not None:
+        return fast
+    programs: list[GivenProgram] = []
+    owner, theta = [], []
+    for number, (model, reference) in enumerate(zip(models, references, strict=True)):
+        place = next((place for place, program in enumerate(programs) if _same_constants(program.skeleton, model)
+                      and _agrees(program, program.flat(model), reference)), None)  # fmt: skip
+        if place is None:
+            programs.append(_general(model, reference, output, number))
+            place = len(programs) - 1
+        owner.append(place)
+        theta.append(programs[place].flat(model))
+    if len(programs) == 1:
+        return programs[0], torch.stack(theta)
+    kinds = torch.tensor(owner, dtype=theta[0].dtype, device=theta[0].device)[:, None]
+    return MixedProgram(programs), torch.cat([torch.stack(theta), kinds], 1)
+
+
+def _written_out(
+    models: Sequence[torch.nn.Module], references: Sequence[Reference]
+) -> tuple[Program, torch.Tensor] | None:
+    """A program with formulas of its own that computes what each of the models does; None where there is none."""
+    first: Program | None = MLPProgram.of(models[0])
+    if isinstance(first, MLPProgram):
+        if any(MLPProgram.of(model) is None for model in models):
+            return None
+        theta = torch.stack([first.flat(model) for model in models])
+        names = {mine[0]: name for name, mine in first.scopes.items() if len(mine) == 1 and name.endswith((".weight", ".bias"))}
+    else:
+        if any(part._forward_hooks or part._forward_pre_hooks for model in models for part in model.modules()):
+            return None
+        twin = copied(models[0], hooks=False)
+        if any(not value.is_floating_point() or value.dtype != torch.float32 for value in _state(twin).values()):
+            return None
+        first = program_of(lambda: twin, classes=references[0].outputs.shape[1])
+        if type(first).__name__ == "ModuleProgram":
+            return None
+        theta = torch.stack([torch.cat([_state(m)[name].detach().flatten() for name in first.layout.names]) for m in models])
+        names = {name: name for name in first.layout.names}
+    same = all(_agrees(first, row, reference, names) for row, reference in zip(theta, references, strict=True))
+    return (first, theta) if same else None
+
+
+def _same_constants(one: torch.nn.Module, other: torch.nn.Module) -> bool:
+    """Whether two modules have the same buffers of whole numbers and truth values; a count of batches has no part in it."""
+    mine, theirs = dict(one.named_buffers()), dict(other.named_buffers())
+    return all(torch.equal(value, theirs[name]) for name, value in mine.items()
+               if not value.is_floating_point() and not name.endswith("num_batches_tracked"))  # fmt: skip
+
+
+def _general(model: torch.nn.Module, reference: Reference, output: Output | None, number: int) -> GivenProgram:
+    """The module itself, by the fastest way that computes what it computes."""
+    classes = reference.outputs.shape[1]
+    any_hook = any(part.__dict__[table] for part in model.modules() for table in CALLED)
+    hooks = [False] if not any_hook else [False, True] if reference.looking else [True]
+    for stacked in (True, False):
+        for kept in hooks:
+            program = GivenProgram(model, output=output, classes=classes, hooks=kept, stacked=stacked)
+            if _agrees(program, program.flat(model), reference):
+                size = _activations(program, model, reference)
+                return GivenProgram(model, output=output, classes=classes, hooks=kept, stacked=stacked, activations=size)
+    raise ValueError(
+        f"model {number} ({type(model).__name__}) could not be run as a function of its parameters and inputs: "
+        f"{reference.reasons[-1]}. What its forward (or a hook) computes with has to be parameters, "
+        "buffers and attributes of the module itself: no tensors of another object, no state that changes from call to call"
+    )
+
+
+def _activations(program: GivenProgram, model: torch.nn.Module, reference: Reference) -> tuple[int, int]:
+    parameters = {name: value[0] for name, value in program.layout.views(program.flat(model)[None]).items()}
+    free = {name: value.clone().requires_grad_() for name, value in parameters.items() if name in program.trainable}
+    with batchable():
+        call = program._call
+        return activations_of(program.skeleton, lambda: call({**parameters, **free}, reference.points.movedim(0, -1)),
+                              len(reference.points))  # fmt: skip
+
+
+def _agrees(program: Program, theta: torch.Tensor, reference: Reference, names: dict[str, str] | None = None) -> bool:
+    """Whether a program makes of the points what the module made of them; why not is noted.
+
+    Args:
+        program: what is tried.
+        theta: the module's parameters as it takes them, shape (parameter,).
+        reference: what the module made of the points.
+        names: the module's name of each of the program's parameters; None where they are the same.
+    """
+    many = [2, 1] if isinstance(program, GivenProgram) else [2]  # as a stack, and by itself
+    reasons = [_difference(program, theta.expand(rows, -1).contiguous(), reference, names or {}) for rows in many]
+    reference.reasons.extend(filter(None, reasons))
+    return not any(reasons)
+
+
+def _difference(program: Program, rows: torch.Tensor, reference: Reference, names: dict[str, str]) -> str:
+    """In what a program differs from the module, in words; empty where it does not."""
+    parameters, gradient = program.layout.views(rows), torch.zeros_like(rows)
+    named = program.layout.views(gradient)
+    out = {name: named[name] for name in program.scopes["all"]}
+    x = reference.points.movedim(0, -1)[None].to(_held_inputs(program, reference.points.dtype))
+    pulled = None
+    try:
+        logits = program.logits(parameters, x)
+        if out:
+            program.loss_gradient(parameters, x, reference.weight.T[None], out, lambda z, weight: (z * weight).sum(2))
+        if reference.slope is not None:
+            moved = x.expand(len(rows), *x.shape[1:]).contiguous()
+            pulled = program.pullback(parameters, moved)[1](reference.weight.T.expand(len(rows), -1, -1).contiguous())
+    except Exception as problem:
+        return f"{type(problem).__name__}: {next(iter(str(problem).splitlines()), '')}"
+    floor = 1e-4 * float(torch.stack([g.norm() for g in reference.gradients.values()]).norm()) if out else 0.0
+    for row in range(len(rows)):
+        if not near(logits[row].T, reference.outputs, reference.tolerance):
+            return "its outputs come out differently"
+        for name, own in out.items():
+            if not wired(own[row], reference.gradients[names.get(name, name)], floor):
+                return f"the gradient of {name!r} comes out differently"
+        if pulled is not None and reference.slope is not None and not wired(pulled[row].movedim(-1, 0), reference.slope, 1e-12):
+            return "the gradient of the inputs comes out differently"
+    return ""
+
+
+def _population(models: Population, inputs: torch.Tensor, per_model: bool) -> Entered:
+    """Members of a recipe: the first of them is compared, where the program is not the fully connected network's own."""
+    program, theta = models.program, models.final
+    x = inputs.float()
+    first = some_of(x[0] if per_model else x)
+    if not isinstance(program, MLPProgram) and bool(theta[0].isfinite().all()):
+        with torch.random.fork_rng(devices=[]), torch.no_grad(), batchable():
+            network = program.module(theta[0]).eval()
+            expected = network(first.to(theta.device).clone())
+            found = program.logits(program.layout.views(theta[:1]), first.movedim(0, -1)[None].to(theta.device))[0].T
+        if not near(found, expected, TOLERANCE[torch.float32]):
+            raise ValueError(
+                f"the program of {models.recipe.name!r} ({type(program).__name__}) does not compute what the module computes "
+                "that its architecture builds: its forward may depend on the other points, or on chance"
+            )
+    return Entered(program, theta, x)
+
+
+__all__ = ["Entered", "Models", "copied", "enter"]

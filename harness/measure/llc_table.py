@@ -1,0 +1,97 @@
+"""Tables of learning coefficients that draw themselves."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+import torch
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+
+class LLCTable(pd.DataFrame):
+    """What :func:`harness.measure.llc.llc` returns: a DataFrame with one row per model, and its chains where they were kept.
+
+    Attributes:
+        traces: the chains, one row per model × chain × draw with columns model, chain, draw and loss; None where they were not
+            kept, and after the table has been cut or joined.
+    """
+
+    _kept: list[pd.DataFrame | None]
+
+    def __init__(self, *arguments: Any, **named: Any) -> None:
+        super().__init__(*arguments, **named)
+        object.__setattr__(self, "_kept", [None])  # not an attribute in pandas' sense, which would be a column
+
+    @property
+    def _constructor(self) -> type[pd.DataFrame]:
+        return pd.DataFrame
+
+    @property
+    def traces(self) -> pd.DataFrame | None:
+        """See the class."""
+        return self._kept[0]
+
+    @traces.setter
+    def traces(self, traces: pd.DataFrame | None) -> None:
+        self._kept[0] = traces
+
+    def draw(self, axis: Axes | None = None) -> Axes:
+        """Estimates with two standard errors, and every chain's own beside them; what is not trusted is hollow.
+
+        Args:
+            axis: where to draw; None for a new figure.
+        """
+        axis = _axis(axis)
+        models = np.arange(len(self))
+        chains = [name for name in self.columns if str(name).startswith("chain_")]
+        for name in chains:
+            axis.plot(models, self[name], ".", color="0.7", zorder=1)
+        for trusted, face in ((True, "tab:blue"), (False, "white")):
+            chosen = self["trusted"].to_numpy() == trusted
+            if chosen.any():
+                error = 2 * self["llc_se"][chosen].fillna(0)
+                axis.errorbar(models[chosen], self["llc"][chosen], error, fmt="o", color="tab:blue", markerfacecolor=face,
+                              label="trusted" if trusted else "not trusted")  # fmt: skip
+        axis.set(xlabel="model", ylabel="local learning coefficient", xticks=models)
+        axis.legend()
+        return axis
+
+    def draw_traces(self, axis: Axes | None = None) -> Axes:
+        """The loss of every chain by draw, above L(w*).
+
+        Args:
+            axis: where to draw; None for a new figure.
+
+        Raises:
+            ValueError: the chains were not kept.
+        """
+        if self.traces is None:
+            raise ValueError("the chains were not kept; call llc(…, traces=True)")
+        axis = _axis(axis)
+        for _, chain in self.traces.groupby(["model", "chain"]):
+            model = int(chain["model"].iloc[0])
+            excess = chain["loss"] - self["initial_loss"].iloc[model]
+            axis.plot(chain["draw"], excess, linewidth=0.8, color=f"C{model % 10}")
+        axis.axhline(0, color="0.5", linewidth=0.8)
+        axis.set(xlabel="draw", ylabel="L(w) − L(w*)")
+        return axis
+
+
+def _axis(axis: Axes | None) -> Axes:
+    if axis is not None:
+        return axis
+    from matplotlib.figure import Figure
+
+    return Figure(layout="constrained").subplots()
+
+
+def long_traces(losses: torch.Tensor, chains: int) -> pd.DataFrame:
+    """Losses of shape (model × chain, draw) as one row per model × chain × draw."""
+    rows, draws = np.indices(tuple(losses.shape)).reshape(2, -1)
+    return pd.DataFrame({
+        "model": rows // chains, "chain": rows % chains, "draw": draws, "loss": losses.double().cpu().numpy().ravel(),
+    })  # fmt: skip

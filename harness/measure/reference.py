@@ -1,0 +1,186 @@
+"""What a module itself makes of a few points: what every program is compared with.
+
+The module is run as it is, in evaluation mode, and left as it was (:func:`harness.models.untouched.untouched`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any, Literal
+
+import numpy as np
+import torch
+
+from harness.measure.arguments import require_finite
+from harness.models.attention import batchable
+from harness.models.given import Output, held_type, input_type, outputs_of
+from harness.models.untouched import CALLED, untouched
+
+Need = Literal["inputs", "parameters", "outputs"]
+
+LOOKED_AT = 16  # points that a module is compared on
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 0.05, torch.float16: 0.01}
+"""How far outputs may be apart, in units of the largest: rounding accumulated through a deep network."""
+MOVED = "an attack moves its inputs, which have to be real numbers: give embeddings for token ids, and the rest of the network"
+WIRING = 0.05
+"""How far gradients may be apart, relative to themselves.  They show what is connected to what; by rounding alone a unit that
+stands on the kink of its ReLU counts or does not."""
+
+
+@dataclass(frozen=True)
+class Reference:
+    """What a module itself makes of a few points.
+
+    Attributes:
+        points: the points, shape (point, *input).
+        outputs: shape (point, class).
+        weight: of every output in the value whose gradients are compared, shape (point, class).
+        gradients: of the mean over points of Σ weight · output with respect to the free parameters, by name.
+        slope: of Σ weight · output with respect to the points, or None for whole numbers.
+        looking: whether no hook returned anything.
+        tolerance: how far outputs may be apart, in units of the largest.
+    """
+
+    points: torch.Tensor
+    outputs: torch.Tensor
+    weight: torch.Tensor
+    gradients: dict[str, torch.Tensor]
+    slope: torch.Tensor | None
+    looking: bool
+    tolerance: float
+    reasons: list[str] = field(default_factory=list)
+
+
+def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | None, number: int, need: Need) -> Reference:
+    """Run a module on the points, and see that it answers each of them by itself and always in the same way."""
+    name, kind = f"model {number} ({type(model).__name__})", held_type(model)
+    points = points.to(_device(model))
+
+    def run(some: torch.Tensor) -> torch.Tensor:
+        return outputs_of(model(some.clone()), output, model, len(some))
+
+    with untouched(model), batchable(), torch.enable_grad():
+        free = {key: value for key, value in model.named_parameters() if value.requires_grad}
+        x = points.clone().requires_grad_(points.is_floating_point())
+        with _watched(model) as returned:
+            try:
+                z = run(x)
+            except ValueError:
+                raise
+            except Exception as problem:
+                raise ValueError(
+                    f"{name} cannot be run on the given inputs, {points.dtype} of shape (point, *input) = "
+                    f"{tuple(points.shape)}: {type(problem).__name__}: {problem}{'; ' + MOVED if need == 'inputs' else ''}"
+                ) from problem
+        weight = torch.from_numpy(np.random.default_rng(0).standard_normal(tuple(z.shape))).to(z)
+        wanted = [*free.values(), *([x] if x.requires_grad else [])]
+        found = [None] * len(wanted)
+        if z.requires_grad:
+            found = torch.autograd.grad((z * weight).sum(), wanted, allow_unused=True)  # type: ignore[assignment]
+        slopes = [torch.zeros_like(each) if g is None else g for each, g in zip(wanted, found, strict=True)]
+        tolerance = TOLERANCE[min((value.dtype for value in [z, *free.values()] if value.dtype in TOLERANCE),
+                                  key=lambda dtype: torch.finfo(dtype).bits, default=torch.float32)]  # fmt: skip
+        require_finite(z.detach().flatten()[:, None], f"outputs of {name}: values")
+        with torch.no_grad():
+            _require_steady(run, points, z.detach(), tolerance, name)
+    if wanted and need != "outputs" and not z.requires_grad:
+        raise ValueError(f"the outputs of {name} have no gradient (torch.no_grad, detach or a whole-numbered step in forward); "
+                         "give a network that can be differentiated")  # fmt: skip
+    gradients = {key: (g / len(x)).detach().to(kind) for key, g in zip(free, slopes, strict=False)}
+    slope = slopes[-1].detach().to(kind) if x.requires_grad else None
+    return Reference(points, z.detach().to(kind), weight.to(kind), gradients, slope, not returned, tolerance)
+
+
+def _require_steady(
+    run: Callable[[torch.Tensor], torch.Tensor], points: torch.Tensor, z: torch.Tensor, tolerance: float, name: str
+) -> None:
+    """Refuse what is random, and what looks at other points."""
+    if not near(run(points), z, tolerance):
+        raise ValueError(
+            f"{name} answers the same points differently from call to call, in evaluation mode: something in its forward is "
+            "random (functional dropout without training=self.training); make it deterministic"
+        )
+    remedy = (
+        f"with {name} one point's output depends on the other points given with it (batch statistics: BatchNorm with "
+        "track_running_stats=False, or a mean over the batch); give it running statistics or another norm"
+    )
+    beside = points if len(points) > 1 else torch.cat([points, _another(points)])
+    together = z if len(points) > 1 else None
+    try:
+        together = run(beside) if together is None else together
+        apart = torch.cat([run(part) for part in (beside[:1], beside[1:])])
+    except Exception as problem:
+        raise ValueError(f"{remedy} ({problem})") from problem
+    if not near(apart, together, tolerance):
+        raise ValueError(remedy)
+
+
+def _another(points: torch.Tensor) -> torch.Tensor:
+    return points * 0.5 if points.is_floating_point() else points
+
+
+def near(one: torch.Tensor, other: torch.Tensor, tolerance: float) -> bool:
+    """Whether outputs are the same to ``tolerance``, in units of the largest."""
+    if one.shape != other.shape:
+        return False
+    difference, size = (one.double() - other.double()).abs(), other.double().abs()
+    return bool((difference <= tolerance * size.amax().clamp_min(1e-30)).all())
+
+
+def wired(one: torch.Tensor, other: torch.Tensor, floor: float) -> bool:
+    """Whether two gradients are the same but for rounding; ``floor`` is a size that does not count."""
+    distance, size = (one.double() - other.double()).norm(), max(float(one.norm()), float(other.norm()))
+    return bool(distance <= WIRING * size + floor)
+
+
+@contextmanager
+def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
+    """Names of hooks that return something, or change their module, while the module is run; inside of ``untouched``."""
+    changed: list[str] = []
+
+    def watch(hook: Callable[..., Any]) -> Callable[..., Any]:
+        def watched(part: torch.nn.Module, *arguments: Any, **named: Any) -> Any:
+            before = dict(part.__dict__)
+            tensors = [each for each in arguments if isinstance(each, torch.Tensor)]
+            versions = [each._version for each in tensors]
+            result = hook(part, *arguments, **named)
+            swapped = any(before.get(name, before) is not value for name, value in part.__dict__.items())
+            if result is not None or swapped or versions != [each._version for each in tensors]:
+                changed.append(type(part).__name__)
+            return result
+
+        return watched
+
+    for part in model.modules():
+        for table in CALLED:
+            hooks = part.__dict__[table]
+            for key, hook in list(hooks.items()):
+                hooks[key] = watch(hook)
+    yield changed
+
+
+def some_of(inputs: torch.Tensor) -> torch.Tensor:
+    """A few of the points, from all over them."""
+    number = np.unique(np.linspace(0, len(inputs) - 1, min(LOOKED_AT, len(inputs))).round().astype(np.int64))
+    return inputs[torch.from_numpy(number).to(inputs.device)].detach()
+
+
+def input_kind(model: torch.nn.Module, points: torch.Tensor, need: Need) -> torch.dtype:
+    """The type in which a module takes these points: as they are, or whole numbers as real ones."""
+    real = input_type(model)
+    if points.is_floating_point():
+        return real
+    if need != "inputs":
+        try:
+            with untouched(model), torch.no_grad():
+                model(points.clone().to(_device(model)))
+            return points.dtype
+        except (RuntimeError, TypeError):
+            return real
+    return real
+
+
+def _device(model: torch.nn.Module) -> torch.device:
+    return next((value.device for value in [*model.parameters(), *model.buffers()]), torch.device("cpu"))

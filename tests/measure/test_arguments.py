@@ -1,0 +1,217 @@
+"""What instruments are given beside models: taken in one form, or refused by name."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from harness.data.toy import ToyImages
+from harness.measure.arguments import class_numbers, norm_of, require_bounds
+from harness.measure.attack import pgd, smallest_perturbation
+from harness.measure.llc import LLC, LLCSpec, llc
+from harness.measure.perturbations import direction_attack, fgsm
+from harness.measure.robustness import Robustness
+from harness.population import Population
+from harness.recipe import MLP, Recipe, RecipeError, digest
+from harness.train import train
+
+DRAW = torch.Generator().manual_seed(0)
+X, Y = torch.rand(16, 4, generator=DRAW), torch.randint(3, (16,), generator=DRAW)
+ONE = LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0)
+
+
+def net(outputs: int = 3) -> nn.Sequential:
+    torch.manual_seed(1)
+    return nn.Sequential(nn.Linear(4, 8), nn.ReLU(), nn.Linear(8, outputs))
+
+
+@pytest.mark.parametrize("word", ["linf", "Linf", "L_inf", "inf", "∞", math.inf, "LINF"])
+def test_the_usual_spellings_of_linf(word: Any) -> None:
+    assert norm_of(word) == "linf"
+    assert Robustness(norm=word) == Robustness()
+    assert digest(Robustness(norm=word)) == digest(Robustness())
+
+
+@pytest.mark.parametrize("word", ["l2", "L2", "2", 2, 2.0, "l_2"])
+def test_the_usual_spellings_of_l2(word: Any) -> None:
+    assert norm_of(word) == "l2"
+    assert torch.equal(pgd(net(), X, Y, epsilon=0.1, norm=word), pgd(net(), X, Y, epsilon=0.1, norm="l2"))
+
+
+@pytest.mark.parametrize("word", ["l1", "fro", "", "l22", None, 1, True, "linf2"])
+def test_other_norms_are_refused_by_name(word: Any) -> None:
+    for attack in (
+        lambda: smallest_perturbation(net(), X, Y, norm=word), lambda: pgd(net(), X, Y, epsilon=0.1, norm=word),
+        lambda: fgsm(net(), X, Y, epsilon=0.1, norm=word), lambda: Robustness(norm=word),
+        lambda: direction_attack(net(), X, Y, direction=np.ones(4), epsilon=0.1, norm=word),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"norm=.* is unknown; give 'linf'"):
+            attack()
+
+
+@given(st.text(max_size=5) | st.integers() | st.floats())
+def test_a_norm_is_one_of_two_or_an_error(word: Any) -> None:
+    try:
+        found = norm_of(word)
+    except ValueError as problem:
+        found = str(problem)
+    assert found in ("linf", "l2") or repr(word) in found
+
+
+@pytest.mark.parametrize(
+    ("targets", "message"),
+    [
+        (Y[:1], r"targets have shape \(1,\); give one class number for each of the 16 points"),
+        (nn.functional.one_hot(Y, 3), r"targets.argmax\(1\)"),
+        (torch.softmax(torch.randn(16, 3), 1), r"targets.argmax\(1\)"),
+        (Y.float(), r"targets are torch.float32; class numbers are whole numbers"),
+        (Y + 1, "targets reach from 1 to 3; this network has classes 0 to 2"),
+        (Y - 1, "targets reach from -1 to 1; this network has classes 0 to 2"),
+    ],
+)
+def test_targets_of_attacks_are_class_numbers(targets: torch.Tensor, message: str) -> None:
+    for attack in (smallest_perturbation, lambda *given: pgd(*given, epsilon=0.1), lambda *given: fgsm(*given, epsilon=0.1)):
+        with pytest.raises(ValueError, match=message):
+            attack(net(), X, targets)
+
+
+@pytest.mark.parametrize(
+    ("targets", "loss", "message"),
+    [
+        (Y.float(), "cross_entropy", r"targets are torch.float32; class numbers are whole numbers"),
+        (Y[:5], "cross_entropy", "do not fit inputs of 16 points"),
+        (Y[:, None].expand(16, 4), "cross_entropy", r"shape \(16, 4\) do not fit inputs of 16 points.*of sequences give"),
+        (Y + 1, "cross_entropy", "targets reach from 1 to 3; this network has classes 0 to 2"),
+        (torch.rand(16, 3), "cross_entropy", "are no probabilities of 3 classes"),
+        (Y.float(), "mse", r"do not fit inputs of 16 points and 3 outputs; values have shape \(16, 3\)"),
+        (torch.rand(16, 1), "mse", r"have 1 values a point and the network has 3 outputs"),
+        (torch.rand(16, 3) * math.nan, "mse", "targets of points 0, 1, 2, … .* hold NaN"),
+        (torch.rand(16, 4, 3), "mse", r"do not fit inputs of 16 points and 3 outputs"),
+    ],
+)
+def test_targets_of_losses_fit_the_outputs(targets: torch.Tensor, loss: str, message: str) -> None:
+    with pytest.raises(ValueError, match=message):
+        llc(net(), X, targets, loss=loss, spec=ONE)  # type: ignore[arg-type]
+
+
+def test_values_of_one_output_need_no_dimension() -> None:
+    y = torch.rand(16)
+    with torch.no_grad():
+        expected = float((net(1)(X)[:, 0] - y).square().mean() / 2)
+    for given_y in (y, y[:, None]):
+        assert llc(net(1), X, given_y, loss="mse", spec=ONE)["initial_loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_probabilities_are_targets_of_the_cross_entropy() -> None:
+    soft = torch.softmax(torch.randn(16, 3, generator=torch.Generator().manual_seed(3)), 1)
+    with torch.no_grad():
+        expected = float(nn.functional.cross_entropy(net()(X), soft))
+    assert llc(net(), X, soft, spec=ONE)["initial_loss"][0] == pytest.approx(expected, rel=1e-5)
+
+
+def test_a_single_output_is_a_classifier_of_two() -> None:
+    """The same sizes as of the network with the logits 0 and z."""
+    model, y = net(1), (Y > 0).long()
+    pair = net(1)
+    last = nn.Linear(8, 2)
+    with torch.no_grad():
+        last.weight.copy_(torch.cat([torch.zeros(1, 8), pair[2].weight]))
+        last.bias.copy_(torch.cat([torch.zeros(1), pair[2].bias]))
+        pair[2] = last
+        loss = float(nn.functional.binary_cross_entropy_with_logits(model(X)[:, 0], y.float()))
+    for norm in ("linf", "l2"):
+        found, expected = (smallest_perturbation(each, X, y, norm=norm) for each in (model, pair))  # type: ignore[arg-type]
+        np.testing.assert_allclose(found, expected, rtol=1e-4)
+        assert ((found > 0) & np.isfinite(found)).any()
+    torch.testing.assert_close(pgd(model, X, y, epsilon=0.1), pgd(pair, X, y, epsilon=0.1))
+    row = llc(model, X, y, spec=LLCSpec(burn_in=5, draws=5, sensitivity_chains=0)).iloc[0]
+    assert row["initial_loss"] == pytest.approx(loss, rel=1e-5)
+    both = llc(model, X, y, spec=LLCSpec(burn_in=5, draws=5, sensitivity_chains=0), engine="devinterp").iloc[0]
+    assert both["initial_loss"] == pytest.approx(loss, rel=1e-5)
+    with pytest.raises(ValueError, match="targets reach from 0 to 2; this network has classes 0 to 1"):
+        smallest_perturbation(model, X, Y)
+
+
+@pytest.mark.parametrize(
+    ("bounds", "message"),
+    [
+        ((1, 0), "the first, the smallest value of an input, has to be below the second"),
+        ((0, 0), "has to be below the second"),
+        ((0.5, 1), "inputs reach from .* beyond bounds"),
+        ((0, 0.5), "scale the inputs, or leave bounds out"),
+        (3, "give two numbers"),
+        (("a", "b"), "give two numbers"),
+        ((math.nan, 1), "has to be below the second"),
+    ],
+)
+def test_impossible_bounds_are_refused(bounds: Any, message: str) -> None:
+    for attack in (smallest_perturbation, pgd, fgsm):
+        more = {} if attack is smallest_perturbation else {"epsilon": 0.1}
+        with pytest.raises(ValueError, match=message):
+            attack(net(), X, Y, bounds=bounds, **more)  # type: ignore[operator]
+
+
+@given(st.floats(-5, 5), st.floats(0.1, 5), st.floats(-8, 8))
+def test_inputs_lie_within_bounds_or_are_refused(low: float, width: float, value: float) -> None:
+    bounds, inside = (low, low + width), low - 1e-7 * width <= value <= low + width + 1e-7 * width
+    outside = value < low - 1e-5 * width or value > low + width + 1e-5 * width
+    try:
+        require_bounds(bounds, torch.tensor([value], dtype=torch.float64))
+        assert not outside
+    except ValueError:
+        assert not inside
+
+
+@pytest.mark.parametrize("epsilon", [-0.1, math.nan, math.inf, "big"])
+def test_impossible_radii_are_refused(epsilon: Any) -> None:
+    for attack in (pgd, fgsm):
+        with pytest.raises(ValueError, match=r"epsilon is .*; it has to be finite and at least 0"):
+            attack(net(), X, Y, epsilon=epsilon)  # type: ignore[operator]
+    with pytest.raises(ValueError, match=r"steps=0 with relative_step=2\.5; give 1 or more steps"):
+        pgd(net(), X, Y, epsilon=0.1, steps=0)
+
+
+def population() -> tuple[Population, Any]:
+    recipe = Recipe(ToyImages(train=64, test=10), MLP((4,)), epochs=1)
+    data = recipe.data.load()
+    return Population(recipe, (0,), train(recipe, data, (0,))), data
+
+
+def test_words_and_counts_of_measurements() -> None:
+    members, data = population()
+    for kind in (LLC, Robustness):
+        with pytest.raises(RecipeError, match="epochs='All'; it has to be 'final' or 'all'"):
+            kind(epochs="All")
+    with pytest.raises(RecipeError, match="'hiden' is none of them"):
+        LLC(ONE, ("hiden",), points=64).run(members, data, "cpu")
+    with pytest.raises(RecipeError, match="this network has none of them"):
+        LLC(ONE, ("hidden",), points=64).run(members, data, "cpu")  # a role, which one hidden layer does not have
+    assert LLC(ONE, ("all", "hidden"), points=64).run(members, data, "cpu")["scope"].tolist() == ["all"]
+    with pytest.raises(ValueError, match="points=65 are asked for and there are 64 training points"):
+        LLC(ONE, points=65).run(members, data, "cpu")
+    with pytest.raises(ValueError, match="points=11 are asked for and there are 10 held-out points"):
+        Robustness(points=11).run(members, data, "cpu")
+
+
+def test_members_that_are_not_finite_are_not_robust() -> None:
+    members, data = population()
+    members.final[0, 3] = math.nan
+    with pytest.raises(ValueError, match=r"parameters of models 0 .* hold NaN or an infinity"):
+        Robustness().run(members, data, "cpu")
+
+
+@given(st.integers(1, 9), st.integers(2, 5), st.integers(-2, 7))
+def test_class_numbers_are_those_of_the_classes(count: int, classes: int, number: int) -> None:
+    given_y = np.full(count, number)
+    if 0 <= number < classes:
+        assert class_numbers(given_y, count, classes).tolist() == given_y.tolist()
+    else:
+        with pytest.raises(ValueError, match=f"classes 0 to {classes - 1}"):
+            class_numbers(given_y, count, classes)

@@ -1,0 +1,283 @@
+"""Models come in as what they are: the numbers of plain torch, or a refusal, and nothing changed about them."""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager, nullcontext
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import door_networks
+import hypothesis
+import numpy as np
+import pytest
+import torch
+from door_networks import KINDS, VECTORS, layers, network, points
+from hypothesis import given
+from hypothesis import strategies as st
+from torch import nn
+
+from harness.measure.answers import answers
+from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
+from harness.measure.door import enter
+from harness.measure.exact_perturbation import exact_perturbation
+from harness.measure.llc import LLCSpec, llc
+from harness.models import MLPProgram, Program, TwoLayerProgram
+from harness.models.given import GivenProgram
+from harness.models.lazy import LazyNetwork
+from harness.models.mixed import MixedProgram
+
+ONE = LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0)
+QUICK = PerturbationSpec(steps=2, targets=1, halvings=2, neighbours=1)
+TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 0.05}
+
+
+def state_of(model: nn.Module) -> dict[str, Any]:
+    """Everything about a module that a call may change, and the random generators."""
+    plain = getattr(model, "_orig_mod", model)
+    return {
+        "values": {key: value.clone() for key, value in plain.state_dict().items()},
+        "versions": {key: value._version for key, value in plain.named_parameters()},
+        "attributes": [{key: id(value) for key, value in part.__dict__.items()} for part in plain.modules()],
+        "hooks": [[*part._forward_hooks.values(), *part._forward_pre_hooks.values()] for part in plain.modules()],
+        "free": [value.requires_grad for value in plain.parameters()],
+        "gradients": [value.grad for value in plain.parameters()],
+        "random": (random.getstate(), tuple(np.random.get_state()[1]), torch.get_rng_state().tolist()),  # noqa: NPY002
+    }
+
+
+@contextmanager
+def unchanged(model: nn.Module) -> Iterator[None]:
+    before = state_of(model)
+    yield
+    after = state_of(model)
+    values, others = before.pop("values"), after.pop("values")
+    assert all(torch.equal(values[key], others[key]) for key in values)
+    assert before == after
+
+
+def plain_loss(model: nn.Module, x: torch.Tensor, y: torch.Tensor, output: Any = None) -> float:
+    """The loss that a user computes, in evaluation mode, where it stays."""
+    with torch.no_grad():
+        kind = next(model.parameters()).dtype
+        z = model.eval()(x.to(kind) if x.is_floating_point() else x)
+        z = z if output is None else output(z)
+        if z.shape[1] == 1:
+            return float(nn.functional.binary_cross_entropy_with_logits(z[:, 0].double(), y.double()))
+        return float(nn.functional.cross_entropy(z.double(), y))
+
+
+def path_of(program: Program) -> str:
+    if isinstance(program, GivenProgram):
+        return "general path" if program.stacked else "one by one"
+    assert isinstance(program, MLPProgram | TwoLayerProgram)
+    return "stacked program"
+
+
+NO_STATE = ("lazy, never called", "TorchScript")  # nothing that could be compared
+INSTRUMENTS = {"llc": "parameters", "attacks": "inputs", "answers": "outputs", "exact_perturbation": "inputs"}
+
+
+def run(kind: str, instrument: str) -> str:
+    """Run an instrument on a network of a kind, see that its numbers are torch's, and say by which path it went."""
+    model, (x, y), output = network(kind), points(kind), KINDS[kind][2]
+    try:
+        with nullcontext() if kind in NO_STATE else unchanged(model):
+            program = enter(model, x, output=output, need=INSTRUMENTS[instrument]).program  # type: ignore[arg-type]
+            if instrument == "llc":
+                found = llc(model, x, y, spec=ONE, output=output)
+            elif instrument == "attacks":
+                sizes = smallest_perturbation(model, x, y, spec=QUICK, output=output)
+                pgd(model, x, y, epsilon=0.1, steps=2, output=output)
+            elif instrument == "answers":
+                said = answers(model, x, output=output)
+            else:
+                exact = exact_perturbation(model, x[:2], y[:2], within=0.05)
+    except (ValueError, TypeError) as problem:
+        return "refused" if len(str(problem)) > 40 else "refused without a word"
+    if instrument == "llc":
+        expected = plain_loss(getattr(model, "_orig_mod", model), x, y, output)
+        assert found["initial_loss"][0] == pytest.approx(expected, rel=TOLERANCE[next(model.parameters()).dtype])
+    z = model.eval()(x.to(next(model.parameters()).dtype) if x.is_floating_point() else x)
+    z = z if output is None else output(z)
+    right = (z[:, 0] > 0).long() == y if z.shape[1] == 1 else z.argmax(1) == y
+    if instrument == "attacks":
+        assert ((sizes[0] > 0) == right.numpy()).all()
+    elif instrument == "answers" and z.shape[1] > 1:
+        assert (said[0] == z.argmax(1).numpy()).all()
+    elif instrument == "exact_perturbation":
+        assert ((exact[0] > 0) == right[:2].numpy()).all()
+    return path_of(program)
+
+
+def documented() -> list[tuple[str, str, str]]:
+    """The table of docs/models.md: kind, instrument, path."""
+    text = (Path(__file__).parents[2] / "docs" / "models.md").read_text()
+    rows = [[cell.strip() for cell in line.strip("|").split("|")] for line in text.splitlines() if line.startswith("| ")]
+    head = [re.sub("`", "", cell) for cell in rows[0]]
+    cells = [(row[0], instrument, path) for row in rows[1:] for instrument, path in zip(head[1:], row[1:], strict=True)]
+    return [(re.sub("`", "", kind), instrument, path) for kind, instrument, path in cells]
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("kind", "instrument", "path"), documented())
+def test_the_table_of_networks_is_true(kind: str, instrument: str, path: str) -> None:
+    assert run(kind, instrument) == path
+
+
+def test_the_table_names_every_kind() -> None:
+    assert {kind for kind, _, _ in documented()} == set(KINDS)
+    assert {instrument for _, instrument, _ in documented()} == set(INSTRUMENTS)
+
+
+CHANGES = [kind for kind in KINDS if kind.startswith("…") and "one output" not in kind and "compiled" not in kind]
+
+
+@st.composite
+def networks(draw: st.DrawFn) -> nn.Module:
+    """Fully connected networks of many shapes, with whatever people do to them."""
+    torch.manual_seed(draw(st.integers(0, 2**31)))
+    sizes = [5, *draw(st.lists(st.integers(1, 9), max_size=3)), draw(st.integers(2, 4))]
+    acts = [nn.ReLU, nn.ReLU, nn.Tanh, nn.GELU, lambda: nn.ReLU(inplace=True), lambda: nn.Dropout(0.5), nn.Identity]
+    parts: list[nn.Module] = []
+    for fan_in, fan_out in pairwise(sizes):
+        parts.append(nn.Linear(fan_in, fan_out, bias=draw(st.booleans())))
+        if draw(st.booleans()):
+            parts.append(draw(st.sampled_from([nn.LayerNorm, nn.BatchNorm1d]))(fan_out))
+        parts.append(draw(st.sampled_from(acts))())
+    made = draw(st.sampled_from([nn.Sequential, door_networks.Scaled]))(*parts[:-1])
+    door_networks.trained_norm(made, VECTORS)
+    first = made[0]
+    change = draw(st.sampled_from(["none", "none", "prune", "removed", "old", "new", "hook", "look", "frozen", "double"]))
+    if change in ("prune", "removed"):
+        nn.utils.prune.random_unstructured(first, "weight", 0.4)
+        if change == "removed":
+            nn.utils.prune.remove(first, "weight")
+    elif change == "old":
+        nn.utils.weight_norm(first)
+    elif change == "new":
+        nn.utils.parametrizations.spectral_norm(first)
+    elif change == "hook":
+        first.register_forward_hook(lambda module, x, z: z.clamp(-1, 1))
+    elif change == "look":
+        first.register_forward_hook(lambda module, x, z: None)
+    elif change == "frozen":
+        first.weight.requires_grad_(False)
+    for part in made.modules():  # any mixture of modes
+        part.training = draw(st.booleans())
+    return made.double() if change == "double" else made
+
+
+@pytest.mark.filterwarnings("ignore")
+@hypothesis.settings(max_examples=40, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@given(networks(), st.integers(1, 12), st.integers(0, 99))
+def test_any_networks_program_has_its_loss_and_its_gradient(model: nn.Module, count: int, seed: int) -> None:
+    draw = torch.Generator().manual_seed(seed)
+    kind = next(model.parameters()).dtype
+    x = torch.randn(count, 5, generator=draw, dtype=kind)
+    with unchanged(model):
+        entered = enter(model, x, need="parameters")
+    program, views = entered.program, entered.program.layout.views(entered.theta)
+    y = torch.randint(program.classes, (count,), generator=draw)
+    gradient = torch.zeros_like(entered.theta)
+    named = program.layout.views(gradient)
+    out = {name: named[name] for name in program.scopes["all"]}
+    assert out
+    loss = program.loss_gradient(views, entered.inputs.movedim(0, -1)[None], program.encode(y)[None], out, "cross_entropy")
+    twin = model.eval()
+    expected = nn.functional.cross_entropy(twin(x), y)
+    free = [value for value in twin.parameters() if value.requires_grad]
+    slopes = torch.autograd.grad(expected, free, allow_unused=True)
+    assert float(loss[0]) == pytest.approx(float(expected), rel=1e-4)
+    assert sum(value.numel() for value in free) == program.layout.restrict(program.scopes["all"]).total
+    norm = torch.stack([slope.norm() for slope in slopes if slope is not None]).norm()
+    found = torch.stack([value[0].norm() for value in out.values()]).norm()
+    assert float(found) == pytest.approx(float(norm), rel=1e-3, abs=1e-6)
+
+
+@pytest.mark.filterwarnings("ignore")
+@hypothesis.settings(max_examples=15, deadline=None, suppress_health_check=list(hypothesis.HealthCheck))
+@given(st.lists(st.sampled_from([nn.ReLU, nn.Tanh, nn.GELU]), min_size=1, max_size=4), st.integers(0, 9))
+def test_a_list_is_run_each_with_its_own_function(kinds: list[type[nn.Module]], seed: int) -> None:
+    torch.manual_seed(seed)
+    models = [nn.Sequential(nn.Linear(5, 6), kind(), nn.Linear(6, 3)) for kind in kinds]
+    x, y = points("trained BatchNorm", seed)
+    program = enter(models, x, need="parameters").program
+    assert isinstance(program, MixedProgram) == (len(set(kinds)) > 1)
+    found = llc(models, x, y, spec=ONE)
+    assert found["initial_loss"].tolist() == pytest.approx([plain_loss(model, x, y) for model in models], rel=1e-4)
+    assert (found["parameters"] == 57).all()
+    moved = pgd(models, x, y, epsilon=0.2, steps=3, random_start=False)
+    for model, own in zip(models, moved, strict=True):
+        alone = pgd(model, x, y, epsilon=0.2, steps=3, random_start=False)[0]
+        torch.testing.assert_close(own, alone, rtol=1e-4, atol=1e-5)
+
+
+def test_a_hook_that_looks_on_is_not_called_by_a_sampler() -> None:
+    model, seen = layers(), []
+    model[0].register_forward_hook(lambda module, x, z: seen.append(z.detach()))
+    x, y = points("trained BatchNorm")
+    llc(model, x, y, spec=LLCSpec(burn_in=5, draws=5, sensitivity_chains=0))
+    assert len(seen) < 6  # the calls by which the door got to know the module
+    assert all(type(each) is torch.Tensor for each in seen)
+
+
+def test_only_free_parameters_move_and_a_scope_names_any() -> None:
+    model = layers()
+    model[0].requires_grad_(False)
+    x, y = points("trained BatchNorm")
+    count = {scope: llc(model, x, y, spec=ONE, scope=scope)["parameters"][0] for scope in (None, "0", "0.weight", "2", "all")}
+    assert count == {None: 99, "0": 48, "0.weight": 40, "2": 72, "all": 99}
+    for part in model.parameters():
+        part.requires_grad_(False)
+    with pytest.raises(ValueError, match="'all' has no parameter that moves: all are frozen"):
+        llc(model, x, y, spec=ONE)
+    assert llc(model, x, y, spec=ONE, scope="4")["parameters"][0] == 27
+    other = layers()
+    with pytest.raises(ValueError, match="model 1 has other frozen parameters than model 0"):
+        llc([model, other], x, y, spec=ONE)
+
+
+def test_a_two_layer_network_with_a_forward_of_its_own_is_not_the_written_out_one() -> None:
+    class Doubled(LazyNetwork):
+        def forward(self, x: torch.Tensor) -> torch.Tensor:
+            return 2 * super().forward(x)
+
+    torch.manual_seed(0)
+    x = torch.randn(6, 5)
+    assert isinstance(enter(LazyNetwork(5, 4), x).program, TwoLayerProgram)
+    assert isinstance(enter(Doubled(5, 4), x).program, GivenProgram)
+
+
+@pytest.mark.parametrize("broken", [np.nan, np.inf])
+def test_what_is_not_finite_is_refused(broken: float) -> None:
+    x, y = points("trained BatchNorm")
+    model = layers()
+    dirty = x.clone()
+    dirty[3, 2] = broken
+    for instrument in (llc, smallest_perturbation):
+        with pytest.raises(ValueError, match=r"inputs of points 3 \(counted from 0\) hold NaN or an infinity"):
+            instrument(model, dirty, y)  # type: ignore[operator]
+    with torch.no_grad():
+        model[2].weight[1, 1] = broken
+    for instrument in (llc, smallest_perturbation):
+        with pytest.raises(ValueError, match=r"model 1: values of '2.weight' 9 .* hold NaN or an infinity"):
+            instrument([layers(), model], x, y)  # type: ignore[operator]
+
+
+def test_what_is_no_model_is_named() -> None:
+    x, _ = points("trained BatchNorm")
+    for wrong in ([], "model", [layers(), 3]):
+        with pytest.raises(TypeError, match=r"give one torch\.nn\.Module, a non-empty list"):
+            enter(wrong, x)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="model 1 has other parameters than model 0"):
+        enter([layers(), layers(outputs=2)], x)
+    with pytest.raises(ValueError, match="there is no point among them"):
+        enter(layers(), x[:0])
+    with pytest.raises(ValueError, match=r"cannot be run on the given inputs, torch.float32 of shape .* = \(12, 4\)"):
+        enter(layers(), x[:, :4])
+    with pytest.raises(ValueError, match="give embeddings for token ids"):
+        enter(network("TransformerEncoder over token ids"), points("TransformerEncoder over token ids")[0])
