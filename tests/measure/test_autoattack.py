@@ -206,7 +206,7 @@ def test_what_cannot_be_attacked_is_refused_by_name(robust: Population) -> None:
         autoattack(robust, x, y, epsilon=-0.1)
     with pytest.raises(ValueError, match="epsilon is nan"):
         autoattack(robust, x, y, epsilon=float("nan"))
-    with pytest.raises(ValueError, match="norm is 'l0'"):
+    with pytest.raises(ValueError, match="norm='l0' is not one that this has"):
         autoattack(robust, x, y, epsilon=1, norm="l0")  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="two or more classes; this network has 1"):
         autoattack(torch.nn.Linear(3, 1), np.zeros((2, 3), np.float32), np.zeros(2, int), epsilon=0.1)
