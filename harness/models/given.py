@@ -18,7 +18,7 @@ from typing import Any, TypeAlias
 import torch
 from torch.func import functional_call
 
-from harness.models.attention import batchable, unfused
+from harness.models.attention import unfused
 from harness.models.base import Parameters, PullBack
 from harness.models.layout import Layout
 from harness.models.losses import Loss, loss_and_pull
@@ -133,8 +133,7 @@ class GivenProgram(ModuleProgram):
         """See :meth:`Program.logits`."""
         with _restored(self._attributes):
             if not self._alone(parameters, inputs):
-                with batchable():
-                    return super().logits(parameters, inputs)
+                return super().logits(parameters, inputs)
             with torch.no_grad(), unfused():
                 return torch.stack([self._single(own, x) for own, x in _rows(parameters, inputs)])
 
@@ -144,8 +143,7 @@ class GivenProgram(ModuleProgram):
         """See :meth:`Program.loss_gradient`."""
         with _restored(self._attributes):
             if not self._alone(parameters, inputs):
-                with batchable():
-                    return super().loss_gradient(parameters, inputs, targets, out, loss)
+                return super().loss_gradient(parameters, inputs, targets, out, loss)
             losses = []
             for row, (own, x) in enumerate(_rows(parameters, inputs)):
                 with torch.enable_grad():
@@ -163,8 +161,7 @@ class GivenProgram(ModuleProgram):
         """See :meth:`Program.pullback`."""
         with _restored(self._attributes):
             if not self._alone(parameters, inputs):
-                with batchable():
-                    return super().pullback(parameters, inputs)
+                return super().pullback(parameters, inputs)
             points, found = [], []
             for own, x in _rows(parameters, inputs):
                 with torch.enable_grad():

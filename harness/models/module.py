@@ -16,6 +16,7 @@ from torch._C._functorch import is_functorch_wrapped_tensor
 from torch.func import functional_call, grad_and_value, vjp, vmap
 from torch.nn.modules.batchnorm import _NormBase
 
+from harness.models.attention import batchable
 from harness.models.base import Parameters, Program, PullBack
 from harness.models.layout import Layout
 from harness.models.losses import Loss, loss_and_pull, row_loss
@@ -76,6 +77,7 @@ class ModuleProgram(Program):
             )
         return output.transpose(0, 1)
 
+    @batchable()
     def logits(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         """See :meth:`Program.logits`."""
         logits: torch.Tensor = vmap(self._call)(dict(parameters), self._expand(parameters, inputs))
@@ -85,6 +87,7 @@ class ModuleProgram(Program):
         rows = len(next(iter(parameters.values())))
         return inputs.expand(rows, *inputs.shape[1:])
 
+    @batchable()
     def loss_gradient(
         self, parameters: Parameters, inputs: torch.Tensor, targets: torch.Tensor, out: Parameters, loss: Loss
     ) -> torch.Tensor:
@@ -118,6 +121,7 @@ class ModuleProgram(Program):
             out[name].copy_(gradient)
         return losses.mean(1)
 
+    @batchable()
     def pullback(self, parameters: Parameters, inputs: torch.Tensor) -> tuple[torch.Tensor, PullBack]:
         """See :meth:`Program.pullback`."""
         state = dict(parameters)

@@ -45,7 +45,7 @@ def test_the_usual_spellings_of_l2(word: Any) -> None:
     assert torch.equal(pgd(net(), X, Y, epsilon=0.1, norm=word), pgd(net(), X, Y, epsilon=0.1, norm="l2"))
 
 
-@pytest.mark.parametrize("word", ["l1", "fro", "", "l22", None, 1, True, "linf2"])
+@pytest.mark.parametrize("word", ["l3", "fro", "", "l22", None, 3, True, "linf2"])
 def test_other_norms_are_refused_by_name(word: Any) -> None:
     for attack in (
         lambda: smallest_perturbation(net(), X, Y, norm=word), lambda: pgd(net(), X, Y, epsilon=0.1, norm=word),
@@ -53,6 +53,16 @@ def test_other_norms_are_refused_by_name(word: Any) -> None:
         lambda: direction_attack(net(), X, Y, direction=np.ones(4), epsilon=0.1, norm=word),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"norm=.* is unknown; give 'linf'"):
+            attack()
+
+
+@pytest.mark.parametrize("word", ["l1", "L0", 1])
+def test_balls_are_those_of_two_norms(word: Any) -> None:
+    for attack in (
+        lambda: pgd(net(), X, Y, epsilon=0.1, norm=word), lambda: fgsm(net(), X, Y, epsilon=0.1, norm=word),
+        lambda: direction_attack(net(), X, Y, direction=np.ones(4), epsilon=0.1, norm=word),
+    ):  # fmt: skip
+        with pytest.raises(ValueError, match=r"norm=.* is not one that this has; give 'linf'"):
             attack()
 
 

@@ -20,15 +20,19 @@ from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
 
+from harness.data.toy import ToyImages
 from harness.measure.answers import answers
 from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
 from harness.measure.door import enter
 from harness.measure.exact_perturbation import exact_perturbation
-from harness.measure.llc import LLCSpec, llc
+from harness.measure.llc import LLC, LLCSpec, llc
+from harness.measure.robustness import Robustness
 from harness.models import MLPProgram, Program, TwoLayerProgram
 from harness.models.given import GivenProgram
 from harness.models.lazy import LazyNetwork
 from harness.models.mixed import MixedProgram
+from harness.population import Population
+from harness.recipe import Module, Recipe
 
 ONE = LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0)
 QUICK = PerturbationSpec(steps=2, targets=1, halvings=2, neighbours=1)
@@ -281,3 +285,29 @@ def test_what_is_no_model_is_named() -> None:
         enter(layers(), x[:, :4])
     with pytest.raises(ValueError, match="give embeddings for token ids"):
         enter(network("TransformerEncoder over token ids"), points("TransformerEncoder over token ids")[0])
+
+
+def recurrent(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Builder for :class:`harness.recipe.Module`."""
+    cell = door_networks.Recurrent(nn.GRU)
+    cell.cell, cell.out = nn.GRU(shape[1], 4, batch_first=True), nn.Linear(4, classes)
+    return cell
+
+
+def encoder(shape: tuple[int, ...], classes: int) -> nn.Module:
+    """Builder for :class:`harness.recipe.Module`."""
+    layer = nn.TransformerEncoderLayer(shape[1], 1, 8, batch_first=True)
+    return nn.Sequential(layer, nn.Flatten(), nn.Linear(shape[0] * shape[1], classes))
+
+
+@pytest.mark.parametrize("build", [recurrent, encoder])
+def test_members_of_a_recipe_are_run_as_their_modules_where_they_cannot_be_stacked(build: Any) -> None:
+    recipe = Recipe(ToyImages(train=64, test=10), Module(f"{__name__}:{build.__name__}", build.__name__), epochs=0)
+    data, program = recipe.data.load(), recipe.program()
+    theta = torch.stack([program.initial(torch.Generator().manual_seed(seed)) for seed in range(2)])
+    members = Population(recipe, (0, 1), {0: theta})
+    table = LLC(ONE, points=32).run(members, data, "cpu")
+    for row, own in zip(table["initial_loss"], theta, strict=True):
+        expected = plain_loss(program.module(own), torch.from_numpy(data.train_x[:32]), torch.from_numpy(data.train_y[:32]))
+        assert row == pytest.approx(expected, rel=1e-4)
+    assert (Robustness(points=4, spec=QUICK).run(members, data, "cpu")["seed"] == [0, 1]).all()
