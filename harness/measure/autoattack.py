@@ -7,7 +7,6 @@ ratio, FAB-T, and Square.  What is left is an upper bound of the robust accuracy
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import NamedTuple
@@ -17,12 +16,13 @@ import torch
 from numpy.typing import NDArray
 
 from harness.measure.apgd import apgd, cross_entropy, targeted_dlr
-from harness.measure.arguments import ball_norm
+from harness.measure.arguments import ball_norm, require_size
 from harness.measure.base import Given, Models, in_chunks
 from harness.measure.fab import fab
 from harness.measure.square import square
 from harness.measure.survivors import Ball, Block, Flips, blocks
 from harness.models.ascent import margin
+from harness.models.given import Output
 from harness.recipe import Norm, require
 
 ATTACKS = ("apgd-ce", "apgd-t", "fab-t", "square")
@@ -82,25 +82,27 @@ def autoattack(
     bounds: tuple[float, float] | None = None,
     seed: int = 0,
     device: str = "cpu",
+    output: Output | None = None,
 ) -> Attacked:
     """Attack every point of every model with all four attacks, until one has flipped it.
 
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,).
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1.
         epsilon: radius of the ball, in the units of the inputs.
         norm: "linf" or "l2".
         spec: the attacks' settings.
         bounds: smallest and largest admissible value of an input, or None.
         seed: names the random streams; each model has its own for each attack.
         device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
 
     Raises:
-        ValueError: the norm or the radius is none, or the models have fewer than two outputs.
+        ValueError: an argument does not fit, or a model cannot be run as it is (:mod:`harness.measure.door`).
     """
     norm = ball_norm(norm)
-    _require_radius(epsilon)
+    require_size(epsilon, "epsilon")
     ball, chosen, moved = Ball(norm, float(epsilon), bounds), spec or AutoAttackSpec(), []
 
     def attacked(given: Given) -> torch.Tensor:
@@ -108,20 +110,13 @@ def autoattack(
         moved.append(points.movedim(-1, 1))
         return outcome
 
-    outcome = in_chunks(models, inputs, targets, device, attacked, copies=COPIES, bounds=bounds).cpu().numpy()
+    outcome = in_chunks(models, inputs, targets, device, attacked, copies=COPIES, bounds=bounds, output=output).cpu().numpy()
     return Attacked(np.array(OUTCOMES)[outcome], torch.cat(moved))
-
-
-def _require_radius(epsilon: float) -> None:
-    if not 0 <= epsilon < math.inf:
-        raise ValueError(f"epsilon is {epsilon!r}; it has to be finite and at least 0")
 
 
 @torch.no_grad()
 def _attacked(given: Given, ball: Ball, spec: AutoAttackSpec, seed: int) -> tuple[torch.Tensor, torch.Tensor]:
     """Numbers of the outcomes, shape (row, point), and the perturbed points, shape (row, *input, point)."""
-    if given.program.classes < 2:
-        raise ValueError(f"an attack on the decision needs two or more classes; this network has {given.program.classes}")
     perturbed = given.inputs.clone()
     right = margin(given.program.logits(given.parameters, given.inputs), given.targets) > 0
     outcome = torch.where(right, OUTCOMES.index("robust"), OUTCOMES.index("clean"))

@@ -208,11 +208,36 @@ def test_what_cannot_be_attacked_is_refused_by_name(robust: Population) -> None:
         autoattack(robust, x, y, epsilon=float("nan"))
     with pytest.raises(ValueError, match="norm='l0' is not one that this has"):
         autoattack(robust, x, y, epsilon=1, norm="l0")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="two or more classes; this network has 1"):
-        autoattack(torch.nn.Linear(3, 1), np.zeros((2, 3), np.float32), np.zeros(2, int), epsilon=0.1)
+    with pytest.raises(ValueError, match=r"inputs reach from .* beyond bounds=\(0\.0, 1\.0\)"):
+        autoattack(robust, x, y, epsilon=0.1, bounds=(0.0, 1.0))
     with pytest.raises(RecipeError, match="queries=0; it has to be 1 or more"):
         AutoAttackSpec(queries=0)
     assert OUTCOMES[:2] == ("robust", "clean")
+
+
+@NORMS
+def test_a_network_of_one_output_and_one_that_returns_more_are_attacked_as_what_they_are(norm: str) -> None:
+    class Both(torch.nn.Module):
+        def __init__(self, inner: torch.nn.Module) -> None:
+            super().__init__()
+            self.inner = inner
+
+        def forward(self, x: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+            z = self.inner(x)
+            return torch.cat([torch.zeros_like(z), z], 1), x
+
+    torch.manual_seed(0)
+    single = torch.nn.Linear(5, 1)
+    x = RNG.normal(size=(40, 5)).astype(np.float32)
+    with torch.no_grad():
+        z = single(torch.from_numpy(x))[:, 0].numpy()
+    distance = np.abs(z) / np.linalg.norm(single.weight.detach().numpy()[0], ord=DUAL[norm])
+    epsilon = float(np.median(distance)) + 1e-3
+    one = autoattack(single, x, (z > 0).astype(int), epsilon=epsilon, norm=norm, spec=QUICK)
+    two = autoattack(Both(single), x, (z > 0).astype(int), epsilon=epsilon, norm=norm, spec=QUICK, output=lambda out: out[0])
+    clear = np.abs(distance - epsilon) > 0.01 * epsilon
+    for found in (one, two):
+        np.testing.assert_array_equal((found.outcome[0] == "robust")[clear], (distance > epsilon)[clear])
 
 
 def test_the_table_holds_the_accuracy_after_each_attack(robust: Population) -> None:
