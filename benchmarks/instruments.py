@@ -195,7 +195,7 @@ class Transformer(torch.nn.Module):
 
 
 def module_rows(
-    batches: Sequence[int] = (16, 64), points: int = 1024, chains: int = 4
+    batches: Sequence[int] = (16, 64), points: int = 1024, chains: int = 2
 ) -> list[tuple[str, float, float, float]]:
     """Our sampler on networks without a program of their own against devinterp's as shipped, per chain × step.
 
@@ -210,7 +210,7 @@ def module_rows(
     for name, model, x in (("transformer", Transformer(), torch.randint(0, 64, (points, 16))),
                            ("ResNet", ResNet(), torch.randn(points, 1, 28, 28))):  # fmt: skip
         for batch in batches:
-            steps = 640 // batch
+            steps = 3200 // batch
 
             def ours(model: torch.nn.Module = model, x: torch.Tensor = x, batch: int = batch, steps: int = steps) -> None:
                 spec = LLCSpec(step_size=1e-6, chains=chains, burn_in=0, draws=steps, batch_size=batch, sensitivity_chains=0,
