@@ -24,7 +24,7 @@ from harness.models.descent import Descent, descent
 from harness.models.memory import require_memory
 from harness.models.training_mode import training_mode
 from harness.optimiser import Adam
-from harness.recipe import Recipe, RecipeError, Threat, digest, require
+from harness.recipe import Recipe, RecipeError, Threat, digest
 from harness.streams import torch_generator
 
 POINTS_PER_LOOK = 1024  # whoever shares the stack: a member's rounding must not depend on it
@@ -84,7 +84,7 @@ def train(
     """
     keep_freed_memory()
     program = recipe.program()
-    _check(recipe, data)
+    _check(recipe)
     require_memory(memory_needed(recipe, data, len(seeds)), f"training {len(seeds)} × {recipe.name}", device)
     whole = (initial(recipe, seeds) if start is None else start.clone()).to(device)
     streams = Streams.of(seeds, "finetuning" if recipe.parent else "training", device)
@@ -131,12 +131,10 @@ def _descend(
     return kept
 
 
-def _check(recipe: Recipe, data: Dataset) -> None:
-    """A batch has to be there, and something to train: what is said of a recipe has to be what was done."""
+def _check(recipe: Recipe) -> None:
+    """There has to be something to train."""
     if not recipe.program().scopes["all"]:
         raise RecipeError(f"no parameter of {recipe.architecture.name} can be trained: all have requires_grad=False")
-    points = len(data.train_x)
-    require(recipe.batch_size <= points, recipe, "batch_size", f"at most {points}, the points that {data.name} trains on")
 
 
 def _sizes(recipe: Recipe, points: int) -> list[int]:
