@@ -24,9 +24,10 @@ from types import FunctionType, ModuleType
 from typing import Any
 
 from harness.code.canonical import does
-from harness.code.cells import Cell, captured, cells, methods, places
-from harness.code.imports import ANY, Facts, Import, facts
-from harness.code.loaded import OWN, SOURCES, CodeError, find, own_file
+from harness.code.cells import attributes, cell_source, places
+from harness.code.imports import ANY, UNKNOWN, Facts, Import, facts
+from harness.code.live import global_names, held, methods, registered
+from harness.code.loaded import OWN, SOURCES, CodeError, changed_constants, find, is_standard, own_file
 
 # What the harness takes from a library to carry or to show numbers, which decides none of them.
 _CARRIERS = frozenset({"pandas", "pytest", "hypothesis", "matplotlib", "jinja2", "filelock", "safetensors", "pooch", "_pytest"})
@@ -73,23 +74,13 @@ def closure(roots: Iterable[Any], *, taken_along: bool = True) -> Closure:
     Raises:
         CodeError: the source of something cannot be found, or is not that of what is in memory.
     """
-    asked = tuple(dict.fromkeys(definition(root) for root in roots))
-    if any(_may_vary(root) for root in asked):
-        return _Walk(taken_along).over(asked)
-    key = (SOURCES.generation, asked)
-    if key not in _FOUND:
-        if len(_FOUND) > 1024:
-            _FOUND.clear()
-        _FOUND[key] = _Walk(taken_along).over(asked)
-    return _FOUND[key]
+    walk = _Walk(taken_along)
+    for root in roots:
+        walk.start(definition(root))
+    return walk.whole()
 
 
-_FOUND: dict[tuple[int, tuple[Any, ...]], Closure] = {}
-
-
-def _may_vary(root: Any) -> bool:
-    """Whether more than sources decides what a definition does: what it took along, or the names of a notebook."""
-    return not isinstance(root, ModuleType) and ("<locals>" in root.__qualname__ or root.__module__ == "__main__")
+_FOUND: dict[tuple[Any, ...], Closure] = {}
 
 
 def code_digest(*roots: Any, taken_along: bool = True) -> str:
@@ -114,7 +105,7 @@ def definition(root: Any) -> Any:
 
 
 class _Walk:
-    """One way through the imports."""
+    """One way from definitions, and what they hold, through the imports of their modules."""
 
     def __init__(self, taken_along: bool) -> None:
         self._taken_along = taken_along
@@ -122,51 +113,108 @@ class _Walk:
         self.files: dict[str, str] = {}
         self.libraries: dict[str, str] = {}
         self._modules: dict[str, tuple[str, ModuleType | None]] = {}  # those still to be looked at
+        self._started: dict[int, Any] = {}
 
-    def over(self, roots: Iterable[Any]) -> Closure:
-        for root in roots:
-            self._start(root)
+    def whole(self) -> Closure:
+        """All code behind what was started from; what sources alone decide is kept for the next time."""
+        found = self._of_files()
+        while more := self._registered(found):
+            for root in more:
+                self.start(root)
+            found = self._of_files()
+        own = {**found.own, **self.own}
+        for name in found.files:
+            if changed := changed_constants(name, found.files[name]):
+                own[f"{name} as it was set"] = _hash(changed)
+        libraries = {**found.libraries, **self.libraries}
+        return Closure(dict(sorted(own.items())), dict(sorted(libraries.items())), found.files)
+
+    def _of_files(self) -> Closure:
+        """The closure of the modules that were started from."""
+        key = (SOURCES.generation, tuple(sorted((name, file) for name, (file, _) in self._modules.items())))
+        if key not in _FOUND:
+            if len(_FOUND) > 1024:
+                _FOUND.clear()
+            _FOUND[key] = _Walk(self._taken_along)._along(self._modules)
+        return _FOUND[key]
+
+    def _along(self, modules: Mapping[str, tuple[str, ModuleType | None]]) -> Closure:
+        self._modules = dict(modules)
         while self._modules:
             name, (file, module) = self._modules.popitem()
             self._look(name, file, module)
         if SOURCES.again:
             for name in self.files:
                 _check_bindings(name)
-        return Closure(dict(sorted(self.own.items())), dict(sorted(self.libraries.items())), self.files)
+        return Closure(self.own, self.libraries, self.files)
 
-    def _start(self, root: Any) -> None:
-        if isinstance(root, ModuleType):
-            self._whole(root.__name__, OWN)
+    def _registered(self, found: Closure) -> list[Any]:
+        """Functions and classes that a module of the user's holds in its lists and tables, wherever they come from."""
+        modules = (sys.modules.get(name) for name in found.files if name.partition(".")[0] != OWN)
+        held_there = [each for module in modules if module is not None for _, inside in registered(module) for each in inside]
+        return [each for each in map(definition, held_there) if id(each) not in self._started]
+
+    def start(self, root: Any) -> None:
+        """Take a definition or module, what it holds, and its module."""
+        if id(root) in self._started:
             return
-        if root.__module__ == "builtins" or root.__module__ in sys.stdlib_module_names:
+        self._started[id(root)] = root
+        if isinstance(root, ModuleType):
+            self._module(root)
+            return
+        if root.__module__ == "builtins":
             return
         home = _home(root)
         spec, file = home.get("__spec__"), home.get("__file__")
-        if isinstance(spec, ModuleSpec) and (own := own_file(spec)) is not None:
-            self._add(spec.name, own)
+        if isinstance(spec, ModuleSpec) and own_file(spec) is None:
+            if not is_standard(spec):
+                self._library(spec.name.partition(".")[0])
+        elif isinstance(spec, ModuleSpec):
+            self._add(spec.name, str(own_file(spec)))
             _check_current(root, spec.name)
-            self._captured(root)
-        elif isinstance(spec, ModuleSpec) and spec.origin and spec.has_location:
-            self._library(spec.name.partition(".")[0])
+            self._holds(root, {})
         elif file and str(file).endswith(".py"):  # a script that was started, or what was loaded without a spec
-            self._add(Path(file).stem if home.get("__name__") == "__main__" else str(home["__name__"]), os.path.abspath(file))
-            self._captured(root)
+            script = home.get("__name__") == "__main__"
+            self._add(Path(file).stem if script else str(home["__name__"]), os.path.abspath(file))
+            self._holds(root, home if script else {})
         else:
-            self._cells(cells(root))
+            self._cell(root, home)
 
-    def _captured(self, root: Any) -> None:
-        """A definition inside a function counts by where it stands, and by what it took along from there."""
-        if self._taken_along and "<locals>" in root.__qualname__:
-            held = [places(root), captured(root)]
-            self.own[f"{root.__module__}.{root.__qualname__}"] = hashlib.sha256(json.dumps(held).encode()).hexdigest()[:16]
+    def _module(self, module: ModuleType) -> None:
+        spec, file = getattr(module, "__spec__", None), getattr(module, "__file__", None)
+        if isinstance(spec, ModuleSpec):
+            if own_file(spec) is None and not is_standard(spec):
+                self._library(module.__name__.partition(".")[0])
+            self._whole(module.__name__, OWN)
+        elif file and str(file).endswith(".py"):
+            self._add(module.__name__, os.path.abspath(file))
 
-    def _cells(self, found: Iterable[Cell]) -> None:
-        for cell in found:
-            self.own[cell.name] = cell.digest
-            for used in cell.uses:
-                self._start(used)
-            for each in cell.imports:
-                self._follow(each, "__main__")
+    def _holds(self, root: Any, names: Mapping[str, Any]) -> None:
+        """What a definition of a file holds; one inside a function counts by where it stands as well."""
+        local = "<locals>" in root.__qualname__
+        if not self._taken_along or (root.__module__.partition(".")[0] == OWN and not local):
+            return
+        found = held(root, strict=local, names=names)
+        told: Any = [places(root), found.values] if local else found.values
+        if local or found.values:
+            self.own[f"{root.__module__}.{root.__qualname__} {_hash(told)}"] = _hash(told)
+        for used in found.uses:
+            self.start(definition(used))
+
+    def _cell(self, root: Any, home: Mapping[str, Any]) -> None:
+        """A definition of a notebook's cell, by its own source and what its names stand for."""
+        source = cell_source(root)
+        found = held(root, strict=True, names=home)
+        told = [source, found.values]
+        self.own[f"cell {root.__qualname__} {_hash(told)}"] = _hash(told)
+        functions = [root] if isinstance(root, FunctionType) else list(methods(root).values())
+        for name in sorted(set().union(*(global_names(function.__code__) for function in functions))):
+            if isinstance(home.get(name), ModuleType):
+                for each in attributes(root, home[name], name):
+                    self._follow(each, "__main__")
+        for used in found.uses:
+            if not (isinstance(used, ModuleType) and used.__name__.partition(".")[0] == OWN):
+                self.start(definition(used))
 
     def _add(self, name: str, file: str) -> None:
         if name not in self.own and name not in self._modules:
@@ -189,9 +237,14 @@ class _Walk:
 
     def _follow(self, each: Import, importer: str) -> None:
         top = each.module.partition(".")[0]
+        if each.name == UNKNOWN:
+            raise CodeError(
+                f"{importer}, line {each.line}, loads code from a file ({each.module}), so that what it does cannot be told: "
+                "import it as a module"
+            )
         if each.name == ANY:
             self._every(each.module or importer.partition(".")[0], importer, each.line)
-        elif top in sys.stdlib_module_names or not top:
+        elif not top or (top in sys.stdlib_module_names and not self._is_own(top)):
             return
         elif not self._is_own(top):
             if each.certain and not (importer.partition(".")[0] == OWN and top in _CARRIERS):
@@ -330,6 +383,10 @@ def _facts(name: str, file: str, module: ModuleType | None) -> Facts:
 @lru_cache(maxsize=4096)
 def _digest(source: bytes) -> str:
     return does(source)
+
+
+def _hash(value: Any) -> str:
+    return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
 
 
 def _binary(file: str) -> str:

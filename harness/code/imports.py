@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from functools import lru_cache
 
 _BY_NAME = {"import_module", "__import__"}  # functions that import what a text names
+_FROM_FILES = {"spec_from_file_location", "run_path", "load_source"}  # those that run a file
 ANY = "**"  # of a package: all of its modules
+UNKNOWN = "??"  # what nobody can follow
 
 
 @dataclass(frozen=True)
@@ -69,6 +71,10 @@ def facts(source: bytes, name: str, is_package: bool) -> Facts:
 
 def _imports(tree: ast.AST, package: str) -> Iterator[tuple[ast.AST, str | None, Import]]:
     """Every import below a node, with the statement and the name that it binds."""
+    renamed = {
+        alias.asname: alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
+        if alias.asname
+    }  # fmt: skip
     for node in _running(tree):
         if isinstance(node, ast.Import):
             for alias in node.names:
@@ -78,8 +84,10 @@ def _imports(tree: ast.AST, package: str) -> Iterator[tuple[ast.AST, str | None,
             base = _absolute(node, package)
             for alias in node.names:
                 yield node, alias.asname or alias.name, Import(base, alias.name, node.lineno)
-        elif isinstance(node, ast.Call) and _called(node) in _BY_NAME:
+        elif isinstance(node, ast.Call) and (called := renamed.get(name := _called(node) or "", name)) in _BY_NAME:
             yield node, None, _computed(node, package)
+        elif isinstance(node, ast.Call) and called in _FROM_FILES:
+            yield node, None, Import(called, UNKNOWN, node.lineno)
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:

@@ -109,8 +109,11 @@ def watch() -> None:
         return
     sys.meta_path.insert(0, _Watch())
     for module in list(sys.modules.values()):
-        spec = getattr(module, "__spec__", None)
-        if isinstance(spec, ModuleSpec) and (file := own_file(spec)) is not None:
+        spec, script = getattr(module, "__spec__", None), getattr(module, "__file__", None)
+        file = own_file(spec) if isinstance(spec, ModuleSpec) else None
+        if spec is None and module.__name__ == "__main__" and script and not installed(os.path.abspath(script)):
+            file = os.path.abspath(script)
+        if file is not None and file.endswith(".py"):
             with contextlib.suppress(CodeError):  # which is said when somebody wants its name
                 SOURCES.of(file, module)
 
@@ -150,12 +153,17 @@ def _python_folders() -> tuple[str, ...]:
     return tuple({os.path.abspath(paths[name]) for name in ("stdlib", "platstdlib", "purelib", "platlib") if name in paths})
 
 
+def is_standard(spec: ModuleSpec) -> bool:
+    """Whether a module belongs to Python itself."""
+    if not spec.has_location or spec.origin is None:
+        return spec.name.partition(".")[0] in sys.stdlib_module_names
+    parts = spec.origin.replace("\\", "/").split("/")
+    return installed(os.path.abspath(spec.origin)) and "site-packages" not in parts and "dist-packages" not in parts
+
+
 def _may_be_own(name: str, path: Sequence[str] | None) -> bool:
-    top = name.partition(".")[0]
-    if top == OWN:
+    if name.partition(".")[0] == OWN:
         return True
-    if top in sys.stdlib_module_names:
-        return False
     return path is None or any(not installed(os.path.join(os.path.abspath(folder), "")) for folder in list(path))
 
 
@@ -183,19 +191,42 @@ def _made_of(module: ModuleType, path: str, source: bytes) -> bool:
 
 def _same_constants(module: ModuleType, source: bytes) -> bool:
     """Whether the names that a source binds once, to a constant, have that value in the module."""
-    bound: dict[str, list[ast.expr]] = {}
-    for node in ast.walk(ast.parse(source)):
+    return not _changed(module, source)
+
+
+def changed_constants(name: str, file: str) -> dict[str, str]:
+    """Constants of a module that somebody has set to something else, with what they are now."""
+    module = sys.modules.get(name)
+    return {} if module is None else _changed(module, SOURCES.of(file, module))
+
+
+def _changed(module: ModuleType, source: bytes) -> dict[str, str]:
+    now = vars(module)
+    return {
+        name: repr(now[name]) for name, value in _constants(source).items()
+        if name in now and (type(now[name]), repr(now[name])) != (type(value), repr(value)) and _is_plain(now[name])
+    }  # fmt: skip
+
+
+def _is_plain(value: object) -> bool:
+    return value is None or isinstance(value, bool | int | float | complex | str | bytes)
+
+
+@lru_cache(maxsize=4096)
+def _constants(source: bytes) -> dict[str, Any]:
+    """Names that a source binds once, at its top level, to a constant, with their values."""
+    tree = ast.parse(source)
+    stored: dict[str, int] = {}
+    for node in ast.walk(tree):
         if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            bound.setdefault(node.id, [])
-    for statement in ast.parse(source).body:
+            stored[node.id] = stored.get(node.id, 0) + 1
+    found = {}
+    for statement in tree.body:
         if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            bound[statement.targets[0].id].append(statement.value)
-    for name, values in bound.items():
-        if len(values) == 1 and isinstance(values[0], ast.Constant):
-            held = vars(module).get(name, values[0].value)
-            if (type(held), held) != (type(values[0].value), values[0].value) and held == held:
-                return False
-    return True
+            name = statement.targets[0].id
+            if stored[name] == 1 and isinstance(statement.value, ast.Constant):
+                found[name] = statement.value.value
+    return found
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

@@ -204,7 +204,9 @@ class Store:
         now = self._member_names(recipe, seeds)
         _check_unmoved(recipe.name, {seed: names[seed] for seed in seeds}, now)
         while True:  # until nothing is damaged; what is damaged twice is an error
-            if (parameters := self._read(recipe, seeds)) is not None:
+            with standard_numerics(self.device):
+                parameters = self._read(recipe, seeds)
+            if parameters is not None:
                 return parameters
             self._make([recipe], tuple(seeds), recipe.name)
 

@@ -198,13 +198,48 @@ def test_definitions_in_a_function_count_with_what_they_took_along(package: tupl
                 def run(self, x):
                     return factor * x
             return Thing
+
+        def by_default(factor):
+            def run(x, factor=factor):
+                return factor * x
+            return run
+
+        def by_keyword(factor):
+            def run(x, *, factor=factor):
+                return factor * x
+            return run
+
+        def by_attribute(value):
+            class Thing:
+                factor = value
+                def run(self, x):
+                    return self.factor * x
+            return Thing
+
+        def below(kind):
+            class Thing(kind):
+                pass
+            return Thing
+
+        def data(value):
+            from dataclasses import dataclass
+            @dataclass(frozen=True)
+            class Thing:
+                factor: int = value
+            return Thing
+
+        def one(x): return x
+        def two(x): return 2 * x
         """)  # fmt: skip
     module = load(name, "measure")
-    digests = [code_digest(module.make(1)), code_digest(module.make(2)), code_digest(module.make(1, True)),
-               code_digest(module.made(1)), code_digest(module.made(2.0)), code_digest(module.made([1, 2]))]  # fmt: skip
+    made = [module.make(1), module.make(2), module.make(1, True), module.made(1), module.made(2.0), module.made([1, 2]),
+            module.made(module.one), module.made(module.two), module.by_default(1), module.by_default(2),
+            module.by_keyword(1), module.by_keyword(2), module.by_attribute(1), module.by_attribute(2), module.data(1),
+            module.data(2), module.below(module.made(1)), module.below(module.made(2))]  # fmt: skip
+    digests = [code_digest(each) for each in made]
     assert len(set(digests)) == len(digests)
     assert code_digest(module.make(1)) == digests[0]
-    with pytest.raises(CodeError, match=r"uses factor, a object, whose state has no name"):
+    with pytest.raises(CodeError, match=r"uses .*factor, a object, whose state has no name"):
         code_digest(module.make(object()))
 
 
@@ -228,7 +263,7 @@ def test_a_class_whose_methods_others_wrote_or_wrapped_is_found(package: tuple[s
         """, helper="X = 1\n")  # fmt: skip
     module = load(name, "measure")
     for kind in (module.Generated, module.Wrapped):
-        assert set(closure([kind]).own) == {name, f"{name}.measure", f"{name}.helper"}
+        assert set(closure([kind]).files) == {name, f"{name}.measure", f"{name}.helper"}
 
 
 def test_a_computed_import_of_anything_is_an_error(package: tuple[str, Write]) -> None:
@@ -247,6 +282,110 @@ def test_a_project_has_its_own_part(package: tuple[str, Write], tmp_path: Path) 
     assert set(own.below(tmp_path).own) == {name, f"{name}.measure", f"{name}.helper"}
     assert project_code([run], tmp_path) == own.below(tmp_path).digest
     assert set(own.below(tmp_path / "elsewhere").own) == set()
+
+
+def test_what_was_registered_counts_whoever_registered_it(package: tuple[str, Write]) -> None:
+    name, write = package
+    write(registry="KINDS = {}\ndef kind(name):\n    return lambda f: KINDS.setdefault(name, f)\n",
+          plug="from .registry import kind\n@kind('a')\ndef a():\n    return 1\n",
+          measure="from .registry import KINDS\ndef run():\n    return KINDS['a']()\n")  # fmt: skip
+    measure = load(name, "measure")
+    alone = code_digest(measure.run)
+    load(name, "plug")
+    with_plug = code_digest(measure.run)
+    assert with_plug != alone
+    assert f"{name}.plug" in closure([measure.run]).own
+
+
+def test_constants_that_somebody_sets_count(package: tuple[str, Write]) -> None:
+    name, write = package
+    write(helper="SCALE = 1\nCOUNT = 0\ndef f():\n    global COUNT\n    COUNT += 1\n    return SCALE\n",
+          measure="from . import helper\nclass Thing:\n    factor = 2\n    def run(self):\n        return helper.f()\n",
+          )  # fmt: skip
+    measure, helper = load(name, "measure"), load(name, "helper")
+    before = code_digest(measure.Thing)
+    helper.f()
+    assert code_digest(measure.Thing) == before  # what code itself counts up is not a setting
+    helper.SCALE = 2
+    assert code_digest(measure.Thing) != before
+    helper.SCALE = 1
+    assert code_digest(measure.Thing) == before
+    measure.Thing.factor = 3
+    assert code_digest(measure.Thing) != before
+
+
+@pytest.mark.parametrize("loading", [
+    "import importlib.util\ndef run():\n    return importlib.util.spec_from_file_location('h', 'h.py')\n",
+    "import runpy\ndef run():\n    return runpy.run_path('h.py')\n",
+    "from runpy import run_path as go\ndef run():\n    return go('h.py')\n",
+])  # fmt: skip
+def test_code_that_is_loaded_from_a_file_is_an_error(package: tuple[str, Write], loading: str) -> None:
+    name, write = package
+    write(measure=loading)
+    with pytest.raises(CodeError, match=r"loads code from a file .*: import it as a module"):
+        code_digest(load(name, "measure").run)
+
+
+def test_import_module_by_another_name_is_seen(package: tuple[str, Write]) -> None:
+    name, write = package
+    write(helper="X = 1\n", measure=f"from importlib import import_module as im\ndef run():\n    return im('{name}.helper')\n")
+    assert f"{name}.helper" in closure([load(name, "measure").run]).own
+
+
+SCRIPT = """
+import sys
+sys.dont_write_bytecode = True
+sys.path.insert(0, {folder!r})
+from harness.code import code_digest
+{extra}
+class Thing:
+    def run(self):
+        return {value}
+print(code_digest(Thing))
+"""
+
+
+def told_by_a_script(folder: Path, text: str) -> list[str]:
+    path = folder / "script.py"
+    path.write_text(text)
+    done = subprocess.run([sys.executable, str(path)], capture_output=True, text=True, check=False, cwd=folder)
+    assert done.returncode == 0, done.stderr
+    return done.stdout.split()
+
+
+def test_a_script_counts_as_it_was_started(tmp_path: Path) -> None:
+    plain = SCRIPT.format(folder=str(tmp_path), extra="", value="1")
+    edits_itself = SCRIPT.format(folder=str(tmp_path), extra="open(__file__, 'a').write('EDITED = 1')", value="1")
+    later = SCRIPT.format(folder=str(tmp_path), extra="open(__file__, 'a').write('')", value="1")
+    assert told_by_a_script(tmp_path, plain) == told_by_a_script(tmp_path, plain)
+    assert told_by_a_script(tmp_path, edits_itself) != told_by_a_script(tmp_path, later)
+    before = told_by_a_script(tmp_path, edits_itself)
+    assert told_by_a_script(tmp_path, edits_itself) == before  # the edit, which came later, is not in it
+
+
+def test_a_loop_of_a_script_makes_different_definitions(tmp_path: Path) -> None:
+    text = """
+from harness.code import code_digest
+for k in (1, 2):
+    class ByDefault:
+        def run(self, k=k): return k
+    class ByAttribute:
+        factor = k
+        def run(self): return self.factor
+    class ByGlobal:
+        def run(self): return k
+    print(code_digest(ByDefault), code_digest(ByAttribute), code_digest(ByGlobal))
+"""
+    digests = told_by_a_script(tmp_path, text)
+    assert len(set(digests)) == 6
+
+
+def test_a_module_with_the_name_of_one_of_pythons_counts(tmp_path: Path) -> None:
+    (tmp_path / "profile.py").write_text("def f():\n    return 1\n")
+    text = SCRIPT.format(folder=str(tmp_path), extra="from profile import f", value="f()")
+    before = told_by_a_script(tmp_path, text)
+    (tmp_path / "profile.py").write_text("def f():\n    return 2\n")
+    assert told_by_a_script(tmp_path, text) != before
 
 
 # --- cells ----------------------------------------------------------------------------------------------------
@@ -305,6 +444,68 @@ def test_an_array_of_a_cell_counts_by_its_content(notebook: Notebook) -> None:
     before = notebook.digest("run")
     notebook.run("WEIGHTS[1] = 5")
     assert notebook.digest("run") != before
+
+
+HELPERS = {
+    "cached function": ("import functools\n@functools.lru_cache\ndef h():\n    return {}\n", "h()"),
+    "partial": ("import functools\nh = functools.partial(int, {})\n", "h()"),
+    "namespace": ("import types\nh = types.SimpleNamespace(k={})\n", "h.k"),
+    "name of a builtin": ("sum = {}\n", "sum"),
+    "function with the name of a builtin": ("def max(x):\n    return {}\n", "max(1)"),
+    "attribute of a class": ("class C:\n    k = 1\n    def m(self): ...\nC.k = {}\n", "C.k"),
+    "class of numbers": ("class C:\n    k = {}\n", "C.k"),
+    "dataclass": ("from dataclasses import dataclass\n@dataclass\nclass C:\n    k: int\nh = C({})\n", "h.k"),
+    "table of functions": ("def a():\n    return {}\nh = {{'a': a}}\n", "h['a']()"),
+    "path": ("from pathlib import Path\nh = Path('{}')\n", "h"),
+    "type of torch": ("import torch\nh = [torch.float32, torch.float64, torch.int32][{}]\n", "h"),
+}
+
+
+@pytest.mark.parametrize("kind", HELPERS)
+def test_whatever_a_cell_uses_counts(kind: str) -> None:
+    helper, use = HELPERS[kind]
+    digests = []
+    for value in (1, 2, 1):
+        book = Notebook()
+        book.run(helper.format(value))
+        book.run(f"def run(x):\n    return {use}\n")
+        digests.append(book.digest("run"))
+    assert digests[0] == digests[2] != digests[1]
+
+
+def test_the_value_that_a_class_took_counts_and_not_what_the_name_stands_for_since() -> None:
+    book, digests = Notebook(), []
+    for value in (1, 2):
+        book.run(f"K = {value}\n")
+        book.run("class M:\n    F = K\n    def run(self):\n        return self.F\n")
+        book.run("K = 7\n")
+        digests.append(book.digest("M"))
+    assert digests[0] != digests[1]
+
+
+def test_local_names_of_a_cell_are_not_those_around_it() -> None:
+    """A population that stands in a cell before, and an argument of that name, as the documentation writes it."""
+    book = Notebook()
+    book.run("class State:\n    pass\npopulation = State()\ndata = State()\n")
+    book.run("""
+        class Distance:
+            def run(self, population, data):
+                table = [p for p in population]
+                return table
+        """)
+    before = book.digest("Distance")
+    book.run("data = 5\np = 3\n")
+    assert book.digest("Distance") == before
+
+
+def test_a_class_of_a_cell_may_only_inherit() -> None:
+    book = Notebook()
+    book.run("class Base:\n    def run(self):\n        return 1\n")
+    book.run("class M(Base):\n    pass\n")
+    before = book.digest("M")
+    book.run("class Base:\n    def run(self):\n        return 2\n")
+    book.run("class M(Base):\n    pass\n")
+    assert book.digest("M") != before
 
 
 def test_what_has_no_name_in_a_cell_is_an_error(notebook: Notebook) -> None:

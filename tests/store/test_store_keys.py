@@ -185,7 +185,7 @@ def test_code_that_changes_during_the_work_is_an_error_and_stores_nothing(
 
     meanwhile.__module__ = "elsewhere"  # not one of the class's own functions
     monkeypatch.setattr(module.Scaled, "run", meanwhile)
-    with pytest.raises(CodeError, match=r"still holds SCALE of mine_layers|elsewhere"):
+    with pytest.raises(CodeError, match="imported again"):
         store.measure([population], module.Scaled())
     assert tables(store) == 0
 
@@ -241,6 +241,14 @@ def test_a_population_of_another_store_keeps_its_names(store: Store, tmp_path: P
     trained = store.population(TUNED, range(2))
     other = Store(tmp_path / "other")
     pd.testing.assert_frame_equal(other.measure([trained], Lengths()), store.measure([trained], Lengths()))
+
+
+def test_a_population_is_read_in_inference_mode_as_in_any_other(store: Store) -> None:
+    with torch.inference_mode():
+        inside = store.population(STANDARD, range(2))
+        store.measure([inside], Lengths())
+        assert inside.final.shape[0] == 2
+    assert torch.equal(inside.final, store.population(STANDARD, range(2)).final)
 
 
 # --- the state of torch -------------------------------------------------------------------------------------------
