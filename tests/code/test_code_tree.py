@@ -30,6 +30,7 @@ from harness.code.loaded import SOURCES
 from harness.data import Clusters, ToyImages
 from harness.measure.accuracy_curve import Curve
 from harness.measure.activations import ActivationNorms
+from harness.measure.autoattack_accuracy import AutoAttack
 from harness.measure.ball import BallDistance, BallRobustness
 from harness.measure.base import Measurement
 from harness.measure.features import FeatureCoefficients
@@ -73,7 +74,7 @@ MEASUREMENTS: dict[str, Measurement] = {
 }  # fmt: skip
 """Measurements that a fully connected network on images takes; the others are named, and not run here."""
 OTHERS = (Curve, BallDistance, BallRobustness, FeatureCoefficients, SingleStep, GroupedRobustness, ManifoldRobustness,
-          MarginBound, Residuals, SampleLLC)  # fmt: skip
+          MarginBound, Residuals, SampleLLC, AutoAttack)  # fmt: skip
 
 
 def roots() -> dict[str, tuple[Any, ...]]:
