@@ -54,8 +54,10 @@ def sentences(ledger: Ledger, scale: str, known: Iterable[str], rows: Iterable[M
 
 def _like(row: Mapping[str, Any], left: Mapping[str, Entry]) -> list[str]:
     """The orphans with the design or the declaration of a claim."""
-    own = (row.get("design") or {}).get("digest"), row.get("declared")
-    return [
-        claim for claim, entry in left.items()
-        if any(value and value == was for value, was in zip(own, ((entry.design or {}).get("digest"), entry.declared), strict=True))
-    ]  # fmt: skip
+    design, declared = (row.get("design") or {}).get("digest"), row.get("declared")
+
+    def like(entry: Entry) -> bool:
+        same = design is not None and design == (entry.design or {}).get("digest")
+        return same or (bool(declared) and declared == entry.declared)
+
+    return [claim for claim, entry in left.items() if like(entry)]

@@ -44,7 +44,8 @@ def test_a_claim_that_was_given_up_is_told_and_looks_like_no_other(renamed: Proj
 @pytest.mark.parametrize(
     "part",
     [
-        ["-k", "under"], ["--claim", "paper/under"], ["claims/test_paper.py"], ["--deselect", "claims/test_paper.py::test_higher"],
+        ["-k", "under"], ["--claim", "paper/under"], ["claims/test_paper.py"],
+        ["--deselect", "claims/test_paper.py::test_higher"],
         ["--ignore", "claims/test_other.py"], ["--ignore-glob", "*other.py"], ["--no-ledger"],
     ],
 )  # fmt: skip
