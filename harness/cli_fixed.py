@@ -109,13 +109,13 @@ def _ledger(chosen: argparse.Namespace) -> int:
             return 0
     except LedgerError as problem:
         raise CommandError(problem) from None
-    said = [
-        each for scale in held[0].entries if everything
-        for each in sentences(held[0], scale, everything, new.get(scale, ()), str(held[0].path))
+    orphaned = [
+        sentence for scale in held[0].entries if everything
+        for sentence in sentences(held[0], scale, everything, new.get(scale, ()), str(held[0].path))
     ]  # fmt: skip
-    for each in said:
-        print(each)
-    return max(_checked(held[0], states), bool(said))
+    for sentence in orphaned:
+        print(sentence)
+    return max(_checked(held[0], states), bool(orphaned))
 
 
 def _all_ids(config: pytest.Config) -> list[str]:
