@@ -58,7 +58,8 @@ class Between:
         ends = [_scalar(end) for end in (self.low, self.high) if end is not None]
         if not ends or not all(_key(end)[0] == "number" and abs(end) <= _GREATEST for end in ends) or ends != sorted(ends):
             raise ClaimError(
-                f"Between({briefly(self.low)}, {briefly(self.high)}) is no interval: give low and high as finite numbers, low at most high, or one of them"
+                f"Between({briefly(self.low)}, {briefly(self.high)}) is no interval: give low and high as finite numbers, "
+                "low at most high, or one of them"
             )
         for name in ("low", "high"):
             object.__setattr__(self, name, _scalar(getattr(self, name)))
