@@ -13,7 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness.errors import ClaimError
-from harness.gate import Gate
+from harness.gate import Gate, names_of
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,6 +189,7 @@ class Claim:
             )
         if self.kind not in KINDS:
             raise ClaimError(f"claim {self.id} has kind={self.kind!r}; allowed are {', '.join(KINDS)}")
+        object.__setattr__(self, "protocols", names_of(self.protocols, f"claim {self.id}", "protocols"))
         if self.prediction is None:
             raise ClaimError(
                 f"claim {self.id} has no prediction, so nothing could count against it: "

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from harness.store import Entry, Store
 
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
-_NAME = re.compile(r"\.?[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged|-[0-9a-f]{8}\.part)?$")
+_NAME = re.compile(r"\.?[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged(-[0-9]+)?|-[0-9a-f]{8}\.part)?$")
 _RUNS = (Path("reports/claims.json"), Path("reports/reference/claims.json"))
 _UNITS = ("B", "kB", "MB", "GB", "TB")
 # Without the last two pytest may warn that harness was imported before it could rewrite its asserts.
@@ -182,7 +182,8 @@ def _verify(store: Store) -> int:
 def _clear(store: Store) -> int:
     """Remove what the store wrote, known by its names, and nothing else that may lie beside."""
     entries = store.entries()
-    ours = [path for pattern in _OURS for path in store.folder.glob(pattern) if _NAME.match(path.name)]
+    found = (path for pattern in _OURS for path in store.folder.glob(pattern) if _NAME.match(path.name))
+    ours = [path for path in found if path.is_symlink() or not path.is_dir()]  # the store writes no folder of such a name
     if sys.stdin.isatty():
         answer = input(f"remove {len(entries)} entries from {store.folder}? They cost time to make. [y/N] ")
         if answer.strip().lower() not in ("y", "yes"):

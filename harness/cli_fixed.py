@@ -74,13 +74,16 @@ def _preregister(chosen: argparse.Namespace) -> int:
 
 
 def _ledger(chosen: argparse.Namespace) -> int:
-    """Compare with the ledger, or bring it up; exit code 1 where a claim is not what it was."""
+    """Compare with the ledger, or bring it up; exit code 1 where a claim is not what it was, or an entry is nobody's."""
     from harness.cli import CommandError
     from harness.plugin.ledger import Ledger, LedgerError
+    from harness.plugin.orphans import orphans, sentences
     from harness.plugin.registering import state_of
 
     held: list[Ledger] = []
     states: dict[str, list[dict[str, Any]]] = {}
+    new: dict[str, list[dict[str, Any]]] = {}  # claims without an entry, where an entry is without a claim
+    everything: list[str] = []  # ids of all claims; none where some may not have been collected
 
     def look(item: pytest.Function, claim: Claim) -> None:
         if not held:
@@ -88,9 +91,12 @@ def _ledger(chosen: argparse.Namespace) -> int:
             if not named:
                 raise LedgerError('this project has no ledger; name one in the configuration: claims_ledger = "…"')
             held.append(Ledger.read(item.config.rootpath / named))
+            everything.extend(_all_ids(item.config))
         for scale in held[0].entries:
             if held[0].entry(scale, claim.id) is not None:
                 states.setdefault(scale, []).append(state_of(item, claim, scale))
+            elif everything and orphans(held[0], scale, everything):
+                new.setdefault(scale, []).append(state_of(item, claim, scale))
 
     try:
         _each(chosen.folder, look, None)
@@ -103,7 +109,25 @@ def _ledger(chosen: argparse.Namespace) -> int:
             return 0
     except LedgerError as problem:
         raise CommandError(problem) from None
-    return _checked(held[0], states)
+    orphaned = [
+        sentence for scale in held[0].entries if everything
+        for sentence in sentences(held[0], scale, everything, new.get(scale, ()), str(held[0].path))
+    ]  # fmt: skip
+    for sentence in orphaned:
+        print(sentence)
+    return max(_checked(held[0], states), bool(orphaned))
+
+
+def _all_ids(config: pytest.Config) -> list[str]:
+    """Ids of all claims of a project; none if the session was not asked for all, or could not collect all."""
+    from harness.plugin.collect import Collector
+    from harness.plugin.options import leaves_out_unseen
+
+    collector = config.pluginmanager.get_plugin("claims-collector")
+    assert isinstance(collector, Collector)
+    found = collector.collected
+    whole = not found.partial and not leaves_out_unseen(config) and len(found.rows) == len(found.known)
+    return found.known if whole else []
 
 
 def _checked(ledger: Any, states: dict[str, list[dict[str, Any]]]) -> int:

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from harness.errors import ClaimError
-from harness.limits import Limit, Limited, exact
+from harness.limits import Limit, Limited, briefly, canonical, exact
 from harness.quantities import written
 from harness.rows import Where
 
@@ -44,12 +44,22 @@ class Gate(Limited):
     below: Limit | None = field(default=None, kw_only=True)
 
     def __post_init__(self) -> None:
-        owner = f"gate {self.name!r}"
+        owner = f"gate {briefly(self.name)}"
+        for field_name in ("name", "column"):
+            given = getattr(self, field_name)
+            if not isinstance(given, str) or not given.strip():
+                raise ClaimError(f"{owner} has {field_name}={briefly(given)}; give text that is not empty")
         if not self.limits:
             raise ClaimError(f"{owner} admits every value: give at_least, at_most, above, below or two of them")
         self.check_limits(owner)
-        if not 0 < self.share <= 1:
-            raise ClaimError(f"{owner} has share={self.share}; a share lies above 0 and is at most 1")
+        share = canonical(self.share)
+        if share is None or not 0 < share <= 1:
+            raise ClaimError(f"{owner} has share={briefly(self.share)}; a share is a number above 0 and at most 1")
+        object.__setattr__(self, "share", float(share))
+        if self.protocols is not None:
+            object.__setattr__(self, "protocols", names_of(self.protocols, owner, "protocols"))
+            if not self.protocols:
+                raise ClaimError(f"{owner} has protocols=(), and so checks nothing; name some, or leave it out for all")
         object.__setattr__(self, "where", Where(self.where, owner=owner))
 
     def describe(self) -> dict[str, Any]:
@@ -72,6 +82,18 @@ class Gate(Limited):
     def __str__(self) -> str:
         share = "every row" if self.share == 1 else f"a share of {exact(self.share)} of the rows"
         return f"{self.asked()} in {share}{self.rows()}"
+
+
+def names_of(given: object, owner: str, what: str) -> tuple[str, ...]:
+    """Several names as a tuple; one may be given as plain text.
+
+    Raises:
+        ClaimError: what is given is no name and no list or tuple of names.
+    """
+    names = (given,) if isinstance(given, str) else given
+    if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name.strip() for name in names):
+        raise ClaimError(f"{owner} has {what}={briefly(given)}; give a name, or a tuple of names")
+    return tuple(names)
 
 
 def _word(column: object) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterator
+from decimal import Decimal
 from numbers import Real
 from typing import TYPE_CHECKING, Any
 
@@ -22,6 +23,7 @@ Limit = float | str
 """A number, or a column that holds one for each row."""
 BOUNDS = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
 """Limits by their words; those "at" a value are admissible themselves, the others are not."""
+_LONGEST = 60  # characters of a value that a message shows
 _LOWER, _UPPER = ("at_least", "above"), ("at_most", "below")
 
 
@@ -52,10 +54,16 @@ class Limited:
         """
         for name, limit in self.limits.items():
             if isinstance(limit, str):
+                if not limit.strip():
+                    raise ClaimError(f"{owner} has {name}={limit!r}; name the column that holds the limit, or give a number")
                 continue
-            if isinstance(limit, bool) or not isinstance(limit, Real) or not math.isfinite(limit):
-                raise ClaimError(f"{owner} has {name}={limit!r}; a limit is a finite number or the name of a column")
-            object.__setattr__(self, name, limit.item() if hasattr(limit, "item") else limit)
+            number = canonical(limit)
+            if number is None or not math.isfinite(number):
+                raise ClaimError(
+                    f"{owner} has {name}={briefly(limit)}; a limit is a finite number or the name of a column, and a number is "
+                    "one that double precision holds exactly, as a float or an int"
+                )
+            object.__setattr__(self, name, number)
         given = self.limits
         for pair in (_LOWER, _UPPER):
             if all(name in given for name in pair):
@@ -89,6 +97,41 @@ class Limited:
     def _said(self, word: Callable[[object], str]) -> Iterator[str]:
         for name, limit in self.limits.items():
             yield f"{BOUNDS[name]} {word(limit) if isinstance(limit, str) else exact(limit)}"
+
+
+def canonical(value: object) -> float | None:
+    """A number in the one form that stands in descriptions and digests, or None for what is none.
+
+    Python's numbers and numpy's that are equal have one form: whole ones below 2**53 are integers, the others floats.  A number
+    of less than double precision is meant as its decimals say.  What double precision does not hold exactly, such as a third as
+    a fraction, is none: it would not be the number that values are compared with.
+
+    Example:
+        >>> canonical(0.0), canonical(-0.0), canonical(0.5), canonical(10**20), canonical(True), canonical(10**400)
+        (0, 0, 0.5, 1e+20, None, None)
+    """
+    dtype: Any = getattr(value, "dtype", None)
+    if dtype is not None and isinstance(value, Real):
+        value = float(str(value)) if dtype.kind == "f" and dtype.itemsize < 8 else value.item()  # type: ignore[attr-defined]
+    if isinstance(value, bool) or not isinstance(value, Real | Decimal):
+        return None
+    try:
+        number = float(value)
+        same = number == value or (number != number and isinstance(value, float))
+    except (OverflowError, ValueError, ArithmeticError):
+        return None
+    if not same:
+        return None
+    return int(number) if number.is_integer() and abs(number) < 2**53 else number
+
+
+def briefly(value: object) -> str:
+    """A value as a message shows it, cut where it is long."""
+    try:
+        text = repr(value)
+    except ValueError:  # Python writes no integer of more than some thousand digits
+        text = f"{type(value).__name__} of more digits than Python writes"
+    return text if len(text) <= _LONGEST else f"{text[:_LONGEST]}…"
 
 
 def exact(value: float) -> str:

@@ -18,17 +18,20 @@ Nothing here imports a numerical library before rows are selected.
 from __future__ import annotations
 
 import math
+import sys
 from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from numbers import Number, Real
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ClaimError
+from harness.limits import briefly
 
 if TYPE_CHECKING:
     import pandas as pd
 
 ALLOWED = "a value, a list, tuple or set of values, a range of whole numbers, or Between(low, high)"
+_GREATEST = int(sys.float_info.max)
 SHOWN = 8
 """Values of a column that a message names."""
 Key = tuple[str, Any]
@@ -53,9 +56,10 @@ class Between:
 
     def __post_init__(self) -> None:
         ends = [_scalar(end) for end in (self.low, self.high) if end is not None]
-        if not ends or not all(_key(end)[0] == "number" and math.isfinite(end) for end in ends) or ends != sorted(ends):
+        if not ends or not all(_key(end)[0] == "number" and abs(end) <= _GREATEST for end in ends) or ends != sorted(ends):
             raise ClaimError(
-                f"{self!r} is no interval: give low and high as numbers, low at most high, or one of them"
+                f"Between({briefly(self.low)}, {briefly(self.high)}) is no interval: give low and high as finite numbers, "
+                "low at most high, or one of them"
             )
         for name in ("low", "high"):
             object.__setattr__(self, name, _scalar(getattr(self, name)))
@@ -94,13 +98,16 @@ class Where(Mapping[str, Any]):
         Raises:
             ClaimError: a column is no text, or a condition is none.
         """
-        if not isinstance(conditions or {}, Mapping):
-            raise ClaimError(f"{owner} has where={conditions!r}; give what each column has to hold: where={{'column': value}}")
+        if conditions is not None and not isinstance(conditions, Mapping):
+            raise ClaimError(
+                f"{owner} has where={briefly(conditions)}; give what each column has to hold: "
+                "where={'column': value}"
+            )
         self._conditions: dict[str, Condition] = {}
         for column, given in (conditions or {}).items():
             if not isinstance(column, str):
-                raise ClaimError(f"{owner} has where={{{column!r}: …}}; name the column as text")
-            self._conditions[column] = _condition(given, f"{owner} has where={{{column!r}: {given!r}}}")
+                raise ClaimError(f"{owner} has where={{{briefly(column)}: …}}; name the column as text")
+            self._conditions[column] = _condition(given, f"{owner} has where={{{column!r}: {briefly(given)}}}")
 
     def __getitem__(self, column: str) -> Condition:
         return self._conditions[column]
@@ -206,7 +213,9 @@ def _checked(value: Any, said: str) -> Any:
     plain = _scalar(value)
     if _key(plain)[0] == "other":
         kind = type(value).__name__
-        raise ClaimError(f"{said}; {plain!r} is of type {kind}. Give {ALLOWED}: text, booleans, numbers or None")
+        raise ClaimError(f"{said}; {briefly(plain)} is of type {kind}. Give {ALLOWED}: text, booleans, numbers or None")
+    if isinstance(plain, int) and abs(plain) > _GREATEST:
+        raise ClaimError(f"{said}, a number that no column of numbers holds")
     return plain
 
 

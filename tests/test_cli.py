@@ -127,8 +127,12 @@ def test_the_store_is_listed_checked_and_emptied(folder, capsys):
     mine.write_text("not the store's", encoding="utf-8")
     half = mine.with_name(".0123456789abcdef.json-89abcdef.part")  # of a worker that was killed while it wrote
     half.write_text("half", encoding="utf-8")
+    twice = mine.with_name("0123456789abcdef.json.damaged-2")
+    twice.write_text("set aside", encoding="utf-8")
+    mine.with_name("0123456789abcdef.json.damaged").mkdir()  # which the store has not written
     assert cli.main(["cache", "clear", "--store", "kept"]) == 0
     assert not half.exists()
+    assert not twice.exists()
     assert " removed from " in capsys.readouterr().out
     assert [entry.path for entry in store.entries()] == [Path("kept/tables/aa/notes.json")]
 

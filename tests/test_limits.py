@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import replace
+from decimal import Decimal
 from fractions import Fraction
 
 import numpy as np
@@ -13,9 +14,10 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness import Gate, Proportion
-from harness.claim import ClaimError
+from harness.claim import Claim, ClaimError, Source
 from harness.judge import Outcome, check, judge
-from harness.limits import BOUNDS, exact
+from harness.limits import BOUNDS, canonical, exact
+from harness.predict import PairedDifference
 from harness.predict.tables import Unusable
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
@@ -105,12 +107,81 @@ def test_an_infinite_value_can_be_compared():
     ({"at_least": 1, "above": 0}, "at_least and above; give one of them"), ({"at_most": 1, "below": "b"}, "at_most and below"),
     ({"at_least": 2, "at_most": 1}, "admits no value: at least 2 and at most 1"),
     ({"above": 1, "at_most": 1}, "admits no value"),
-    ({"at_least": 1, "below": 1}, "admits no value"),
+    ({"at_least": 1, "below": 1}, "admits no value"), ({"at_least": 10**400}, "a limit is a finite number"),
+    ({"at_most": 10**5000}, "of more digits than Python writes; a limit is a"),
+    ({"above": Fraction(1, 3)}, "double precision holds"),
+    ({"below": Decimal("0.1")}, "double precision holds"), ({"at_least": Decimal("sNaN")}, "a limit is a finite"),
+    ({"at_least": 2**53 + 1}, "double precision holds"), ({"at_least": np.True_}, "a limit is a finite"),
+    ({"at_least": ""}, "name the column that holds the limit"), ({"below": " "}, "name the column that holds the limit"),
 ])  # fmt: skip
 def test_impossible_limits_are_refused_when_they_are_declared(limits, said):
     for declare in (lambda: Gate("g", "v", **limits), lambda: share(**limits)):
-        with pytest.raises(ClaimError, match=said):
+        with pytest.raises(ClaimError, match=said) as caught:
             declare()
+        assert len(str(caught.value)) < 300
+
+
+@given(FINITE, st.sampled_from([np.float64, np.longdouble, Fraction, Decimal]))
+def test_a_number_has_one_form_whatever_it_was_written_as(value, kind):
+    one, other = canonical(value), canonical(kind(value))
+    assert (one, type(one)) == (other, type(other))
+    assert one == value
+    if value.is_integer():
+        assert (canonical(int(value)), type(canonical(int(value)))) == (one, type(one))
+    assert repr(Gate("g", "v", at_least=kind(value)).describe()) == repr(Gate("g", "v", at_least=value).describe())
+
+
+@given(st.floats(allow_nan=False, allow_infinity=False, width=32))
+def test_a_number_of_single_precision_is_what_its_decimals_say(value):
+    assert canonical(np.float32(value)) == float(str(np.float32(value)))
+
+
+ZEROS = [0, 0.0, -0.0, np.float64(0), np.float32(0), np.int8(0)]
+
+
+def test_what_changes_nothing_changes_no_description():
+    for declare in (
+        lambda one: Gate("g", "v", at_least=one), lambda one: share(at_most=one), lambda one: Gate("g", "v", above=one - 1),
+        lambda one: Gate("g", "v", above=0, share=one + 1),
+        lambda one: Proportion("v", "seed", one, margin=0.2, margin_reason="…"),
+        lambda one: PairedDifference("v", "f", "a", "b", ("seed",), margin=one + 1, margin_reason="…"),
+    ):  # fmt: skip
+        assert len({repr(declare(zero).describe()) for zero in ZEROS}) == 1
+    one = Gate("g", "v", at_least=1, protocols=["sound"])
+    assert repr(one.describe()) == repr(Gate("g", "v", at_least=1, protocols="sound").describe())
+    assert one.protocols == ("sound",)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"share": "x"}, "has share='x'; a share is a number above 0"), ({"share": None}, "a share is a number"),
+    ({"share": 0}, "a share is a number above 0"), ({"share": math.nan}, "a share is a number"),
+    ({"share": True}, "a share is a number"), ({"share": Fraction(10, 9)}, "a share is a number"),
+    ({"column": None}, "has column=None; give text"), ({"name": ""}, "has name=''; give text"), ({"column": " "}, "give text"),
+    ({"protocols": ()}, "and so checks nothing"), ({"protocols": (1,)}, "give a name, or a tuple of names"),
+    ({"protocols": 3}, "give a name, or"), ({"protocols": ""}, "give a name, or"),
+])  # fmt: skip
+def test_other_terms_of_a_gate_are_refused_when_they_are_declared(wrong, said):
+    with pytest.raises(ClaimError, match=said):
+        Gate(**{"name": "g", "column": "v", "at_least": 1} | wrong)
+
+
+@pytest.mark.parametrize(("wrong", "said"), [
+    ({"of": None}, "has of=None; name a column, as text"), ({"of": ""}, "name a column"), ({"of": 3}, "name a column"),
+    ({"exceeds": "x"}, "has exceeds='x'; give a number"), ({"margin": None}, "has margin=None; give a number"),
+    ({"alpha": "x"}, "has alpha='x'; give a number"), ({"margin_reason": None}, "say where the margin comes from"),
+    ({"margin": 10**400}, "give a number"),
+])  # fmt: skip
+def test_other_terms_of_a_proportion_are_refused_when_they_are_declared(wrong, said):
+    with pytest.raises(ClaimError, match=said):
+        Proportion(**{"of": "v", "unit": "seed", "exceeds": 0.5, "margin": 0.2, "margin_reason": "…"} | wrong)
+
+
+def test_one_protocol_of_a_claim_may_be_text():
+    cited = Source("paper", "A paper", year=2024).at("Intro", "…")
+    said = [Claim("a/b", "…", cited, share(), protocols=each) for each in ("sound", ["sound"], ("sound",))]
+    assert {(each.protocols, each.digest()) for each in said} == {(("sound",), said[0].digest())}
+    with pytest.raises(ClaimError, match="claim a/b has protocols=3; give a name, or a tuple of names"):
+        Claim("a/b", "…", cited, share(), protocols=3)
 
 
 def test_possible_limits_are_not():

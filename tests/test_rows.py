@@ -182,6 +182,33 @@ def test_what_is_no_interval_is_refused(ends):
         Between(*ends)
 
 
+@pytest.mark.parametrize("given_", [[], 0, "", False, (), "x", [("x", 1)], {"x"}, 10**400])
+def test_what_is_no_mapping_is_refused_and_does_not_mean_all_rows(given_):
+    for declare in (
+        lambda: Gate("g", "v", at_least=0, where=given_),
+        lambda: Proportion("v", "seed", 0.5, margin=0.2, margin_reason="…", where=given_),
+    ):
+        with pytest.raises(ClaimError, match=r"has where=.*; give what each column has to hold") as caught:
+            declare()
+        assert len(str(caught.value)) < 250
+
+
+@pytest.mark.parametrize("condition", [
+    10**400, [1, -(10**400)], [10**5000], {2: 10**400}, [["x" * 1000]], {10**400: 1},
+])  # fmt: skip
+def test_no_message_shows_a_number_of_hundreds_of_digits(condition):
+    with pytest.raises(ClaimError) as caught:
+        Where({"i": condition})
+    assert len(str(caught.value)) < 350
+
+
+def test_ends_that_are_too_large_are_refused():
+    for ends in ((0, 10**400), (-(10**400), None), (10**5000, None)):
+        with pytest.raises(ClaimError, match="is no interval: give low and high as finite numbers") as caught:
+            Between(*ends)
+        assert len(str(caught.value)) < 250
+
+
 def test_columns_are_text():
     with pytest.raises(ClaimError, match="name the column as text"):
         Where({1: 2})

@@ -43,6 +43,7 @@ class _Module:
 
     statements: dict[str, list[_Statement]]
     imports: dict[str, Place]
+    stars: tuple[str, ...] = ()
 
 
 class ReachedCode:
@@ -124,13 +125,15 @@ class ReachedCode:
         module, name = place
         own = self._parsed(module)
         if name == ALL:
-            return [each for statements in own.statements.values() for each in statements], list(own.imports.values())
+            return [each for statements in own.statements.values() for each in statements], [
+                *own.imports.values(), *((star, ALL) for star in own.stars)
+            ]  # fmt: skip
         if name in own.statements:  # and those that bind no name, which may register, or set, things
             return [*own.statements[name], *own.statements.get(ALL, [])], []
         if name in own.imports:
             return [], [own.imports[name]]
-        if "*" in own.imports:
-            return [], [(own.imports["*"][0], name)]
+        if own.stars:
+            return [], [(each, name) for each in own.stars]
         below = f"{module}.{name}"
         return [], [(below, ALL)] if self._is_own(self._file(below)) else []
 
@@ -177,16 +180,19 @@ def _file(module: str) -> Path | None:
 def _parse(module: str, path: Path, tree: ast.Module, file_of: FileOf) -> _Module:
     statements: dict[str, list[_Statement]] = {}
     imports: dict[str, Place] = {}
+    stars: list[str] = []
     for node in tree.body:
         for each in _outside_of_functions(node):
             imports.update(_imported(each, module, path))
+            if isinstance(each, ast.ImportFrom) and each.names[0].name == "*":
+                stars.append(_base(each, module, path))
     for node in tree.body:
         says_only = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
         if not says_only and not isinstance(node, ast.Import | ast.ImportFrom):
             statement = _read(node, module, imports, file_of, path)
             for name in _bound(node) or (ALL,):
                 statements.setdefault(name, []).append(statement)
-    return _Module(statements, imports)
+    return _Module(statements, imports, tuple(stars))
 
 
 def _outside_of_functions(node: ast.AST) -> Iterator[ast.AST]:
@@ -209,10 +215,25 @@ def _imported(node: ast.AST, module: str, path: Path | None) -> dict[str, Place]
     if isinstance(node, ast.Import):
         return {each.asname or each.name.split(".")[0]: (each.name, ALL) for each in node.names}
     if isinstance(node, ast.ImportFrom):
-        package = module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
-        base = resolve_name("." * node.level + (node.module or ""), package) if node.level else str(node.module)
-        return {each.asname or each.name: (base, ALL if each.name == "*" else each.name) for each in node.names}
+        base = _base(node, module, path)
+        return {each.asname or each.name: (base, each.name) for each in node.names if each.name != "*"}
     return {}
+
+
+def _base(node: ast.ImportFrom, module: str, path: Path | None) -> str:
+    """The module that an import takes names from."""
+    package = module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
+    return resolve_name("." * node.level + (node.module or ""), package) if node.level else str(node.module)
+
+
+def _by_name(call: ast.Call, module: str, path: Path | None) -> str | None:
+    """The module that ``importlib.import_module`` or ``__import__`` is called with, as text; None of another call."""
+    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
+    given = call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == "name"), None)
+    if called not in ("import_module", "__import__") or not isinstance(given, ast.Constant) or not isinstance(given.value, str):
+        return None
+    level = len(given.value) - len(given.value.lstrip("."))
+    return _base(ast.ImportFrom(given.value[level:], [], level), module, path)
 
 
 def _read(tree: ast.stmt, module: str, imports: dict[str, Place], file_of: FileOf, path: Path | None = None) -> _Statement:
@@ -229,6 +250,8 @@ def _read(tree: ast.stmt, module: str, imports: dict[str, Place], file_of: FileO
             if file_of(within) is not None:  # module.name: that name alone counts
                 uses[within, node.attr] = None
                 of_modules.add(id(node.value))
+        elif isinstance(node, ast.Call) and (named := _by_name(node, module, path)):
+            uses[named, ALL] = None
     for node in ast.walk(tree):
         if isinstance(node, ast.Name) and id(node) not in of_modules:
             uses[known.get(node.id, (module, node.id))] = None

@@ -40,6 +40,7 @@ class Collected:
         families: number of claims that are judged by an interval, of those that were seen, by document.
         refused: claims that were changed after their verdict was known, in a sentence each, where an update of the ledger gives
             no reason for it.
+        partial: a file of claims could not be collected, or was skipped, so that there may be claims that nobody saw.
     """
 
     known: list[str] = field(default_factory=list)
@@ -47,12 +48,13 @@ class Collected:
     rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
     families: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
+    partial: bool = False
 
     def write(self, folder: Path) -> None:
         """Leave it for the controller; every worker finds the same, so whoever is last may win."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = folder / f"{COLLECTED}.{os.getpid()}"
-        found = [self.known, self.unknown, self.rows, self.refused]
+        found = [self.known, self.unknown, self.rows, self.refused, self.partial]
         temporary.write_text(json.dumps(found), encoding="utf-8")
         temporary.replace(folder / COLLECTED)
 
@@ -60,10 +62,10 @@ class Collected:
     def read(cls, folder: Path) -> Collected | None:
         """What a worker left, or None before any did (or where none collected a claim)."""
         try:
-            known, unknown, rows, refused = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
+            known, unknown, rows, refused, partial = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return cls(known, unknown, [(nodeid, row) for nodeid, row in rows], refused=refused)
+        return cls(known, unknown, [(nodeid, row) for nodeid, row in rows], refused=refused, partial=partial)
 
     def complaint(self) -> str:
         """Why nothing runs: of unknown ids the closest known ones, of changed claims in what; else empty."""
@@ -95,6 +97,10 @@ class Collector:
         """Keep the source of a module that pytest is about to import: it has a finder of its own, which asks no other."""
         if not any(getattr(module, "__file__", None) == str(module_path) for module in list(sys.modules.values())):
             SOURCES.imported(str(module_path))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note that claims may be missing."""
+        self.collected.partial |= not report.passed
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Write the claim's row on the item, and let ``-k`` find it by its id."""

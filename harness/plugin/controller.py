@@ -17,6 +17,7 @@ from harness.plugin.display import Display
 from harness.plugin.ledger import UPGRADE, LedgerError
 from harness.plugin.ledger_file import SCHEMA
 from harness.plugin.options import leaves_out_unseen
+from harness.plugin.orphans import sentences
 from harness.plugin.outcome import PROPERTY, Row, Settings, Status, pending, read_row, shown_path, status, to_text
 from harness.plugin.provenance import origin, provenance
 
@@ -40,7 +41,7 @@ class Controller:
         self._rows: dict[str, Row] = {}
         self._run: set[str] = set()
         self._known: list[str] = []
-        self._left_out_unseen = False
+        self._left_out_unseen = self._partial = False
         self._started, self._clock = time.time(), time.perf_counter()
         self._lines: list[str] = []
         self._origin: dict[str, Any] = {}
@@ -66,7 +67,7 @@ class Controller:
 
     def _expect(self, collected: Collected) -> None:
         self._known = collected.known
-        self._left_out_unseen = leaves_out_unseen(self._config)
+        self._left_out_unseen, self._partial = leaves_out_unseen(self._config), collected.partial
         self._rows = dict(collected.rows)
         if self._rows and not self._config.option.collectonly:
             self._origin = origin(self._config)
@@ -140,6 +141,10 @@ class Controller:
         if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:
             name = shown_path(ledger.path, self._settings.root)
             yield f"note: {name} has the verdicts alone, so that no change of a claim shows; {UPGRADE} adds what is fixed now"
+        if ledger.path is not None and not self._partial and self._selected() is None:
+            name, scale = shown_path(ledger.path, self._settings.root), self._settings.scale
+            for said in sentences(ledger, scale, self._known, self._rows.values(), name):
+                yield f"note: {said}"
 
     def _attempt(self, write: Callable[[], str | None]) -> bool:
         """Whether ``write`` worked; what it says, or what is wrong, goes to the end of the output."""

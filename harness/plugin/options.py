@@ -171,8 +171,12 @@ def leaves_out_unseen(config: pytest.Config) -> bool:
     """Whether pytest was asked for a part of the claims in a way that does not even collect the others."""
     if config.getoption("lf", False) and config.cache and config.cache.get("cache/lastfailed", {}):
         return True
+    homes, option = claims_folders(config), config.option
+    ignored = [config.invocation_params.dir / str(path) for path in option.ignore or ()]
+    if option.ignore_glob or any(path.is_relative_to(home) or home.is_relative_to(path) for path in ignored for home in homes):
+        return True
     given = _given(config)
-    return not all(any(home.is_relative_to(path) for path in given) for home in claims_folders(config))
+    return not all(any(home.is_relative_to(path) for path in given) for home in homes)
 
 
 def _given(config: pytest.Config) -> list[Path]:

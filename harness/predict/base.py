@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from harness.claim import ClaimError
+from harness.limits import briefly, canonical
 from harness.predict import words
 from harness.rows import Where
 from harness.stats import Confidence
@@ -113,6 +114,7 @@ class Prediction(ABC):
     def __post_init__(self) -> None:
         self._read_where()
         kind = type(self).__name__
+        self._check_types(kind)
         if not (np.isfinite(self.margin) and self.margin > 0):
             raise ClaimError(
                 f"{kind} has margin={self.margin}; the smallest effect of interest is a number above 0"
@@ -250,6 +252,16 @@ class Prediction(ABC):
 
     def _terms(self) -> str:
         return f"; the smallest effect of interest is {words.number(self.margin)}"
+
+    def _check_types(self, kind: str) -> None:
+        """Refuse what is no number where one is asked for, and no name of a column."""
+        for each in fields(self):
+            value = getattr(self, each.name)
+            if each.type == "str" and (not isinstance(value, str) or (each.name != "margin_reason" and not value.strip())):
+                what = "say where the margin comes from" if each.name == "margin_reason" else "name a column"
+                raise ClaimError(f"{kind} has {each.name}={briefly(value)}; {what}, as text")
+            if each.type == "float" and not isinstance(value, float) and canonical(value) is None:
+                raise ClaimError(f"{kind} has {each.name}={briefly(value)}; give a number, as a float or an int")
 
     def _read_where(self) -> None:
         """Check the conditions on rows and bring them into their canonical form."""

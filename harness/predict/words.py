@@ -6,6 +6,8 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
+from harness.limits import canonical
+
 
 def number(value: float) -> str:
     """Three significant digits (integers in full), no trailing zeros; powers of ten beyond 1e-4 and 1e6.
@@ -60,7 +62,8 @@ def plain(value: Any) -> Any:
         return {str(key): plain(value[key]) for key in sorted(value, key=str)}
     if isinstance(value, (list, tuple)):
         return [plain(item) for item in value]
-    return value.item() if hasattr(value, "item") else value
+    number = canonical(value)  # so that 1, 1.0 and numpy's 1 are declared alike
+    return number if number is not None else value.item() if hasattr(value, "item") else value
 
 
 def standing(rule: str, centre: float, margin: float, interval: tuple[float, float]) -> str:

@@ -10,6 +10,7 @@ import secrets
 import stat
 import warnings
 from collections.abc import Mapping, Sequence
+from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -209,6 +210,16 @@ def identity(path: Path) -> tuple[int, ...] | None:
     return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns
 
 
+def _aside(path: Path) -> Path:
+    """Where a damaged entry is moved to: a name that is free, or that of a file which a file may replace."""
+    names = (path.with_name(f"{path.name}.damaged" + (f"-{number}" if number > 1 else "")) for number in count(1))
+    return next(name for name in names if not os.path.lexists(name) or not (_is_folder(name) or _is_folder(path)))
+
+
+def _is_folder(path: Path) -> bool:
+    return path.is_dir() and not path.is_symlink()
+
+
 def set_aside(path: Path, problem: Damaged, seen: tuple[int, ...] | None) -> None:
     """Move a damaged entry out of the way, with a warning that says what happens next.
 
@@ -220,7 +231,7 @@ def set_aside(path: Path, problem: Damaged, seen: tuple[int, ...] | None) -> Non
     Raises:
         StoreError: it cannot be moved.
     """
-    aside = path.with_name(path.name + ".damaged")
+    aside = _aside(path)
     if seen is None or identity(path) != seen:
         return
     try:

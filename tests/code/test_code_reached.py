@@ -118,3 +118,53 @@ def test_a_function_without_source_says_so(tmp_path: Path) -> None:
     exec("def made(): pass", made)
     with pytest.raises(CodeError, match=r"the code of .*made cannot be read .*define it in a file"):
         ReachedCode(tmp_path).digest([made["made"]])
+
+
+@pytest.fixture
+def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable[..., str]]:
+    """The digest of the fixture ``fixture`` of a module ``study`` in a project of these files."""
+    number, names = 0, set[str]()
+
+    def digest(files: dict[str, str], old: str = "", new: str = "") -> str:
+        nonlocal number
+        number += 1
+        folder = tmp_path / f"project{number}"
+        folder.mkdir()
+        for name, text in files.items():
+            (folder / f"{name}.py").write_text(text.replace(old, new) if old else text, encoding="utf-8")
+        names.update(files)
+        for name in names:
+            sys.modules.pop(name, None)
+        monkeypatch.syspath_prepend(folder)
+        importlib.invalidate_caches()
+        return ReachedCode(folder).digest([importlib.import_module("reached_study").fixture])
+
+    yield digest
+    for name in names:
+        sys.modules.pop(name, None)
+
+
+STARS = {
+    "reached_study": "from reached_one import *\nfrom reached_two import *\ndef fixture():\n    return one() + two()\n",
+    "reached_one": "def one():\n    return 1\n", "reached_two": "def two():\n    return 22\n",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new"), [("return 1", "return 11"), ("return 22", "return 2")])
+def test_names_of_every_star_import_count(project: Callable[..., str], old: str, new: str) -> None:
+    assert project(STARS, old, new) != project(STARS)
+
+
+@pytest.mark.parametrize(
+    "call",
+    [
+        "importlib.import_module('reached_late')", "import_module('reached_late')", "import_module(name='reached_late')",
+        "__import__('reached_late')",
+    ],
+)  # fmt: skip
+def test_a_module_that_is_imported_by_its_name_as_text_counts(project: Callable[..., str], call: str) -> None:
+    files = {
+        "reached_study": f"import importlib\nfrom importlib import import_module\ndef fixture():\n    return {call}.RATE\n",
+        "reached_late": "RATE = 1\n",
+    }
+    assert project(files, "RATE = 1", "RATE = 2") != project(files)

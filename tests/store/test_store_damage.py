@@ -211,6 +211,24 @@ def test_a_damaged_parent_of_a_sound_child_does_no_harm(store, trainings):
     assert len(trainings) == 2
 
 
+@pytest.mark.parametrize("first", DAMAGES)
+@pytest.mark.parametrize("second", [replaced_by_a_folder, replaced_by_a_link, cut])
+def test_what_is_damaged_twice_is_set_aside_twice(store, trainings, first: Damage, second: Damage):
+    """A folder replaces no file, and a file no folder: the second damaged entry finds a name of its own."""
+    before = store.population(STANDARD, range(2)).final
+    path = store.member_path(STANDARD, 0)
+    for number, damage in enumerate((first, second), start=2):
+        outside = store.folder.parent / "outside"
+        outside.unlink(missing_ok=True)
+        damage(path, store.member_path(STANDARD, 1))
+        with pytest.warns(UserWarning, match="it was moved to .*damaged"):
+            assert torch.equal(Store(store.folder).population(STANDARD, range(2)).final, before)
+        assert len(trainings) == number
+    aside = sorted(each.name for each in path.parent.glob("*.damaged*"))
+    folders = [each is replaced_by_a_folder for each in (first, second)]
+    assert aside == [f"{path.name}.damaged", *[f"{path.name}.damaged-2"] * any(folders)]
+
+
 def test_an_entry_that_another_worker_has_replaced_is_left_alone(store, monkeypatch):
     """Between reading a damaged entry and moving it, another worker moved it and wrote a good one."""
     before = store.population(STANDARD, [0]).final
