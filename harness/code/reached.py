@@ -8,6 +8,7 @@ definitions of its module, through imports to those of other modules of the proj
 from __future__ import annotations
 
 import ast
+import builtins
 import copy
 import hashlib
 import inspect
@@ -25,8 +26,9 @@ from harness.code.loaded import SOURCES, CodeError, installed
 _PACKAGE = Path(__file__).absolute().parents[1]
 _OWN_NAMES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 ALL = ""
+UNNAMED = "-"  # no name: the statements that run whenever a module is reached
 FileOf = Callable[[str], Path | None]
-Place = tuple[str, str]  # a module and a name in it, or ALL of it
+Place = tuple[str, str]  # a module and a name in it, ALL of it, or what is UNNAMED in it
 
 
 @dataclass(frozen=True)
@@ -50,14 +52,11 @@ class ReachedCode:
     """The code of a project, as it was imported.
 
     Comments, docstrings and layout do not count, nor does the version of Python.  The package harness and installed packages
-    do not count either: the harness names what it measures by its code, and stands in the provenance of a run.
-
-    Args:
-        root: folder of the project.
+    do not count either: the harness names what it measures by its code, and stands in the provenance of a run.  All else is the
+    project's own, also what pytest's option ``pythonpath`` finds outside of its folder.
     """
 
-    def __init__(self, root: Path) -> None:
-        self._root = root.absolute()
+    def __init__(self) -> None:
         self._files: dict[str, Path | None] = {}
         self._trees: dict[Path, ast.Module] = {}
         self._modules: dict[str, _Module] = {}
@@ -78,7 +77,7 @@ class ReachedCode:
         for function in functions:
             own = self._own.get(function) or self._own.setdefault(function, self._of(inspect.unwrap(function)))
             found.setdefault(f"{function.__module__}:{function.__qualname__}", []).append(own.does)
-            waiting += own.uses
+            waiting += [*own.uses, (str(function.__module__), UNNAMED)]
         seen: set[Place] = set()
         while waiting:
             place = waiting.pop()
@@ -128,6 +127,8 @@ class ReachedCode:
             return [each for statements in own.statements.values() for each in statements], [
                 *own.imports.values(), *((star, ALL) for star in own.stars)
             ]  # fmt: skip
+        if name == UNNAMED:
+            return own.statements.get(ALL, []), []
         if name in own.statements:  # and those that bind no name, which may register, or set, things
             return [*own.statements[name], *own.statements.get(ALL, [])], []
         if name in own.imports:
@@ -143,7 +144,7 @@ class ReachedCode:
         if path is None or not (everywhere or self._is_own(path)):
             return _Module({}, {})
         if module not in self._modules:
-            self._modules[module] = _parse(module, path, self._tree(module, path), self._file)
+            self._modules[module] = _parse(module, path, self._tree(module, path), self._file, self._is_own)
         return self._modules[module]
 
     def _file(self, module: str) -> Path | None:
@@ -154,9 +155,8 @@ class ReachedCode:
         return self._files[module]
 
     def _is_own(self, path: Path | None) -> bool:
-        """Whether a file belongs to the project, and not to the harness or an installed package below it."""
-        own = path is not None and path.is_relative_to(self._root) and not installed(str(path))
-        return own and path is not None and not path.is_relative_to(_PACKAGE)
+        """Whether a file belongs to the project, wherever it lies: it is neither the harness's nor installed."""
+        return path is not None and not installed(str(path)) and not path.is_relative_to(_PACKAGE)
 
 
 def _declares(decorator: ast.expr, claim: str) -> bool:
@@ -177,7 +177,36 @@ def _file(module: str) -> Path | None:
     return path if path.suffix == ".py" and path.is_file() else None
 
 
-def _parse(module: str, path: Path, tree: ast.Module, file_of: FileOf) -> _Module:
+def _is_registered(
+    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, module: str, imports: dict[str, Place],
+    is_own: Callable[[Path | None], bool], file_of: FileOf,
+) -> bool:  # fmt: skip
+    """Whether a decorator of the project may have handed a definition to others: it then runs without being named.
+
+    Claims and fixtures are none: they are collected by their names, and each is code of its own alone.
+    """
+    if node.name.startswith("test_"):
+        return False
+    for decorator in map(_called, node.decorator_list):
+        root: ast.expr = decorator
+        while isinstance(root, ast.Attribute | ast.Call | ast.Subscript):
+            root = root.func if isinstance(root, ast.Call) else root.value
+        if isinstance(root, ast.Name):
+            known = root.id in imports
+            from_module = imports[root.id][0] if known else module
+            builtin = not known and hasattr(builtins, root.id)
+            if not builtin and is_own(file_of(from_module)):
+                return True
+    return False
+
+
+def _called(decorator: ast.expr) -> ast.expr:
+    return decorator.func if isinstance(decorator, ast.Call) else decorator
+
+
+def _parse(
+    module: str, path: Path, tree: ast.Module, file_of: FileOf, is_own: Callable[[Path | None], bool]
+) -> _Module:
     statements: dict[str, list[_Statement]] = {}
     imports: dict[str, Place] = {}
     stars: list[str] = []
@@ -192,6 +221,8 @@ def _parse(module: str, path: Path, tree: ast.Module, file_of: FileOf) -> _Modul
             statement = _read(node, module, imports, file_of, path)
             for name in _bound(node) or (ALL,):
                 statements.setdefault(name, []).append(statement)
+            if isinstance(node, _OWN_NAMES) and _is_registered(node, module, imports, is_own, file_of):
+                statements.setdefault(ALL, []).append(statement)
     return _Module(statements, imports, tuple(stars))
 
 

@@ -5,7 +5,6 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
 import pytest
@@ -85,11 +84,10 @@ class Designer:
 
     Args:
         scale: "smoke", "reduced" or "full".
-        root: folder of the project.
     """
 
-    def __init__(self, scale: str, root: Path) -> None:
-        self._code, self._drawing = ReachedCode(root), Drawing()
+    def __init__(self, scale: str) -> None:
+        self._code, self._drawing = ReachedCode(), Drawing()
         self._harness = Harness(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
         self._made: dict[tuple[Any, ...], tuple[Any, Asked, Any]] = {}
 
@@ -155,7 +153,7 @@ def design_of(item: pytest.Function, scale: str) -> Design:
     """What a claim asks for at a scale; see :meth:`Designer.design_of`."""
     designers = item.config.stash.setdefault(_DESIGNERS, {})
     if scale not in designers:
-        designers[scale] = Designer(scale, item.config.rootpath)
+        designers[scale] = Designer(scale)
     return designers[scale].design_of(item)
 
 

@@ -67,7 +67,7 @@ def edited(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callable
         study: ModuleType = importlib.import_module(f"{package}.study")
         if imported:
             importlib.import_module(f"{package}.late")
-        return ReachedCode(folder.parent).digest([getattr(study, name)])
+        return ReachedCode().digest([getattr(study, name)])
 
     yield digest
     for module in [each for each in sys.modules if each.split(".")[0] == "pack"]:
@@ -117,7 +117,7 @@ def test_a_function_without_source_says_so(tmp_path: Path) -> None:
     made: dict[str, Callable[[], None]] = {}
     exec("def made(): pass", made)
     with pytest.raises(CodeError, match=r"the code of .*made cannot be read .*define it in a file"):
-        ReachedCode(tmp_path).digest([made["made"]])
+        ReachedCode().digest([made["made"]])
 
 
 @pytest.fixture
@@ -137,7 +137,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
             sys.modules.pop(name, None)
         monkeypatch.syspath_prepend(folder)
         importlib.invalidate_caches()
-        return ReachedCode(folder).digest([importlib.import_module("reached_study").fixture])
+        return ReachedCode().digest([importlib.import_module("reached_study").fixture])
 
     yield digest
     for name in names:
@@ -168,3 +168,32 @@ def test_a_module_that_is_imported_by_its_name_as_text_counts(project: Callable[
         "reached_late": "RATE = 1\n",
     }
     assert project(files, "RATE = 1", "RATE = 2") != project(files)
+
+
+REGISTERED = {
+    "reached_study": "from reached_table import TABLE, register\n@register('up')\ndef up():\n    return 1\n"
+                     "def beside():\n    return 5\ndef fixture():\n    return TABLE['up']()\n",
+    "reached_table": "TABLE = {}\ndef register(name):\n    return lambda made: TABLE.setdefault(name, made)\n",
+}  # fmt: skip
+
+
+def test_what_a_decorator_of_the_project_registers_counts(project: Callable[..., str]) -> None:
+    assert project(REGISTERED, "return 1", "return 2") != project(REGISTERED)
+    assert project(REGISTERED, "return 5", "return 6") == project(REGISTERED)
+
+
+def test_code_beside_the_project_counts_and_installed_code_does_not(
+    project: Callable[..., str], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    files = {"reached_study": "from reached_beside import rate\ndef fixture():\n    return rate()\n"}
+
+    def digest(folder: Path, value: int) -> str:
+        folder.mkdir(parents=True)
+        (folder / "reached_beside.py").write_text(f"def rate():\n    return {value}\n", encoding="utf-8")
+        sys.modules.pop("reached_beside", None)
+        monkeypatch.syspath_prepend(folder)
+        return project(files)
+
+    assert digest(tmp_path / "beside1", 1) != digest(tmp_path / "beside2", 2)
+    assert digest(tmp_path / "1" / "site-packages", 1) == digest(tmp_path / "2" / "site-packages", 2)
+    del sys.modules["reached_beside"]
