@@ -53,7 +53,7 @@ def test_what_was_fixed_is_recorded_with_the_verdict(known: Project):
     ("old", "new", "said", "claim"),
     [
         ("margin=0.5", "margin=0.2", "margin 0.5 → 0.2", "higher"),
-        ("at_most=LEAST", "at_most=LEAST / 2", "gate “models are competent” at most 2.0 → 1.0", "sister"),
+        ("at_most=LEAST", "at_most=LEAST / 2", "gate “models are competent” at most 2 → 1", "sister"),
         ("range(8))  # seeds", "range(12))  # seeds", "seeds 8 → 12", "seeded"),
         ("epochs=0", "epochs=1", "recipe changed (1x2 standard)", "seeded"),
         ("Lengths(1.0)", "Lengths(2.0)", "“lengths” factor 1.0 → 2.0", "seeded"),
