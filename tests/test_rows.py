@@ -6,6 +6,7 @@ import math
 from dataclasses import replace
 from fractions import Fraction
 from itertools import permutations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -254,7 +255,9 @@ def test_gates_predictions_studies_and_designs_read_the_same_rows(condition):
     pair = PairedDifference(value="v", factor="level", higher="b", lower="a", pair=("seed", "x"), margin=0.5, margin_reason="…",
                             where={"x": condition})  # fmt: skip
     assert pair.estimate(TABLE, rng=np.random.default_rng(0)).n == len(rows) // 2
-    design = Design(tuple(("r", "a", level, seed) for level in "ab" for seed in range(4)))
+    regimes = [SimpleNamespace(name=level) for level in "ab"]
+    recipes = [SimpleNamespace(key="r", architecture=SimpleNamespace(name="a"), regime=regime) for regime in regimes]
+    design = Design(tuple((recipe, tuple(range(4))) for recipe in recipes))
     seeds = {1: {1}, 2: {2}, 3: {3}}
     wanted = {seed for seed in seeds if Where({"x": condition}).admits("x", seed)}
     assert design.units(("seed",), {"seed": condition, "other": "anything"}) == len(wanted)
