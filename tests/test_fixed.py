@@ -56,8 +56,8 @@ BOTH = replace(CLAIM, prediction=Conjunction((HIGHER, replace(HIGHER, margin=0.5
 @pytest.mark.parametrize(
     ("now", "said"),
     [
-        (replace(CLAIM, prediction=replace(HIGHER, margin=0.2)), ["margin 1.0 → 0.2"]),
-        (replace(CLAIM, prediction=replace(HIGHER, alpha=0.1, margin=0.2)), ["margin 1.0 → 0.2", "alpha 0.05 → 0.1"]),
+        (replace(CLAIM, prediction=replace(HIGHER, margin=0.2)), ["margin 1 → 0.2"]),
+        (replace(CLAIM, prediction=replace(HIGHER, alpha=0.1, margin=0.2)), ["margin 1 → 0.2", "alpha 0.05 → 0.1"]),
         (replace(CLAIM, prediction=replace(HIGHER, where={})), ["where scope all → none"]),
         (replace(CLAIM, prediction=replace(HIGHER, where={"scope": ["all", "input"]})), ["where scope all → all, input"]),
         (replace(CLAIM, prediction=SAME), ["prediction PairedDifference → NoChange"]),
