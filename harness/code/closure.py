@@ -10,14 +10,12 @@ definition in a notebook cell uses is found by its names (:mod:`harness.code.cel
 from __future__ import annotations
 
 import hashlib
-import importlib.metadata
-import inspect
 import json
 import os
 import sys
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
-from functools import cached_property, lru_cache, partial
+from functools import cached_property, lru_cache
 from importlib.machinery import ModuleSpec
 from pathlib import Path
 from types import FunctionType, ModuleType
@@ -25,9 +23,11 @@ from typing import Any
 
 from harness.code.canonical import does
 from harness.code.cells import attributes, cell_source, places
-from harness.code.imports import ANY, UNKNOWN, Facts, Import, facts
-from harness.code.live import global_names, held, methods, registered
-from harness.code.loaded import OWN, SOURCES, CodeError, changed_constants, find, is_standard, own_file
+from harness.code.current import check_bindings, check_current
+from harness.code.imports import ANY, UNKNOWN, Import
+from harness.code.live import definition, global_names, held, methods, registered
+from harness.code.loaded import OWN, SOURCES, CodeError, changed_constants, is_standard, own_file
+from harness.code.modules import ancestors, as_module, binary, facts_of, spec_of, version_of
 
 # What the harness takes from a library to carry or to show numbers, which decides none of them.
 _CARRIERS = frozenset({"pandas", "pytest", "hypothesis", "matplotlib", "jinja2", "filelock", "safetensors", "pooch", "_pytest"})
@@ -93,17 +93,6 @@ def project_code(functions: Iterable[Any], root: Path) -> str:
     return closure(functions).below(root).digest
 
 
-def definition(root: Any) -> Any:
-    """What was defined: a function without its wrappers, a class or a module as it is, of any other object its type."""
-    while isinstance(root, partial):
-        root = root.func
-    root = inspect.unwrap(root) if callable(root) else root
-    root = getattr(root, "__func__", root)
-    if isinstance(root, FunctionType | type | ModuleType):
-        return root
-    return type(root)
-
-
 class _Walk:
     """One way from definitions, and what they hold, through the imports of their modules."""
 
@@ -145,7 +134,7 @@ class _Walk:
             self._look(name, file, module)
         if SOURCES.again:
             for name in self.files:
-                _check_bindings(name)
+                check_bindings(name)
         return Closure(self.own, self.libraries, self.files)
 
     def _registered(self, found: Closure) -> list[Any]:
@@ -171,7 +160,7 @@ class _Walk:
                 self._library(spec.name.partition(".")[0])
         elif isinstance(spec, ModuleSpec):
             self._add(spec.name, str(own_file(spec)))
-            _check_current(root, spec.name)
+            check_current(root, spec.name)
             self._holds(root, {})
         elif file and str(file).endswith(".py"):  # a script that was started, or what was loaded without a spec
             script = home.get("__name__") == "__main__"
@@ -221,17 +210,17 @@ class _Walk:
             self._modules[name] = (file, sys.modules.get(name))
 
     def _look(self, name: str, file: str, module: ModuleType | None) -> None:
-        known = _facts(name, file, module)
+        known = facts_of(name, file, module)
         self.own[name], self.files[name] = _digest(SOURCES.of(file, module)), file
-        for parent in _ancestors(name):
+        for parent in ancestors(name):
             self._package(parent)
         for each in known.imports:
             self._follow(each, name)
 
     def _package(self, name: str) -> None:
         """A package whose module is imported runs, too; one of the harness that only gathers names changes nothing."""
-        if (spec := _spec(name)) is not None and (file := own_file(spec)) is not None:
-            if name.partition(".")[0] == OWN and _facts(name, file, sys.modules.get(name)).passive:
+        if (spec := spec_of(name)) is not None and (file := own_file(spec)) is not None:
+            if name.partition(".")[0] == OWN and facts_of(name, file, sys.modules.get(name)).passive:
                 return
             self._add(name, file)
 
@@ -249,7 +238,7 @@ class _Walk:
         elif not self._is_own(top):
             if each.certain and not (importer.partition(".")[0] == OWN and top in _CARRIERS):
                 self._library(top)
-        elif each.name is not None and _spec(f"{each.module}.{each.name}") is not None:
+        elif each.name is not None and spec_of(f"{each.module}.{each.name}") is not None:
             self._whole(f"{each.module}.{each.name}", importer)
         elif top == OWN and each.name is not None and each.name != "*":
             self._through(each.module, each.name, importer)
@@ -258,10 +247,10 @@ class _Walk:
 
     def _through(self, module: str, name: str, importer: str) -> None:
         """A name that a module of the harness has from another module is imported from there."""
-        spec = _spec(module)
+        spec = spec_of(module)
         if spec is None or (file := own_file(spec)) is None:
             return
-        known = _facts(module, file, sys.modules.get(module))
+        known = facts_of(module, file, sys.modules.get(module))
         origin = known.exports.get(name)
         if origin is not None and known.passive and origin.module.partition(".")[0] == OWN:
             self._follow(origin, module)
@@ -273,17 +262,17 @@ class _Walk:
             self._add(module, file)
 
     def _whole(self, name: str, importer: str) -> None:
-        spec = _spec(name)
+        spec = spec_of(name)
         if spec is None:
             return
         if (file := own_file(spec)) is not None:
             self._add(name, file)
         elif spec.origin and spec.has_location and name.partition(".")[0] != OWN and self._is_own(name.partition(".")[0]):
-            self.own[name] = _binary(spec.origin)
+            self.own[name] = binary(spec.origin)
 
     def _every(self, package: str, importer: str, line: int) -> None:
         """All modules of a package: one of them is imported by a name that is computed."""
-        spec = _spec(package)
+        spec = spec_of(package)
         if spec is None or not spec.submodule_search_locations:
             raise CodeError(
                 f"{importer}, line {line}, imports a module whose name is computed, so that what it does cannot be told: "
@@ -299,16 +288,16 @@ class _Walk:
     def _is_own(self, top: str) -> bool:
         if top == OWN:
             return True
-        spec = _spec(top)
+        spec = spec_of(top)
         if spec is None:
             return False
         if spec.origin is None or not spec.has_location:  # a folder without __init__
-            return any(own_file(_as_module(folder)) for folder in spec.submodule_search_locations or ())
-        return own_file(_as_module(os.path.dirname(spec.origin))) is not None
+            return any(own_file(as_module(folder)) for folder in spec.submodule_search_locations or ())
+        return own_file(as_module(os.path.dirname(spec.origin))) is not None
 
     def _library(self, top: str) -> None:
         if top not in self.libraries:
-            self.libraries[top] = _version(top)
+            self.libraries[top] = version_of(top)
 
 
 def _home(root: Any) -> dict[str, Any]:
@@ -328,58 +317,6 @@ def _home(root: Any) -> dict[str, Any]:
     return vars(module)
 
 
-def _check_current(root: Any, name: str) -> None:
-    """Raise unless a root of a module that was imported again is of its present code."""
-    if not SOURCES.again or "<locals>" in root.__qualname__:
-        return
-    now: Any = sys.modules.get(name)
-    for part in root.__qualname__.split("."):
-        now = getattr(now, part, None)
-    if now is not None and not _same(root, definition(now)):
-        raise CodeError(
-            f"{root.__qualname__} is from before its module {name} was imported again, and its code is another now: "
-            f"take it from {name} again"
-        )
-
-
-def _check_bindings(name: str) -> None:
-    """Raise if a module still holds what it took from another before that was imported again."""
-    module = sys.modules.get(name)
-    if module is None or not (file := getattr(module, "__file__", None)):
-        return
-    for bound, origin in facts(SOURCES.of(os.path.abspath(file)), name, hasattr(module, "__path__")).exports.items():
-        source = sys.modules.get(origin.module)
-        if source is None or origin.name is None or os.path.abspath(getattr(source, "__file__", "") or "") not in SOURCES.again:
-            continue
-        held, now = vars(module).get(bound), vars(source).get(origin.name)
-        if held is not None and now is not None and not _same(held, now):
-            raise CodeError(
-                f"{name} still holds {origin.name} of {origin.module} from before that was imported again: "
-                f"import {name} again, too"
-            )
-
-
-def _same(one: Any, other: Any) -> bool:
-    """Whether two definitions run the same code."""
-    if one is other:
-        return True
-    if isinstance(one, FunctionType) and isinstance(other, FunctionType):
-        return one.__code__ == other.__code__
-    if isinstance(one, type) and isinstance(other, type):
-        mine, its = ({name: method.__code__ for name, method in methods(each).items()} for each in (one, other))
-        return mine == its
-    return type(one) is type(other) and not isinstance(one, FunctionType | type) and repr(one) == repr(other)
-
-
-def _facts(name: str, file: str, module: ModuleType | None) -> Facts:
-    try:
-        return facts(SOURCES.of(file, module), name, os.path.basename(file) == "__init__.py")
-    except SyntaxError as problem:
-        raise CodeError(
-            f"{file} cannot be read as Python (line {problem.lineno}: {problem.msg}), so that what it does has no name"
-        ) from None
-
-
 @lru_cache(maxsize=4096)
 def _digest(source: bytes) -> str:
     return does(source)
@@ -387,63 +324,3 @@ def _digest(source: bytes) -> str:
 
 def _hash(value: Any) -> str:
     return hashlib.sha256(json.dumps(value, sort_keys=True).encode()).hexdigest()[:16]
-
-
-def _binary(file: str) -> str:
-    return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
-
-
-def _ancestors(name: str) -> Iterator[str]:
-    while name := name.rpartition(".")[0]:
-        yield name
-
-
-def _as_module(folder: str) -> ModuleSpec:
-    """A spec that stands for anything in a folder, to ask whose it is."""
-    return _at(os.path.join(folder, "any.py"))
-
-
-@lru_cache(maxsize=1024)
-def _at(file: str) -> ModuleSpec:
-    found = ModuleSpec("any", None, origin=file)
-    found.has_location = True
-    return found
-
-
-_SPECS: dict[str, tuple[tuple[int, tuple[str, ...]], ModuleSpec | None]] = {}
-
-
-def _spec(name: str) -> ModuleSpec | None:
-    """Where a module is, loaded or not, without importing anything."""
-    module = sys.modules.get(name)
-    if module is not None and isinstance(spec := getattr(module, "__spec__", None), ModuleSpec):
-        return spec
-    key = (SOURCES.generation, tuple(sys.path))
-    if name not in _SPECS or _SPECS[name][0] != key:
-        parent, _, _ = name.rpartition(".")
-        where = None
-        if parent:
-            above = _spec(parent)
-            if above is None or above.submodule_search_locations is None:
-                _SPECS[name] = (key, None)
-                return None
-            where = list(above.submodule_search_locations)
-        _SPECS[name] = (key, find(name, where))
-    return _SPECS[name][1]
-
-
-@lru_cache
-def _version(top: str) -> str:
-    """Version of the package that a top-level module comes from; without its build ("+cpu"), which changes no source."""
-    try:
-        return importlib.metadata.version(top).partition("+")[0]
-    except importlib.metadata.PackageNotFoundError:
-        packages = _distributions().get(top)
-    if packages:
-        return " ".join(f"{each} {importlib.metadata.version(each)}" for each in sorted(set(packages)))
-    return "absent" if _spec(top) is None else str(getattr(sys.modules.get(top), "__version__", "unknown"))
-
-
-@lru_cache
-def _distributions() -> Mapping[str, list[str]]:
-    return importlib.metadata.packages_distributions()

@@ -87,6 +87,17 @@ def _filled(cell: Any) -> bool:
         return False
 
 
+def definition(root: Any) -> Any:
+    """What was defined: a function without its wrappers, a class or a module as it is, of any other object its type."""
+    while isinstance(root, partial):
+        root = root.func
+    root = inspect.unwrap(root) if callable(root) else root
+    root = getattr(root, "__func__", root)
+    if isinstance(root, FunctionType | type | ModuleType):
+        return root
+    return type(root)
+
+
 def functions_of(definition: Definition) -> list[FunctionType]:
     """The functions that a definition consists of."""
     return [definition] if isinstance(definition, FunctionType) else list(methods(definition).values())
