@@ -127,8 +127,8 @@ class Store:
     def _member_names(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, str]:
         parents = self._member_names(recipe.parent, seeds) if recipe.parent else {}
         data = self.data(recipe.data).digest
-        key = member_key(recipe, 0, data, None, self.device)
-        return {seed: digest(key | {"seed": seed, "parent": parents.get(seed)}) for seed in seeds}
+        of_all = digest(member_key(recipe, 0, data, None, self.device))  # what differs is put beside it: a fifth of the time
+        return {seed: digest([of_all, seed, parents.get(seed)]) for seed in seeds}
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers."""
@@ -263,9 +263,8 @@ class Store:
         self._share(shards, name, "measured")
 
     def _table_paths(self, population: Population, measurement: Measurement) -> dict[int, Path]:
-        key = table_key("", measurement, self.device)
-        names = self._names(population)
-        return {seed: self._shelf.path("table", digest(key | {"member": name})) for seed, name in names.items()}
+        of_all = digest(table_key("", measurement, self.device))
+        return {seed: self._shelf.path("table", digest([of_all, name])) for seed, name in self._names(population).items()}
 
     def _names(self, population: Population) -> dict[int, str]:
         """What the members of a population are called: as a store trained them, else by their weights."""
