@@ -25,7 +25,7 @@ from harness.code.canonical import does
 from harness.code.cells import attributes, cell_source, places
 from harness.code.current import check_bindings, check_current
 from harness.code.imports import ANY, UNKNOWN, Import
-from harness.code.live import definition, global_names, held, methods, registered
+from harness.code.live import definition, functions_of, global_names, held, methods, registered
 from harness.code.loaded import OWN, SOURCES, CodeError, changed_constants, is_standard, own_file
 from harness.code.modules import ancestors, as_module, binary, facts_of, spec_of, version_of
 
@@ -140,7 +140,7 @@ class _Walk:
     def _registered(self, found: Closure) -> list[Any]:
         """Functions and classes that a module of the user's holds in its lists and tables, wherever they come from."""
         modules = (sys.modules.get(name) for name in found.files if name.partition(".")[0] != OWN)
-        held_there = [each for module in modules if module is not None for _, inside in registered(module) for each in inside]
+        held_there = [each for module in modules if module is not None for each in registered(module)]
         return [each for each in map(definition, held_there) if id(each) not in self._started]
 
     def start(self, root: Any) -> None:
@@ -196,8 +196,7 @@ class _Walk:
         found = held(root, strict=True, names=home)
         told = [source, found.values]
         self.own[f"cell {root.__qualname__} {_hash(told)}"] = _hash(told)
-        functions = [root] if isinstance(root, FunctionType) else list(methods(root).values())
-        for name in sorted(set().union(*(global_names(function.__code__) for function in functions))):
+        for name in sorted(set().union(*(global_names(function.__code__) for function in functions_of(root)))):
             if isinstance(home.get(name), ModuleType):
                 for each in attributes(root, home[name], name):
                     self._follow(each, "__main__")

@@ -120,14 +120,12 @@ def global_names(code: CodeType) -> set[str]:
     return found.union(*(global_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
 
 
-def registered(module: ModuleType) -> Iterator[tuple[Any, list[Any]]]:
-    """Containers of a module, and the functions and classes in each: what others have registered there."""
+def registered(module: ModuleType) -> Iterator[Any]:
+    """The functions and classes that stand in a module's lists and tables: what others have registered there."""
     for value in list(vars(module).values()):
-        if isinstance(value, dict | list | set | tuple) and value and value is not vars(module):
+        if isinstance(value, dict | list | set | tuple) and value is not vars(module):
             items = list(value.values()) if isinstance(value, dict) else list(value)
-            inside = [each for each in items if isinstance(each, FunctionType | type)]
-            if inside:
-                yield value, inside
+            yield from (each for each in items if isinstance(each, FunctionType | type))
 
 
 def _told(found: Held, value: Any, name: str, owner: str) -> str:

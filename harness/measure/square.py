@@ -11,6 +11,7 @@ numbers, whose patches are stretches of it.
 from __future__ import annotations
 
 import math
+from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -111,19 +112,19 @@ class _Draws:
         return (inside[0][:, :, None] & inside[1][:, None, :])[:, None, :, :, None].float()
 
 
-class _Proposals:
+class _Proposals(ABC):
     """The perturbations that are tried."""
 
     def __init__(self, block: Block, shape: _Shape, draws: _Draws) -> None:
         self.block, self.shape, self.draws = block, shape, draws
 
+    @abstractmethod
     def start(self) -> torch.Tensor:
         """The first points that are tried, shape (block, *input, point)."""
-        raise NotImplementedError
 
+    @abstractmethod
     def next(self, best: torch.Tensor, query: int) -> torch.Tensor:
         """The points that are tried next, given the best so far."""
-        raise NotImplementedError
 
     def _seen(self, values: torch.Tensor) -> torch.Tensor:
         """(block, *input, point) → (block, channel, height, width, point)."""
