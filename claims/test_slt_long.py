@@ -15,7 +15,7 @@ from fixtures.slt_gates import (
     COURSE_PROTOCOLS,
     FINITE,
     LEARNED,
-    SMALL_STEPS,
+    MOVING,
 )
 from fixtures.slt_quantities import long_relative_llc, mnist_relative_llc
 from fixtures.slt_terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON, SPIKE_MARGIN, SPIKE_MARGIN_REASON
@@ -164,7 +164,7 @@ def mnist_figure(table: pd.DataFrame) -> Figure:
             where={"regime": "standard", "learned": True}, margin=RHO_MARGIN, margin_reason=RHO_MARGIN_REASON, names=NAMES,
         ),
     )),
-    gates=(*MNIST_GATES, FINITE, SMALL_STEPS, AT_A_MINIMUM),
+    gates=(*MNIST_GATES, FINITE, MOVING, AT_A_MINIMUM),
     protocols=COURSE_PROTOCOLS,
     companions=(
         Trajectory(

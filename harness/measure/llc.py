@@ -1,4 +1,4 @@
-r"""The local learning coefficient (LLC), estimated by SGLD, with the diagnostics that say whether to believe it.
+r"""The local learning coefficient (LLC), with the diagnostics that say whether to believe it.
 
     λ̂(w*) = nβ (E[L(w)] − L(w*))
 
@@ -8,10 +8,9 @@ Restricted to a layer, only that layer's parameters move and the loss stays the 
 
 from __future__ import annotations
 
-import math
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
 import numpy as np
 import torch
@@ -20,9 +19,9 @@ from harness.measure import training_points
 from harness.measure.arguments import loss_targets, require_epochs, require_points, require_scopes, tensor_of
 from harness.measure.base import Measurement, Models
 from harness.measure.door import enter
-from harness.measure.llc_engines import DEFAULT, ENGINES, Engine, Task
-from harness.measure.llc_spec import LEAST_ACCEPTANCE, MOST_DRIFT, MOST_SENSITIVITY, LLCSpec, document_spec
-from harness.measure.sgld import Trace
+from harness.measure.llc_engines import DEFAULT, ENGINES, Engine, Task, able
+from harness.measure.llc_rows import estimate
+from harness.measure.llc_spec import LLCSpec, document_spec
 from harness.models import Loss, encode
 from harness.models.given import Output
 from harness.models.mixed import BinaryProgram
@@ -35,7 +34,7 @@ if TYPE_CHECKING:
     from harness.data.base import Dataset
     from harness.measure.llc_table import LLCTable
 
-__all__ = ["ENGINES", "LLC", "LLCSpec", "document_spec", "llc"]
+__all__ = ["ENGINES", "LLC", "LLCSpec", "document_spec", "estimate", "llc"]
 
 
 def llc(
@@ -73,13 +72,8 @@ def llc(
         traces: keep the chains, as the attribute ``traces`` of the table: a table with columns model, chain, draw and loss.
 
     Returns:
-        One row per model, in a table that draws itself (:class:`harness.measure.llc_table.LLCTable`), with columns llc, llc_se
-        (standard error over chains), chain_0 … (each chain's estimate),
-        mala_acceptance, drift (change from the first to the second half of the draws, relative to the estimate),
-        localization_sensitivity and lr_sensitivity (relative change at γ/10 and at ε/3), displacement (of the chain that
-        went furthest: γ‖w − w*‖² per parameter, above 1 where the loss falls on the way out), initial_loss, gradient_norm,
-        parameters (how many moved), nbeta, clearly_negative (by more than two standard errors), trusted, and distrust (why
-        not, in words).
+        One row per model, in a table that draws itself (:class:`harness.measure.llc_table.LLCTable`), with the columns of
+        :data:`harness.measure.llc_rows.COLUMNS`, and chain_0 … (each chain's estimate).
 
     Raises:
         ValueError: no such scope, loss or engine, inputs and targets that do not fit each other, or a model that cannot be run
@@ -131,93 +125,6 @@ def prepare(
     return Task(program, theta.to(device), x, y.to(theta.dtype), loss, scope, [(scope, *stream) for stream in streams])
 
 
-def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False) -> LLCTable:
-    """Run the chains and their re-runs; the table of :func:`llc`, one row per model of the task."""
-    from harness.measure.llc_table import LLCTable, long_traces
-
-    found = ENGINES[engine](task, {"main": spec, **spec.reruns()})
-    table = LLCTable(_table(task, spec, found))
-    table.traces = long_traces(found["main"].losses, spec.chains) if traces else None
-    return table
-
-
-def _table(task: Task, spec: LLCSpec, traces: dict[str, Trace]) -> pd.DataFrame:
-    import pandas as pd
-
-    nbeta = spec.inverse_temperature(task.inputs.shape[-1])
-    main = _by_model(traces["main"], spec.chains)
-    excess = nbeta * (main.losses.double() - main.initial_loss[:, :1, None].double()).cpu().numpy()
-    chains = excess.mean(2)
-    estimate = chains.mean(1)
-    half = excess.shape[2] // 2
-    with np.errstate(all="ignore"):  # a chain that diverged
-        drift = (excess[:, :, half:].mean((1, 2)) - excess[:, :, :half].mean((1, 2))) if half else np.full(len(chains), np.nan)
-        columns = {
-            "llc": estimate,
-            "llc_se": chains.std(1, ddof=1) / math.sqrt(spec.chains) if spec.chains > 1 else np.full(len(chains), np.nan),
-            **{f"chain_{number}": chains[:, number] for number in range(spec.chains)},
-            "mala_acceptance": main.acceptance.mean(1).double().cpu().numpy(),
-            "drift": drift / np.abs(estimate),
-        }
-        for role in ("localization_sensitivity", "lr_sensitivity"):
-            columns[role] = np.full(len(chains), np.nan)
-            if role in traces:
-                again = _by_model(traces[role], spec.sensitivity_chains)
-                other = nbeta * (again.losses.double().mean((1, 2)) - again.initial_loss[:, 0].double()).cpu().numpy()
-                columns[role] = (other - estimate) / np.abs(estimate)
-    table = pd.DataFrame(columns)
-    table["displacement"] = main.displacement.amax(1).double().cpu().numpy()
-    table["initial_loss"] = main.initial_loss[:, 0].double().cpu().numpy()
-    table["gradient_norm"] = main.gradient_norm[:, 0].double().cpu().numpy()
-    table["parameters"] = task.program.layout.restrict(task.program.scopes[task.scope]).total
-    table["nbeta"] = nbeta
-    table["clearly_negative"] = table["llc"] < -2 * table["llc_se"].fillna(0.0)
-    table["distrust"] = [_distrust(row) for row in table.to_dict("records")]
-    table["trusted"] = table["distrust"] == ""
-    return table
-
-
-def _by_model(trace: Trace, chains: int) -> Trace:
-    """Rows (model × chain, …) as (model, chain, …)."""
-    return Trace(*(getattr(trace, name).unflatten(0, (-1, chains)) for name in Trace.__dataclass_fields__))
-
-
-def _distrust(row: Mapping[Hashable, Any]) -> str:
-    """Every reason not to believe an estimate, in words; empty where there is none."""
-    if not math.isfinite(row["initial_loss"]):
-        return f"the loss of the model itself is {row['initial_loss']}: its parameters or its data are not finite"
-    chains = [value for name, value in row.items() if str(name).startswith("chain_")]
-    if not all(map(math.isfinite, chains)):
-        return "a chain diverged: its loss is not finite"
-    reasons = []
-    if row["clearly_negative"]:
-        reasons.append("the estimate is clearly negative: the model is not at a minimum of the sampled loss")
-    if row["displacement"] > furthest(row["parameters"]):
-        reasons.append(f"a chain left: its squared distance from the model is {row['displacement']:.1f} times what "
-                       "localisation alone allows, so that the loss falls on the way out")
-    if math.isnan(row["mala_acceptance"]):
-        reasons.append("MALA acceptance is not defined for minibatches, nor without a step between draws")
-    elif not row["mala_acceptance"] >= LEAST_ACCEPTANCE:
-        reasons.append(f"MALA acceptance {row['mala_acceptance']:.2f} is below {LEAST_ACCEPTANCE}: the step is too large")
-    if not abs(row["drift"]) < MOST_DRIFT:
-        told = f"drifts by {row['drift']:+.0%}: burn-in is too short" if math.isfinite(row["drift"]) else "has a single draw"
-        reasons.append(f"the trace {told}")
-    for column, change in (("localization_sensitivity", "a tenth of γ"), ("lr_sensitivity", "a third of ε")):
-        if not abs(row[column]) < MOST_SENSITIVITY:
-            told = f"changes it by {row[column]:+.0%}" if math.isfinite(row[column]) else "was not tried"
-            reasons.append(f"{change} {told}")
-    return "; ".join(reasons)
-
-
-def furthest(parameters: int) -> float:
-    """Largest γ‖w − w*‖² per parameter of a chain that stays.
-
-    Where the loss does not fall on the way out, its mean is at most 1 (:attr:`Trace.displacement`): that of χ²_d / d, whose
-    standard deviation is √(2/d).  Four of them are allowed for, as if all draws were one.
-    """
-    return 1 + 4 * math.sqrt(2 / parameters)
-
-
 @dataclass(frozen=True)
 class LLC(Measurement):
     """The LLC of every member on the first points of its training data, by scope; one row per member × epoch × scope.
@@ -244,6 +151,11 @@ class LLC(Measurement):
     def __post_init__(self) -> None:
         require(self.distribution in ("clean", "training"), self, "distribution", "'clean' or 'training'")
         require_epochs(self)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What its sampler runs on: devinterp has SGLD alone."""
+        return able(self.spec)
 
     @property
     def name(self) -> str:

@@ -9,13 +9,15 @@ import warnings
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
-from typing import Literal
+from typing import Literal, cast
 
 import numpy as np
 import torch
 
+from harness.measure import kinetic
+from harness.measure.chains import Trace
 from harness.measure.llc_spec import LLCSpec
-from harness.measure.sgld import Chains, Trace, langevin_acceptance, sample
+from harness.measure.sgld import Chains, langevin_acceptance, sample
 from harness.models import Loss, Program, loss_and_pull
 from harness.streams import sequence, torch_generator
 
@@ -52,28 +54,37 @@ class Task:
 
 
 def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]:
-    """All chains of all models in all roles as one stack; row = (role, model, chain).
+    """All chains of all models, one role after the other, by the sampler of the settings."""
+    return {role: {"kinetic": _kinetic, "sgld": _sgld}[spec.sampler](task, role, spec) for role, spec in variants.items()}
 
-    Rows never meet, so that it does not matter to a chain with whom it runs; together they are faster.
-    """
-    device, models = task.theta.device.type, range(len(task.theta))
-    rows = [(role, spec, model, chain) for role, spec in variants.items() for model in models for chain in range(spec.chains)]
-    owner = torch.tensor([model for _, _, model, _ in rows], device=task.theta.device)
-    chains = Chains(
-        task.theta,
-        task.theta.new_tensor([spec.step_size for _, spec, _, _ in rows]),
-        task.theta.new_tensor([spec.localization for _, spec, _, _ in rows]),
-        [partial(torch_generator, "sgld", role, *task.streams[model], chain, device=device) for role, _, model, chain in rows],
-        owner,
+
+def _streams(task: Task, role: str, spec: LLCSpec) -> list[list[Callable[[], torch.Generator]]]:
+    """The random stream of every chain of every model."""
+    purpose, device = spec.sampler, task.theta.device.type
+    return [[partial(torch_generator, purpose, role, *own, chain, device=device) for chain in range(spec.chains)]
+            for own in task.streams]  # fmt: skip
+
+
+def _kinetic(task: Task, role: str, spec: LLCSpec) -> Trace:
+    return kinetic.sample(
+        task.program, task.theta, task.inputs, task.targets, _streams(task, role, spec), spec, scope=task.scope, loss=task.loss
     )
-    spec = variants["main"]
-    trace = sample(
+
+
+def _sgld(task: Task, role: str, spec: LLCSpec) -> Trace:
+    step_size, burn_in, draws = (cast("float", value) for value in (spec.step_size, spec.burn_in, spec.draws))
+    rows = len(task.theta) * spec.chains
+    chains = Chains(
+        task.theta, task.theta.new_full((rows,), step_size), task.theta.new_full((rows,), spec.localization),
+        [make for own in _streams(task, role, spec) for make in own],
+        torch.arange(len(task.theta), device=task.theta.device).repeat_interleave(spec.chains),
+    )  # fmt: skip
+    return sample(
         task.program, chains, task.inputs, task.targets, scope=task.scope,
         nbeta=spec.inverse_temperature(task.inputs.shape[-1]),
-        burn_in=spec.burn_in, draws=spec.draws, loss=task.loss, batch_size=spec.batch_size,
+        burn_in=int(burn_in), draws=int(draws), loss=task.loss, batch_size=spec.batch_size,
         preconditioner=spec.preconditioner, initial=spec.initial_loss,
     )  # fmt: skip
-    return trace.cut({role: spec.chains * len(models) for role, spec in variants.items()})
 
 
 class _Loader(torch.utils.data.DataLoader[tuple[torch.Tensor, ...]]):
@@ -100,8 +111,12 @@ def run_devinterp(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trac
     """Every model by devinterp's own sampler, one chain after the other.
 
     Raises:
-        ValueError: the settings ask for a preconditioner; devinterp's never stops adapting, which is another sampler.
+        ValueError: the settings ask for the kinetic sampler, which devinterp does not have, or for a preconditioner; its own
+            never stops adapting, which is another sampler.
     """
+    if variants["main"].sampler != "sgld":
+        raise ValueError("the engine 'devinterp' has no sampler 'kinetic'; give LLCSpec(sampler='sgld', …), or use the engine "
+                         "'stacked'")  # fmt: skip
     kind = variants["main"].preconditioner
     if kind != "none":
         raise ValueError(f"the engine 'devinterp' has no preconditioner {kind!r}; use the engine 'stacked'")
@@ -139,21 +154,23 @@ def _devinterp_chain(task: Task, spec: LLCSpec, role: str, model: int, chain: in
     masks = {name: torch.full_like(value, name in free, dtype=torch.bool) for name, value in network.named_parameters()}
     own = int(np.random.SeedSequence(seed).generate_state(spec.chains)[chain])  # as devinterp splits a seed among chains
     start = torch.tensor([initial_loss]), torch.tensor([gradient_norm])
+    draws, burn_in = cast("int", spec.draws), cast("int", spec.burn_in)  # filled in where they were left out
+    counts = torch.tensor([draws]), torch.tensor([burn_in])
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # it warns of every setting that is passed to it on purpose
         try:
             result = estimate_learning_coeff_with_summary(
                 network, loader=loader, evaluate=evaluate, sampling_method=SGMCMC.sgld,
                 optimizer_kwargs={"lr": spec.step_size, "localization": spec.localization, "nbeta": nbeta},
-                num_draws=spec.draws, num_chains=1, num_burnin_steps=spec.burn_in, init_loss=initial_loss,
+                num_draws=draws, num_chains=1, num_burnin_steps=burn_in, init_loss=initial_loss,
                 seed=[own], device=x.device, cores=1, verbose=False, callbacks=[acceptance],
                 optimize_over_per_model_param=masks,
             )  # fmt: skip
         except _Diverged:
-            unknown = torch.full((1,), torch.nan)
-            return Trace(torch.full((1, spec.draws), torch.nan), unknown, unknown, *start)
+            nothing = torch.full((1, draws), torch.nan)
+            return Trace(nothing, nothing, *counts, torch.full((1,), torch.nan), acceptance.step_size.cpu(), *start)
     losses = torch.as_tensor(result["loss/trace"], dtype=torch.float32)
-    return Trace(losses, acceptance.mean(), acceptance.displacement(), *start)
+    return Trace(losses, acceptance.strains(), *counts, acceptance.mean(), acceptance.step_size.cpu(), *start)
 
 
 def _evaluated(network: torch.nn.Module) -> torch.nn.Module:
@@ -189,7 +206,7 @@ class _Acceptance:
         if self.position is not None:
             moved = self.position - self.anchor
             gradient = self._flat({name: parameters[name].grad for name in self.free})  # type: ignore[misc]
-            drift = self.spec.step_size / 2 * (self.nbeta * gradient + self.spec.localization * moved)
+            drift = self.step_size / 2 * (self.nbeta * gradient + self.spec.localization * moved)
             strain = self.spec.localization * moved.square().sum(1)
             self.strained.append(strain)
             potential = self.nbeta * loss.detach() + strain / 2
@@ -204,11 +221,11 @@ class _Acceptance:
             return torch.full((1,), torch.nan)
         return torch.cat(self.accepted).mean()[None].cpu()
 
-    def displacement(self) -> torch.Tensor:
-        """See :class:`Trace`; shape (1,).  The first draw, whose position is not shown, is left out."""
+    def strains(self) -> torch.Tensor:
+        """See :class:`Trace`; shape (1, draw).  The first draw, whose position is not shown, is taken as the second."""
         if not self.strained:
-            return torch.full((1,), torch.nan)
-        return (torch.cat(self.strained).mean()[None] / self.anchor.shape[1]).cpu()
+            return torch.full((1, cast("int", self.spec.draws)), torch.nan)
+        return torch.cat([self.strained[0], *self.strained])[None].cpu()
 
 
 Evaluate = Callable[[torch.nn.Module, tuple[torch.Tensor, torch.Tensor]], tuple[torch.Tensor, dict[str, torch.Tensor]]]
@@ -248,3 +265,8 @@ def _initial(
 ENGINES: dict[str, Callable[[Task, Mapping[str, LLCSpec]], dict[str, Trace]]] = {
     "stacked": run_stacked, "devinterp": run_devinterp,
 }  # fmt: skip
+
+
+def able(spec: LLCSpec) -> tuple[Engine, ...]:
+    """The engines that have the sampler of the settings."""
+    return ("stacked", "devinterp") if spec.sampler == "sgld" else ("stacked",)

@@ -15,7 +15,7 @@ import torch
 
 from harness.measure.base import Measurement
 from harness.measure.llc import LLCSpec, estimate
-from harness.measure.llc_engines import DEFAULT, Engine, Task
+from harness.measure.llc_engines import DEFAULT, Engine, Task, able
 from harness.models import encode
 from harness.population import Population
 from harness.recipe import require
@@ -53,6 +53,11 @@ class SampleLLC(Measurement):
         for name in ("samples", "points"):
             require(getattr(self, name) >= 2, self, name, "2 or more")
         require(self.radius > 0, self, "radius", "above 0")
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What its sampler runs on: devinterp has SGLD alone."""
+        return able(self.spec)
 
     @property
     def name(self) -> str:

@@ -16,21 +16,20 @@ without the term Γ = ∂G/∂w, which Li et al. drop, and devinterp too.)
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Literal
 
 import torch
 
+from harness.measure.chains import Noise, Trace
+from harness.measure.llc_spec import Preconditioner
 from harness.models import Loss, Program, Restriction, keep_freed_memory, rows_at_a_time, take_points
 
 STATES = 12  # tensors of the size of a row's parameters that a walk holds, beside its block of noise
-NOISE_VALUES = 2**16  # noise drawn at a time for one chain
 BLOCK = 256  # points at a time of the loss over all the data, where a step takes a minibatch
 MEMORY = 0.99  # α of RMSprop, its customary value
 DAMPING = 0.1  # δ of RMSprop: no coordinate's step is more than 11 times that of one with the mean slope
-
-Preconditioner = Literal["none", "rmsprop"]
 
 
 @dataclass(frozen=True)
@@ -62,37 +61,6 @@ class Chains:
         """Some of the rows, each with a w* of its own."""
         theta = self.theta[self.models(chosen)]
         return Chains(theta, self.step_size[chosen], self.localization[chosen], self.streams[chosen])
-
-
-@dataclass(frozen=True)
-class Trace:
-    """What was seen on the way.
-
-    Attributes:
-        losses: loss before each kept step, shape (row, draw).
-        acceptance: mean Metropolis acceptance that a Langevin proposal of this size would have had (MALA), shape (row,);
-            NaN for minibatches, where the potential changes from step to step.
-        displacement: mean over the draws of γ‖w − w*‖² per free parameter, shape (row,).  In the stationary state it is
-            1 − nβ E[(w − w*)·∇L] / d (integrate by parts), so that above 1 the loss falls on the way out of w*.
-        initial_loss: loss at w*, shape (row,).
-        gradient_norm: Euclidean norm of the loss's gradient at w*, shape (row,).
-    """
-
-    losses: torch.Tensor
-    acceptance: torch.Tensor
-    displacement: torch.Tensor
-    initial_loss: torch.Tensor
-    gradient_norm: torch.Tensor
-
-    @staticmethod
-    def join(traces: Sequence[Trace]) -> Trace:
-        """The rows of several traces, one after the other."""
-        return Trace(*(torch.cat([getattr(t, name) for t in traces]) for name in Trace.__dataclass_fields__))
-
-    def cut(self, rows: Mapping[str, int]) -> dict[str, Trace]:
-        """The trace as parts of so many rows, in order."""
-        parts = zip(*(getattr(self, name).split(list(rows.values())) for name in Trace.__dataclass_fields__), strict=True)
-        return {name: Trace(*part) for name, part in zip(rows, parts, strict=True)}
 
 
 @torch.no_grad()
@@ -135,7 +103,7 @@ def sample(
     keep_freed_memory()
     size = rows_at_a_time(
         program, 2 * inputs[0, ..., 0].numel(), inputs.shape[-1], batch=batch_size,
-        states=STATES + _Noise.steps_of(program.layout.total), device=chains.theta.device.type,
+        states=STATES + Noise.steps_of(program.layout.total), device=chains.theta.device.type,
     )  # fmt: skip
     traces = []
     for first in range(0, len(chains), size):
@@ -168,7 +136,7 @@ class _Walk:
         self.slope_share, self.spring_share = half_step * nbeta, half_step * self.localization
         self.scaling = _Scaling(self.anchor) if preconditioner == "rmsprop" else None
         generators = [make() for make in chains.streams]
-        self.noise = _Noise(generators, self.anchor)
+        self.noise = Noise(generators, self.anchor)
         self.batches = None if batch_size is None else _Batches(generators, restriction.inputs.shape[-1], batch_size)
 
     def loss_gradient(self) -> torch.Tensor:
@@ -193,7 +161,8 @@ class _Walk:
     def run(self, burn_in: int, draws: int) -> Trace:
         rows = len(self.anchor)
         losses = self.anchor.new_empty(draws, rows)
-        accepted, strained = self.anchor.new_zeros(rows), self.anchor.new_zeros(rows)
+        strains = self.anchor.new_empty(draws, rows)
+        accepted = self.anchor.new_zeros(rows)
         over_all = self.batches is not None and self.initial == "all"
         initial_loss, gradient_norm = self.at_start() if over_all else (accepted, accepted)
         before: tuple[torch.Tensor, torch.Tensor, torch.Tensor] | None = None
@@ -210,7 +179,7 @@ class _Walk:
                 potential = loss * self.nbeta + strain / 2
                 if step >= burn_in:
                     losses[step - burn_in] = loss
-                    strained += strain
+                    strains[step - burn_in] = strain
                     if before is not None:
                         accepted += langevin_acceptance(*before, potential, drift, self.step_size[:, 0])
             kick = self.noise.next() * self.root
@@ -219,8 +188,11 @@ class _Walk:
             self.move(drift, kick)
         compared = draws - (burn_in == 0)
         acceptance = accepted / compared if self.batches is None and compared else torch.full_like(accepted, torch.nan)
-        displacement = strained / (draws * self.anchor.shape[1])
-        return Trace(losses.T.contiguous(), acceptance, displacement, initial_loss, gradient_norm)
+        count = torch.full((rows,), draws, device=losses.device)
+        return Trace(
+            losses.T.contiguous(), strains.T.contiguous(), count, torch.full_like(count, burn_in), acceptance,
+            self.step_size[:, 0], initial_loss, gradient_norm,
+        )  # fmt: skip
 
     def drift(self, moved: torch.Tensor) -> torch.Tensor:
         """½ ε (nβ ∇L + γ (w − w*)), in the coordinates w / √G where there is a G: the step is an ordinary one there."""
@@ -263,28 +235,6 @@ def langevin_acceptance(
     both = drift + new_drift
     log_ratio = potential - new_potential + (kick - both / 2).mul_(both).sum(1) / step_size
     return log_ratio.clamp_max_(0.0).exp_()
-
-
-class _Noise:
-    """Standard normal noise for every row from its own stream, drawn in blocks (a call a step costs as much as the step)."""
-
-    def __init__(self, generators: Sequence[torch.Generator], like: torch.Tensor) -> None:
-        self.generators = generators
-        self.block = like.new_empty(len(like), self.steps_of(like.shape[1]), like.shape[1])
-        self.used = self.block.shape[1]
-
-    @staticmethod
-    def steps_of(parameters: int) -> int:
-        """Steps of a block.  They decide the numbers, so that they may depend on the number of parameters alone."""
-        return max(1, min(256, NOISE_VALUES // parameters))
-
-    def next(self) -> torch.Tensor:
-        if self.used == self.block.shape[1]:
-            for row, generator in zip(self.block, self.generators, strict=True):
-                row.normal_(generator=generator)
-            self.used = 0
-        self.used += 1
-        return self.block[:, self.used - 1]
 
 
 class _Batches:

@@ -66,7 +66,7 @@ NETWORKS = {
     "patches": replace(PLAIN, architecture=Module(
         "harness.models.convolution:patch_network", "patches", {"channels": [4], "sizes": [3]})),
 }  # fmt: skip
-SHORT = LLCSpec(chains=2, burn_in=2, draws=4)
+SHORT = LLCSpec(chains=2, burn_in=4, draws=4)
 MEASUREMENTS: dict[str, Measurement] = {
     "accuracy": Accuracy(), "gaps": Gaps(), "gradients": GradientNorms(), "singular values": SingularValues(),
     "activations": ActivationNorms(), "margins": Margins(), "operator bound": OperatorBound(), "llc": LLC(SHORT, points=32),

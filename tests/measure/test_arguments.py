@@ -24,7 +24,7 @@ from harness.train import train
 
 DRAW = torch.Generator().manual_seed(0)
 X, Y = torch.rand(16, 4, generator=DRAW), torch.randint(3, (16,), generator=DRAW)
-ONE = LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0)
+ONE = LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, descent=0)
 
 
 def net(outputs: int = 3) -> nn.Sequential:
@@ -141,9 +141,9 @@ def test_a_single_output_is_a_classifier_of_two() -> None:
         np.testing.assert_allclose(found, expected, rtol=1e-4)
         assert ((found > 0) & np.isfinite(found)).any()
     torch.testing.assert_close(pgd(model, X, y, epsilon=0.1), pgd(pair, X, y, epsilon=0.1))
-    row = llc(model, X, y, spec=LLCSpec(burn_in=5, draws=5, sensitivity_chains=0)).iloc[0]
+    row = llc(model, X, y, spec=LLCSpec(sampler="sgld", burn_in=5, draws=5)).iloc[0]
     assert row["initial_loss"] == pytest.approx(loss, rel=1e-5)
-    both = llc(model, X, y, spec=LLCSpec(burn_in=5, draws=5, sensitivity_chains=0), engine="devinterp").iloc[0]
+    both = llc(model, X, y, spec=LLCSpec(sampler="sgld", burn_in=5, draws=5), engine="devinterp").iloc[0]
     assert both["initial_loss"] == pytest.approx(loss, rel=1e-5)
     with pytest.raises(ValueError, match="targets reach from 0 to 2; this network has classes 0 to 1"):
         smallest_perturbation(model, X, Y)

@@ -34,7 +34,7 @@ from harness.models.mixed import MixedProgram
 from harness.population import Population
 from harness.recipe import Module, Recipe
 
-ONE = LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0)
+ONE = LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, descent=0)
 QUICK = PerturbationSpec(steps=2, targets=1, halvings=2, neighbours=1)
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 0.05}
 
@@ -224,7 +224,7 @@ def test_a_hook_that_looks_on_is_not_called_by_a_sampler() -> None:
     model, seen = layers(), []
     model[0].register_forward_hook(lambda module, x, z: seen.append(z.detach()))
     x, y = points("trained BatchNorm")
-    llc(model, x, y, spec=LLCSpec(burn_in=5, draws=5, sensitivity_chains=0))
+    llc(model, x, y, spec=LLCSpec(sampler="sgld", burn_in=5, draws=5))
     assert len(seen) < 6  # the calls by which the door got to know the module
     assert all(type(each) is torch.Tensor for each in seen)
 

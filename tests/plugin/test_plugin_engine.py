@@ -19,7 +19,7 @@ def networks(harness):
 @pytest.fixture(scope="session")
 def coefficients(harness, networks):
     from harness.measure.llc import LLC, LLCSpec
-    return harness.store.measure([networks], LLC(LLCSpec(chains=2, burn_in=1, draws=2, sensitivity_chains=0), points=8))
+    return harness.store.measure([networks], LLC(LLCSpec(sampler="sgld", chains=2, burn_in=1, draws=2), points=8))
 
 @declare("first")
 def test_first(coefficients):
@@ -33,7 +33,7 @@ def test_second(coefficients):
 def test_named(harness, networks):
     from harness.measure.gaps import Accuracy
     from harness.measure.llc import LLC, LLCSpec
-    spec = LLCSpec(chains=2, burn_in=1, draws=2, sensitivity_chains=0)
+    spec = LLCSpec(sampler="sgld", chains=2, burn_in=1, draws=2)
     harness.store.measure([networks], LLC(spec, points=8, engine="stacked"))
     harness.store.measure([networks], Accuracy())
     return evidence(1.0)
@@ -47,7 +47,7 @@ DIVERGING = """
 def test_diverging(harness, networks):
     import numpy as np
     from harness.measure.llc import LLC, LLCSpec
-    spec = LLCSpec(step_size=1e6, chains=2, burn_in=60, draws=2, sensitivity_chains=0)
+    spec = LLCSpec(sampler="sgld", step_size=1e6, chains=2, burn_in=60, draws=2)
     table = harness.store.measure([networks], LLC(spec, points=8))
     assert set(table["distrust"]) == {"a chain diverged: its loss is not finite"}
     given = evidence(1.0)

@@ -1,0 +1,487 @@
+r"""Stacked kinetic Langevin dynamics, Metropolis-adjusted, localised at a point.
+
+The target is the posterior localised at w*, exp(−U(w)), U(w) = nβ L(w) + ½ γ ‖w − w*‖².  A velocity v is added, standard normal
+in the coordinates w / D, and every step (Horowitz 1991, doi 10.1016/0370-2693(91)90812-5; Monmarché 2021,
+doi 10.1214/21-EJS1888, whose scheme OBABO this is with its two partial refreshments in one)
+
+    v ← e^(−η h) v + √(1 − e^(−2 η h)) ξ,  ξ ~ N(0, I)
+    v½ = v − ½ h D ∇U(w),   w' = w + h D v½,   v' = v½ − ½ h D ∇U(w')
+    (w, v) ← (w', v') with probability min(1, e^(−ΔH)),  H = U + ½ ‖v‖²;  else (w, −v)
+
+costs one gradient.  The refusals make it exact at any step size: h decides how long the chain takes and nothing else, where
+Langevin steps without them estimate another number (docs/decisions/0029).
+
+A direction of curvature k relaxes in 1/k overdamped steps' time and in 1/√k of a kinetic one's; the slowest has γ.  Everything
+is found in the burn-in and frozen at its end, for each model by itself, from all of its chains:
+
+- **step size** h, from above, so that :data:`AIMED` of the steps are accepted (stochastic approximation on log h);
+- **mass**: D_i² is one over the mean squared gradient E (∂_i U)², which is the mean curvature E ∂_i² U under the target
+  (integrate by parts), and at most 1/γ;
+- **friction** η = √(γ mean D²), one over the time in which the localisation turns a free direction around;
+- **burn-in**: :data:`RELAXATIONS` such times, then draws; the first half of them is left out as long as they do not agree.
+
+Draws end when the standard error of the estimate is what was asked for, or at the budget.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass, field
+
+import numpy as np
+import torch
+
+from harness.measure.chains import Noise, Trace
+from harness.measure.llc_spec import LLCSpec
+from harness.models import Loss, Program, keep_freed_memory, rows_at_a_time
+from harness.stats.convergence import change, effective_draws, mean_error, split_rhat
+
+AIMED = 0.95  # acceptance; efficiency is flat from 0.90 to 0.98 (docs/decisions/0029)
+LEAST_ACCEPTED = 0.85  # of the draws at a look; below it the last parts of burn-in are gone through again from where chains are
+SEARCH = 30  # steps in which the first step size is found
+RELAXATIONS = 2.0  # length of each of the other three parts of burn-in, in relaxation times 1/√γ of a free direction
+LEAST_WINDOW = 20  # steps of such a part
+FIRST_LOOK = 200  # draws a chain before the first look at the error
+LEAST_EFFECTIVE = 100  # independent draws without which an error is not believed
+AGREED = 1.1  # split R̂ of the losses up to which chains are said to agree
+MOST_CHANGE = 3.0  # standard errors between the halves of the draws; beyond, the first counts as burn-in
+LEAST_MORE, MOST_MORE = 0.3, 2.0  # share of the draws so far that a look may ask for
+LEAST_LOG_STEP = math.log(1e-12)
+LONG = 2**13  # parameters from which on a sum of squares in single precision would show in the acceptance
+STATES = 14  # tensors of the size of a row's parameters that are held, beside the block of noise
+
+Streams = Sequence[Sequence[Callable[[], torch.Generator]]]
+Report = Callable[[float], None]
+
+
+@torch.no_grad()
+def sample(
+    program: Program,
+    theta: torch.Tensor,
+    inputs: torch.Tensor,
+    targets: torch.Tensor,
+    streams: Streams,
+    spec: LLCSpec,
+    *,
+    scope: str = "all",
+    loss: Loss = "cross_entropy",
+    progress: Report = lambda share: None,
+) -> Trace:
+    """Run all chains of all models.
+
+    Args:
+        program: the models' program.
+        theta: points w* at which the chains are localised and started, flat, shape (model, parameter).
+        inputs: data, shape (model or 1, *input, point).
+        targets: encoded targets, shape (model or 1, class, point).
+        streams: make the random stream of every chain of every model, on the device of ``theta``.
+        spec: the settings; None in it is found here.
+        scope: which parameters move; one of ``program.scopes``.
+        loss: see :func:`harness.models.losses.loss_and_pull`.
+        progress: told the share of the models that is done.
+
+    Returns:
+        The trace, rows in the order model × chain.
+    """
+    keep_freed_memory()
+    chains = spec.chains
+    size = rows_at_a_time(
+        program, 2 * inputs[0, ..., 0].numel(), inputs.shape[-1],
+        states=STATES + Noise.steps_of(program.layout.total), device=theta.device.type,
+    )  # fmt: skip
+    together = max(1, size // chains)
+    traces = []
+    for first in range(0, len(theta), together):
+        chosen = slice(first, first + together)
+        x, y = (data if len(data) == 1 else data[chosen] for data in (inputs, targets))
+        stack = _Stack(program, theta[chosen], x, y, scope, loss, spec, max(size, 1))
+        generators = [make() for own in streams[chosen] for make in own]
+        traces.append(_Run(stack, generators, spec).run())
+        progress(min(1.0, (first + together) / len(theta)))
+    return Trace.join(traces)
+
+
+def squared_norm(values: torch.Tensor) -> torch.Tensor:
+    """‖·‖² of every row; in double precision where rows are long, since it is differences of these that count."""
+    dtype = torch.float64 if values.shape[1] > LONG else None
+    norm: torch.Tensor = torch.linalg.vector_norm(values, dim=1, dtype=dtype)
+    return norm.square()
+
+
+class _Place:
+    """A position of every chain, with what is known there.
+
+    Attributes:
+        position: w, shape (row, parameter).
+        moved: w − w*, likewise.
+        gradient: ∇U, likewise.
+        kick: h D ∇U, likewise.
+        loss: L, shape (row,).
+        far: ‖w − w*‖², shape (row,).
+        push: ‖h D ∇U‖², shape (row,).
+    """
+
+    FIELDS = ("position", "moved", "gradient", "kick", "loss", "far", "push")
+
+    def __init__(self, position: torch.Tensor) -> None:
+        self.position = position
+        self.moved, self.gradient, self.kick = (torch.zeros_like(position) for _ in range(3))
+        self.loss = position.new_zeros(len(position))
+        self.far, self.push = squared_norm(self.moved), squared_norm(self.kick)
+
+    def take(self, rows: torch.Tensor) -> None:
+        """Keep some of the rows."""
+        for name in self.FIELDS:
+            setattr(self, name, getattr(self, name)[rows])
+
+    def copy_rows(self, other: _Place, rows: torch.Tensor) -> None:
+        """Put those rows of another place here."""
+        for name in self.FIELDS:
+            getattr(self, name)[rows] = getattr(other, name)[rows]
+
+
+class _Stack:
+    """The potential U of some models, a row for every chain."""
+
+    def __init__(
+        self, program: Program, theta: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, scope: str, loss: Loss,
+        spec: LLCSpec, size: int,
+    ) -> None:  # fmt: skip
+        self.program, self.theta, self.inputs, self.targets = program, theta, inputs, targets
+        self.names, self.loss, self.chains, self.size = program.scopes[scope], loss, spec.chains, size
+        self.gamma, self.nbeta = spec.localization, spec.inverse_temperature(inputs.shape[-1])
+        self._build()
+
+    def _build(self) -> None:
+        rows = torch.arange(len(self.theta), device=self.theta.device).repeat_interleave(self.chains)
+        self.parts = []
+        for chosen in torch.split(rows, self.size):
+            views = self.program.layout.views(self.theta[chosen])
+            x, y = (data if len(data) == 1 else data[chosen] for data in (self.inputs, self.targets))
+            self.parts.append((self.program.restricted(views, x, self.names), y))
+        self.layout = self.parts[0][0].layout
+        self.anchor = self.layout.flatten(self.program.layout.views(self.theta[rows]))
+
+    def take(self, models: torch.Tensor) -> None:
+        """Keep some of the models."""
+        self.theta = self.theta[models]
+        self.inputs, self.targets = (data if len(data) == 1 else data[models] for data in (self.inputs, self.targets))
+        self._build()
+
+    def evaluate(self, place: _Place) -> None:
+        """Loss and gradient of U at a place, in place."""
+        for number, (restriction, targets) in enumerate(self.parts):
+            rows = slice(number * self.size, (number + 1) * self.size)
+            free, out = (self.layout.views(values[rows]) for values in (place.position, place.gradient))
+            place.loss[rows] = restriction.loss_gradient(free, targets, out, self.loss)
+        torch.sub(place.position, self.anchor, out=place.moved)
+        place.gradient.mul_(self.nbeta).add_(place.moved * self.gamma)  # no fused product: see harness.measure.sgld
+        place.far = squared_norm(place.moved)
+
+
+@dataclass
+class _Model:
+    """Where one model stands in its course.
+
+    Attributes:
+        number: of the model in the stack.
+        parts: of the burn-in that are still to come, the present one first; none once it draws.
+        log_step: logarithm of h.
+        friction: η.
+        left: steps until something is to be done about it.
+        since: steps since the present part began.
+        burnt: steps before the first draw, so far.
+        heights: log h after each step of the present part of burn-in.
+        losses: of its draws, arrays (draw, chain).
+        strains: likewise.
+        accepted: acceptance of the steps to them, likewise.
+    """
+
+    number: int
+    parts: list[str]
+    log_step: float
+    friction: float
+    left: int = 0
+    since: int = 0
+    burnt: int = 0
+    heights: list[float] = field(default_factory=list)
+    losses: list[np.ndarray] = field(default_factory=list)
+    strains: list[np.ndarray] = field(default_factory=list)
+    accepted: list[np.ndarray] = field(default_factory=list)
+
+    def cut(self, draws: int) -> None:
+        """Count the first draws as burn-in."""
+        for name in ("losses", "strains", "accepted"):
+            setattr(self, name, [np.concatenate(getattr(self, name))[draws:]])
+        self.burnt += draws
+
+    def adapt(self, acceptance: float) -> None:
+        """Move log h after a step with that mean acceptance."""
+        gain = (1.0 if self.parts[0] == "search" else 0.5) / math.sqrt(1 + self.since)
+        self.log_step += gain * (acceptance - AIMED)
+        self.since += 1
+        self.heights.append(self.log_step)
+
+
+class _Run:
+    """The chains of the models of one stack, from w* to the last draw.  Rows are model × chain."""
+
+    def __init__(self, stack: _Stack, generators: Sequence[torch.Generator], spec: LLCSpec) -> None:
+        self.stack, self.spec, self.anchor = stack, spec, stack.anchor
+        self.noise = _Proposals(generators, stack.anchor)
+        self.here, self.there = _Place(stack.anchor.clone()), _Place(stack.anchor.clone())
+        self.velocity = torch.stack(
+            [torch.empty_like(row).normal_(generator=own) for row, own in zip(stack.anchor, generators, strict=True)]
+        )
+        self.scale, self.squares = torch.ones_like(stack.anchor), torch.zeros_like(stack.anchor)
+        stack.evaluate(self.here)
+        self.initial_loss = self.here.loss.clone()
+        self.gradient_norm = (self.here.gradient / stack.nbeta).square().sum(1).sqrt()
+        root = math.sqrt(spec.localization)
+        step = math.log(spec.step_size or 1 / root)
+        self.models = [_Model(number, self._parts(), step, spec.friction * root) for number in range(len(stack.theta))]
+        for model in self.models:
+            model.left = self._length(model)
+        self.done: list[_Model] = []
+
+    def _parts(self) -> list[str]:
+        if self.spec.burn_in == 0:
+            return []
+        search = ["search"] if self.spec.step_size is None else []
+        return [*search, *(["mass", "mass", "settle"] if self.spec.mass == "adapted" else ["settle"] * 3)]
+
+    def _length(self, model: _Model) -> int:
+        """Steps of the part that a model enters."""
+        spec = self.spec
+        if not model.parts:
+            return spec.draws or min(FIRST_LOOK, max(1, spec.budget - model.burnt))
+        if spec.burn_in is not None:
+            return max(1, (spec.burn_in - model.burnt) // len(model.parts))
+        if model.parts[0] == "search":
+            return SEARCH
+        steps = RELAXATIONS * spec.friction / (model.friction * math.exp(model.log_step))
+        return int(min(max(LEAST_WINDOW, math.ceil(steps)), max(LEAST_WINDOW, spec.budget // 8)))
+
+    def run(self) -> Trace:
+        """All of it; the trace, rows in their order."""
+        self._remove([model for model in self.models if not self._finite(model)])
+        self._set_steps()
+        while self.models:
+            self._advance(min(model.left for model in self.models))
+            due = [model for model in self.models if model.left == 0]
+            changed = [model for model in due if model.parts]
+            for model in changed:
+                self._next_part(model)
+            self._remove([model for model in due if model not in changed and self._look(model)])
+            if changed:
+                self._set_steps()
+        return self._trace()
+
+    def _rows(self, model: _Model) -> slice:
+        first = self.models.index(model) * self.spec.chains
+        return slice(first, first + self.spec.chains)
+
+    def _finite(self, model: _Model) -> bool:
+        rows = self._rows(model)
+        return bool(torch.isfinite(self.here.loss[rows]).all() and torch.isfinite(self.here.gradient[rows]).all())
+
+    def _advance(self, steps: int) -> None:
+        """Make so many steps with all chains."""
+        seen = torch.empty(3, steps, len(self.velocity), dtype=self.velocity.dtype, device=self.velocity.device)
+        burning = [model for model in self.models if model.parts]
+        adapting = [model for model in burning if self.spec.step_size is None]
+        learning = any(model.parts[0] == "mass" for model in burning)
+        for step in range(steps):
+            seen[2, step] = self._step()
+            seen[0, step], seen[1, step] = self.here.loss, self.here.far
+            if learning:
+                self.squares += self.here.gradient.square()
+            if adapting:
+                accepted = seen[2, step].tolist()
+                for model in adapting:
+                    own = accepted[self._rows(model)]
+                    model.adapt(sum(own) / len(own))
+                self._set_steps()
+        losses, strains, accepted_by = seen.double().cpu().numpy()
+        for model in self.models:
+            rows = self._rows(model)
+            model.left -= steps
+            if model.parts:
+                model.burnt += steps
+            else:
+                model.losses.append(losses[:, rows])
+                model.strains.append(strains[:, rows] * self.spec.localization)
+                model.accepted.append(accepted_by[:, rows])
+
+    def _step(self) -> torch.Tensor:
+        """One step of every chain; the acceptance of each, shape (row,).
+
+        With k = h D ∇U at both ends and the shift s = w' − w, the kinetic energy rises by
+        ½ (‖v'‖² − ‖v‖²) = −½ s·(∇U + ∇U') + ⅛ (‖k'‖² − ‖k‖²).
+        """
+        here, there = self.here, self.there
+        noise, level = self.noise.pair()
+        velocity = self.velocity.mul_(self.kept).add_(noise * self.fresh)
+        half = velocity.sub(here.kick, alpha=0.5)  # times ½ is exact: no rounding to be fused away
+        shift = self.reach * half
+        torch.add(here.position, shift, out=there.position)
+        self.stack.evaluate(there)
+        self._kick(there)
+        work = (here.gradient + there.gradient).mul_(shift).sum(1)
+        rise = (
+            (there.loss - here.loss) * self.stack.nbeta
+            + (there.far - here.far) * (self.stack.gamma / 2) - work / 2 + (there.push - here.push) / 8
+        )  # fmt: skip
+        after = half.sub_(there.kick, alpha=0.5)
+        refused = ~(level < -rise)  # also where the rise is not a number
+        if bool(refused.any()):
+            rows = refused.nonzero()[:, 0]
+            there.copy_rows(here, rows)
+            after[rows] = -velocity[rows]
+        self.here, self.there, self.velocity = there, here, after
+        return rise.neg_().clamp_max_(0.0).exp_().nan_to_num_(0.0)
+
+    def _kick(self, place: _Place) -> None:
+        torch.mul(self.reach, place.gradient, out=place.kick)
+        place.push = squared_norm(place.kick)
+
+    def _set_steps(self) -> None:
+        """What follows from h, η and D of every model."""
+        chains, like = self.spec.chains, self.velocity
+        step = like.new_tensor([math.exp(m.log_step) for m in self.models for _ in range(chains)])[:, None]
+        kept = [math.exp(-m.friction * math.exp(m.log_step)) for m in self.models for _ in range(chains)]
+        self.kept = like.new_tensor(kept)[:, None]
+        self.fresh = like.new_tensor([math.sqrt(1 - value**2) for value in kept])[:, None]
+        self.reach = self.scale * step
+        self._kick(self.here)
+
+    def _next_part(self, model: _Model) -> None:
+        """End a part of burn-in: what was learned in it is taken over."""
+        part, since = model.parts[0], max(model.since, 1)
+        if part == "search" and self._lost(model):
+            model.left, model.since = SEARCH, 0
+            return
+        if part == "mass":
+            self._set_mass(model)
+        elif self.spec.step_size is None and part == "settle" and len(model.parts) == 1:
+            model.log_step = float(np.mean(model.heights[since // 2 :]))
+        model.parts.pop(0)
+        model.heights, model.since = [], 0
+        model.left = self._length(model)
+        self.squares[self._rows(model)] = 0.0
+
+    def _lost(self, model: _Model) -> bool:
+        """Whether no step size has been found yet: h still falls as fast as it can."""
+        if model.log_step < LEAST_LOG_STEP:
+            raise ValueError(
+                f"no step size down to {math.exp(LEAST_LOG_STEP):.0e} is accepted: the loss or its gradient is not finite "
+                f"near the model, or γ = {self.spec.localization:g} and nβ = {self.stack.nbeta:g} are far too large"
+            )
+        return model.heights[-1] - model.heights[len(model.heights) // 2] < -0.5 * len(model.heights) / math.sqrt(2 * SEARCH)
+
+    def _set_mass(self, model: _Model) -> None:
+        rows = self._rows(model)
+        mean = self.squares[rows].double().mean(0) / max(model.since, 1)
+        scale = mean.clamp_min(self.spec.localization).rsqrt()
+        before = float(self.scale[rows.start].min())
+        self.scale[rows] = scale.to(self.scale.dtype)
+        model.friction = self.spec.friction * math.sqrt(self.spec.localization * float(scale.square().mean()))
+        # The stiffest coordinate keeps its step; the others are longer, and too long ones are shortened within a few steps.
+        model.log_step = min(0.0, model.log_step + math.log(before / float(scale.min())))
+
+    def _look(self, model: _Model) -> bool:
+        """Whether a model is done; if not, how many more draws it gets, and whether some count as burn-in."""
+        spec = self.spec
+        if spec.draws is not None:
+            return True
+        losses, strains = (np.concatenate(values).T for values in (model.losses, model.strains))
+        initial = float(self.initial_loss[model.number * spec.chains])
+        estimate, error = self.stack.nbeta * (losses.mean() - initial), self.stack.nbeta * mean_error(losses)
+        draws = losses.shape[1]
+        left = spec.budget - model.burnt - draws
+        settled = max(abs(change(losses)), abs(change(strains))) <= MOST_CHANGE
+        believed = settled and split_rhat(losses) <= AGREED and effective_draws(losses) >= LEAST_EFFECTIVE
+        if (believed and (error <= spec.precision * abs(estimate) or estimate < -4 * error)) or left <= 0:
+            return True
+        if self._steeper(model) and left > draws:
+            model.cut(draws)
+            model.parts = self._parts()[-2:]
+            model.left = self._length(model)
+            return False
+        if not settled:
+            model.cut(draws // 2)
+        wanted = draws * (error / (spec.precision * abs(estimate))) ** 2 if estimate else math.inf
+        model.left = int(min(left, max(LEAST_MORE * draws, min(wanted - draws, MOST_MORE * draws))))
+        model.left = max(1, model.left)
+        return False
+
+    def _steeper(self, model: _Model) -> bool:
+        """Whether the chains have met steeper ground than that of the burn-in, where their steps are too long."""
+        return self.spec.step_size is None and float(np.concatenate(model.accepted).mean()) < LEAST_ACCEPTED
+
+    def _remove(self, models: Sequence[_Model]) -> None:
+        """Take models that are done out of the stack."""
+        if not models:
+            return
+        self.done += models
+        gone = {id(model) for model in models}
+        kept = [place for place, model in enumerate(self.models) if id(model) not in gone]
+        self.models = [self.models[place] for place in kept]
+        if not kept:
+            return
+        index = torch.tensor(kept, device=self.velocity.device)
+        rows = (index[:, None] * self.spec.chains + torch.arange(self.spec.chains, device=index.device)).flatten()
+        self.stack.take(index)
+        self.here.take(rows)
+        self.there.take(rows)
+        self.noise.take(rows)
+        for name in ("velocity", "scale", "squares"):
+            setattr(self, name, getattr(self, name)[rows])
+        self._set_steps()
+
+    def _trace(self) -> Trace:
+        """What was seen, in the order of the stack."""
+        chains = self.spec.chains
+        models = sorted(self.done, key=lambda model: model.number)
+        columns = {}
+        accepted = [np.concatenate(m.accepted).mean(0) if m.losses else np.full(chains, np.nan) for m in models]
+        for name in ("losses", "strains"):
+            parts = [np.concatenate(getattr(m, name)).T if m.losses else np.full((chains, 1), np.nan) for m in models]
+            longest = max(part.shape[1] for part in parts)
+            columns[name] = np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1])), constant_values=np.nan)
+                                            for part in parts])  # fmt: skip
+        draws = np.array([sum(map(len, model.losses)) for model in models]).repeat(chains)
+
+        def each(values: Sequence[float]) -> torch.Tensor:
+            return torch.tensor(values).repeat_interleave(chains)
+
+        return Trace(
+            torch.from_numpy(columns["losses"]), torch.from_numpy(columns["strains"]), torch.from_numpy(draws),
+            each([model.burnt for model in models]), torch.from_numpy(np.concatenate(accepted)),
+            each([math.exp(model.log_step) for model in models]), self.initial_loss.cpu(), self.gradient_norm.cpu(),
+        )  # fmt: skip
+
+
+class _Proposals(Noise):
+    """Noise, and for each step the level −E ~ log U(0, 1) below which the rise of H is accepted."""
+
+    def __init__(self, generators: Sequence[torch.Generator], like: torch.Tensor) -> None:
+        super().__init__(generators, like)
+        self.levels = like.new_empty(self.block.shape[:2])
+
+    def pair(self) -> tuple[torch.Tensor, torch.Tensor]:
+        """Noise (row, parameter) and level (row,) of the next step."""
+        noise = self.next()
+        return noise, self.levels[:, self.used - 1]
+
+    def refill(self) -> None:
+        """See :meth:`Noise.refill`."""
+        super().refill()
+        for row, generator in zip(self.levels, self.generators, strict=True):
+            row.exponential_(generator=generator).neg_()
+
+    def take(self, rows: torch.Tensor) -> None:
+        """Keep some of the rows."""
+        self.block, self.levels = self.block[rows], self.levels[rows]
+        self.generators = [self.generators[row] for row in rows.tolist()]
