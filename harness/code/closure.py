@@ -54,14 +54,6 @@ class Closure:
         text = json.dumps([dict(self.own), dict(self.libraries)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def below(self, folder: Path) -> Closure:
-        """What of it lies below a folder and is not the harness; libraries left out."""
-        files = {
-            name: file for name, file in self.files.items()
-            if name.partition(".")[0] != OWN and Path(file).is_relative_to(folder.absolute())
-        }  # fmt: skip
-        return Closure({name: value for name, value in self.own.items() if name in files}, {}, files)
-
 
 def closure(roots: Iterable[Any], *, taken_along: bool = True) -> Closure:
     """The code behind functions, classes and modules.
@@ -86,11 +78,6 @@ _FOUND: dict[tuple[Any, ...], Closure] = {}
 def code_digest(*roots: Any, taken_along: bool = True) -> str:
     """Digest of the :func:`closure` of functions, classes and modules."""
     return closure(roots, taken_along=taken_along).digest
-
-
-def project_code(functions: Iterable[Any], root: Path) -> str:
-    """Digest of a project's own part of the :func:`closure` of functions: what lies below ``root``, without the harness."""
-    return closure(functions).below(root).digest
 
 
 class _Walk:
