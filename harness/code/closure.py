@@ -98,10 +98,13 @@ class _Walk:
             for root in more:
                 self.start(root)
             found = self._of_files()
-        own = {**found.own, **self.own}
+        own = dict(self.own)
         for name in found.files:
             if changed := changed_constants(name, found.files[name]):
                 own[f"{name} as it was set"] = _hash(changed)
+        if not own and not self.libraries:
+            return found  # with its digest, where somebody has asked for it before
+        own = {**found.own, **own}
         libraries = {**found.libraries, **self.libraries}
         return Closure(dict(sorted(own.items())), dict(sorted(libraries.items())), found.files)
 
@@ -122,7 +125,7 @@ class _Walk:
         if SOURCES.again:
             for name in self.files:
                 check_bindings(name)
-        return Closure(self.own, self.libraries, self.files)
+        return Closure(dict(sorted(self.own.items())), dict(sorted(self.libraries.items())), self.files)
 
     def _registered(self, found: Closure) -> list[Any]:
         """Functions and classes that a module of the user's holds in its lists and tables, wherever they come from."""

@@ -229,24 +229,20 @@ class Store:
             ValueError: there are no populations, or the measurement left a member out.
             StoreError: the store cannot be written, or does not keep what is written.
         """
-        import pandas as pd
-
         populations = list(populations)
         if not populations:
             raise ValueError("populations is empty; give at least one population")
         measurement = resolved(measurement, self.llc_engine)
         self.measured.append((measurement.name, measurement))
         while True:  # until nothing is damaged; what is damaged twice is an error
-            self._measure(populations, measurement, f"{name or populations[0].recipe.name}, {measurement.name}")
-            tables = [self._measured(population, measurement) for population in populations]
-            found = [table for table in tables if table is not None]
-            if len(found) == len(tables):
-                return pd.concat(found, ignore_index=True)
+            paths = [self._names.table_paths(each, measurement) for each in populations]
+            if any(map(missing_of, paths)):
+                self._measure(populations, measurement, f"{name or populations[0].recipe.name}, {measurement.name}")
+            if (table := self._measured(populations, paths)) is not None:
+                return table
 
     def _measure(self, populations: Sequence[Population], measurement: Measurement, name: str) -> None:
         """Measure what is missing."""
-        if not any(missing_of(self._names.table_paths(each, measurement)) for each in populations):
-            return
         shards = [
             self._measuring(population, some, measurement)
             for population in populations
@@ -282,16 +278,15 @@ class Store:
             work=len(seeds) * measuring_work(population.recipe),
         )
 
-    def _measured(self, population: Population, measurement: Measurement) -> pd.DataFrame | None:
-        """The members' rows; None where some have to be measured again."""
-        recipe = population.recipe
-        paths = self._names.table_paths(population, measurement).values()
-        read = [self._shelf.content(path, files.read_columns) for path in paths]
-        parts = [content[0] for content in read if content is not None]
-        if len(parts) < len(read):
+    def _measured(self, populations: Sequence[Population], paths: Sequence[Mapping[int, Path]]) -> pd.DataFrame | None:
+        """The members' rows, with what their recipes are; None where some have to be measured again."""
+        read = [[self._shelf.content(path, files.read_columns) for path in each.values()] for each in paths]
+        parts = [[content[0] for content in each if content is not None] for each in read]
+        if any(len(some) < len(each) for some, each in zip(parts, read, strict=True)):
             return None
-        return files.tabulate(parts).assign(
-            recipe=recipe.key, architecture=recipe.architecture.name, regime=recipe.regime.name
+        return files.tabulate_marked(
+            (some, {"recipe": recipe.key, "architecture": recipe.architecture.name, "regime": recipe.regime.name})
+            for some, recipe in zip(parts, (population.recipe for population in populations), strict=True)
         )
 
     def cached(self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
