@@ -125,8 +125,8 @@ def global_names(code: CodeType) -> set[str]:
 
 def registered(module: ModuleType) -> Iterator[Any]:
     """The functions and classes that stand in a module's lists and tables: what others have registered there."""
-    for value in list(vars(module).values()):
-        if isinstance(value, dict | list | set | tuple) and value is not vars(module):
+    for name, value in list(vars(module).items()):
+        if isinstance(value, dict | list | set | tuple) and value is not vars(module) and name != "__builtins__":
             items = list(value.values()) if isinstance(value, dict) else list(value)
             yield from (each for each in items if isinstance(each, FunctionType | type))
 
