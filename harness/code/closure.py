@@ -54,14 +54,6 @@ class Closure:
         text = json.dumps([dict(self.own), dict(self.libraries)], sort_keys=True)
         return hashlib.sha256(text.encode()).hexdigest()[:16]
 
-    def below(self, folder: Path) -> Closure:
-        """What of it lies below a folder and is not the harness; libraries left out."""
-        files = {
-            name: file for name, file in self.files.items()
-            if name.partition(".")[0] != OWN and Path(file).is_relative_to(folder.absolute())
-        }  # fmt: skip
-        return Closure({name: value for name, value in self.own.items() if name in files}, {}, files)
-
 
 def closure(roots: Iterable[Any], *, taken_along: bool = True) -> Closure:
     """The code behind functions, classes and modules.
@@ -88,11 +80,6 @@ def code_digest(*roots: Any, taken_along: bool = True) -> str:
     return closure(roots, taken_along=taken_along).digest
 
 
-def project_code(functions: Iterable[Any], root: Path) -> str:
-    """Digest of a project's own part of the :func:`closure` of functions: what lies below ``root``, without the harness."""
-    return closure(functions).below(root).digest
-
-
 class _Walk:
     """One way from definitions, and what they hold, through the imports of their modules."""
 
@@ -111,10 +98,13 @@ class _Walk:
             for root in more:
                 self.start(root)
             found = self._of_files()
-        own = {**found.own, **self.own}
+        own = dict(self.own)
         for name in found.files:
             if changed := changed_constants(name, found.files[name]):
                 own[f"{name} as it was set"] = _hash(changed)
+        if not own and not self.libraries:
+            return found  # with its digest, where somebody has asked for it before
+        own = {**found.own, **own}
         libraries = {**found.libraries, **self.libraries}
         return Closure(dict(sorted(own.items())), dict(sorted(libraries.items())), found.files)
 
@@ -135,7 +125,7 @@ class _Walk:
         if SOURCES.again:
             for name in self.files:
                 check_bindings(name)
-        return Closure(self.own, self.libraries, self.files)
+        return Closure(dict(sorted(self.own.items())), dict(sorted(self.libraries.items())), self.files)
 
     def _registered(self, found: Closure) -> list[Any]:
         """Functions and classes that a module of the user's holds in its lists and tables, wherever they come from."""

@@ -7,8 +7,10 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
-_BY_NAME = {"import_module", "__import__"}  # functions that import what a text names
-_FROM_FILES = {"spec_from_file_location", "run_path", "load_source"}  # those that run a file
+IMPORTING = {"import_module": ("name", "package"), "__import__": ("name", "globals", "locals", "fromlist", "level")}
+"""Functions that import what a text names, with their arguments."""
+FROM_FILES = {"spec_from_file_location", "run_path", "load_source"}
+"""Functions that run a file."""
 ANY = "**"  # of a package: all of its modules
 UNKNOWN = "??"  # what nobody can follow
 
@@ -84,16 +86,16 @@ def _imports(tree: ast.AST, package: str) -> Iterator[tuple[ast.AST, str | None,
             base = _absolute(node, package)
             for alias in node.names:
                 yield node, alias.asname or alias.name, Import(base, alias.name, node.lineno)
-        elif isinstance(node, ast.Call) and (called := renamed.get(name := _called(node) or "", name)) in _BY_NAME:
-            yield node, None, _computed(node, package)
-        elif isinstance(node, ast.Call) and called in _FROM_FILES:
+        elif isinstance(node, ast.Call) and (called := renamed.get(name := _called(node) or "", name)) in IMPORTING:
+            yield node, None, named_import(node, called, package)
+        elif isinstance(node, ast.Call) and called in FROM_FILES:
             yield node, None, Import(called, UNKNOWN, node.lineno)
 
 
 def _running(node: ast.AST) -> Iterator[ast.AST]:
     """All nodes below one, but not what stands under ``if TYPE_CHECKING``."""
     for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and _for_type_checkers(child.test):
+        if isinstance(child, ast.If) and for_type_checkers(child.test):
             for other in child.orelse:
                 yield other
                 yield from _running(other)
@@ -102,7 +104,8 @@ def _running(node: ast.AST) -> Iterator[ast.AST]:
         yield from _running(child)
 
 
-def _for_type_checkers(test: ast.expr) -> bool:
+def for_type_checkers(test: ast.expr) -> bool:
+    """Whether a condition holds for type checkers alone."""
     return (isinstance(test, ast.Name) and test.id == "TYPE_CHECKING") or (
         isinstance(test, ast.Attribute) and test.attr == "TYPE_CHECKING"
     )
@@ -122,19 +125,50 @@ def _called(node: ast.Call) -> str | None:
     return function.attr if isinstance(function, ast.Attribute) else function.id if isinstance(function, ast.Name) else None
 
 
-def _computed(node: ast.Call, package: str) -> Import:
-    """What a call that imports by name imports: that module, or any of the package that its name begins with."""
-    first = node.args[0] if node.args else None
-    known = first.values[0] if isinstance(first, ast.JoinedStr) and first.values else first
-    if isinstance(known, ast.BinOp) and isinstance(known.op, ast.Add):
-        known = known.left
-    text = known.value if isinstance(known, ast.Constant) and isinstance(known.value, str) else ""
-    whole = isinstance(first, ast.Constant)
-    if text.startswith("."):
-        text = package + text if text.strip(".") else package + "."
-    if whole:
-        return Import(text, None, node.lineno)
-    return Import(text.rpartition(".")[0], ANY, node.lineno)
+def named_import(node: ast.Call, called: str, package: str) -> Import:
+    """What a call that imports by name imports: that module, or any of the package that its name begins with.
+
+    Args:
+        node: the call.
+        called: which of ``IMPORTING`` it calls.
+        package: the package in which it stands, to which relative names refer where it names no other.
+    """
+    if any(isinstance(each, ast.Starred) for each in node.args):
+        return Import("", ANY, node.lineno)
+    given = dict(zip(IMPORTING[called], node.args, strict=False)) | {each.arg or "**": each.value for each in node.keywords}
+    name = given.get("name")
+    first = name.values[0] if isinstance(name, ast.JoinedStr) and name.values else name
+    if isinstance(first, ast.BinOp) and isinstance(first.op, ast.Add):
+        first = first.left
+    text = first.value if isinstance(first, ast.Constant) and isinstance(first.value, str) else ""
+    whole = isinstance(name, ast.Constant)
+    level = len(text) - len(text.lstrip(".")) if called == "import_module" else _literal(given.get("level"), 0)
+    if level is None:
+        return Import("", ANY, node.lineno)
+    if level:
+        anchor = _package_given(given.get("package"), package)
+        if not anchor:
+            return Import("", ANY, node.lineno)
+        parts, rest = anchor.split("."), text.lstrip(".")
+        base = ".".join(parts[: len(parts) - level + 1])
+        text = f"{base}.{rest}" if rest or not whole else base
+    return Import(text, None, node.lineno) if whole else Import(text.rpartition(".")[0], ANY, node.lineno)
+
+
+def _literal(node: ast.expr | None, default: int) -> int | None:
+    """A whole number as it is written; None where it is computed."""
+    if node is None:
+        return default
+    return node.value if isinstance(node, ast.Constant) and isinstance(node.value, int) else None
+
+
+def _package_given(node: ast.expr | None, own: str) -> str:
+    """The package that a relative name refers to; "" where it is computed."""
+    if node is None:
+        return own
+    if isinstance(node, ast.Constant) and isinstance(node.value, str):
+        return node.value
+    return own if isinstance(node, ast.Name) and node.id in ("__package__", "__name__") else ""
 
 
 def _attributes(tree: ast.AST, found: list[tuple[ast.AST, str | None, Import]]) -> Iterator[Import]:
@@ -158,7 +192,7 @@ def _only_binds(node: ast.stmt) -> bool:
     """Whether a statement at the top level binds names and does nothing else that another module could see."""
     if isinstance(node, ast.Import | ast.ImportFrom | ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef | ast.Pass):
         return True
-    if isinstance(node, ast.If) and _for_type_checkers(node.test):
+    if isinstance(node, ast.If) and for_type_checkers(node.test):
         return all(_only_binds(other) for other in node.orelse)
     if isinstance(node, ast.Expr):
         return isinstance(node.value, ast.Constant)

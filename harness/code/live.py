@@ -87,12 +87,16 @@ def _filled(cell: Any) -> bool:
         return False
 
 
+def unwrapped(value: Any) -> Any:
+    """What decorators that say so (``functools.wraps``) have wrapped; anything else as it is."""
+    return inspect.unwrap(value) if callable(value) else value
+
+
 def definition(root: Any) -> Any:
     """What was defined: a function without its wrappers, a class or a module as it is, of any other object its type."""
     while isinstance(root, partial):
         root = root.func
-    root = inspect.unwrap(root) if callable(root) else root
-    root = getattr(root, "__func__", root)
+    root = getattr(unwrapped(root), "__func__", unwrapped(root))
     if isinstance(root, FunctionType | type | ModuleType):
         return root
     return type(root)
@@ -107,8 +111,7 @@ def methods(definition: type) -> dict[str, FunctionType]:
     """The functions in a class's own body, by name: methods, properties, class and static methods, without what wraps them."""
     found = {}
     for name, value in vars(definition).items():
-        inner = getattr(value, "__func__", getattr(value, "fget", value))
-        inner = inspect.unwrap(inner) if callable(inner) else inner
+        inner = unwrapped(getattr(value, "__func__", getattr(value, "fget", value)))
         if isinstance(inner, FunctionType) and inner.__globals__.get("__name__") == definition.__module__:
             found[name] = inner
     return found
@@ -122,8 +125,8 @@ def global_names(code: CodeType) -> set[str]:
 
 def registered(module: ModuleType) -> Iterator[Any]:
     """The functions and classes that stand in a module's lists and tables: what others have registered there."""
-    for value in list(vars(module).values()):
-        if isinstance(value, dict | list | set | tuple) and value is not vars(module):
+    for name, value in list(vars(module).items()):
+        if isinstance(value, dict | list | set | tuple) and value is not vars(module) and name != "__builtins__":
             items = list(value.values()) if isinstance(value, dict) else list(value)
             yield from (each for each in items if isinstance(each, FunctionType | type))
 
@@ -146,10 +149,10 @@ def _told(found: Held, value: Any, name: str, owner: str) -> str:
         return f"partial {inner(value.func)} {inner(value.args)} {inner(value.keywords)}"
     if isinstance(value, SimpleNamespace):
         return f"namespace {inner(vars(value))}"
-    unwrapped = inspect.unwrap(value) if callable(value) else value
-    if isinstance(unwrapped, ModuleType | FunctionType | type):
-        found.uses.append(unwrapped)
-        return f"{type(unwrapped).__name__} {getattr(unwrapped, '__qualname__', unwrapped.__name__)}"
+    inside = unwrapped(value)
+    if isinstance(inside, ModuleType | FunctionType | type):
+        found.uses.append(inside)
+        return f"{type(inside).__name__} {getattr(inside, '__qualname__', inside.__name__)}"
     if isinstance(value, BuiltinFunctionType):
         return f"{value.__module__}.{value.__qualname__}"
     if is_dataclass(value):

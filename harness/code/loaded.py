@@ -204,8 +204,15 @@ def _changed(module: ModuleType, source: bytes) -> dict[str, str]:
     now = vars(module)
     return {
         name: repr(now[name]) for name, value in _constants(source).items()
-        if name in now and (type(now[name]), repr(now[name])) != (type(value), repr(value)) and _is_plain(now[name])
+        if name in now and not _same(now[name], value) and _is_plain(now[name])
     }  # fmt: skip
+
+
+def _same(one: object, other: object) -> bool:
+    """Whether two constants are the same: 0.0 is not -0.0, which compares equal, and NaN is NaN, which does not."""
+    if type(one) is not type(other):
+        return False
+    return (isinstance(one, str | int | bytes) and one == other) or repr(one) == repr(other)
 
 
 def _is_plain(value: object) -> bool:

@@ -2,50 +2,40 @@
 
 A claim's design has the code of its body and of its fixtures.  A module holds the claims of a whole document, so that it is too
 much: another claim's margin would count as code of this one.  Followed are the names that a definition uses: to other
-definitions of its module, through imports to those of other modules of the project, on and on.
+definitions of its module, through imports to those of other modules of the project, on and on.  Classes that nobody names count
+where a class above them is told of them, or is asked for them; files that a definition names count by their content.
 """
 
 from __future__ import annotations
 
 import ast
-import builtins
 import copy
 import hashlib
 import inspect
-import sys
 import textwrap
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
-from importlib.util import find_spec, resolve_name
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-from harness.code.canonical import written
-from harness.code.loaded import SOURCES, CodeError, installed
-
-_PACKAGE = Path(__file__).absolute().parents[1]
-_OWN_NAMES = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
-ALL = ""
-UNNAMED = "-"  # no name: the statements that run whenever a module is reached
-FileOf = Callable[[str], Path | None]
-Place = tuple[str, str]  # a module and a name in it, ALL of it, or what is UNNAMED in it
+from harness.code.imports import ANY
+from harness.code.loaded import CodeError
+from harness.code.modules import ancestors, spec_of
+from harness.code.project import Project
+from harness.code.statements import ALL, DEFINITIONS, UNNAMED, Class, Place, Statement
 
 
 @dataclass(frozen=True)
-class _Statement:
-    """What a statement does, and which names it uses."""
+class Reached:
+    """What some functions reach.
 
-    does: str
-    uses: tuple[Place, ...]
+    Attributes:
+        digest: of all of it.
+        fixtures: names that it asks pytest for while it runs, None for one that is computed.
+    """
 
-
-@dataclass(frozen=True)
-class _Module:
-    """A module's statements by the names that they bind (ALL: by none), and where its imported names come from."""
-
-    statements: dict[str, list[_Statement]]
-    imports: dict[str, Place]
-    stars: tuple[str, ...] = ()
+    digest: str
+    fixtures: frozenset[str | None]
 
 
 class ReachedCode:
@@ -54,43 +44,49 @@ class ReachedCode:
     Comments, docstrings and layout do not count, nor does the version of Python.  The package harness and installed packages
     do not count either: the harness names what it measures by its code, and stands in the provenance of a run.  All else is the
     project's own, also what pytest's option ``pythonpath`` finds outside of its folder.
+
+    Args:
+        root: see :class:`harness.code.project.Project`.
     """
 
-    def __init__(self) -> None:
-        self._files: dict[str, Path | None] = {}
-        self._trees: dict[Path, ast.Module] = {}
-        self._modules: dict[str, _Module] = {}
-        self._own: dict[Any, _Statement] = {}
+    def __init__(self, root: Path | None = None) -> None:
+        self._project = Project(root)
+        self._own: dict[Any, Statement] = {}
 
     def digest(self, functions: Iterable[Callable[..., Any]], definitions: Iterable[Any] = ()) -> str:
-        """Digest of what functions do and of all that they reach in the project's files.
+        """Digest of what functions do and of all that they reach in the project's files; see :meth:`reach`."""
+        return self.reach(functions, definitions).digest
+
+    def reach(self, functions: Iterable[Callable[..., Any]], definitions: Iterable[Any] = ()) -> Reached:
+        """What functions do, and all that they reach in the project's files.
 
         Args:
             functions: bodies and fixtures; the declaration of a claim does not count as code of its body.
             definitions: further functions and classes of modules, such as those that a spec holds.
 
         Raises:
-            CodeError: the code of a function cannot be read.
+            CodeError: the code of a function cannot be read, or it runs code that cannot be told.
         """
-        found: dict[str, list[str]] = {}
-        waiting = [(str(each.__module__), each.__qualname__.partition(".")[0]) for each in definitions]
+        walk = _Walk(self._project)
+        for each in definitions:
+            walk.waiting.append((str(each.__module__), each.__qualname__.partition(".")[0]))
         for function in functions:
-            own = self._own.get(function) or self._own.setdefault(function, self._of(inspect.unwrap(function)))
-            found.setdefault(f"{function.__module__}:{function.__qualname__}", []).append(own.does)
-            waiting += [*own.uses, (str(function.__module__), UNNAMED)]
-        seen: set[Place] = set()
-        while waiting:
-            place = waiting.pop()
-            if place in seen:
-                continue
-            seen.add(place)
-            statements, further = self._reached(place)
-            found.setdefault(":".join(place), []).extend(each.does for each in statements)
-            waiting += [*further, *(use for each in statements for use in each.uses)]
-        told = sorted((name, sorted(set(does))) for name, does in found.items() if does)
-        return hashlib.sha256(repr(told).encode()).hexdigest()[:16]
+            walk.take(f"{function.__module__}:{function.__qualname__}", str(function.__module__), self._statement(function))
+            walk.waiting.append((str(function.__module__), UNNAMED))
+        return walk.whole()
 
-    def _of(self, function: Callable[..., Any]) -> _Statement:
+    def asked_in(self, function: Callable[..., Any]) -> frozenset[str | None]:
+        """Names of fixtures that a function's own source asks pytest for, None for one that is computed.
+
+        Raises:
+            CodeError: it cannot be read.
+        """
+        return self._statement(function).fixtures
+
+    def _statement(self, function: Callable[..., Any]) -> Statement:
+        return self._own.get(function) or self._own.setdefault(function, self._of(inspect.unwrap(function)))
+
+    def _of(self, function: Callable[..., Any]) -> Statement:
         """A function's own code; of a claim's body without the decorator that declares it."""
         try:
             top = self._found(function) or ast.parse(textwrap.dedent(inspect.getsource(function))).body[0]
@@ -100,63 +96,146 @@ class ReachedCode:
                 f"the code of {name} cannot be read ({problem}); define it in a file, or in a notebook's cell, and not by exec"
             ) from None
         claim = getattr(function, "__claim_id__", None)
-        if claim is not None and isinstance(top, _OWN_NAMES):
+        if claim is not None and isinstance(top, DEFINITIONS):
             top.decorator_list = [each for each in top.decorator_list if not _declares(each, str(claim))]
-        return _read(top, function.__module__, self._parsed(function.__module__, everywhere=True).imports, self._file)
+        known = self._project.parsed(function.__module__, everywhere=True).imports
+        return self._project.reader(function.__module__).read(top, known)
 
     def _found(self, function: Callable[..., Any]) -> ast.stmt | None:
         """The definition in its module's source; None for what no file has."""
-        path, code = self._file(function.__module__), getattr(function, "__code__", None)
+        path, code = self._project.file(function.__module__), getattr(function, "__code__", None)
         if path is None or code is None or Path(code.co_filename).absolute() != path:
             return None
-        tree = self._tree(function.__module__, path)
-        named = (node for node in ast.walk(tree) if isinstance(node, _OWN_NAMES) and node.name == code.co_name)
+        tree = self._project.tree(function.__module__, path)
+        named = (node for node in ast.walk(tree) if isinstance(node, DEFINITIONS) and node.name == code.co_name)
         first = (node for node in named if min(each.lineno for each in (node, *node.decorator_list)) == code.co_firstlineno)
         return copy.copy(next(first, None))
 
-    def _tree(self, module: str, path: Path) -> ast.Module:
-        if path not in self._trees:
-            self._trees[path] = ast.parse(SOURCES.of(str(path), sys.modules.get(module)))
-        return self._trees[path]
 
-    def _reached(self, place: Place) -> tuple[list[_Statement], list[Place]]:
-        """The statements that a place stands for, and the places to which it leads."""
+@dataclass
+class _Walk:
+    """One way from functions through what they use."""
+
+    project: Project
+    waiting: list[Place] = field(default_factory=list)
+    seen: set[Place] = field(default_factory=set)
+    found: dict[str, list[str]] = field(default_factory=dict)
+    runs: dict[str, None] = field(default_factory=dict)
+    fixtures: set[str | None] = field(default_factory=set)
+    lists: bool = False
+
+    def take(self, name: str, module: str, statement: Statement) -> None:
+        """Count a statement under a name, and look at what it uses."""
+        if statement.loads is not None:
+            raise CodeError(
+                f"{module}, line {statement.loads}, loads code from a file, so that what it does cannot be told: import it as "
+                "a module"
+            )
+        self.found.setdefault(name, []).append(statement.does)
+        self.waiting += statement.uses
+        self._run([module, *statement.runs])
+        self.fixtures |= statement.fixtures
+        self.lists |= statement.lists
+        for file in statement.files:
+            if (content := self.project.content(module, file)) is not None:
+                self.found[f"file {file}"] = [content]
+
+    def whole(self) -> Reached:
+        """All that is reached."""
+        while self.waiting:
+            while self.waiting:
+                place = self.waiting.pop()
+                if place not in self.seen:
+                    self.seen.add(place)
+                    self._look(place)
+            named = {module for module, _ in self.seen}
+            self.waiting += [(module, UNNAMED) for module in self.runs if module not in named and self._does_something(module)]
+            self.waiting += [place for place in (*self._unnamed_classes(), *self._handed_on()) if place not in self.seen]
+        told = sorted((name, sorted(set(does))) for name, does in self.found.items() if does)
+        return Reached(hashlib.sha256(repr(told).encode()).hexdigest()[:16], frozenset(self.fixtures))
+
+    def _does_something(self, module: str) -> bool:
+        return not all(each.idle for each in self.project.parsed(module).statements.get(ALL, ()))
+
+    def _look(self, place: Place) -> None:
+        """Take the statements that a place stands for, and go on to the places to which it leads."""
         module, name = place
-        own = self._parsed(module)
+        if name == ANY:
+            self.waiting += [(each, ALL) for each in self._every(module)]
+            return
+        own, taken = self.project.parsed(module), list[Statement]()
         if name == ALL:
-            return [each for statements in own.statements.values() for each in statements], [
-                *own.imports.values(), *((star, ALL) for star in own.stars)
-            ]  # fmt: skip
-        if name == UNNAMED:
-            return own.statements.get(ALL, []), []
-        if name in own.statements:  # and those that bind no name, which may register, or set, things
-            return [*own.statements[name], *own.statements.get(ALL, [])], []
-        if name in own.imports:
-            return [], [own.imports[name]]
-        if own.stars:
-            return [], [(each, name) for each in own.stars]
-        below = f"{module}.{name}"
-        return [], [(below, ALL)] if self._is_own(self._file(below)) else []
+            taken = [each for statements in own.statements.values() for each in statements]
+            self.waiting += [*own.imports.values(), *((star, ALL) for star in own.stars)]
+        elif name == UNNAMED:
+            taken = own.statements.get(ALL, [])
+        elif name in own.statements:  # and those that bind no name, which may register, or set, things
+            taken = [*own.statements[name], *own.statements.get(ALL, [])]
+        elif name in own.imports:
+            self.waiting.append(own.imports[name])
+        elif own.stars:
+            self.waiting += [(each, name) for each in own.stars]
+        elif self.project.is_own(self.project.file(below := f"{module}.{name}")):
+            self.waiting.append((below, ALL))
+        for statement in taken:
+            self.take(":".join(place), module, statement)
 
-    def _parsed(self, module: str, *, everywhere: bool = False) -> _Module:
-        """A module of the project (or from ``everywhere``); what is none has nothing."""
-        path = self._file(module)
-        if path is None or not (everywhere or self._is_own(path)):
-            return _Module({}, {})
-        if module not in self._modules:
-            self._modules[module] = _parse(module, path, self._tree(module, path), self._file, self._is_own)
-        return self._modules[module]
+    def _run(self, modules: Iterable[str]) -> None:
+        """Note modules that are imported, with the packages that they lie in and all that they import."""
+        waiting = list(modules)
+        while waiting:
+            module = waiting.pop()
+            if module not in self.runs and self.project.is_own(self.project.file(module)):
+                self.runs[module] = None
+                waiting += [*ancestors(module), *self.project.parsed(module).runs]
 
-    def _file(self, module: str) -> Path | None:
-        """The file of a module, or None."""
-        if module not in self._files:
-            path = _file(module)
-            self._files[module] = path
-        return self._files[module]
+    def _handed_on(self) -> Iterator[Place]:
+        """All of the modules that are imported from packages which count whole: whoever has the package has them, too."""
+        whole = tuple(f"{module}." for module, name in self.seen if name == ALL)
+        yield from ((module, ALL) for module in self.runs if whole and module.startswith(whole))
 
-    def _is_own(self, path: Path | None) -> bool:
-        """Whether a file belongs to the project, wherever it lies: it is neither the harness's nor installed."""
-        return path is not None and not installed(str(path)) and not path.is_relative_to(_PACKAGE)
+    def _unnamed_classes(self) -> Iterator[Place]:
+        """Classes that a class above them is told of, or that are found from one which is asked for those below it."""
+        for module in self.runs:
+            for name, statements in self.project.parsed(module).statements.items():
+                classes = [each for statement in statements for each in statement.classes]
+                if name != ALL and any(map(self._is_handed_on, classes)):
+                    yield module, name
+
+    def _is_handed_on(self, kind: Class) -> bool:
+        above = list(self._above(kind))
+        if any(self._of_project(each.made_by) for each in (kind, *(each for _, each in above))):
+            return True
+        reached = self.lists and any(place in self.seen or (place[0], ALL) in self.seen for place, _ in above)
+        return reached or any(each.told for _, each in above)
+
+    def _above(self, kind: Class) -> Iterator[tuple[Place, Class]]:
+        """The classes of the project that a class derives from, with their places."""
+        waiting, seen = list(kind.bases), set[Place]()
+        while waiting:
+            place = self.project.origin(waiting.pop())
+            if place not in seen:
+                seen.add(place)
+                for each in self.project.class_at(place):
+                    yield place, each
+                    waiting += each.bases
+
+    def _of_project(self, place: Place | None) -> bool:
+        return place is not None and any(True for _ in self.project.class_at(place))
+
+    def _every(self, package: str) -> Iterator[str]:
+        """All modules of a package: one of them is imported by a name that is computed."""
+        spec = spec_of(package) if package else None
+        if spec is None or spec.submodule_search_locations is None:
+            raise CodeError(
+                f"{package or 'a module'} imports a module whose name is computed, so that what it does cannot be told: "
+                "import it by name, or put what may be imported into one package and begin the name with the package's"
+            )
+        for folder in spec.submodule_search_locations:
+            own = self.project.is_own(Path(folder).absolute() / "any.py")
+            for file in sorted(Path(folder).rglob("*.py")) if own else ():
+                parts = file.relative_to(folder).with_suffix("").parts
+                yield ".".join([package, *(parts[:-1] if parts[-1] == "__init__" else parts)])
 
 
 def _declares(decorator: ast.expr, claim: str) -> bool:
@@ -164,126 +243,3 @@ def _declares(decorator: ast.expr, claim: str) -> bool:
     names = (claim, claim.split("/")[-1])
     given = decorator.args if isinstance(decorator, ast.Call) else []
     return any(isinstance(each, ast.Constant) and each.value in names for each in given)
-
-
-def _file(module: str) -> Path | None:
-    """The Python file that a module comes from, whether or not it was imported; None where there is none."""
-    known = sys.modules.get(module)
-    try:
-        found = getattr(known, "__file__", None) if known is not None else getattr(find_spec(module), "origin", None)
-    except (ImportError, ValueError, AttributeError):
-        return None
-    path = Path(str(found)).absolute()
-    return path if path.suffix == ".py" and path.is_file() else None
-
-
-def _is_registered(
-    node: ast.ClassDef | ast.FunctionDef | ast.AsyncFunctionDef, module: str, imports: dict[str, Place],
-    is_own: Callable[[Path | None], bool], file_of: FileOf,
-) -> bool:  # fmt: skip
-    """Whether a decorator of the project may have handed a definition to others: it then runs without being named.
-
-    Claims and fixtures are none: they are collected by their names, and each is code of its own alone.
-    """
-    if node.name.startswith("test_"):
-        return False
-    for decorator in map(_called, node.decorator_list):
-        root: ast.expr = decorator
-        while isinstance(root, ast.Attribute | ast.Call | ast.Subscript):
-            root = root.func if isinstance(root, ast.Call) else root.value
-        if isinstance(root, ast.Name):
-            known = root.id in imports
-            from_module = imports[root.id][0] if known else module
-            builtin = not known and hasattr(builtins, root.id)
-            if not builtin and is_own(file_of(from_module)):
-                return True
-    return False
-
-
-def _called(decorator: ast.expr) -> ast.expr:
-    return decorator.func if isinstance(decorator, ast.Call) else decorator
-
-
-def _parse(
-    module: str, path: Path, tree: ast.Module, file_of: FileOf, is_own: Callable[[Path | None], bool]
-) -> _Module:
-    statements: dict[str, list[_Statement]] = {}
-    imports: dict[str, Place] = {}
-    stars: list[str] = []
-    for node in tree.body:
-        for each in _outside_of_functions(node):
-            imports.update(_imported(each, module, path))
-            if isinstance(each, ast.ImportFrom) and each.names[0].name == "*":
-                stars.append(_base(each, module, path))
-    for node in tree.body:
-        says_only = isinstance(node, ast.Expr) and isinstance(node.value, ast.Constant)
-        if not says_only and not isinstance(node, ast.Import | ast.ImportFrom):
-            statement = _read(node, module, imports, file_of, path)
-            for name in _bound(node) or (ALL,):
-                statements.setdefault(name, []).append(statement)
-            if isinstance(node, _OWN_NAMES) and _is_registered(node, module, imports, is_own, file_of):
-                statements.setdefault(ALL, []).append(statement)
-    return _Module(statements, imports, tuple(stars))
-
-
-def _outside_of_functions(node: ast.AST) -> Iterator[ast.AST]:
-    """The node and all below it that run, and bind names, where it stands."""
-    yield node
-    if not isinstance(node, _OWN_NAMES):
-        for child in ast.iter_child_nodes(node):
-            yield from _outside_of_functions(child)
-
-
-def _bound(node: ast.stmt) -> set[str]:
-    """Names that a statement binds in its module."""
-    names = {each.name for each in _outside_of_functions(node) if isinstance(each, _OWN_NAMES)}
-    stored = (each for each in _outside_of_functions(node) if isinstance(each, ast.Name))
-    return names | {each.id for each in stored if isinstance(each.ctx, ast.Store)}
-
-
-def _imported(node: ast.AST, module: str, path: Path | None) -> dict[str, Place]:
-    """Where the names that an import binds come from."""
-    if isinstance(node, ast.Import):
-        return {each.asname or each.name.split(".")[0]: (each.name, ALL) for each in node.names}
-    if isinstance(node, ast.ImportFrom):
-        base = _base(node, module, path)
-        return {each.asname or each.name: (base, each.name) for each in node.names if each.name != "*"}
-    return {}
-
-
-def _base(node: ast.ImportFrom, module: str, path: Path | None) -> str:
-    """The module that an import takes names from."""
-    package = module if path is not None and path.name == "__init__.py" else module.rpartition(".")[0]
-    return resolve_name("." * node.level + (node.module or ""), package) if node.level else str(node.module)
-
-
-def _by_name(call: ast.Call, module: str, path: Path | None) -> str | None:
-    """The module that ``importlib.import_module`` or ``__import__`` is called with, as text; None of another call."""
-    called = call.func.attr if isinstance(call.func, ast.Attribute) else getattr(call.func, "id", None)
-    given = call.args[0] if call.args else next((each.value for each in call.keywords if each.arg == "name"), None)
-    if called not in ("import_module", "__import__") or not isinstance(given, ast.Constant) or not isinstance(given.value, str):
-        return None
-    level = len(given.value) - len(given.value.lstrip("."))
-    return _base(ast.ImportFrom(given.value[level:], [], level), module, path)
-
-
-def _read(tree: ast.stmt, module: str, imports: dict[str, Place], file_of: FileOf, path: Path | None = None) -> _Statement:
-    """What a statement does, and the places that it uses."""
-    known = dict(imports)
-    for node in ast.walk(tree):
-        known.update(_imported(node, module, path))
-    uses: dict[Place, None] = {}
-    of_modules: set[int] = set()
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Attribute) and isinstance(node.value, ast.Name) and node.value.id in known:
-            base, name = known[node.value.id]
-            within = base if name == ALL else f"{base}.{name}"
-            if file_of(within) is not None:  # module.name: that name alone counts
-                uses[within, node.attr] = None
-                of_modules.add(id(node.value))
-        elif isinstance(node, ast.Call) and (named := _by_name(node, module, path)):
-            uses[named, ALL] = None
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and id(node) not in of_modules:
-            uses[known.get(node.id, (module, node.id))] = None
-    return _Statement(written(tree), tuple(uses))

@@ -14,6 +14,7 @@ import pytest
 from harness import device
 from harness.plugin.collect import Collected, Collector
 from harness.plugin.display import Display
+from harness.plugin.fixture import store_folder
 from harness.plugin.ledger import UPGRADE, LedgerError
 from harness.plugin.ledger_file import SCHEMA
 from harness.plugin.options import leaves_out_unseen
@@ -163,6 +164,7 @@ class Controller:
         return True
 
     def _write_reports(self) -> str:
+        from harness.report.drawings import Drawings
         from harness.report.rows import assemble
         from harness.report.write import write_reports
 
@@ -175,7 +177,8 @@ class Controller:
         )
         scale, used = self._settings.scale, self._device()
         run = assemble(self._rows.values(), scale=scale, device=used, provenance=facts)
-        write_reports(run, self._settings.reports)
+        folder = store_folder(self._config.getoption("claims_store"), self._config.invocation_params.dir, self._config.rootpath)
+        write_reports(run, self._settings.reports, Drawings(folder))
         return f"report: {shown_path(self._settings.reports / 'claims.html', self._settings.root)}"
 
     def _write_ledger(self) -> str | None:

@@ -9,8 +9,9 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
-from harness.code import CodeError, ReachedCode
+from harness.code import CodeError
 from harness.fixed import stable
+from harness.plugin.asking import REQUEST, Asking, code_of, definitions_of, is_own
 from harness.plugin.drawing import Asked, Drawing, Undrawn, Unknown, stand_ins
 from harness.plugin.fixture import Harness
 from harness.plugin.growth import HARNESS, depends
@@ -24,7 +25,6 @@ if TYPE_CHECKING:
 UNKNOWN = "unknown"
 _DIGITS = 6  # significant; what a machine computes may differ from another's in the last of sixteen
 _LONGEST = 16  # numbers that stand in a design one by one
-_OF_PYTEST = "_pytest."  # modules whose fixtures belong to a run, not to a design
 
 
 @dataclass(frozen=True)
@@ -87,7 +87,7 @@ class Designer:
     """
 
     def __init__(self, scale: str) -> None:
-        self._code, self._drawing = ReachedCode(), Drawing()
+        self._drawing = Drawing()
         self._harness = Harness(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
         self._made: dict[tuple[Any, ...], tuple[Any, Asked, Any]] = {}
 
@@ -103,10 +103,9 @@ class Designer:
             with stand_ins(self._drawing):
                 arguments = {name: self._value(item, name, asked) for name in item._fixtureinfo.argnames}
                 asked.add(self._drawn(item.obj, arguments)[1])
-        functions = [item.function, *(fixture.func for fixture in _fixtures(item))]
         specs = [*asked.members, *(measurement for _, measurement, _ in asked.measured)]
         try:
-            code = self._code.digest(functions, definitions(specs))
+            code = code_of(item, definitions(specs))
         except CodeError:
             code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
@@ -116,7 +115,9 @@ class Designer:
         """What a fixture hands on; what it asks for is added to ``asked``."""
         if name == HARNESS:
             return self._harness
-        found = item._fixtureinfo.name2fixturedefs.get(name, ())
+        if name == REQUEST:
+            return Asking(Unknown(), lambda wanted: self._value(item, wanted, asked))
+        found = definitions_of(item, name) if isinstance(name, str) else ()
         if len(found) < -level or not _drawable(item, found[level], name):
             return Unknown()
         definition = found[level]
@@ -174,21 +175,11 @@ def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
     return design_of(item, scale).to_json()
 
 
-def _fixtures(item: pytest.Function) -> Iterator[Any]:
-    """The fixtures of a claim that the project defines, by name; of one that replaces another of its name, both."""
-    for _, found in sorted(item._fixtureinfo.name2fixturedefs.items()):
-        for definition in found:
-            module = str(getattr(definition.func, "__module__", ""))
-            if not module.startswith((_OF_PYTEST, "harness.")):
-                yield definition
-
-
 def _drawable(item: pytest.Function, definition: Any, name: str) -> bool:
     """Whether a fixture is run for a design: those that get the harness, and plain functions without means of a run."""
     if depends(item, name):
         return True
-    plain = not inspect.isgeneratorfunction(definition.func) and "request" not in definition.argnames
-    return plain and not str(definition.func.__module__).startswith((_OF_PYTEST, "harness."))
+    return not inspect.isgeneratorfunction(definition.func) and REQUEST not in definition.argnames and is_own(definition)
 
 
 def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, Any]]:

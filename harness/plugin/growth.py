@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import pytest
 
+from harness.plugin.asking import REQUEST, Asking, asked_in, definitions_of, needed_by
 from harness.plugin.fixture import Harness
 
 if TYPE_CHECKING:
@@ -49,10 +50,12 @@ class Rerun:
     def _value(self, name: str) -> Any:
         if name == HARNESS:
             return self._harness
+        if name == REQUEST:
+            return Asking(self._others(name), self._value)
         if not depends(self._item, name):
             return self._others(name)
         if name not in self._made:
-            definition = self._item._fixtureinfo.name2fixturedefs[name][-1]
+            definition = definitions_of(self._item, name)[-1]
             arguments = {needed: self._value(needed) for needed in definition.argnames}
             self._made[name] = self._opened(definition.func, arguments)
         return self._made[name]
@@ -63,14 +66,24 @@ class Rerun:
         return function(**arguments)
 
 
-def depends(item: pytest.Function, name: str | None = None) -> bool:
-    """Whether a fixture of the claim, or any of them, gets the harness, directly or through others."""
-    if name is None:
-        return any(depends(item, each) for each in item._fixtureinfo.argnames)
+def depends(item: pytest.Function, name: str | None = None, above: tuple[str, ...] = ()) -> bool:
+    """Whether a fixture of the claim, or any of them, gets the harness, directly or through others.
+
+    Args:
+        item: the claim.
+        name: the fixture; None for any that the claim's body names.
+        above: fixtures that need it, which are being looked at.
+    """
     if name == HARNESS:
         return True
-    definitions = item._fixtureinfo.name2fixturedefs.get(name, ())
-    return any(depends(item, needed) for needed in (definitions[-1].argnames if definitions else ()) if needed != name)
+    if name is None:
+        arguments = item._fixtureinfo.argnames
+        needed = (*arguments, *(asked_in(item, item.function) if REQUEST in arguments else ()))
+    else:
+        definitions = definitions_of(item, name)
+        needed = needed_by(item, definitions[-1]) if definitions else ()
+    above = above if name is None else (*above, name)
+    return any(depends(item, each, above) for each in needed if each not in above)
 
 
 class SeededStore:

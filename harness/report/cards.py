@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
@@ -11,6 +11,7 @@ from markupsafe import Markup
 from harness.report import behind, figures, forest, history, standing, text
 from harness.report.rows import Row
 
+Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "prediction", "verdict", "label", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
@@ -20,7 +21,9 @@ _NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
 )
 
 
-def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+def card(
+    row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: Sequence[Mapping[str, Any]], draw: Draw = figures.draw
+) -> dict[str, Any]:
     """A row with what the template draws of it.
 
     Args:
@@ -28,8 +31,9 @@ def card(row: Row, position: int, recipes: Mapping[str, dict[str, Any]], past: S
         position: its number on the page.
         recipes: every recipe of the page; see :func:`all_recipes`.
         past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
+        draw: makes an SVG of a figure; see :func:`harness.report.figures.draw`.
     """
-    picture, trouble = _picture(row, f"f{position}")
+    picture, trouble = _picture(row, f"f{position}", draw)
     figure = row["figure"] if picture else None
     before = [_past(verdict, row) for verdict in past]
     own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
@@ -84,12 +88,12 @@ def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _picture(row: Row, key: str) -> tuple[Markup | None, str | None]:
+def _picture(row: Row, key: str, draw: Draw) -> tuple[Markup | None, str | None]:
     """The row's figure as SVG, or why there is none; a picture that fails must not cost the page."""
     if row["figure"] is None:
         return None, None
     try:
-        return Markup(figures.draw(row["figure"], key)), None  # written by an XML serialiser
+        return Markup(draw(row["figure"], key)), None  # written by an XML serialiser
     except (ValueError, KeyError, TypeError, IndexError) as problem:
         return None, f"The figure could not be drawn: {type(problem).__name__}: {problem}"
 

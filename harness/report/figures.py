@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import ClaimError, Figure
 from harness.report import tidy
+from harness.report.lanes import Look
 from harness.report.rows import plain
 
 if TYPE_CHECKING:
@@ -97,7 +98,9 @@ def draw(figure: Mapping[str, Any], key: str) -> str:
 
     style: dict[Any, Any] = panels.STYLE | {"svg.hashsalt": key}
     out = io.StringIO()
-    with warnings.catch_warnings(), mpl.rc_context(style):
+    with warnings.catch_warnings(), mpl.rc_context():
+        mpl.rcdefaults()  # what a user's own settings say is no part of a figure
+        mpl.rcParams.update(style)
         # A letter that the measuring font lacks is only measured wrongly: the browser draws the text.
         warnings.simplefilter("ignore")
         canvas: Any = FigureCanvasSVG(_compose(figure))
@@ -108,9 +111,7 @@ def draw(figure: Mapping[str, Any], key: str) -> str:
 
 def lanes(figure: Mapping[str, Any]) -> dict[str, Any]:
     """Where rows lie inside a panel: the order of panels, categories and colours, and each colour's shift from its category."""
-    from harness.report import panels
-
-    look = panels.Look.of(figure)
+    look = Look.of(figure)
     facets = tidy.levels(figure["data"][figure["facet"]]) if figure["facet"] else []
     return {
         "facets": facets, "hues": list(look.hues), "categories": list(look.categories) if look.categorical else None,
@@ -162,7 +163,7 @@ def _compose(figure: Mapping[str, Any]) -> Canvas:
     canvas = Canvas(figsize=(width, 0.5 + (height - 0.5) * down), layout="constrained")
     shared = not figure["own_axes"]
     axes = list(canvas.subplots(down, across, sharex=shared, sharey=shared, squeeze=False).flatten())
-    look = panels.Look.of(figure)
+    look = Look.of(figure)
     if not facets:
         panels.draw(axes[0], table, look)
     for axis, level in zip(axes, facets, strict=False):

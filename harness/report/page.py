@@ -14,8 +14,8 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report import environment, forest, standing, text
-from harness.report.cards import all_recipes, card
+from harness.report import environment, figures, forest, standing, text
+from harness.report.cards import Draw, all_recipes, card
 from harness.report.history import SHOWN, History
 from harness.report.looks import LOOKS
 from harness.report.merge import check_run
@@ -43,12 +43,13 @@ _TERMS: Mapping[str, str] = {
 }  # fmt: skip
 
 
-def render(run: Mapping[str, Any], past: History | None = None) -> str:
+def render(run: Mapping[str, Any], past: History | None = None, draw: Draw = figures.draw) -> str:
     """The page of a run.
 
     Args:
         run: what ``claims.json`` holds; see ``claims.schema.json``.
         past: earlier runs, whose verdicts of the same scale stand on the cards.
+        draw: makes an SVG of a figure; see :func:`harness.report.figures.draw`.
 
     Returns:
         One HTML document; the same for the same run and past, byte for byte.
@@ -59,7 +60,7 @@ def render(run: Mapping[str, Any], past: History | None = None) -> str:
     check_run(run)
     rows, past = [complete(row) for row in run["rows"]], past or History()
     recipes = all_recipes(rows)
-    cards = [card(row, position, recipes, past.of(row["id"], run["scale"])) for position, row in enumerate(rows)]
+    cards = [card(row, position, recipes, past.of(row["id"], run["scale"]), draw) for position, row in enumerate(rows)]
     script = environment.script()
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
     return environment.template("page.html").render(

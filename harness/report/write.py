@@ -11,6 +11,7 @@ from typing import Any
 
 from harness.report import history
 from harness.report.badge import badge
+from harness.report.drawings import Drawings
 from harness.report.flat import to_csv
 from harness.report.merge import check_run
 from harness.report.page import render
@@ -19,7 +20,7 @@ from harness.report.rows import ReportError
 NAMES: tuple[str, ...] = ("claims.json", "claims.csv", "claims.html", "badge.svg")
 
 
-def write_reports(run: Mapping[str, Any], folder: Path) -> dict[str, Path]:
+def write_reports(run: Mapping[str, Any], folder: Path, drawings: Drawings | None = None) -> dict[str, Path]:
     """Write the reports of ``run`` into ``folder``, which is made where it does not exist, and add it to the history there.
 
     Everything is rendered first, then written to temporary files in the same folder, then moved into place,
@@ -29,6 +30,7 @@ def write_reports(run: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     Args:
         run: what :func:`harness.report.assemble` or :func:`harness.report.merge` returned.
         folder: where the reports go.
+        drawings: keeps the drawings for the next time; None draws all of them.
 
     Returns:
         The files by name, the history last.
@@ -42,10 +44,13 @@ def write_reports(run: Mapping[str, Any], folder: Path) -> dict[str, Path]:
     try:
         known = history.read_history(folder)
         past = known.before(current)
-        whole = dict(zip(NAMES, (text, to_csv(run), render(run, past), badge(run)), strict=True))
+        page = render(run, past) if drawings is None else render(run, past, drawings.svg)
+        whole = dict(zip(NAMES, (text, to_csv(run), page, badge(run)), strict=True))
         files = write_whole(whole, folder)
         if past == known:
             history.append(current, folder)
+        if drawings is not None:
+            drawings.keep()
     except OSError as problem:
         raise _unwritable(folder, problem) from problem
     return files | {history.NAME: folder / history.NAME}

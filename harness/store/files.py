@@ -9,7 +9,7 @@ import os
 import secrets
 import stat
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -154,11 +154,29 @@ def tabulate(parts: Sequence[Columns]) -> pd.DataFrame:
     import pandas as pd
 
     first = parts[0]
-    kinds = {name: dtype for name, (dtype, _) in first.items()}
-    if any({name: dtype for name, (dtype, _) in part.items()} != kinds for part in parts):
+    kinds = _kinds(first)
+    if any(_kinds(part) != kinds for part in parts):
         return pd.concat([tabulate([part]) for part in parts], ignore_index=True)
     joined = {name: [value for part in parts for value in part[name][1]] for name in first}
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in joined.items()})
+
+
+def tabulate_marked(groups: Iterable[tuple[Sequence[Columns], Mapping[str, str]]]) -> pd.DataFrame:
+    """The rows of all groups of parts, with columns that say the same of all rows of a group behind the others."""
+    import pandas as pd
+
+    groups = list(groups)
+    every = [part for parts, _ in groups for part in parts]
+    rows = [sum(len(next(iter(part.values()), ("", []))[1]) for part in parts) for parts, _ in groups]
+    if not all(rows) or any(_kinds(part) != _kinds(every[0]) for part in every):
+        return pd.concat([tabulate(parts).assign(**marks) for parts, marks in groups], ignore_index=True)
+    counted = list(zip((marks for _, marks in groups), rows, strict=True))
+    whole = {name: [marks[name] for marks, count in counted for _ in range(count)] for name in groups[0][1]}
+    return tabulate(every).assign(**whole)
+
+
+def _kinds(part: Columns) -> dict[str, str]:
+    return {name: dtype for name, (dtype, _) in part.items()}
 
 
 def _sealed(path: Path, about: Mapping[str, Any], *content: bytes) -> dict[str, Any]:

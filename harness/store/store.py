@@ -14,13 +14,13 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.code import CodeError
 from harness.numerics import standard_numerics
 from harness.recipe import digest
 from harness.store import files
 from harness.store.checks import check_rows, checked_seeds
 from harness.store.engines import resolved
-from harness.store.keys import cached_key, code_of_data, member_key, table_key, weights_key
+from harness.store.keys import code_of_data
+from harness.store.names import Names, check_unmoved, missing_of
 from harness.store.parts import cut, measured_together, measuring_work, trained_together, training_work
 from harness.store.sharing import Progress, Shard, share
 from harness.store.shelf import Entry, Shelf
@@ -61,6 +61,7 @@ class Store:
         self.measured: list[tuple[str, Any]] = []
         self._shelf = Shelf(self.folder)
         self._data: dict[str, Dataset] = {}
+        self._names = Names(self._shelf, device, self.data)
 
     def data(self, spec: DataSpec) -> Dataset:
         """The data of a spec, loaded once a process."""
@@ -102,12 +103,12 @@ class Store:
         self._make(recipes, seeds, name or recipes[0].name)
         return [
             Population(recipe, seeds, Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names))
-            for recipe, names in ((recipe, self._member_names(recipe, seeds)) for recipe in recipes)
+            for recipe, names in ((recipe, self._names.members(recipe, seeds)) for recipe in recipes)
         ]
 
     def _make(self, recipes: Sequence[Recipe], seeds: tuple[int, ...], name: str) -> None:
         """Train what is missing, parents first."""
-        if not any(_missing(self._member_paths(recipe, seeds)) for recipe in recipes):
+        if not any(missing_of(self._names.member_paths(recipe, seeds)) for recipe in recipes):
             return
         with_parents = dict.fromkeys(r for recipe in recipes for r in _ancestry(recipe))
         shards = [
@@ -119,16 +120,7 @@ class Store:
 
     def member_path(self, recipe: Recipe, seed: int) -> Path:
         """Where the member lies, or would lie."""
-        return self._member_paths(recipe, [seed])[seed]
-
-    def _member_paths(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, Path]:
-        return {seed: self._shelf.path("member", name) for seed, name in self._member_names(recipe, seeds).items()}
-
-    def _member_names(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, str]:
-        parents = self._member_names(recipe.parent, seeds) if recipe.parent else {}
-        data = self.data(recipe.data).digest
-        of_all = digest(member_key(recipe, 0, data, None, self.device))  # what differs is put beside it: a fifth of the time
-        return {seed: digest([of_all, seed, parents.get(seed)]) for seed in seeds}
+        return self._names.member_paths(recipe, [seed])[seed]
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers."""
@@ -149,12 +141,12 @@ class Store:
         tell(total, 1.0)  # so that the progress line can forget it
 
     def _training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
-        paths = self._member_paths(recipe, seeds)
-        parents = self._member_paths(recipe.parent, seeds) if recipe.parent else {}
+        paths = self._names.member_paths(recipe, seeds)
+        parents = self._names.member_paths(recipe.parent, seeds) if recipe.parent else {}
         return Shard(
             key=digest([path.stem for path in paths.values()]),
-            done=lambda: not _missing(paths),
-            ready=lambda: not _missing(parents),
+            done=lambda: not missing_of(paths),
+            ready=lambda: not missing_of(parents),
             run=partial(self._train, recipe, paths),
             size=len(seeds),
             work=len(seeds) * training_work(recipe, self.data(recipe.data)),
@@ -164,7 +156,7 @@ class Store:
         from harness.train import Diverged, train
 
         began = time.monotonic()
-        missing = _missing(paths)
+        missing = missing_of(paths)
         if not missing:
             return  # made by a worker that did not see the lock
         start = None
@@ -181,7 +173,7 @@ class Store:
         except Diverged as problem:
             failed, kept = problem, problem.kept
         seconds = (time.monotonic() - began) / len(missing)
-        _check_unmoved(recipe.name, paths, self._member_paths(recipe, list(paths)))
+        check_unmoved(recipe.name, paths, self._names.member_paths(recipe, list(paths)))
         for row, seed in enumerate(missing):
             if failed is None or seed not in failed.seeds:
                 about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
@@ -201,8 +193,8 @@ class Store:
         Raises:
             CodeError: they have other names now, since code has been imported again.
         """
-        now = self._member_names(recipe, seeds)
-        _check_unmoved(recipe.name, {seed: names[seed] for seed in seeds}, now)
+        now = self._names.members(recipe, seeds)
+        check_unmoved(recipe.name, {seed: names[seed] for seed in seeds}, now)
         while True:  # until nothing is damaged; what is damaged twice is an error
             with standard_numerics(self.device):
                 parameters = self._read(recipe, seeds)
@@ -214,7 +206,7 @@ class Store:
         """As :meth:`_parameters`; None where some have to be made again."""
         import torch
 
-        paths = self._member_paths(recipe, seeds).values()
+        paths = self._names.member_paths(recipe, seeds).values()
         read = [self._shelf.content(path, files.read_tensors) for path in paths]
         found = [content[0] for content in read if content is not None]
         if len(found) < len(read):
@@ -237,24 +229,20 @@ class Store:
             ValueError: there are no populations, or the measurement left a member out.
             StoreError: the store cannot be written, or does not keep what is written.
         """
-        import pandas as pd
-
         populations = list(populations)
         if not populations:
             raise ValueError("populations is empty; give at least one population")
         measurement = resolved(measurement, self.llc_engine)
         self.measured.append((measurement.name, measurement))
         while True:  # until nothing is damaged; what is damaged twice is an error
-            self._measure(populations, measurement, f"{name or populations[0].recipe.name}, {measurement.name}")
-            tables = [self._measured(population, measurement) for population in populations]
-            found = [table for table in tables if table is not None]
-            if len(found) == len(tables):
-                return pd.concat(found, ignore_index=True)
+            paths = [self._names.table_paths(each, measurement) for each in populations]
+            if any(map(missing_of, paths)):
+                self._measure(populations, measurement, f"{name or populations[0].recipe.name}, {measurement.name}")
+            if (table := self._measured(populations, paths)) is not None:
+                return table
 
     def _measure(self, populations: Sequence[Population], measurement: Measurement, name: str) -> None:
         """Measure what is missing."""
-        if not any(_missing(self._table_paths(each, measurement)) for each in populations):
-            return
         shards = [
             self._measuring(population, some, measurement)
             for population in populations
@@ -262,30 +250,13 @@ class Store:
         ]
         self._share(shards, name, "measured")
 
-    def _table_paths(self, population: Population, measurement: Measurement) -> dict[int, Path]:
-        of_all = digest(table_key("", measurement, self.device))
-        return {seed: self._shelf.path("table", digest([of_all, name])) for seed, name in self._names(population).items()}
-
-    def _names(self, population: Population) -> dict[int, str]:
-        """What the members of a population are called: as a store trained them, else by their weights."""
-        from harness.population import Unread
-
-        own = population.parameters
-        if isinstance(own, Unread) and not own.changed:
-            return {seed: own.names[seed] for seed in population.seeds}
-        recipe, data = population.recipe, self.data(population.recipe.data).digest
-        return {
-            seed: digest(weights_key(recipe, {epoch: own[epoch][row] for epoch in population.epochs}, data))
-            for row, seed in enumerate(population.seeds)
-        }
-
     def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
         """The work on some of the members; they are picked out only where there is any, since that reads or copies them."""
-        every = self._table_paths(population, measurement)
+        every = self._names.table_paths(population, measurement)
         paths = {seed: every[seed] for seed in seeds}
 
         def run(progress: Progress) -> None:
-            missing = _missing(paths)
+            missing = missing_of(paths)
             if not missing:
                 return  # made by a worker that did not see the lock
             progress(0.0)
@@ -293,30 +264,29 @@ class Store:
             with standard_numerics(self.device):
                 table = measurement.run(population.select(missing), data, self.device)
             check_rows(measurement, table, missing)
-            _check_unmoved(measurement.name, every, self._table_paths(population, measurement))
+            check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
             for seed in missing:
                 about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
                 files.write_table(paths[seed], table[table["seed"] == seed], about)
 
         return Shard(
             key=digest([path.stem for path in paths.values()]),
-            done=lambda: not _missing(paths),
+            done=lambda: not missing_of(paths),
             ready=lambda: True,
             run=run,
             size=len(seeds),
             work=len(seeds) * measuring_work(population.recipe),
         )
 
-    def _measured(self, population: Population, measurement: Measurement) -> pd.DataFrame | None:
-        """The members' rows; None where some have to be measured again."""
-        recipe = population.recipe
-        paths = self._table_paths(population, measurement).values()
-        read = [self._shelf.content(path, files.read_columns) for path in paths]
-        parts = [content[0] for content in read if content is not None]
-        if len(parts) < len(read):
+    def _measured(self, populations: Sequence[Population], paths: Sequence[Mapping[int, Path]]) -> pd.DataFrame | None:
+        """The members' rows, with what their recipes are; None where some have to be measured again."""
+        read = [[self._shelf.content(path, files.read_columns) for path in each.values()] for each in paths]
+        parts = [[content[0] for content in each if content is not None] for each in read]
+        if any(len(some) < len(each) for some, each in zip(parts, read, strict=True)):
             return None
-        return files.tabulate(parts).assign(
-            recipe=recipe.key, architecture=recipe.architecture.name, regime=recipe.regime.name
+        return files.tabulate_marked(
+            (some, {"recipe": recipe.key, "architecture": recipe.architecture.name, "regime": recipe.regime.name})
+            for some, recipe in zip(parts, (population.recipe for population in populations), strict=True)
         )
 
     def cached(self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
@@ -333,17 +303,16 @@ class Store:
             CodeError: its code cannot be told.
         """
         self.measured.append((name, key))
-        entry = digest(cached_key(name, key, compute, self.device))
-        path = self._shelf.path("table", entry)
+        path = self._names.cached(name, key, compute)
 
         def run(progress: Progress) -> None:
             with standard_numerics(self.device):
                 table = compute()
-            _check_unmoved(name, entry, digest(cached_key(name, key, compute, self.device)))
+            check_unmoved(name, path, self._names.cached(name, key, compute))
             files.write_table(path, table, {"what": name})
 
         shard = Shard(
-            key=entry,
+            key=path.stem,
             done=lambda: os.path.lexists(path),
             ready=lambda: True,
             run=run,
@@ -357,21 +326,3 @@ class Store:
 def _ancestry(recipe: Recipe) -> list[Recipe]:
     """The recipe's parents, eldest first, and the recipe itself."""
     return [*_ancestry(recipe.parent), recipe] if recipe.parent else [recipe]
-
-
-def _check_unmoved(what: str, asked: Any, now: Any) -> None:
-    """Raise unless entries are still called what they were called when the work on them began.
-
-    Raises:
-        CodeError: they are not, so that nobody knows which code they came from.
-    """
-    if asked != now:
-        raise CodeError(
-            f"code behind {what} was imported, or imported again, in another version while it was worked on, so that its "
-            "numbers have no name; nothing was stored: run it again"
-        )
-
-
-def _missing(paths: Mapping[int, Path]) -> tuple[int, ...]:
-    """Seeds whose entry is not there."""
-    return tuple(seed for seed, path in paths.items() if not os.path.lexists(path))

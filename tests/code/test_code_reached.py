@@ -129,7 +129,7 @@ def project(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Callabl
         nonlocal number
         number += 1
         folder = tmp_path / f"project{number}"
-        folder.mkdir()
+        folder.mkdir(exist_ok=True)
         for name, text in files.items():
             (folder / f"{name}.py").write_text(text.replace(old, new) if old else text, encoding="utf-8")
         names.update(files)
@@ -197,3 +197,193 @@ def test_code_beside_the_project_counts_and_installed_code_does_not(
     assert digest(tmp_path / "beside1", 1) != digest(tmp_path / "beside2", 2)
     assert digest(tmp_path / "1" / "site-packages", 1) == digest(tmp_path / "2" / "site-packages", 2)
     del sys.modules["reached_beside"]
+
+
+def follows(project: Callable[..., str], files: dict[str, str]) -> bool:
+    """Whether the digest tells FAR = 1 from FAR = 2, and not NEAR = 1 from NEAR = 2."""
+    assert project(files, "NEAR = 1", "NEAR = 2") == project(files)
+    return project(files, "FAR = 1", "FAR = 2") != project(files)
+
+
+BASES = {
+    "told": "class Base:\n    def __init_subclass__(cls):\n        FOUND.append(cls)\nFOUND = []\nclass Plain:\n    pass\n",
+    "made": "FOUND = []\nclass Meta(type):\n    def __init__(cls, *given):\n        FOUND.append(cls)\n"
+            "class Base(metaclass=Meta):\n    pass\nclass Plain:\n    pass\n",
+    "asked": "class Base:\n    pass\nclass Plain:\n    pass\n",
+}  # fmt: skip
+ASKS = {"told": "FOUND", "made": "FOUND", "asked": "Base.__subclasses__()"}
+PLACES = {
+    "its own module": ("", "{classes}", ""),
+    "a module that it imports": ("import reached_more\n", "", "from reached_base import Base, Plain\n{classes}"),
+    "a module that it imports from": ("from reached_more import NOTHING\n", "",
+                                      "import reached_base as b\nfrom reached_base import *\nNOTHING = 0\n{classes}"),
+    "a module that another imports": ("import reached_between\n", "", "from reached_base import *\n{classes}"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("way", BASES)
+@pytest.mark.parametrize("place", PLACES)
+@pytest.mark.parametrize("between", ["", "class Between(Base):\n    pass\n"], ids=["below", "far below"])
+def test_classes_below_one_that_is_told_of_them_or_asked_for_them_count(
+    project: Callable[..., str], way: str, place: str, between: str
+) -> None:
+    first, here, there = PLACES[place]
+    classes = f"{between}class Far({'Between' if between else 'Base'}):\n    FAR = 1\nclass Near(Plain):\n    NEAR = 1\n"
+    assert follows(project, {
+        "reached_study": f"from reached_base import *\n{first}{here.format(classes=classes)}"
+                         f"def fixture():\n    return {ASKS[way]}\n",
+        "reached_base": BASES[way], "reached_more": there.format(classes=classes), "reached_between": "import reached_more\n",
+    })  # fmt: skip
+
+
+@pytest.mark.parametrize("way", ["import reached_more", "from reached_more import NOTHING"])
+def test_what_a_module_does_when_it_is_imported_counts_whether_or_not_its_names_are_used(
+    project: Callable[..., str], way: str
+) -> None:
+    for study in (f"{way}\ndef fixture():\n    return TABLE\n", f"def fixture():\n    {way}\n    return TABLE\n"):
+        assert follows(project, {
+            "reached_study": f"from reached_table import TABLE\n{study}", "reached_table": "TABLE = {}\n",
+            "reached_more": "from reached_table import TABLE\nNEAR = 1\nNOTHING = 0\nTABLE['x'] = dict(FAR = 1)\n",
+        })  # fmt: skip
+
+
+def test_classes_below_one_that_nobody_asks_do_not_count(project: Callable[..., str]) -> None:
+    files = {"reached_study": "class Base:\n    pass\nclass Other(Base):\n    FAR = 1\nclass Near:\n    NEAR = 1\n"
+                              "def fixture():\n    return Base()\n"}  # fmt: skip
+    assert not follows(project, files)
+
+
+BY_TEXT = {
+    "globals()": "def fixture(name='FAR'):\n    return globals()[name]\n",
+    "vars()": "def fixture(name='FAR'):\n    return inner(name)\ndef inner(name, here=None):\n    return eval(name)\n",
+    "sys.modules of its own": "import sys\ndef fixture(name='FAR'):\n    return getattr(sys.modules[__name__], name)\n",
+}
+
+
+@pytest.mark.parametrize("way", BY_TEXT)
+def test_of_a_module_whose_names_are_looked_up_by_texts_all_counts(project: Callable[..., str], way: str) -> None:
+    assert follows(project, {"reached_study": BY_TEXT[way] + "FAR = 1\n", "reached_other": "NEAR = 1\n"})
+
+
+OF_ANOTHER = [
+    "getattr(reached_other, name)", "vars(reached_other)[name]", "reached_other.__dict__[name]",
+    "sys.modules['reached_other'].FAR",
+    "reached_other.__getattribute__(name)", "importlib.import_module('reached_other').FAR",
+]  # fmt: skip
+
+
+@pytest.mark.parametrize("way", OF_ANOTHER)
+def test_of_another_module_whose_names_are_looked_up_by_texts_all_counts(project: Callable[..., str], way: str) -> None:
+    study = f"import importlib, sys, reached_other, reached_beside\ndef fixture(name='FAR'):\n    return {way}\n"
+    assert follows(project, {"reached_study": study, "reached_other": "FAR = 1\n", "reached_beside": "NEAR = 1\n"})
+
+
+IN_PACKAGE = {
+    "import of a module": "import pack.a\ndef fixture():\n    return pack.a.RATE\n",
+    "renamed": "import pack.a as other\ndef fixture():\n    return other.RATE\n",
+    "inside": "def fixture():\n    import pack.a\n    return pack.a.RATE\n",
+    "the package": "import pack, pack.a\ndef fixture():\n    return (lambda package: package.a.RATE)(pack)\n",
+    "by name": "import importlib\ndef fixture():\n    return importlib.import_module('pack.a').RATE\n",
+    "relative, to a package": "import importlib\ndef fixture():\n"
+                              "    return importlib.import_module('.a', package='pack').RATE\n",
+    "relative, by place": "import importlib\ndef fixture():\n    return importlib.import_module('.a', 'pack').RATE\n",
+    "relative, from below": "from importlib import import_module as load\ndef fixture():\n"
+                            "    return load(package='pack.deep', name='..a').RATE\n",
+    "by __import__": "def fixture():\n    return __import__('pack.a').a.RATE\n",
+    "computed": "import importlib\ndef fixture(name='a'):\n    return importlib.import_module(f'pack.{name}').RATE\n",
+    "computed, relative": "import importlib\ndef fixture(name='a'):\n"
+                          "    return importlib.import_module('.' + name, package='pack').RATE\n",
+}  # fmt: skip
+COARSE = {"computed", "computed, relative"}  # of a package of which one module is taken, all
+
+
+@pytest.mark.parametrize("way", IN_PACKAGE)
+def test_a_module_of_a_package_counts_however_it_is_imported(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
+) -> None:
+    def digest(number: int, rate: int, beside: int) -> str:
+        folder = tmp_path / str(number)
+        (folder / "pack" / "deep").mkdir(parents=True)
+        (folder / "reached_study.py").write_text(IN_PACKAGE[way], encoding="utf-8")
+        (folder / "pack" / "__init__.py").write_text("", encoding="utf-8")
+        (folder / "pack" / "deep" / "__init__.py").write_text("", encoding="utf-8")
+        (folder / "pack" / "a.py").write_text(f"RATE = {rate}\n", encoding="utf-8")
+        (folder / "pack" / "b.py").write_text(f"RATE = {beside}\n", encoding="utf-8")
+        monkeypatch.setattr(sys, "path", [str(folder), *sys.path])
+        for name in [each for each in sys.modules if each.partition(".")[0] in ("pack", "reached_study")]:
+            del sys.modules[name]
+        importlib.invalidate_caches()
+        fixture = importlib.import_module("reached_study").fixture
+        assert fixture() == rate
+        return ReachedCode().digest([fixture])
+
+    first = digest(0, 1, 1)
+    assert digest(1, 2, 1) != first
+    if way not in COARSE:
+        assert digest(2, 1, 2) == first
+    for name in [each for each in sys.modules if each.partition(".")[0] in ("pack", "reached_study")]:
+        del sys.modules[name]
+
+
+@pytest.mark.parametrize(
+    "loading",
+    [
+        "import importlib\ndef fixture(name='x'):\n    return importlib.import_module(name)\n",
+        "def fixture(names=('x',)):\n    return __import__(*names)\n",
+        "import importlib\ndef fixture(at='x'):\n    return importlib.import_module('.x', package=at)\n",
+        "import runpy\ndef fixture():\n    return runpy.run_path('x.py')\n",
+        "from importlib.util import spec_from_file_location as at\ndef fixture():\n    return at('x', 'x.py')\n",
+    ],
+)  # fmt: skip
+def test_code_that_nobody_can_follow_is_an_error(project: Callable[..., str], loading: str) -> None:
+    with pytest.raises(CodeError, match="so that what it does cannot be told: import it"):
+        project({"reached_study": loading})
+
+
+READING = {
+    "open": "open('{0}').read()",
+    "beside the module": "(Path(__file__).parent / '{0}').read_text()",
+    "in parts": "Path(__file__).parent.joinpath(*'{0}'.split('/')).read_text()",
+    "os.path": "open(os.path.join(os.path.dirname(__file__), '{0}')).read()",
+    "with_name": "Path(__file__).with_name('{0}').read_text()",
+    "a constant": "(Path(__file__).parent / DATA).read_text()",
+    "numpy": "np.load(Path(__file__).parent / '{0}')",
+}
+
+
+@pytest.mark.parametrize("way", READING)
+@pytest.mark.parametrize("name", ["numbers.csv", "data/numbers.csv"])
+def test_files_that_it_names_count_by_their_content(
+    project: Callable[..., str], tmp_path: Path, way: str, name: str
+) -> None:
+    study = (f"import os\nimport numpy as np\nfrom pathlib import Path\nDATA = '{name}'\n"
+             f"def fixture():\n    return {READING[way].format(name)}\n")  # fmt: skip
+    digests = []
+    for number, (told, beside) in enumerate([("1,2", "3"), ("1,2", "4"), ("1,3", "3")], 1):
+        folder = (tmp_path / f"project{number}" / name).parent
+        folder.mkdir(parents=True)
+        (folder / "numbers.csv").write_text(told, encoding="utf-8")
+        (folder / "others.csv").write_text(beside, encoding="utf-8")
+        digests.append(project({"reached_study": study}))
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_files_of_the_project_count_from_any_folder_of_it_and_no_others(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def digest(number: int, name: str, content: str, *, place: str = "project") -> str:
+        root = tmp_path / str(number) / "project"
+        (root / "claims").mkdir(parents=True)
+        (root / "claims" / "reached_study.py").write_text(f"def fixture():\n    return open('{name}')\n", encoding="utf-8")
+        file = tmp_path / str(number) / place / "data" / "x.csv"
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(content, encoding="utf-8")
+        sys.modules.pop("reached_study", None)
+        monkeypatch.setattr(sys, "path", [str(root / "claims"), *sys.path])
+        importlib.invalidate_caches()
+        return ReachedCode(root).digest([importlib.import_module("reached_study").fixture])
+
+    assert digest(1, "data/x.csv", "1") != digest(2, "data/x.csv", "2")
+    assert digest(3, "data/x.csv", "1", place=".") == digest(4, "data/x.csv", "2", place=".")
+    assert digest(5, "/etc/hostname", "1") == digest(6, "/etc/hostname", "2")
+    del sys.modules["reached_study"]

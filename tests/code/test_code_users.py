@@ -15,7 +15,7 @@ from typing import Any
 
 import pytest
 
-from harness.code import CodeError, closure, code_digest, project_code
+from harness.code import CodeError, closure, code_digest
 
 NUMBERS = itertools.count()
 Write = Callable[..., Path]
@@ -271,17 +271,6 @@ def test_a_computed_import_of_anything_is_an_error(package: tuple[str, Write]) -
     write(measure="from importlib import import_module\ndef run(name):\n    return import_module(name)\n", other="X = 1\n")
     found = closure([load(name, "measure").run])  # of this package, at the least
     assert f"{name}.other" in found.own
-
-
-def test_a_project_has_its_own_part(package: tuple[str, Write], tmp_path: Path) -> None:
-    name, write = package
-    write(measure="from harness.measure.stacks import by_epoch\nfrom .helper import X\ndef run(): ...\n", helper="X = 1\n")
-    run = load(name, "measure").run
-    own = closure([run])
-    assert "harness.measure.stacks" in own.own
-    assert set(own.below(tmp_path).own) == {name, f"{name}.measure", f"{name}.helper"}
-    assert project_code([run], tmp_path) == own.below(tmp_path).digest
-    assert set(own.below(tmp_path / "elsewhere").own) == set()
 
 
 def test_what_was_registered_counts_whoever_registered_it(package: tuple[str, Write]) -> None:

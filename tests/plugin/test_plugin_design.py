@@ -176,3 +176,73 @@ def test_an_unknown_in_words_is_one():
     table = pd.DataFrame({"a": [1]})
     with stand_ins(Drawing()):
         assert len(pd.concat([table, table]).merge(table, on="a")) == 2  # what is known is what it was
+
+
+ASKED = """
+from harness.data import ToyImages
+from harness.recipe import MLP, Recipe
+
+BASE = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
+
+@pytest.fixture(scope="session")
+def members(harness, sizes):
+    return harness.store.population(BASE, range(sizes))
+
+@pytest.fixture(scope="session")
+def sizes():
+    return 2
+
+@pytest.fixture(scope="session")
+def beside():
+    return 3
+
+@pytest.fixture(scope="session")
+def through(request):
+    return {through}
+
+@declare("one")
+def test_one({argument}):
+    return evidence(1.0, settings={{"members": len({value})}})
+"""
+WAYS_TO_ASK = {
+    "an argument": ("members", "members", "None"),
+    "in the body": ("request", "request.getfixturevalue('members')", "None"),
+    "by keyword": ("request", "request.getfixturevalue(argname='members')", "None"),
+    "in a fixture": ("through", "through", "request.getfixturevalue('members')"),
+    "in both": ("request", "request.getfixturevalue('through')", "request.getfixturevalue('members')"),
+}
+
+
+def asked(project: Project, way: str, old: str = "", new: str = "") -> dict:
+    argument, value, through = WAYS_TO_ASK[way]
+    text = ASKED.format(argument=argument, value=value, through=through)
+    assert old in text
+    project.claims(text.replace(old, new) if old else text)
+    project.run("claims", "--store", str(project.path / "kept"))
+    return project.rows()["one"]["design"]
+
+
+@pytest.mark.parametrize("way", WAYS_TO_ASK)
+def test_a_fixture_that_is_asked_for_by_name_is_part_of_the_design(project: Project, monkeypatch, way: str):
+    monkeypatch.chdir(project.path)
+    first = asked(project, way)
+    assert [group["seeds"] for group in first["populations"]] == [[0, 1]]
+    more = asked(project, way, "return 2", "return 4 - 1")
+    assert [group["seeds"] for group in more["populations"]] == [[0, 1, 2]]
+    assert more["code"] != first["code"]
+    assert asked(project, way, "return 3", "return 4") == first
+
+
+def test_where_the_name_of_a_fixture_is_computed_all_that_are_seen_count(project: Project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    monkeypatch.setitem(WAYS_TO_ASK, "computed", ("request", "request.getfixturevalue('mem' + 'bers')", "None"))
+    changes = ((), ("return 2", "return 1 + 1"), ("return 3", "return 4"))
+    codes = [asked(project, "computed", *change)["code"] for change in changes]
+    assert len(set(codes)) == 3
+
+
+def test_fixtures_that_ask_for_each_other_end(project: Project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    ring = ("request", "request.getfixturevalue('members')", "request.getfixturevalue('through')")
+    monkeypatch.setitem(WAYS_TO_ASK, "a ring", ring)
+    assert [group["seeds"] for group in asked(project, "a ring")["populations"]] == [[0, 1]]

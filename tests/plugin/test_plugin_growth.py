@@ -68,6 +68,28 @@ def test_seeds_are_added_until_the_claim_is_decided(project: Project):
     assert rows["near"]["power"]["n"] == rows["near"]["n"]
 
 
+ASKING = {
+    "in a fixture": [("def table(networks):\n", "def table(request):\n    networks = request.getfixturevalue('networks')\n")],
+    "in the body": [("def test_near(table):\n", "def test_near(request):\n    table = request.getfixturevalue('table')\n")],
+}
+
+
+@pytest.mark.parametrize("places", [["in a fixture"], ["in the body"], ["in a fixture", "in the body"]])
+def test_seeds_are_added_to_what_is_asked_for_by_name(project: Project, places: list[str]):
+    bodies = [SEEDED, NEAR]
+    project.claims(*bodies)
+    project.run("claims", "--until-decided", "--most-blocks", "5")
+    by_argument = project.rows()["near"]
+    for old, new in (change for place in places for change in ASKING[place]):
+        assert any(old in body for body in bodies)
+        bodies = [body.replace(old, new) for body in bodies]
+    project.claims(*bodies)
+    project.run("claims", "--until-decided", "--most-blocks", "5")
+    by_name = project.rows()["near"]
+    assert [by_name[name] for name in ("verdict", "effect", "n")] == [by_argument[name] for name in ("verdict", "effect", "n")]
+    assert by_name["n"] > 8
+
+
 def test_one_look_decides_more_easily_than_one_of_many(project: Project):
     project.claims(SEEDED, NEAR)
     project.run()

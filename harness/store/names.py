@@ -1,0 +1,85 @@
+"""What the entries of a store are called, and where they lie."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.code import CodeError
+from harness.recipe import digest
+from harness.store.keys import cached_key, member_key, table_key, weights_key
+from harness.store.shelf import Shelf
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset, DataSpec
+    from harness.measure.base import Measurement
+    from harness.population import Population
+    from harness.recipe import Recipe
+
+
+class Names:
+    """Names and paths of members and tables.
+
+    Args:
+        shelf: where they lie.
+        device: "cpu" or "cuda"; what makes them.
+        data: loads the data of a spec, whose content is part of a name.
+    """
+
+    def __init__(self, shelf: Shelf, device: str, data: Callable[[DataSpec], Dataset]) -> None:
+        self._shelf, self._device, self._data = shelf, device, data
+
+    def members(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, str]:
+        """What the members of a recipe are called, by seed."""
+        parents = self.members(recipe.parent, seeds) if recipe.parent else {}
+        data = self._data(recipe.data).digest
+        of_all = digest(member_key(recipe, 0, data, None, self._device))  # what differs is put beside it: a fifth of the time
+        return {seed: digest([of_all, seed, parents.get(seed)]) for seed in seeds}
+
+    def member_paths(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, Path]:
+        """Where the members of a recipe lie, or would lie, by seed."""
+        return {seed: self._shelf.path("member", name) for seed, name in self.members(recipe, seeds).items()}
+
+    def table_paths(self, population: Population, measurement: Measurement) -> dict[int, Path]:
+        """Where the measurements of a population's members lie, or would lie, by seed."""
+        of_all = digest(table_key("", measurement, self._device))
+        return {seed: self._shelf.path("table", digest([of_all, name])) for seed, name in self._of(population).items()}
+
+    def cached(self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> Path:
+        """Where a table that belongs to no member lies, or would lie; see :meth:`harness.store.Store.cached`."""
+        return self._shelf.path("table", digest(cached_key(name, key, compute, self._device)))
+
+    def _of(self, population: Population) -> dict[int, str]:
+        """What the members of a population are called: as a store trained them, else by their weights."""
+        from harness.population import Unread
+
+        own = population.parameters
+        if isinstance(own, Unread) and not own.changed:
+            return {seed: own.names[seed] for seed in population.seeds}
+        recipe, data = population.recipe, self._data(population.recipe.data).digest
+        return {
+            seed: digest(weights_key(recipe, {epoch: own[epoch][row] for epoch in population.epochs}, data))
+            for row, seed in enumerate(population.seeds)
+        }
+
+
+def check_unmoved(what: str, asked: Any, now: Any) -> None:
+    """Raise unless entries are still called what they were called when the work on them began.
+
+    Raises:
+        CodeError: they are not, so that nobody knows which code they came from.
+    """
+    if asked != now:
+        raise CodeError(
+            f"code behind {what} was imported, or imported again, in another version while it was worked on, so that its "
+            "numbers have no name; nothing was stored: run it again"
+        )
+
+
+def missing_of(paths: Mapping[int, Path]) -> tuple[int, ...]:
+    """Seeds whose entry is not there."""
+    return tuple(seed for seed, path in paths.items() if not os.path.lexists(path))
