@@ -40,6 +40,9 @@ def _require_values(value: torch.Tensor, what: str) -> None:
     """Refuse what has no values yet, or values that no flat vector of real numbers holds."""
     if torch.nn.parameter.is_lazy(value):
         raise ValueError(f"{what} has no shape yet; call the model on a batch first")
+    if value.is_inference():
+        raise ValueError(f"{what} was made inside of torch.inference_mode(), where nothing has a gradient; build or load the "
+                         "network outside of it")  # fmt: skip
     if value.is_meta:
         raise ValueError(f"{what} is on the device 'meta', where there are no values; load them (to_empty, load_state_dict)")
     if value.layout != torch.strided or value.is_complex() or value.is_quantized or value.dtype in UNCOMPUTED:

@@ -33,7 +33,7 @@ def row_loss(logits: torch.Tensor, targets: torch.Tensor, loss: Loss) -> torch.T
 def _require_loss(losses: object, *, written: bool) -> None:
     """What a user's loss returned has to be a tensor that depends on the logits, and its targets stay what they are."""
     if written:
-        raise ValueError("the loss must not write into its targets (an operation in place), which the next step would be given; "
+        raise ValueError("the loss must not write into its targets (an operation in place), which the next step is given; "
                          "make a copy of them first (targets.clone())")  # fmt: skip
     if not isinstance(losses, torch.Tensor):
         raise ValueError(f"the loss returned {type(losses).__name__}; give one that returns a tensor, one loss per point")

@@ -95,7 +95,8 @@ class ModuleProgram(Program):
         values = [inputs, *parameters.values()]
         if self._seen or len(parameters) < len(self.layout.names) or any(map(is_functorch_wrapped_tensor, values)):
             return
-        points = inputs[0, ..., :POINTS].movedim(-1, 0)
+        points = inputs[0, ..., :POINTS].movedim(-1, 0).detach()
+        points = points.float() if points.is_floating_point() else points  # members are of single precision
         if not all(bool(value.isfinite().all()) for value in [points, *(parameters[name][0] for name in self.scopes["all"])]):
             return
 
@@ -103,7 +104,7 @@ class ModuleProgram(Program):
             rows = {name: value[None] for name, value in state.items()}
             return vmap(self._call)(rows, some.movedim(0, -1)[None])[0].transpose(0, 1)
 
-        state = {name: value[0].detach() for name, value in parameters.items()}
+        state = {name: value[0].detach().float() for name, value in parameters.items()}
         flat = torch.cat([state[name].flatten() for name in self.layout.names])
         self._written = frozenset((INPUTS, *(name for name, _ in self.skeleton.named_buffers())))  # until it is known
         self._written = require_itself(self.build, self.module(flat), state, self.scopes["all"], points, call)

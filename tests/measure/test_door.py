@@ -427,6 +427,7 @@ class Redraws(nn.Linear):
 @pytest.mark.parametrize(("make", "said"), [
     (lambda: CopiesItself(5, 3), "shares parts or parameters with it"),
     (lambda: nn.Linear(5, 3).to("meta"), "on the device 'meta', where there are no values"),
+    (torch.inference_mode()(lambda: nn.Linear(5, 3)), r"made inside of torch.inference_mode\(\)"),
     (lambda: nn.Linear(5, 3, dtype=torch.complex64), "is stored as torch.complex64"),
     (lambda: nn.Sequential(torch.jit.script(nn.Linear(5, 3))), "'0' of Sequential is a compiled script"),
     (lambda: nn.Sequential(nn.DataParallel(nn.Linear(5, 3))), "'0' of Sequential is a DataParallel"),
