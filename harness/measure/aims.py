@@ -7,6 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import torch
 
+from harness.measure.arguments import tensor_of
 from harness.measure.base import Given
 
 Aim: TypeAlias = int | np.ndarray | torch.Tensor | None
@@ -26,7 +27,7 @@ def encoded_aim(aim: Aim, given: Given) -> torch.Tensor | None:
     if aim is None:
         return None
     points, classes = given.inputs.shape[-1], given.program.classes
-    wanted = torch.as_tensor(aim)
+    wanted = tensor_of(aim, "aim")
     if wanted.is_floating_point() or wanted.is_complex() or wanted.dtype == torch.bool:
         raise ValueError(f"aim holds {wanted.dtype}; give class numbers, whole numbers from 0 to {classes - 1}")
     if wanted.dim() and tuple(wanted.shape) != (points,):

@@ -6,6 +6,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
+from harness.measure.arguments import points_of
 from harness.measure.base import Given, Models, in_chunks
 from harness.models.given import Output
 
@@ -28,6 +29,7 @@ def answers(
     def largest(given: Given) -> torch.Tensor:
         return given.program.logits(given.parameters, given.inputs).argmax(1)
 
+    inputs = points_of(inputs)
     found: NDArray[np.int64] = in_chunks(
         models, inputs, np.zeros(len(inputs), dtype=np.int64), device, largest, output=output, need="outputs"
     ).cpu().numpy()  # the points' own classes have no part in it

@@ -7,6 +7,7 @@ was given, and the remedy.  Nothing is broadcast, cut or rounded to make it fit.
 from __future__ import annotations
 
 import math
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Literal, Protocol, cast
 
@@ -16,6 +17,7 @@ import torch
 from harness.models.losses import Loss
 from harness.recipe import Norm as BallNorm
 from harness.recipe import RecipeError, require
+from harness.spec import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -70,18 +72,23 @@ def require_epochs(owner: object) -> None:
 
 def require_size(size: float, name: str) -> None:
     """Raise a ValueError unless a size is finite and not negative."""
+    if not 0 <= _number(size) < math.inf:
+        raise ValueError(f"{name} is {size!r}; it has to be finite and at least 0, one number")
+
+
+def _number(given: Any) -> float:
+    """What was given as a number; NaN where it is none, text included, which ``float`` would read."""
     try:
-        sane = 0 <= size < math.inf
-    except TypeError:
-        sane = False
-    if not sane:
-        raise ValueError(f"{name} is {size!r}; it has to be finite and at least 0")
+        return math.nan if isinstance(given, str) else float(given)
+    except (TypeError, ValueError):
+        return math.nan
 
 
 def require_steps(steps: int, relative_step: float) -> None:
     """Raise a ValueError unless an attack can go somewhere."""
-    if not (isinstance(steps, int) and steps >= 1 and relative_step > 0):
-        raise ValueError(f"steps={steps!r} with relative_step={relative_step!r}; give 1 or more steps of a size above 0")
+    if not (is_whole(steps) and steps >= 1 and 0 < _number(relative_step) < math.inf):
+        raise ValueError(f"steps={steps!r} with relative_step={relative_step!r}; give 1 or more steps (a whole number) of a "
+                         "finite size above 0")  # fmt: skip
 
 
 def require_points(count: int | None, there: int, what: str) -> None:
@@ -137,15 +144,72 @@ def require_finite(values: torch.Tensor, what: str) -> None:
 
 
 def tensor_of(values: Any, name: str) -> torch.Tensor:
-    """An array, a tensor or nested numbers as a tensor, without a copy where that is possible.
+    """An array, a tensor or nested numbers as a plain tensor of real numbers, without a copy where that is possible.
 
     Raises:
         TypeError: it is none of these.
+        ValueError: its numbers are complex or not there (masked, without memory), or it is stored as no plain tensor is.
     """
+    if isinstance(values, torch.Tensor):
+        tensor = values.detach()
+        if tensor.layout != torch.strided or tensor.is_quantized or tensor.is_nested:
+            stored = "nested" if tensor.is_nested else "quantized" if tensor.is_quantized else tensor.layout
+            raise ValueError(f"{name} are stored as {stored}; give a plain tensor (such as {name}.to_dense(), "
+                             f"{name}.dequantize(), torch.nested.to_padded_tensor)")  # fmt: skip
+        if tensor.is_meta:
+            raise ValueError(f"{name} are on the device 'meta', where there are no values; give a tensor with values")
+    else:
+        tensor = _shared(values, name)
+    if tensor.is_complex():
+        raise ValueError(f"{name} are {tensor.dtype}; only real numbers can be measured: give real and imaginary parts as "
+                         "values of their own (torch.view_as_real)")  # fmt: skip
+    return tensor.to(_COMMON.get(tensor.dtype, tensor.dtype))
+
+
+def points_of(inputs: Any) -> torch.Tensor:
+    """Points of shape (point, *input) as a plain tensor.
+
+    Raises:
+        TypeError, ValueError: see :func:`tensor_of`; or an input has no dimension of its own.
+    """
+    given = tensor_of(inputs, "inputs")
+    if given.dim() < 2:
+        raise ValueError(f"inputs have shape {tuple(given.shape)}; give (point, *input): of single values inputs[:, None], of "
+                         "a single point inputs[None]")  # fmt: skip
+    return given
+
+
+def require_spec(spec: object, kind: type) -> None:
+    """Raise a TypeError where settings are of another kind."""
+    if not isinstance(spec, kind):
+        raise TypeError(f"spec is {type(spec).__name__}; give {kind.__name__}(…), or None for its defaults")
+
+
+_COMMON = {torch.uint16: torch.int32, torch.uint32: torch.int64, torch.uint64: torch.int64,
+           **dict.fromkeys((torch.float8_e4m3fn, torch.float8_e5m2), torch.float32)}  # fmt: skip
+"""Types that torch stores and hardly computes with, and those that hold the same numbers."""
+
+
+def _shared(values: Any, name: str) -> torch.Tensor:
+    """An array of any strides, byte order or precision as a tensor; the memory is shared where torch can."""
+    if isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any()):
+        raise ValueError(f"{name} are a masked array in which {int(np.ma.getmaskarray(values).sum())} values are masked; leave "
+                         "those points out, or say what the values are (values.filled)")  # fmt: skip
     try:
-        return values.detach() if isinstance(values, torch.Tensor) else torch.as_tensor(np.asarray(values))
-    except TypeError:
-        raise TypeError(f"{name} is {type(values).__name__} and no array of numbers; give an array or a tensor") from None
+        array = np.asarray(values)
+    except ValueError as problem:
+        raise ValueError(f"{name} cannot be made an array ({problem}); give an array or a tensor of one shape") from None
+    if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and array.dtype.itemsize > 16):
+        raise TypeError(f"{name} is {type(values).__name__} of {array.dtype}, no array of numbers; give an array or a tensor")
+    if array.dtype.kind == "f" and array.dtype.itemsize > 8:
+        array = array.astype(np.float64)
+    native = array.astype(array.dtype.newbyteorder("="), copy=False)
+    strided = native if all(step >= 0 for step in native.strides) else native.copy()
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="The given NumPy array is not writable")  # it is only read
+        return torch.from_numpy(strided)
+
+
 
 
 def class_numbers(targets: Any, points: int, classes: int, *, name: str = "targets") -> torch.Tensor:
@@ -160,6 +224,8 @@ def class_numbers(targets: Any, points: int, classes: int, *, name: str = "targe
     Raises:
         ValueError: they have another shape, are no whole numbers, or name a class that there is not.
     """
+    if targets is None:
+        raise ValueError(f"{name} is None; give one class number for each of the {points} points")
     y = tensor_of(targets, name)
     if tuple(y.shape) != (points,):
         hint = "; class numbers of one-hot or soft labels are targets.argmax(1)" if y.dim() == 2 and len(y) == points else ""

@@ -11,7 +11,7 @@ import numpy as np
 import torch
 
 from harness.measure.aims import Aim, encoded_aim
-from harness.measure.arguments import Norm, ball_norm, norm_of, require_size, require_steps
+from harness.measure.arguments import Norm, ball_norm, norm_of, points_of, require_size, require_spec, require_steps
 from harness.measure.base import Given, Models, in_chunks
 from harness.measure.minimum_norm import PerturbationSpec, Problem, search
 from harness.measure.sparse_search import search_sparse
@@ -63,7 +63,8 @@ def smallest_perturbation(
         ValueError: an argument does not fit (the norm "l0" without bounds, an aim that no class can be), or a model cannot be
             run as it is (:mod:`harness.measure.door`).
     """
-    chosen, norm = spec or PerturbationSpec(), norm_of(norm, NORMS)
+    chosen, norm, inputs = PerturbationSpec() if spec is None else spec, norm_of(norm, NORMS), points_of(inputs)
+    require_spec(chosen, PerturbationSpec)
     if norm == "l0" and bounds is None:
         raise ValueError("norm is 'l0' and bounds is None: a value that may go anywhere flips nearly every point; give bounds")
     searched = search_sparse if norm in ("l1", "l0") else search

@@ -16,7 +16,7 @@ import torch
 from numpy.typing import NDArray
 
 from harness.measure.apgd import apgd, cross_entropy, targeted_dlr
-from harness.measure.arguments import ball_norm, require_size
+from harness.measure.arguments import ball_norm, require_size, require_spec
 from harness.measure.base import Given, Models, in_chunks
 from harness.measure.fab import fab
 from harness.measure.square import square
@@ -24,6 +24,7 @@ from harness.measure.survivors import Ball, Block, Flips, blocks
 from harness.models.ascent import margin
 from harness.models.given import Output
 from harness.recipe import Norm, require
+from harness.spec import is_whole
 
 ATTACKS = ("apgd-ce", "apgd-t", "fab-t", "square")
 """The attacks in their order."""
@@ -50,7 +51,7 @@ class AutoAttackSpec:
 
     def __post_init__(self) -> None:
         for name in ("steps", "aims", "queries"):
-            require(getattr(self, name) >= 1, self, name, "1 or more")
+            require(is_whole(value := getattr(self, name)) and value >= 1, self, name, "1 or more, a whole number")
 
 
 class Attacked(NamedTuple):
@@ -103,7 +104,8 @@ def autoattack(
     """
     norm = ball_norm(norm)
     require_size(epsilon, "epsilon")
-    ball, chosen, moved = Ball(norm, float(epsilon), bounds), spec or AutoAttackSpec(), []
+    ball, chosen, moved = Ball(norm, float(epsilon), bounds), AutoAttackSpec() if spec is None else spec, []
+    require_spec(chosen, AutoAttackSpec)
 
     def attacked(given: Given) -> torch.Tensor:
         outcome, points = _attacked(given, ball, chosen, seed)

@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from harness.measure.arguments import class_numbers, require_bounds, require_finite, tensor_of
+from harness.device import resolve
+from harness.measure.arguments import class_numbers, points_of, require_bounds
 from harness.measure.door import Models, enter
 from harness.measure.reference import Need
 from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
@@ -63,8 +64,13 @@ class Given(NamedTuple):
     owners: Sequence[int]
 
 
+def resolved(device: str | torch.device) -> str:
+    """The device that an instrument is to run on, which has to be there."""
+    return resolve(device.type if isinstance(device, torch.device) else device)
+
+
 def in_chunks(
-    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor | None, device: str,
+    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, device: str,
     work: Callable[[Given], torch.Tensor], *, copies: int = 4, beside: int = 0, bounds: Bounds = None,
     output: Output | None = None, need: Need = "inputs",
 ) -> torch.Tensor:  # fmt: skip
@@ -73,8 +79,7 @@ def in_chunks(
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,); of a network with a single output 0 or 1.  None where the work does not look at
-            them.
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1.
         device: "cpu" or "cuda".
         work: returns a tensor of shape (row, …).
         copies: tensors of the size of its inputs that it holds at a time.
@@ -91,16 +96,14 @@ def in_chunks(
             numbers of these points, or the points lie outside of the bounds.
     """
     keep_freed_memory()
-    given = tensor_of(inputs, "inputs")
+    device, given = resolved(device), points_of(inputs)
     require_bounds(bounds, given)
     entered = enter(models, given, output=output, need=need)
     program, theta = entered.program, entered.theta
-    require_finite(theta, "parameters of models")
-    if program.classes == 1 and targets is not None:
+    if program.classes == 1:
         program = BinaryProgram(program)
     x = entered.inputs.to(device).movedim(0, -1)
-    labels = np.zeros(len(given), dtype=np.int64) if targets is None else targets
-    y = program.encode(class_numbers(labels, len(given), program.classes).to(device))
+    y = program.encode(class_numbers(targets, len(given), program.classes).to(device))
     owners = list(models.seeds if isinstance(models, Population) else range(len(theta)))
     rows = rows_at_a_time(program, copies * x[..., 0].numel() + beside, x.shape[-1], states=1, device=device)
     found = []

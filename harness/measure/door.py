@@ -16,15 +16,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias, Union
 
 import torch
 
+from harness.measure.accepted import plain_module, require_ordinary, state_of
 from harness.measure.arguments import require_finite
-from harness.measure.reference import TOLERANCE, Need, Reference, input_kind, near, reference_of, some_of, wired
-from harness.models import MLPProgram, Program, program_of
+from harness.measure.reference import TOLERANCE, Need, Reference, input_kind, reference_of, some_of
+from harness.models import MLPProgram, Program, TwoLayer, program_of
 from harness.models.attention import batchable
 from harness.models.given import GivenProgram, Output, activations_of
+from harness.models.itself import NotStackableError, near, wired
 from harness.models.mixed import MixedProgram
 from harness.models.untouched import CALLED, copied
 from harness.population import Population
@@ -65,16 +68,24 @@ def enter(
         ValueError: parameters or inputs are not finite, the modules have no common shape, or no program computes what a module
             does, because it is random, looks at other points, or has no gradient; the message says what to do.
     """
+    require_ordinary()
+    if inputs.dim() <= int(per_model):
+        raise ValueError(f"inputs have shape {tuple(inputs.shape)}; give (point, *input), of a single point inputs[None]")
     if inputs.shape[int(per_model)] == 0:
         raise ValueError(f"inputs have shape {tuple(inputs.shape)}: there is no point among them")
     require_finite(inputs.flatten(0, 1) if per_model else inputs, "inputs of points")
     if isinstance(models, Population):
+        if need != "parameters":  # a sampler says itself which member is not finite
+            require_finite(models.final[:, _free(models.program)], "parameters of models")
         if _stands(models, some_of(inputs[0] if per_model else inputs).float()):
             return Entered(models.program, models.final, inputs.float())
         models = [models.program.module(row).eval() for row in models.final]
-    given = [_plain(model) for model in _listed(models)]
+    given = [plain_module(model) for model in _listed(models)]
     _require_common_shape(given)
     points = [some_of(inputs[number] if per_model else inputs) for number in range(len(given) if per_model else 1)]
+    if need == "parameters" and not any(True for _ in given[0].parameters()):
+        raise ValueError(f"model 0 ({type(given[0]).__name__}) has no parameters, so that there is nothing to sample; what it "
+                         "computes with has to be torch.nn.Parameter (one that is not frozen)")  # fmt: skip
     kind = input_kind(given[0], points[0], need)
     points = [each.to(kind) for each in points]
     references = [reference_of(model, points[number % len(points)], output, number, need) for number, model in enumerate(given)]
@@ -92,31 +103,22 @@ def _listed(models: object) -> list[torch.nn.Module]:
     return list(listed)
 
 
-def _plain(model: torch.nn.Module) -> torch.nn.Module:
-    """The module inside a compiled one, whose function it is; refuse what has no parameters yet."""
-    inner = getattr(model, "_orig_mod", None)
-    plain = inner if isinstance(inner, torch.nn.Module) and type(model).__name__ == "OptimizedModule" else model
-    if isinstance(plain, torch.jit.ScriptModule):
-        raise ValueError(
-            f"{type(plain).__name__} is a compiled script, whose parameters cannot be exchanged; give the module it is made of"
-        )
-    for name, value in [*plain.named_parameters(), *plain.named_buffers()]:
-        if torch.nn.parameter.is_lazy(value):
-            raise ValueError(f"parameter {name!r} of {type(plain).__name__} has no shape yet; call the model on a batch first")
-    return plain
-
-
-def _state(model: torch.nn.Module) -> dict[str, torch.Tensor]:
-    return {**dict(model.named_parameters()), **dict(model.named_buffers())}
+def _free(program: Program) -> torch.Tensor:
+    """The places of the trained parameters in a flat vector; a buffer may hold infinities, as masks do."""
+    marked = torch.zeros(1, program.layout.total)
+    views = program.layout.views(marked)
+    for name in program.scopes["all"]:
+        views[name].fill_(1)
+    return marked[0].nonzero()[:, 0]
 
 
 def _require_common_shape(models: Sequence[torch.nn.Module]) -> None:
     first = None
     for number, model in enumerate(models):
-        state = _state(model)
+        state = state_of(model)
         free = {name for name, value in model.named_parameters() if value.requires_grad}
         shape = {name: (tuple(value.shape), value.dtype) for name, value in state.items()}
-        for name, value in state.items():
+        for name, value in model.named_parameters():  # a buffer may hold infinities, as the masks of attention do
             require_finite(value.detach().flatten()[:, None], f"model {number}: values of {name!r}")
         if first is None:
             first = (shape, free)
@@ -165,13 +167,15 @@ def _written_out(
     else:
         if any(part._forward_hooks or part._forward_pre_hooks for model in models for part in model.modules()):
             return None
+        if not isinstance(models[0], TwoLayer):
+            return None
         twin = copied(models[0], hooks=False)
-        if any(not value.is_floating_point() or value.dtype != torch.float32 for value in _state(twin).values()):
+        if any(not value.is_floating_point() or value.dtype != torch.float32 for value in state_of(twin).values()):
             return None
         first = program_of(lambda: twin, classes=references[0].outputs.shape[1])
         if type(first).__name__ == "ModuleProgram":
             return None
-        theta = torch.stack([torch.cat([_state(m)[name].detach().flatten() for name in first.layout.names]) for m in models])
+        theta = torch.stack([torch.cat([state_of(m)[name].detach().flatten() for name in first.layout.names]) for m in models])
         names = {name: name for name in first.layout.names}
     same = all(_agrees(first, row, reference, names) for row, reference in zip(theta, references, strict=True))
     return (first, theta) if same else None
@@ -191,10 +195,12 @@ def _general(model: torch.nn.Module, reference: Reference, output: Output | None
     hooks = [False] if not any_hook else [False, True] if reference.looking else [True]
     for stacked in (True, False):
         for kept in hooks:
-            program = GivenProgram(model, output=output, classes=classes, hooks=kept, stacked=stacked)
+            make = partial(GivenProgram, model, output=output, classes=classes, hooks=kept, stacked=stacked,
+                           drawing=reference.drawing, written=reference.written)  # fmt: skip
+            program = make()
             if _agrees(program, program.flat(model), reference):
                 size = _activations(program, model, reference)
-                return GivenProgram(model, output=output, classes=classes, hooks=kept, stacked=stacked, activations=size)
+                return make(activations=size)
     raise ValueError(
         f"model {number} ({type(model).__name__}) could not be run as a function of its parameters and inputs: "
         f"{reference.reasons[-1]}. What its forward (or a hook) computes with has to be parameters, "
@@ -205,7 +211,7 @@ def _general(model: torch.nn.Module, reference: Reference, output: Output | None
 def _activations(program: GivenProgram, model: torch.nn.Module, reference: Reference) -> tuple[int, int]:
     parameters = {name: value[0] for name, value in program.layout.views(program.flat(model)[None]).items()}
     free = {name: value.clone().requires_grad_() for name, value in parameters.items() if name in program.trainable}
-    with batchable():
+    with batchable(), program._restored():
         call = program._call
         return activations_of(program.skeleton, lambda: call({**parameters, **free}, reference.points.movedim(0, -1)),
                               len(reference.points))  # fmt: skip
@@ -263,9 +269,9 @@ def _stands(models: Population, points: torch.Tensor) -> bool:
     if isinstance(program, MLPProgram) or not bool(theta[0].isfinite().all()):
         return True
     with torch.random.fork_rng(devices=[]), torch.no_grad(), batchable():
-        expected = program.module(theta[0]).eval()(points.to(theta.device).clone())
         try:
             found = program.logits(program.layout.views(theta[:1]), points.movedim(0, -1)[None].to(theta.device))[0].T
-        except Exception:  # an operation that cannot be run for a stack
+        except NotStackableError:
             return False
+        expected = program.module(theta[0]).eval()(points.to(theta.device).clone())
     return near(found, expected, TOLERANCE[torch.float32])

@@ -25,6 +25,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from harness.measure.arguments import class_numbers, tensor_of
 from harness.measure.door import Models, enter
 from harness.models import MLPProgram
+from harness.spec import is_real
 
 Floats = NDArray[np.float64]
 
@@ -69,19 +70,32 @@ def exact_perturbation(
         ExactnessError: the solver ran out of time, or a point is flipped by less than ``SMALLEST``.
     """
     given = tensor_of(inputs, "inputs")
+    if not (is_real(time_limit) and time_limit > 0):
+        raise ValueError(f"time_limit={time_limit!r}; give a number of seconds above 0")
     entered = enter(models, given)
     program, theta = entered.program, entered.theta
     if not isinstance(program, MLPProgram) or program.linear:
         raise TypeError("the exact perturbation is known for fully connected ReLU networks; given another architecture")
     x = given.double().cpu().numpy().reshape(len(given), -1)
     y = class_numbers(targets, len(given), max(2, program.classes)).cpu().numpy()
-    radius = np.broadcast_to(np.asarray(within, dtype=float), (len(theta), len(x)))
+    radius = _radii(within, (len(theta), len(x)))
     found = np.empty(radius.shape)
     for row, flat in enumerate(theta):
         network = _layers(program, flat)
         for point in range(len(x)):
             found[row, point] = _smallest(network, x[point], int(y[point]), float(radius[row, point]), time_limit)
     return found
+
+
+def _radii(within: ArrayLike, shape: tuple[int, int]) -> Floats:
+    """The radius for every network and point, each finite: the search halves and doubles it."""
+    given = tensor_of(within, "within").double().cpu().numpy()
+    if given.shape not in ((), (1,), shape[1:], shape, (shape[0], 1), (1, shape[1])):
+        raise ValueError(f"within has shape {given.shape}; give one radius, or shape (model, point) = {shape}")
+    if not (np.isfinite(given) & (given >= 0)).all():
+        raise ValueError("within holds a radius that is negative, NaN or infinite; give finite ones of at least 0, where an "
+                         "attack found nothing (infinity) the largest size that matters")  # fmt: skip
+    return np.broadcast_to(given, shape)
 
 
 @dataclass(frozen=True)
@@ -117,7 +131,7 @@ def _smallest(network: _Network, x: Floats, right: int, radius: float, time_limi
     if logits[wrong[0]] >= logits[right]:
         return 0.0
     best = np.inf
-    for each in wrong:
+    for each in wrong if radius > 0 else ():
         best = min(best, _towards(network, x, right, int(each), min(radius, best), time_limit))
     return best
 

@@ -21,6 +21,7 @@ from harness.measure.arguments import Norm
 from harness.models import Parameters, Program
 from harness.models.ascent import clip, margin, norms, objective_gradient, project, random_start, spread, steepest
 from harness.recipe import require
+from harness.spec import is_real, is_whole
 
 Towards = Callable[[torch.Tensor], torch.Tensor]
 """Logits → the weights (row, class, point) under which their sum is the gap that a walk closes."""
@@ -53,11 +54,11 @@ class PerturbationSpec:
     references: int = 256
 
     def __post_init__(self) -> None:
-        require(self.largest > 0, self, "largest", "above 0")
+        require(is_real(self.largest) and self.largest > 0, self, "largest", "above 0")
         for name in ("steps", "targets", "halvings"):
-            require(getattr(self, name) >= 1, self, name, "1 or more")
+            require(is_whole(value := getattr(self, name)) and value >= 1, self, name, "1 or more, a whole number")
         for name in ("neighbours", "references"):
-            require(getattr(self, name) >= 0, self, name, "0 or more")
+            require(is_whole(value := getattr(self, name)) and value >= 0, self, name, "0 or more, a whole number")
 
     def schedule(self, first: float, last: float) -> list[float]:
         """Cosine from ``first`` to ``last`` over the steps."""

@@ -13,7 +13,7 @@ import numpy as np
 import torch
 from numpy.typing import ArrayLike
 
-from harness.measure.arguments import ball_norm, require_bounds, require_size, tensor_of
+from harness.measure.arguments import ball_norm, require_bounds, require_finite, require_size, tensor_of
 from harness.measure.base import Given, Models, in_chunks
 from harness.models import Parameters, Program
 from harness.models.ascent import Bounds, margin, moved, norms, spread, steepest
@@ -107,6 +107,7 @@ def gaussian_noise(
     """
     require_size(sigma, "sigma")
     x = tensor_of(inputs, "inputs").float()
+    require_finite(x, "inputs of points")
     require_bounds(bounds, x)
     noise = torch.from_numpy(numpy_generator("white noise", seed).standard_normal(tuple(x.shape)).astype(np.float32))
     return moved(x, noise.to(x.device) * sigma, bounds)
@@ -162,7 +163,7 @@ def unit_direction(direction: ArrayLike | torch.Tensor, shape: tuple[int, ...], 
     Raises:
         ValueError: it has another shape, or no length.
     """
-    given = torch.as_tensor(np.asarray(direction), dtype=torch.float32)
+    given = tensor_of(direction, "direction").float()
     if tuple(given.shape) != shape:
         raise ValueError(f"direction has shape {tuple(given.shape)}; an input has shape {shape}")
     length = norms(given[None, ..., None], norm)

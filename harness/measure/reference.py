@@ -13,9 +13,12 @@ from typing import Any, Literal
 import numpy as np
 import torch
 
+from harness.ambient import ambient_randomness
+from harness.measure.accepted import state_of
 from harness.measure.arguments import require_finite
 from harness.models.attention import batchable
 from harness.models.given import Output, held_type, input_type, outputs_of
+from harness.models.itself import near
 from harness.models.untouched import CALLED, untouched
 
 Need = Literal["inputs", "parameters", "outputs"]
@@ -24,9 +27,6 @@ LOOKED_AT = 16  # points that a module is compared on
 TOLERANCE = {torch.float64: 1e-9, torch.float32: 1e-4, torch.bfloat16: 0.05, torch.float16: 0.01}
 """How far outputs may be apart, in units of the largest: rounding accumulated through a deep network."""
 MOVED = "an attack moves its inputs, which have to be real numbers: give embeddings for token ids, and the rest of the network"
-WIRING = 0.05
-"""How far gradients may be apart, relative to themselves.  They show what is connected to what; by rounding alone a unit that
-stands on the kink of its ReLU counts or does not."""
 
 
 @dataclass(frozen=True)
@@ -41,6 +41,9 @@ class Reference:
         slope: of Σ weight · output with respect to the points, or None for whole numbers.
         looking: whether no hook returned anything.
         tolerance: how far outputs may be apart, in units of the largest.
+        drawing: whether random numbers are drawn, which then have no part in the outputs.
+        written: parameters and buffers into which forward writes in place.
+        reasons: why programs that were tried are not the module's.
     """
 
     points: torch.Tensor
@@ -50,6 +53,8 @@ class Reference:
     slope: torch.Tensor | None
     looking: bool
     tolerance: float
+    drawing: bool
+    written: frozenset[str]
     reasons: list[str] = field(default_factory=list)
 
 
@@ -64,6 +69,7 @@ def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | 
     with untouched(model), batchable(), torch.enable_grad():
         free = {key: value for key, value in model.named_parameters() if value.requires_grad}
         x = points.clone().requires_grad_(points.is_floating_point())
+        stood, versions = ambient_randomness(), {key: value._version for key, value in state_of(model).items()}
         with _watched(model) as returned:
             try:
                 z = run(x)
@@ -74,12 +80,14 @@ def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | 
                     f"{name} cannot be run on the given inputs, {points.dtype} of shape (point, *input) = "
                     f"{tuple(points.shape)}: {type(problem).__name__}: {problem}{'; ' + MOVED if need == 'inputs' else ''}"
                 ) from problem
+        drawing = ambient_randomness() != stood
+        written = frozenset(key for key, value in state_of(model).items() if value._version != versions[key])
         weight = torch.from_numpy(np.random.default_rng(0).standard_normal(tuple(z.shape))).to(z)
         wanted = [*free.values(), *([x] if x.requires_grad else [])]
-        found = [None] * len(wanted)
-        if z.requires_grad:
-            found = torch.autograd.grad((z * weight).sum(), wanted, allow_unused=True)  # type: ignore[assignment]
-        slopes = [torch.zeros_like(each) if g is None else g for each, g in zip(wanted, found, strict=True)]
+        if z.is_complex():
+            raise ValueError(f"the outputs of {name} are {z.dtype}; give output=, a function that makes real numbers of them, "
+                             "such as output=torch.abs")  # fmt: skip
+        slopes = _slopes(z, weight, wanted, name)
         tolerance = TOLERANCE[min((value.dtype for value in [z, *free.values()] if value.dtype in TOLERANCE),
                                   key=lambda dtype: torch.finfo(dtype).bits, default=torch.float32)]  # fmt: skip
         require_finite(z.detach().flatten()[:, None], f"outputs of {name}: values")
@@ -90,7 +98,21 @@ def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | 
                          "give a network that can be differentiated")  # fmt: skip
     gradients = {key: (g / len(x)).detach().to(kind) for key, g in zip(free, slopes, strict=False)}
     slope = slopes[-1].detach().to(kind) if x.requires_grad else None
-    return Reference(points, z.detach().to(kind), weight.to(kind), gradients, slope, not returned, tolerance)
+    return Reference(points, z.detach().to(kind), weight.to(kind), gradients, slope, not returned, tolerance, drawing, written)
+
+
+def _slopes(z: torch.Tensor, weight: torch.Tensor, wanted: list[torch.Tensor], name: str) -> list[torch.Tensor]:
+    """Gradients of Σ weight · output."""
+    if not z.requires_grad or not wanted:
+        return [torch.zeros_like(each) for each in wanted]
+    try:
+        found = torch.autograd.grad((z * weight).sum(), wanted, allow_unused=True)
+    except Exception as problem:
+        raise ValueError(
+            f"the gradient of {name} cannot be taken ({type(problem).__name__}: {problem}); give a network through which "
+            "torch.autograd.grad runs, as often as it is called: no graph kept from an earlier call, no reentrant checkpoint"
+        ) from problem
+    return [torch.zeros_like(each) if g is None else g.to_dense() for each, g in zip(wanted, found, strict=True)]
 
 
 def _require_steady(
@@ -119,20 +141,6 @@ def _require_steady(
 
 def _another(points: torch.Tensor) -> torch.Tensor:
     return points * 0.5 if points.is_floating_point() else points
-
-
-def near(one: torch.Tensor, other: torch.Tensor, tolerance: float) -> bool:
-    """Whether outputs are the same to ``tolerance``, in units of the largest."""
-    if one.shape != other.shape:
-        return False
-    difference, size = (one.double() - other.double()).abs(), other.double().abs()
-    return bool((difference <= tolerance * size.amax().clamp_min(1e-30)).all())
-
-
-def wired(one: torch.Tensor, other: torch.Tensor, floor: float) -> bool:
-    """Whether two gradients are the same but for rounding; ``floor`` is a size that does not count."""
-    distance, size = (one.double() - other.double()).norm(), max(float(one.norm()), float(other.norm()))
-    return bool(distance <= WIRING * size + floor)
 
 
 @contextmanager

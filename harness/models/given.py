@@ -11,7 +11,8 @@ rounded away.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass
 from typing import Any, TypeAlias
 
@@ -23,9 +24,10 @@ from harness.models.base import Parameters, PullBack
 from harness.models.layout import Layout
 from harness.models.losses import Loss, loss_and_pull
 from harness.models.module import ModuleProgram, scopes_of
-from harness.models.untouched import Attributes, copied
+from harness.models.untouched import Attributes, copied, draws_kept
 
 Output: TypeAlias = Callable[[Any], torch.Tensor]
+NOTHING = "(no parameter)"  # holds one 0 of each row of a module that has neither parameters nor buffers
 ALONE_FROM = 2**18  # values that a row's pass holds: from here on its own operations take longer than calling them
 
 
@@ -61,18 +63,23 @@ class GivenProgram(ModuleProgram):
         classes: number of outputs.
         hooks: whether its forward and pre-forward hooks belong to its function.
         stacked: run all rows at once, which not every operation can.
+        drawing: whether forward draws random numbers, which have no part in its outputs.
+        written: parameters and buffers into which it writes in place; each call is given copies of them.
         activations: entries that a pass holds of one point: of all tensors, and of the largest.
     """
 
     def __init__(
         self, module: torch.nn.Module, *, output: Output | None, classes: int, hooks: bool, stacked: bool,
-        activations: tuple[int, int] = (1, 1),
+        drawing: bool = False, written: frozenset[str] = frozenset(), activations: tuple[int, int] = (1, 1),
     ) -> None:  # fmt: skip
+        self._drawing, self._written, self._seen = drawing, written, True  # it is compared at the door
         self.skeleton, self.classes, self.output, self.stacked = copied(module, hooks=hooks), classes, output, stacked
         named = dict(self.skeleton.named_parameters())
         self.trainable = tuple(name for name, value in named.items() if value.requires_grad)
         state = {**named, **dict(self.skeleton.named_buffers())}
         held = {name: value for name, value in state.items() if value.is_floating_point()}
+        if not held:  # nothing that says how many rows there are
+            held = {NOTHING: torch.zeros(())}
         self.types = {name: value.dtype for name, value in held.items()}
         self.dtype = held_type(module)
         self.input_type = input_type(module)
@@ -92,8 +99,8 @@ class GivenProgram(ModuleProgram):
     def flat(self, module: torch.nn.Module) -> torch.Tensor:
         """The flat parameters of a module of this kind, shape (parameter,)."""
         state = {**dict(module.named_parameters()), **dict(module.named_buffers())}
-        pieces = [state[name].detach().flatten().to(self.dtype) for name in self.layout.names]
-        return torch.cat(pieces) if pieces else torch.empty(0, dtype=self.dtype)
+        state[NOTHING] = torch.zeros(())
+        return torch.cat([state[name].detach().flatten().to(self.dtype) for name in self.layout.names])
 
     def module(self, theta: torch.Tensor) -> torch.nn.Module:
         """See :meth:`Program.module`; its hooks cast inputs, and make the outputs of what it returns."""
@@ -101,7 +108,8 @@ class GivenProgram(ModuleProgram):
         state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         with torch.no_grad():
             for name, value in self.layout.views(theta[None]).items():
-                state[name].copy_(value[0])
+                if name != NOTHING:
+                    state[name].copy_(value[0])
         for value in network.parameters():
             value.requires_grad_(value.is_floating_point())
         network.register_forward_pre_hook(_Cast(self.input_type))
@@ -110,15 +118,33 @@ class GivenProgram(ModuleProgram):
 
     def _call(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
         """One row: inputs (*input, point) → outputs (class, point)."""
-        state = {name: value.to(self.types[name]) for name, value in parameters.items()}
+        state = {name: self._own_value(name, value) for name, value in parameters.items() if name != NOTHING}
         return self._made(lambda x: functional_call(self.skeleton, state, (x,)), inputs)
+
+    def _own_value(self, name: str, value: torch.Tensor) -> torch.Tensor:
+        """A parameter in the module's type, in memory of its own where forward would write into that of the stack."""
+        made = value.to(self.types[name])
+        return made.clone() if name in self._written else made
+
+    def _put(self, parameters: Any) -> None:
+        """Put one row's values where the module finds its own; within ``_restored``."""
+        for name, value in parameters.items():
+            for table, local in self._places[name]:
+                table[local] = self._own_value(name, value)
 
     def _single(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
         """The same without the detours of a stack; within ``_restored``, which puts the module's own parameters back."""
-        for name, value in parameters.items():
-            for table, local in self._places[name]:
-                table[local] = value.to(self.types[name])
+        self._put(parameters)
         return self._made(self.skeleton, inputs)
+
+    @contextmanager
+    def _restored(self) -> Iterator[None]:
+        """Put back what a call of the module has left in its attributes: tensors of a stack that is no more."""
+        with draws_kept() if self._drawing else nullcontext():
+            try:
+                yield
+            finally:
+                self._attributes.restore()
 
     def _made(self, call: Callable[[torch.Tensor], Any], inputs: torch.Tensor) -> torch.Tensor:
         x = _own(inputs.movedim(-1, 0), self.input_type)
@@ -131,7 +157,7 @@ class GivenProgram(ModuleProgram):
 
     def logits(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         """See :meth:`Program.logits`."""
-        with _restored(self._attributes):
+        with self._restored():
             if not self._alone(parameters, inputs):
                 return super().logits(parameters, inputs)
             with torch.no_grad(), unfused():
@@ -141,7 +167,7 @@ class GivenProgram(ModuleProgram):
         self, parameters: Parameters, inputs: torch.Tensor, targets: torch.Tensor, out: Parameters, loss: Loss
     ) -> torch.Tensor:
         """See :meth:`Program.loss_gradient`."""
-        with _restored(self._attributes):
+        with self._restored():
             if not self._alone(parameters, inputs):
                 return super().loss_gradient(parameters, inputs, targets, out, loss)
             losses = []
@@ -159,15 +185,16 @@ class GivenProgram(ModuleProgram):
 
     def pullback(self, parameters: Parameters, inputs: torch.Tensor) -> tuple[torch.Tensor, PullBack]:
         """See :meth:`Program.pullback`."""
-        with _restored(self._attributes):
+        with self._restored():
             if not self._alone(parameters, inputs):
                 return super().pullback(parameters, inputs)
-            points, found = [], []
+            owned, points, found = [], [], []
             for own, x in _rows(parameters, inputs):
                 with torch.enable_grad():
+                    owned.append(own)
                     points.append(x.detach().requires_grad_())
                     found.append(self._single(own, points[-1]))
-            return torch.stack([each.detach() for each in found]), _RowsPullBack(points, found)
+            return torch.stack([each.detach() for each in found]), _RowsPullBack(self, owned, points, found)
 
 
 def _places(module: torch.nn.Module, held: Mapping[str, torch.Tensor]) -> dict[str, list[tuple[dict[str, Any], str]]]:
@@ -183,25 +210,19 @@ def _places(module: torch.nn.Module, held: Mapping[str, torch.Tensor]) -> dict[s
 
 
 class _RowsPullBack(PullBack):
-    def __init__(self, points: Sequence[torch.Tensor], outputs: Sequence[torch.Tensor]) -> None:
-        self.points, self.outputs = points, outputs
+    def __init__(
+        self, program: GivenProgram, owned: Sequence[dict[str, torch.Tensor]], points: Sequence[torch.Tensor],
+        outputs: Sequence[torch.Tensor],
+    ) -> None:  # fmt: skip
+        self.program, self.owned, self.points, self.outputs = program, owned, points, outputs
 
     def __call__(self, gradient: torch.Tensor) -> torch.Tensor:
-        rows = zip(self.points, self.outputs, gradient, strict=True)
-        return torch.stack([_gradients(output, [x], pull)[0] for x, output, pull in rows])
-
-
-class _restored:  # noqa: N801 - reads as a statement
-    """Put back what a call of the module has left in its attributes: tensors of a stack that is no more."""
-
-    def __init__(self, attributes: Attributes) -> None:
-        self.attributes = attributes
-
-    def __enter__(self) -> None:
-        pass
-
-    def __exit__(self, *problem: object) -> None:
-        self.attributes.restore()
+        found = []
+        with self.program._restored(), unfused():
+            for own, x, output, pull in zip(self.owned, self.points, self.outputs, gradient, strict=True):
+                self.program._put(own)  # what is computed anew on the way back (a checkpoint) is computed of this row's
+                found.append(_gradients(output, [x], pull)[0])
+        return torch.stack(found)
 
 
 class _Cast:
@@ -274,7 +295,7 @@ def _gradients(value: torch.Tensor, free: Sequence[torch.Tensor], pull: torch.Te
     if not value.requires_grad or not free:
         return [torch.zeros_like(each) for each in free]
     found = torch.autograd.grad(value, free, pull, allow_unused=True, retain_graph=True)
-    return [torch.zeros_like(each) if gradient is None else gradient for each, gradient in zip(free, found, strict=True)]
+    return [torch.zeros_like(each) if slope is None else slope.to_dense() for each, slope in zip(free, found, strict=True)]
 
 
 def activations_of(module: torch.nn.Module, call: Callable[[], torch.Tensor], points: int) -> tuple[int, int]:

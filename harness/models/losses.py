@@ -30,6 +30,18 @@ def row_loss(logits: torch.Tensor, targets: torch.Tensor, loss: Loss) -> torch.T
     return -(torch.log_softmax(logits, 0) * targets).sum(0).mean()
 
 
+def _require_loss(losses: object, *, written: bool) -> None:
+    """What a user's loss returned has to be a tensor that depends on the logits, and its targets stay what they are."""
+    if written:
+        raise ValueError("the loss must not write into its targets (an operation in place), which the next step is given; "
+                         "make a copy of them first (targets.clone())")  # fmt: skip
+    if not isinstance(losses, torch.Tensor):
+        raise ValueError(f"the loss returned {type(losses).__name__}; give one that returns a tensor, one loss per point")
+    if not losses.requires_grad:
+        raise ValueError("what the loss returned has no gradient (detach, no_grad or a step of whole numbers in it); give one "
+                         "that can be differentiated")  # fmt: skip
+
+
 def loss_and_pull(
     logits: torch.Tensor, targets: torch.Tensor, loss: Loss = "cross_entropy", *, pull: bool = True
 ) -> tuple[torch.Tensor, torch.Tensor]:
@@ -56,7 +68,16 @@ def loss_and_pull(
     if callable(loss):
         with torch.enable_grad():
             free = logits.detach().requires_grad_()
-            losses = loss(free.transpose(1, 2), targets.transpose(1, 2).expand(len(free), -1, -1))
+            given = targets.transpose(1, 2).expand(len(free), -1, -1)
+            version = given._version
+            try:
+                losses = loss(free.clone().transpose(1, 2), given)  # a copy, which the loss may overwrite
+            except Exception as problem:
+                raise ValueError(
+                    f"the loss raised {type(problem).__name__}: {problem}; it is given logits and targets of shape (row, "
+                    "point, class), and must not write into its targets"
+                ) from problem
+            _require_loss(losses, written=given._version != version)
             if losses.shape != (free.shape[0], free.shape[2]):
                 raise ValueError(
                     f"the loss returned shape {tuple(losses.shape)}; one loss per point is "

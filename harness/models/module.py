@@ -18,8 +18,10 @@ from torch.nn.modules.batchnorm import _NormBase
 
 from harness.models.attention import batchable
 from harness.models.base import Parameters, Program, PullBack
+from harness.models.itself import INPUTS, POINTS, require_itself
 from harness.models.layout import Layout
 from harness.models.losses import Loss, loss_and_pull, row_loss
+from harness.models.untouched import Attributes
 
 
 class ModuleProgram(Program):
@@ -45,6 +47,8 @@ class ModuleProgram(Program):
                     f"buffer {name!r} of {type(self.skeleton).__name__} holds {value.dtype}: a stack holds floating-point "
                     "numbers only (and the counters of batch norms)"
                 )
+        self._attributes = Attributes(self.skeleton)
+        self._seen, self._written = False, frozenset[str]()
         self.layout = Layout(tuple(state), tuple(tuple(value.shape) for value in state.values()))
         self.scopes: Mapping[str, tuple[str, ...]] = scopes_of(tuple(named), self.trainable)
 
@@ -69,7 +73,16 @@ class ModuleProgram(Program):
 
     def _call(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
         """One row: inputs (*input, point) → logits (class, point)."""
-        output: torch.Tensor = functional_call(self.skeleton, parameters, (inputs.movedim(-1, 0),))
+        for name in self._written & set(parameters):  # a stack's own numbers are not to be written into
+            parameters = {**parameters, name: parameters[name].clone()}
+        inputs = inputs.movedim(-1, 0)
+        try:
+            output: torch.Tensor = functional_call(
+                self.skeleton, parameters, (inputs.clone() if INPUTS in self._written else inputs,)
+            )
+        finally:
+            if not self.skeleton.training:  # what forward has kept is of a stack that is no more
+                self._attributes.restore()
         if output.dim() != 2 or output.shape[1] != self.classes:
             raise ValueError(
                 f"{type(self.skeleton).__name__} returned shape {tuple(output.shape)}; expected (point, class) with "
@@ -77,9 +90,30 @@ class ModuleProgram(Program):
             )
         return output.transpose(0, 1)
 
+    def _look(self, parameters: Parameters, inputs: torch.Tensor) -> None:
+        """See once, on the first points that come, that the stack is of the modules that ``build`` makes."""
+        values = [inputs, *parameters.values()]
+        if self._seen or len(parameters) < len(self.layout.names) or any(map(is_functorch_wrapped_tensor, values)):
+            return
+        points = inputs[0, ..., :POINTS].movedim(-1, 0).detach()
+        points = points.float() if points.is_floating_point() else points  # members are of single precision
+        if not all(bool(value.isfinite().all()) for value in [points, *(parameters[name][0] for name in self.scopes["all"])]):
+            return
+
+        def call(state: dict[str, torch.Tensor], some: torch.Tensor) -> torch.Tensor:
+            rows = {name: value[None] for name, value in state.items()}
+            return vmap(self._call)(rows, some.movedim(0, -1)[None])[0].transpose(0, 1)
+
+        state = {name: value[0].detach().float() for name, value in parameters.items()}
+        flat = torch.cat([state[name].flatten() for name in self.layout.names])
+        self._written = frozenset((INPUTS, *(name for name, _ in self.skeleton.named_buffers())))  # until it is known
+        self._written = require_itself(self.build, self.module(flat), state, self.scopes["all"], points, call)
+        self._seen = True
+
     @batchable()
     def logits(self, parameters: Parameters, inputs: torch.Tensor) -> torch.Tensor:
         """See :meth:`Program.logits`."""
+        self._look(parameters, inputs)
         logits: torch.Tensor = vmap(self._call)(dict(parameters), self._expand(parameters, inputs))
         return logits.detach()
 
@@ -92,6 +126,7 @@ class ModuleProgram(Program):
         self, parameters: Parameters, inputs: torch.Tensor, targets: torch.Tensor, out: Parameters, loss: Loss
     ) -> torch.Tensor:
         """See :meth:`Program.loss_gradient`."""
+        self._look(parameters, inputs)
         if callable(loss):
             return self._vjp_gradient(parameters, inputs, targets, out, loss)
         inputs = self._expand(parameters, inputs)
@@ -124,6 +159,7 @@ class ModuleProgram(Program):
     @batchable()
     def pullback(self, parameters: Parameters, inputs: torch.Tensor) -> tuple[torch.Tensor, PullBack]:
         """See :meth:`Program.pullback`."""
+        self._look(parameters, inputs)
         state = dict(parameters)
         logits, back, *_ = vjp(lambda points: vmap(self._call)(state, points), inputs)
         return logits.detach(), _ModulePullBack(back)

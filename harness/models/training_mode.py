@@ -23,9 +23,11 @@ from torch.overrides import TorchFunctionMode
 from harness.ambient import ambient_randomness
 from harness.models.attention import batchable
 from harness.models.base import Parameters, Program
+from harness.models.itself import INPUTS
 from harness.models.losses import Loss, row_loss
 from harness.models.member_streams import MemberStreams
 from harness.models.module import ModuleProgram
+from harness.models.untouched import Attributes
 from harness.spec import RecipeError
 from harness.streams import torch_generator
 
@@ -43,6 +45,7 @@ class TrainingMode:
         self.twin = copy.copy(program)  # the same program around a network in train mode
         with torch.random.fork_rng(devices=[]):
             self.twin.skeleton = program.build().train()
+        self.twin._written = frozenset((INPUTS,))  # what is written into the buffers is wanted here
         self.buffers = tuple(name for name, _ in self.twin.skeleton.named_buffers())
         self.draws = True  # until a first step has shown that nothing is drawn
 
@@ -176,7 +179,9 @@ class _Check:
         free = [views[name].requires_grad_() for name in self.program.scopes["all"]]
         points = self.inputs.movedim(-1, 0).clone().requires_grad_(self.inputs.is_floating_point())
         with self._refusing(skeleton, len(points)):
-            logits = functional_call(skeleton, views, (points,))
+            attributes = Attributes(skeleton)
+            logits = functional_call(skeleton, views, (points * 1,))  # which forward may write into
+            attributes.restore()
             weights = torch.linspace(-1, 1, logits.numel()).reshape(logits.shape)
             gradients = torch.autograd.grad((logits * weights).sum(), [*free, points], allow_unused=True)
         return [logits.detach(), *(torch.zeros(()) if each is None else each for each in gradients)]

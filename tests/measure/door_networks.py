@@ -8,6 +8,7 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn.utils import parametrizations, prune
+from torch.utils.checkpoint import checkpoint
 
 VECTORS, SERIES, IMAGES, TOKENS = (12, 5), (12, 4, 5), (12, 1, 6, 6), (12, 7)
 
@@ -77,6 +78,20 @@ class Masked(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         output: torch.Tensor = self.out(x.view(len(x), -1)[:, self.order] * self.mask)
+        return output
+
+
+class Banded(nn.Module):
+    """Causal attention, its mask added as numbers."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.out = nn.Linear(5, 3)
+        self.register_buffer("mask", torch.full((4, 4), -torch.inf).triu(1))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        weights = torch.softmax(x @ x.transpose(1, 2) + self.mask, -1)
+        output: torch.Tensor = self.out((weights @ x).mean(1))
         return output
 
 
@@ -209,6 +224,13 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Callable[[Any],
     "custom autograd function, .item()": (
         lambda: Wrapped(layers(), lambda body, x: Magnitude.apply(body(x)) * (1 + (body[0].bias.sum().item() > 99))), VECTORS,
         None),
+    "checkpoint, not reentrant": (
+        lambda: Wrapped(layers(), lambda body, x: checkpoint(body, x, use_reentrant=False)), VECTORS, None),
+    "writes into its buffers": (
+        lambda: Wrapped(layers(nn.BatchNorm1d(8)), lambda body, x: (body[1].running_mean.mul_(1), body(x))[1]), VECTORS, None),
+    "masks of −∞ in buffers": (Banded, SERIES, None),
+    "sparse gradients": (lambda: nn.Sequential(nn.EmbeddingBag(11, 6, mode="sum", sparse=True), nn.Linear(6, 3)), TOKENS, None),
+    "DataParallel around it": (lambda: nn.DataParallel(layers(nn.Tanh())), VECTORS, None),
     "BatchNorm without running statistics": (lambda: layers(nn.BatchNorm1d(8, track_running_stats=False)), VECTORS, None),
     "random in evaluation mode": (lambda: Wrapped(layers(), random_forward), VECTORS, None),
     "parameters of another object": (shared_bias, VECTORS, None),

@@ -95,7 +95,7 @@ def test_pgd_reaches_the_class_more_often_with_it_as_its_aim_and_only_inside_the
         (3, "aim reaches from 3 to 3; the classes are 0 to 2"),
         ([-1, 0, 0], "aim reaches from -1 to 0"),
         ([0, 0], r"aim has shape \(2,\); give one class number, or one for each of the 3 points"),
-        (1.0, r"aim holds torch\.float32; give class numbers"),
+        (1.0, r"aim holds torch\.float64; give class numbers"),
         (True, r"aim holds torch\.bool"),
     ],
 )

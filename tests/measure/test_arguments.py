@@ -225,3 +225,65 @@ def test_class_numbers_are_those_of_the_classes(count: int, classes: int, number
     else:
         with pytest.raises(ValueError, match=f"classes 0 to {classes - 1}"):
             class_numbers(given_y, count, classes)
+
+
+STORED = {
+    "sparse": lambda x: torch.tensor(x).to_sparse(), "compressed": lambda x: torch.tensor(x).to_sparse_csr(),
+    "meta": lambda x: torch.tensor(x).to("meta"), "complex": lambda x: torch.tensor(x).to(torch.complex64),
+    "quantized": lambda x: torch.quantize_per_tensor(torch.tensor(x), 0.1, 0, torch.qint8),
+    "nested": lambda x: torch.nested.nested_tensor(list(torch.tensor(x))), "masked": lambda x: np.ma.array(x, mask=x > 0),
+    "text": lambda x: x.astype(str), "objects": lambda x: x.astype(object), "ragged": lambda x: [[1.0], [1.0, 2.0]],
+    "a number": lambda x: 1.0, "single values": lambda x: x[:, 0], "no values": lambda x: None,
+}  # fmt: skip
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("kind", STORED)
+def test_what_is_no_plain_array_of_real_numbers_is_refused(kind: str) -> None:
+    x = np.random.default_rng(0).standard_normal((8, 5)).astype(np.float32)
+    model, y = torch.nn.Linear(5, 3), np.arange(8) % 3
+    for instrument in (smallest_perturbation, llc):
+        with pytest.raises((ValueError, TypeError), match=r"inputs|argument"):
+            instrument(model, STORED[kind](x), y)  # type: ignore[operator]
+
+
+SAME = {
+    "negative strides": lambda a: a[::-1].copy()[::-1], "big endian": lambda a: a.astype(a.dtype.newbyteorder(">")),
+    "fortran": np.asfortranarray, "long double": lambda a: a.astype(np.longdouble) if a.dtype.kind == "f" else a,
+    "unsigned": lambda a: a.astype(np.uint16) if a.dtype.kind == "i" else a,
+    "large unsigned": lambda a: a.astype(np.uint64) if a.dtype.kind == "i" else a, "lists": lambda a: a.tolist(),
+    "read-only": lambda a: np.broadcast_to(a, a.shape),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("kind", SAME)
+def test_the_same_numbers_in_another_array_give_the_same(kind: str) -> None:
+    torch.manual_seed(0)
+    x = np.random.default_rng(0).standard_normal((8, 5)).astype(np.float32)
+    model, y = torch.nn.Linear(5, 3), np.arange(8) % 3
+    spec = LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0)
+    other = SAME[kind](x), SAME[kind](y)
+    assert (smallest_perturbation(model, *other) == smallest_perturbation(model, x, y)).all()
+    assert float(llc(model, *other, spec=spec)["llc"][0]) == float(llc(model, x, y, spec=spec)["llc"][0])
+
+
+def test_targets_are_needed_and_a_device_that_is_there() -> None:
+    x, y, model = torch.randn(8, 5), torch.arange(8) % 3, torch.nn.Linear(5, 3)
+    with pytest.raises(ValueError, match="targets is None; give one class number for each of the 8 points"):
+        pgd(model, x, None, epsilon=0.1)  # type: ignore[arg-type]
+    with pytest.raises(ValueError, match="there is no device 'gpu'"):
+        pgd(model, x, y, epsilon=0.1, device="gpu")
+    assert pgd(model, x, y, epsilon=0.1, steps=np.int64(2)).shape == (1, 8, 5)  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(("loss", "said"), [
+    (lambda z, y: (z - y).square().sum(2).detach(), "has no gradient"), (lambda z, y: 3.0, "the loss returned float"),
+    (lambda z, y: (z - y.mul_(2)).square().sum(2), "must not write into its targets"),
+])  # fmt: skip
+def test_a_loss_that_cannot_be_descended_is_refused(loss: Any, said: str) -> None:
+    x, y, model = torch.randn(8, 5), torch.randn(8, 3), torch.nn.Linear(5, 3)
+    with pytest.raises(ValueError, match=said):
+        llc(model, x, y, loss=loss)
+    table = llc(model, x, y, loss=lambda z, y: z.sub_(y).square().sum(2),
+                spec=LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0))  # fmt: skip
+    assert table["initial_loss"][0] == pytest.approx(float((model(x) - y).detach().square().sum(1).mean()), rel=1e-5)

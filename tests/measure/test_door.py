@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
+import copy
 import random
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, nullcontext
 from itertools import pairwise
 from pathlib import Path
+from types import MethodType, SimpleNamespace
 from typing import Any
 
 import door_networks
@@ -19,12 +21,14 @@ from door_networks import KINDS, VECTORS, layers, network, points
 from hypothesis import given
 from hypothesis import strategies as st
 from torch import nn
+from torch.utils.checkpoint import checkpoint
 
 from harness.data.toy import ToyImages
 from harness.measure.answers import answers
 from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
 from harness.measure.door import enter
 from harness.measure.exact_perturbation import exact_perturbation
+from harness.measure.gradients import GradientNorms
 from harness.measure.llc import LLC, LLCSpec, llc
 from harness.measure.robustness import Robustness
 from harness.models import MLPProgram, Program, TwoLayerProgram
@@ -33,6 +37,7 @@ from harness.models.lazy import LazyNetwork
 from harness.models.mixed import MixedProgram
 from harness.population import Population
 from harness.recipe import Module, Recipe
+from harness.train import train
 
 ONE = LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, descent=0)
 QUICK = PerturbationSpec(steps=2, targets=1, halvings=2, neighbours=1)
@@ -311,3 +316,203 @@ def test_members_of_a_recipe_are_run_as_their_modules_where_they_cannot_be_stack
         expected = plain_loss(program.module(own), torch.from_numpy(data.train_x[:32]), torch.from_numpy(data.train_y[:32]))
         assert row == pytest.approx(expected, rel=1e-4)
     assert (Robustness(points=4, spec=QUICK).run(members, data, "cpu")["seed"] == [0, 1]).all()
+
+
+def small(change: Callable[[nn.Module], Any] = lambda model: None, forward: Callable[..., Any] | None = None) -> nn.Module:
+    """A body of three layers with a forward of its own, after something has been done to it."""
+    torch.manual_seed(0)
+    made = door_networks.Wrapped(nn.Sequential(nn.Linear(5, 8), nn.Tanh(), nn.Linear(8, 3)), lambda body, x: body(x))
+    change(made)
+    if forward is not None:
+        made.forward = MethodType(forward, made)  # type: ignore[method-assign]
+    return made
+
+
+def listing(self: Any, x: torch.Tensor) -> torch.Tensor:
+    z: torch.Tensor = self.body(x)
+    self.log.append(z)
+    self.seen[len(self.log)] = z
+    self.note.last = z
+    return z
+
+
+def counting(self: Any, x: torch.Tensor) -> torch.Tensor:
+    self.count.add_(1)
+    self.array += 1
+    torch.randn(3, generator=self.draw)
+    output: torch.Tensor = self.body(x)
+    return output + 1e-9 * torch.rand(3)
+
+
+def with_log(model: Any) -> None:
+    model.log, model.seen, model.note = [], {}, SimpleNamespace(last=None)
+
+
+def with_counts(model: Any) -> None:
+    model.count, model.array, model.draw = torch.zeros(2), np.zeros(2), torch.Generator().manual_seed(1)
+
+
+def with_buffer(model: Any) -> None:
+    model.register_buffer("count", torch.zeros(8))
+
+
+def into_buffer(self: Any, x: torch.Tensor) -> torch.Tensor:
+    self.count.add_(1)
+    output: torch.Tensor = self.body(x)
+    return output
+
+
+def checkpointed(self: Any, x: torch.Tensor) -> torch.Tensor:
+    return checkpoint(self.body, x, use_reentrant=False)  # type: ignore[no-any-return]
+
+
+def masked(self: Any, x: torch.Tensor) -> torch.Tensor:
+    output: torch.Tensor = self.body(x)
+    return output + self.mask.softmax(0)[:1]
+
+
+WRITES = {
+    "lists, dicts and objects": (with_log, listing), "tensors, arrays and generators": (with_counts, counting),
+    "buffers in place": (with_buffer, into_buffer), "a checkpoint": (lambda model: None, checkpointed),
+    "a mask of infinities": (lambda model: model.register_buffer("mask", torch.tensor([0.0, -torch.inf])), masked),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("what", WRITES)
+def test_what_a_forward_writes_is_put_back_and_changes_no_number(what: str) -> None:
+    models = [small(*WRITES[what]) for _ in range(2)]
+    with torch.no_grad():
+        models[1].body[0].weight.add_(0.3)
+    x, y = points("trained BatchNorm")
+    kept = {key: copy.copy(value) for key, value in vars(models[0]).items() if isinstance(value, list | dict | SimpleNamespace)}
+    with unchanged(models[0]), unchanged(models[1]):
+        found = llc(models, x, y, spec=LLCSpec(burn_in=1, draws=2, chains=2, sensitivity_chains=0))
+        moved = pgd(models, x, y, epsilon=0.1, steps=1, relative_step=1.0, random_start=False)
+    assert {key: vars(models[0])[key] for key in kept} == kept
+    assert all(float(vars(models[0])[key].sum()) == 0 for key in ("count", "array") if key in vars(models[0]))
+    assert found["initial_loss"].tolist() == pytest.approx([plain_loss(model, x, y) for model in models], rel=1e-4)
+    for model, own in zip(models, moved, strict=True):
+        at = x.clone().requires_grad_()
+        nn.functional.cross_entropy(model(at), y).backward(inputs=[at])
+        torch.testing.assert_close(own, x + 0.1 * at.grad.sign(), rtol=0, atol=1e-5)  # type: ignore[union-attr]
+
+
+def test_sparse_gradients_and_modules_without_parameters_are_measured() -> None:
+    torch.manual_seed(0)
+    words = nn.Sequential(nn.EmbeddingBag(11, 6, mode="sum", sparse=True), nn.Linear(6, 3))
+    tokens, y = torch.randint(11, (12, 7)), torch.randint(3, (12,))
+    assert llc(words, tokens, y, spec=ONE)["initial_loss"][0] == pytest.approx(plain_loss(words, tokens, y), rel=1e-4)
+    x = torch.randn(12, 3)
+    still = nn.Sequential(nn.Flatten(), nn.Softmax(1))
+    assert (answers(still, x)[0] == x.argmax(1).numpy()).all()
+    right = x.argmax(1) == y
+    assert ((smallest_perturbation(still, x, y, spec=QUICK)[0] > 0) == right.numpy()).all()
+    with pytest.raises(ValueError, match="has no parameters, so that there is nothing to sample"):
+        llc(still, x, y, spec=ONE)
+
+
+class CopiesItself(nn.Linear):
+    def __deepcopy__(self, memo: Any) -> CopiesItself:
+        return self
+
+
+class Redraws(nn.Linear):
+    def __deepcopy__(self, memo: Any) -> Redraws:
+        twin = Redraws(5, 3)
+        twin.load_state_dict(self.state_dict())
+        return twin
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize(("make", "said"), [
+    (lambda: CopiesItself(5, 3), "shares parts or parameters with it"),
+    (lambda: nn.Linear(5, 3).to("meta"), "on the device 'meta', where there are no values"),
+    (torch.inference_mode()(lambda: nn.Linear(5, 3)), r"made inside of torch.inference_mode\(\)"),
+    (lambda: nn.Linear(5, 3, dtype=torch.complex64), "is stored as torch.complex64"),
+    (lambda: nn.Sequential(torch.jit.script(nn.Linear(5, 3))), "'0' of Sequential is a compiled script"),
+    (lambda: nn.Sequential(nn.DataParallel(nn.Linear(5, 3))), "'0' of Sequential is a DataParallel"),
+    (lambda: small(forward=lambda self, x: checkpoint(self.body, x, use_reentrant=True)), "gradient of model 0 .* cannot be t"),
+])  # fmt: skip
+def test_modules_that_cannot_be_measured_are_refused_and_left(make: Callable[[], nn.Module], said: str) -> None:
+    model, (x, y) = make(), points("trained BatchNorm")
+    training = [part.training for part in model.modules()]
+    for instrument in (llc, smallest_perturbation):
+        with pytest.raises((ValueError, TypeError), match=said):
+            instrument(model, x, y)  # type: ignore[operator]
+    assert [part.training for part in model.modules()] == training
+
+
+@pytest.mark.parametrize("wrapped", [Redraws(5, 3), nn.DataParallel(nn.Linear(5, 3))])
+def test_modules_in_unusual_clothes_are_measured(wrapped: nn.Module) -> None:
+    x, y = points("trained BatchNorm")
+    plain = getattr(wrapped, "module", wrapped)
+    with unchanged(plain):
+        found = llc(wrapped, x, y, spec=ONE)
+    assert found["initial_loss"][0] == pytest.approx(plain_loss(plain, x, y), rel=1e-4)
+
+
+@pytest.mark.parametrize(("setting", "said"), [
+    (torch.inference_mode, r"torch\.inference_mode\(\)"), (lambda: torch.autocast("cpu"), r"torch\.autocast\(\)"),
+    (lambda: torch.device("meta"), r"torch\.set_default_device\('meta'\)"),
+])  # fmt: skip
+def test_another_torch_than_the_usual_is_refused(setting: Any, said: str) -> None:
+    x, y = points("trained BatchNorm")
+    for instrument in (llc, smallest_perturbation):
+        with setting(), pytest.raises(ValueError, match=f"inside of {said}.*; call the instrument outside of it"):
+            instrument(layers(), x, y)  # type: ignore[operator]
+
+
+class Member(nn.Module):
+    """Of a recipe: what its build draws is, or is not, all in its parameters and buffers."""
+
+    def __init__(self, shape: tuple[int, ...], classes: int, kind: str) -> None:
+        super().__init__()
+        self.a, self.b, self.kind = nn.Linear(shape[0] * shape[1], 6), nn.Linear(6, classes), kind
+        self.order, self.hidden = torch.randperm(shape[0] * shape[1]), [nn.Linear(6, 6)]
+        self.register_buffer("count", torch.tensor([0.0, -torch.inf]))
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        x = x.mul_(2).flatten(1)
+        if self.kind == "writes":
+            self.count[0].add_(1)
+            self.kept = self.a.weight * 1
+            return self.b(torch.tanh(x @ self.kept.T))  # type: ignore[no-any-return]
+        if self.kind == "draws in forward":
+            return self.b(torch.tanh(self.a(x + torch.rand(1))))  # type: ignore[no-any-return]
+        h = torch.tanh(self.a(x[:, self.order] if self.kind == "an order" else x))
+        return self.b(self.hidden[0](h))  # type: ignore[no-any-return]
+
+
+def member(shape: tuple[int, ...], classes: int, kind: str) -> nn.Module:
+    """Builder for :class:`harness.recipe.Module`."""
+    return Member(shape, classes, kind)
+
+
+def test_measurements_of_a_recipe_are_of_the_modules_that_it_builds() -> None:
+    data = ToyImages(train=64, test=10).load()
+    measurements = (LLC(ONE, points=32), Robustness(points=4, spec=QUICK), GradientNorms(at="train", points=16))
+    for kind in ("an order", "a layer in a list", "draws in forward", "writes"):
+        recipe = Recipe(ToyImages(train=64, test=10), Module(f"{__name__}:member", kind, {"kind": kind}), epochs=1)
+        program = recipe.program()
+        theta = torch.stack([program.initial(torch.Generator().manual_seed(seed)) for seed in range(2)])
+        members = Population(recipe, (0, 1), {0: theta.clone()})
+        if kind != "writes":
+            for measurement in measurements:
+                said = "differently from call to call" if "draws" in kind else "something else each time that it is built"
+                with pytest.raises(ValueError, match=said):
+                    measurement.run(members, data, "cpu")
+            with pytest.raises(ValueError, match="cannot be trained in a stack"):
+                train(recipe, data, [0, 1])
+            continue
+        loss, _, norms = (measurement.run(members, data, "cpu") for measurement in measurements)
+        assert torch.equal(members.final, theta)
+        for row, own in enumerate(theta):
+            model = program.module(own)
+            x = torch.from_numpy(data.train_x[:32])
+            expected = plain_loss(model, x.clone(), torch.from_numpy(data.train_y[:32]))
+            assert loss["initial_loss"][row] == pytest.approx(expected, rel=1e-4)
+            at = x[:16].clone().requires_grad_()
+            top = model(at * 1).topk(2, 1).values
+            slope = torch.autograd.grad((top[:, 0] - top[:, 1]).sum(), at)[0].flatten(1).norm(dim=1)
+            assert norms["l2_max"][row] == pytest.approx(float(slope.max()), rel=1e-3)
+        assert all(bool(each[:, program.layout.total - 2 :].isneginf().any()) for each in train(recipe, data, [0]).values())

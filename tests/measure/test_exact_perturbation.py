@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import numpy as np
 import pytest
 import torch
@@ -175,3 +177,24 @@ def test_a_size_below_what_can_be_told_is_an_error() -> None:
         network[2].bias.copy_(torch.tensor([1.0, -1e-13]))
     with pytest.raises(ExactnessError, match=r"flipped by less than 1\.0e-10, which the rounding of a logit hides"):
         exact_perturbation(network, np.zeros((1, 1)), np.array([0]), within=16.0)
+
+
+def relu_network() -> torch.nn.Sequential:
+    return torch.nn.Sequential(torch.nn.Linear(4, 5), torch.nn.ReLU(), torch.nn.Linear(5, 3))
+
+
+@pytest.mark.parametrize("within", [np.nan, np.inf, -1.0, [1.0, 2.0]])
+def test_a_radius_that_is_none_is_refused(within: Any) -> None:
+    x, y = torch.randn(5, 4), torch.zeros(5, dtype=torch.long)
+    with pytest.raises(ValueError, match="within h"):
+        exact_perturbation(relu_network(), x, y, within=within)
+    with pytest.raises(ValueError, match="time_limit=0"):
+        exact_perturbation(relu_network(), x, y, within=1.0, time_limit=0)
+
+
+def test_within_nothing_only_what_is_misclassified_is_flipped() -> None:
+    torch.manual_seed(0)
+    model, x = relu_network(), torch.randn(9, 4)
+    y = torch.arange(9) % 3
+    found = exact_perturbation(model, x, y, within=0.0)[0]
+    assert (found == np.where(model(x).argmax(1) == y, np.inf, 0.0)).all()

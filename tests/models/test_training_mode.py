@@ -367,7 +367,7 @@ REFUSED: dict[str, tuple[Build, str]] = {
         lambda: Noisy(lambda x: torch.rand(x.shape, generator=OWN)), "Noisy cannot be trained.*leave the generator out"
     ),
     "a permutation": (lambda: Noisy(lambda x: x[torch.randperm(len(x))]), "Noisy.*randperm.*use torch.rand"),
-    "in eval mode, too": (lambda: Noisy(torch.rand_like, always=True), "Noisy, a Noisy, cannot.*only where self.training"),
+    "in eval mode, too": (lambda: Noisy(torch.rand_like, always=True), "Noisy cannot.*only where self.training"),
     "a coin": (lambda: Noisy(lambda x: 1.0 if torch.rand(()) < 0.5 else 2.0), "Noisy, a Noisy, cannot.*control flow"),
 }  # fmt: skip
 
