@@ -34,6 +34,7 @@ import torch
 
 from harness.measure.chains import Noise, Trace
 from harness.measure.llc_spec import LLCSpec
+from harness.measure.potential import Place, Potential, squared_norm
 from harness.models import Loss, Program, keep_freed_memory, rows_at_a_time
 from harness.stats.convergence import change, effective_draws, mean_error, split_rhat
 
@@ -48,7 +49,6 @@ AGREED = 1.1  # split R̂ of the losses up to which chains are said to agree
 MOST_CHANGE = 3.0  # standard errors between the halves of the draws; beyond, the first counts as burn-in
 LEAST_MORE, MOST_MORE = 0.3, 2.0  # share of the draws so far that a look may ask for
 LEAST_LOG_STEP = math.log(1e-12)
-LONG = 2**13  # parameters from which on a sum of squares in single precision would show in the acceptance
 STATES = 14  # tensors of the size of a row's parameters that are held, beside the block of noise
 
 Streams = Sequence[Sequence[Callable[[], torch.Generator]]]
@@ -95,89 +95,11 @@ def sample(
     for first in range(0, len(theta), together):
         chosen = slice(first, first + together)
         x, y = (data if len(data) == 1 else data[chosen] for data in (inputs, targets))
-        stack = _Stack(program, theta[chosen], x, y, scope, loss, spec, max(size, 1))
+        potential = Potential(program, theta[chosen], x, y, scope, loss, spec, size)
         generators = [make() for own in streams[chosen] for make in own]
-        traces.append(_Run(stack, generators, spec).run())
+        traces.append(_Run(potential, generators, spec).run())
         progress(min(1.0, (first + together) / len(theta)))
     return Trace.join(traces)
-
-
-def squared_norm(values: torch.Tensor) -> torch.Tensor:
-    """‖·‖² of every row; in double precision where rows are long, since it is differences of these that count."""
-    dtype = torch.float64 if values.shape[1] > LONG else None
-    norm: torch.Tensor = torch.linalg.vector_norm(values, dim=1, dtype=dtype)
-    return norm.square()
-
-
-class _Place:
-    """A position of every chain, with what is known there.
-
-    Attributes:
-        position: w, shape (row, parameter).
-        moved: w − w*, likewise.
-        gradient: ∇U, likewise.
-        kick: h D ∇U, likewise.
-        loss: L, shape (row,).
-        far: ‖w − w*‖², shape (row,).
-        push: ‖h D ∇U‖², shape (row,).
-    """
-
-    FIELDS = ("position", "moved", "gradient", "kick", "loss", "far", "push")
-
-    def __init__(self, position: torch.Tensor) -> None:
-        self.position = position
-        self.moved, self.gradient, self.kick = (torch.zeros_like(position) for _ in range(3))
-        self.loss = position.new_zeros(len(position))
-        self.far, self.push = squared_norm(self.moved), squared_norm(self.kick)
-
-    def take(self, rows: torch.Tensor) -> None:
-        """Keep some of the rows."""
-        for name in self.FIELDS:
-            setattr(self, name, getattr(self, name)[rows])
-
-    def copy_rows(self, other: _Place, rows: torch.Tensor) -> None:
-        """Put those rows of another place here."""
-        for name in self.FIELDS:
-            getattr(self, name)[rows] = getattr(other, name)[rows]
-
-
-class _Stack:
-    """The potential U of some models, a row for every chain."""
-
-    def __init__(
-        self, program: Program, theta: torch.Tensor, inputs: torch.Tensor, targets: torch.Tensor, scope: str, loss: Loss,
-        spec: LLCSpec, size: int,
-    ) -> None:  # fmt: skip
-        self.program, self.theta, self.inputs, self.targets = program, theta, inputs, targets
-        self.names, self.loss, self.chains, self.size = program.scopes[scope], loss, spec.chains, size
-        self.gamma, self.nbeta = spec.localization, spec.inverse_temperature(inputs.shape[-1])
-        self._build()
-
-    def _build(self) -> None:
-        rows = torch.arange(len(self.theta), device=self.theta.device).repeat_interleave(self.chains)
-        self.parts = []
-        for chosen in torch.split(rows, self.size):
-            views = self.program.layout.views(self.theta[chosen])
-            x, y = (data if len(data) == 1 else data[chosen] for data in (self.inputs, self.targets))
-            self.parts.append((self.program.restricted(views, x, self.names), y))
-        self.layout = self.parts[0][0].layout
-        self.anchor = self.layout.flatten(self.program.layout.views(self.theta[rows]))
-
-    def take(self, models: torch.Tensor) -> None:
-        """Keep some of the models."""
-        self.theta = self.theta[models]
-        self.inputs, self.targets = (data if len(data) == 1 else data[models] for data in (self.inputs, self.targets))
-        self._build()
-
-    def evaluate(self, place: _Place) -> None:
-        """Loss and gradient of U at a place, in place."""
-        for number, (restriction, targets) in enumerate(self.parts):
-            rows = slice(number * self.size, (number + 1) * self.size)
-            free, out = (self.layout.views(values[rows]) for values in (place.position, place.gradient))
-            place.loss[rows] = restriction.loss_gradient(free, targets, out, self.loss)
-        torch.sub(place.position, self.anchor, out=place.moved)
-        place.gradient.mul_(self.nbeta).add_(place.moved * self.gamma)  # no fused product: see harness.measure.sgld
-        place.far = squared_norm(place.moved)
 
 
 @dataclass
@@ -185,7 +107,7 @@ class _Model:
     """Where one model stands in its course.
 
     Attributes:
-        number: of the model in the stack.
+        number: of the model among those of the run.
         parts: of the burn-in that are still to come, the present one first; none once it draws.
         log_step: logarithm of h.
         friction: η.
@@ -225,22 +147,22 @@ class _Model:
 
 
 class _Run:
-    """The chains of the models of one stack, from w* to the last draw.  Rows are model × chain."""
+    """The chains of some models, from w* to the last draw.  Rows are model × chain."""
 
-    def __init__(self, stack: _Stack, generators: Sequence[torch.Generator], spec: LLCSpec) -> None:
-        self.stack, self.spec, self.anchor = stack, spec, stack.anchor
-        self.noise = _Proposals(generators, stack.anchor)
-        self.here, self.there = _Place(stack.anchor.clone()), _Place(stack.anchor.clone())
+    def __init__(self, potential: Potential, generators: Sequence[torch.Generator], spec: LLCSpec) -> None:
+        self.potential, self.spec = potential, spec
+        self.noise = _Proposals(generators, potential.anchor)
+        self.here, self.there = Place(potential.anchor.clone()), Place(potential.anchor.clone())
         self.velocity = torch.stack(
-            [torch.empty_like(row).normal_(generator=own) for row, own in zip(stack.anchor, generators, strict=True)]
+            [torch.empty_like(row).normal_(generator=own) for row, own in zip(potential.anchor, generators, strict=True)]
         )
-        self.scale, self.squares = torch.ones_like(stack.anchor), torch.zeros_like(stack.anchor)
-        stack.evaluate(self.here)
+        self.scale, self.squares = torch.ones_like(potential.anchor), torch.zeros_like(potential.anchor)
+        potential.evaluate(self.here)
         self.initial_loss = self.here.loss.clone()
-        self.gradient_norm = (self.here.gradient / stack.nbeta).square().sum(1).sqrt()
+        self.gradient_norm = (self.here.gradient / potential.nbeta).square().sum(1).sqrt()
         root = math.sqrt(spec.localization)
         step = math.log(spec.step_size or 1 / root)
-        self.models = [_Model(number, self._parts(), step, spec.friction * root) for number in range(len(stack.theta))]
+        self.models = [_Model(number, self._parts(), step, spec.friction * root) for number in range(len(potential.theta))]
         for model in self.models:
             model.left = self._length(model)
         self.done: list[_Model] = []
@@ -326,12 +248,12 @@ class _Run:
         half = velocity.sub(here.kick, alpha=0.5)  # times ½ is exact: no rounding to be fused away
         shift = self.reach * half
         torch.add(here.position, shift, out=there.position)
-        self.stack.evaluate(there)
+        self.potential.evaluate(there)
         self._kick(there)
         work = (here.gradient + there.gradient).mul_(shift).sum(1)
         rise = (
-            (there.loss - here.loss) * self.stack.nbeta
-            + (there.far - here.far) * (self.stack.gamma / 2) - work / 2 + (there.push - here.push) / 8
+            (there.loss - here.loss) * self.potential.nbeta
+            + (there.far - here.far) * (self.potential.gamma / 2) - work / 2 + (there.push - here.push) / 8
         )  # fmt: skip
         after = half.sub_(there.kick, alpha=0.5)
         refused = ~(level < -rise)  # also where the rise is not a number
@@ -342,7 +264,7 @@ class _Run:
         self.here, self.there, self.velocity = there, here, after
         return rise.neg_().clamp_max_(0.0).exp_().nan_to_num_(0.0)
 
-    def _kick(self, place: _Place) -> None:
+    def _kick(self, place: Place) -> None:
         torch.mul(self.reach, place.gradient, out=place.kick)
         place.push = squared_norm(place.kick)
 
@@ -376,7 +298,7 @@ class _Run:
         if model.log_step < LEAST_LOG_STEP:
             raise ValueError(
                 f"no step size down to {math.exp(LEAST_LOG_STEP):.0e} is accepted: the loss or its gradient is not finite "
-                f"near the model, or γ = {self.spec.localization:g} and nβ = {self.stack.nbeta:g} are far too large"
+                f"near the model, or γ = {self.spec.localization:g} and nβ = {self.potential.nbeta:g} are far too large"
             )
         return model.heights[-1] - model.heights[len(model.heights) // 2] < -0.5 * len(model.heights) / math.sqrt(2 * SEARCH)
 
@@ -397,7 +319,7 @@ class _Run:
             return True
         losses, strains = (np.concatenate(values).T for values in (model.losses, model.strains))
         initial = float(self.initial_loss[model.number * spec.chains])
-        estimate, error = self.stack.nbeta * (losses.mean() - initial), self.stack.nbeta * mean_error(losses)
+        estimate, error = self.potential.nbeta * (losses.mean() - initial), self.potential.nbeta * mean_error(losses)
         draws = losses.shape[1]
         left = spec.budget - model.burnt - draws
         settled = max(abs(change(losses)), abs(change(strains))) <= MOST_CHANGE
@@ -421,7 +343,7 @@ class _Run:
         return self.spec.step_size is None and float(np.concatenate(model.accepted).mean()) < LEAST_ACCEPTED
 
     def _remove(self, models: Sequence[_Model]) -> None:
-        """Take models that are done out of the stack."""
+        """Take models that are done out."""
         if not models:
             return
         self.done += models
@@ -432,7 +354,7 @@ class _Run:
             return
         index = torch.tensor(kept, device=self.velocity.device)
         rows = (index[:, None] * self.spec.chains + torch.arange(self.spec.chains, device=index.device)).flatten()
-        self.stack.take(index)
+        self.potential.take(index)
         self.here.take(rows)
         self.there.take(rows)
         self.noise.take(rows)
@@ -441,7 +363,7 @@ class _Run:
         self._set_steps()
 
     def _trace(self) -> Trace:
-        """What was seen, in the order of the stack."""
+        """What was seen, in the order of the models."""
         chains = self.spec.chains
         models = sorted(self.done, key=lambda model: model.number)
         columns = {}
