@@ -92,11 +92,12 @@ def train(
     targets = encode(torch.from_numpy(data.train_y).to(device), data.classes)
     check_augmentation(recipe, inputs)
     mode = training_mode(program, inputs, targets, _sizes(recipe, inputs.shape[-1]), recipe.loss)
-    finite = whole.isfinite()  # a buffer may hold infinities from the start, as the masks of attention do
+    endless = whole.isinf()  # a buffer may hold infinities from the start, as the masks of attention do
     stack = descent(recipe.optimiser, program, whole.clone(), recipe.loss, mode)
     with nullcontext() if mode is None else batchable():
         kept = _descend(recipe, data, whole, stack, streams, (inputs, targets), progress)
-    if broken := [seed for seed, row, had in zip(seeds, whole, finite, strict=True) if not bool((row.isfinite() >= had).all())]:
+    lost = whole.isnan() | (whole.isinf() & ~endless)
+    if broken := [seed for seed, row in zip(seeds, lost, strict=True) if bool(row.any())]:
         raise Diverged(recipe, broken, kept)
     return kept
 

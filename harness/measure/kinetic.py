@@ -159,7 +159,7 @@ class _Run:
         self.scale, self.squares = torch.ones_like(potential.anchor), torch.zeros_like(potential.anchor)
         potential.evaluate(self.here)
         self.initial_loss = self.here.loss.clone()
-        self.gradient_norm = (self.here.gradient / potential.nbeta).square().sum(1).sqrt()
+        self.gradient_norm = (self.here.gradient.double() / potential.nbeta).square().sum(1).sqrt()
         root = math.sqrt(spec.localization)
         step = math.log(spec.step_size or 1 / root)
         self.models = [_Model(number, self._parts(), step, spec.friction * root) for number in range(len(potential.theta))]

@@ -17,7 +17,7 @@ import torch
 
 from harness.measure import training_points
 from harness.measure.arguments import loss_targets, require_epochs, require_points, require_scopes, tensor_of
-from harness.measure.base import Measurement, Models
+from harness.measure.base import Measurement, Models, resolved
 from harness.measure.door import enter
 from harness.measure.llc_engines import DEFAULT, ENGINES, Engine, Task, able
 from harness.measure.llc_rows import estimate
@@ -81,8 +81,10 @@ def llc(
     """
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
+    if not isinstance(spec := LLCSpec() if spec is None else spec, LLCSpec):
+        raise ValueError(f"spec is {spec!r}; it has to be an LLCSpec, or None for LLCSpec()")
     task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
-    return estimate(task, spec or LLCSpec(), engine, traces=traces)
+    return estimate(task, spec, engine, traces=traces)
 
 
 def prepare(
@@ -97,6 +99,7 @@ def prepare(
     output: Output | None = None,
 ) -> Task:
     """What the arguments of :func:`llc` ask to be sampled."""
+    device = resolved(device)
     x, y = tensor_of(inputs, "inputs"), tensor_of(targets, "targets")
     count = len(models) if isinstance(models, Population | Sequence) else 1
     per_model = y.dim() == (3 if y.is_floating_point() else 2) and y.shape[:2] == x.shape[:2] and len(y) == count
@@ -112,8 +115,8 @@ def prepare(
         if isinstance(models, Population)
         else [("models", seed, number) for number in range(len(theta))]
     )
-    scope = scope or "all"
-    if scope not in program.scopes:
+    scope = "all" if scope is None else scope
+    if not isinstance(scope, str) or scope not in program.scopes:
         raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
     if not program.scopes[scope]:
         named = ", ".join(repr(name) for name, own in program.scopes.items() if own)

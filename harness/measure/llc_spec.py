@@ -125,8 +125,14 @@ class LLCSpec:
         return {"type": "LLCSpec"} | {name: describe(getattr(self, name)) for name in names}
 
     def inverse_temperature(self, points: int) -> float:
-        """nβ for a data set of that many points."""
+        """nβ for a data set of that many points.
+
+        Raises:
+            ValueError: a single point, which has no n / ln n.
+        """
         size = self.batch_size or points
+        if self.nbeta is None and size < 2:
+            raise ValueError("inputs hold a single point, for which nβ = n / ln n does not exist; give more, or LLCSpec(nbeta=…)")
         return self.nbeta if self.nbeta is not None else size / math.log(size)
 
     def reruns(self) -> dict[str, LLCSpec]:

@@ -156,7 +156,7 @@ class _Walk:
             total += share * self.restriction.loss_gradient(
                 self.free, take_points(self.targets, some), self.out, self.loss, some)
             slope += share * self.gradient
-        return total, slope.square().sum(1).sqrt()
+        return total, slope.double().square().sum(1).sqrt()
 
     def run(self, burn_in: int, draws: int) -> Trace:
         rows = len(self.anchor)
@@ -169,7 +169,7 @@ class _Walk:
         for step in range(burn_in + draws):
             loss = self.loss_gradient()
             if step == 0 and not over_all:
-                initial_loss, gradient_norm = loss.clone(), self.gradient.square().sum(1).sqrt()
+                initial_loss, gradient_norm = loss.clone(), self.gradient.double().square().sum(1).sqrt()
             if self.scaling is not None and step < burn_in:
                 self.scaling.follow(self.gradient)
             moved = self.position - self.anchor

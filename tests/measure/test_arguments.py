@@ -261,7 +261,7 @@ def test_the_same_numbers_in_another_array_give_the_same(kind: str) -> None:
     torch.manual_seed(0)
     x = np.random.default_rng(0).standard_normal((8, 5)).astype(np.float32)
     model, y = torch.nn.Linear(5, 3), np.arange(8) % 3
-    spec = LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0)
+    spec = LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, sensitivity_chains=0)
     other = SAME[kind](x), SAME[kind](y)
     assert (smallest_perturbation(model, *other) == smallest_perturbation(model, x, y)).all()
     assert float(llc(model, *other, spec=spec)["llc"][0]) == float(llc(model, x, y, spec=spec)["llc"][0])
@@ -285,5 +285,5 @@ def test_a_loss_that_cannot_be_descended_is_refused(loss: Any, said: str) -> Non
     with pytest.raises(ValueError, match=said):
         llc(model, x, y, loss=loss)
     table = llc(model, x, y, loss=lambda z, y: z.sub_(y).square().sum(2),
-                spec=LLCSpec(burn_in=0, draws=1, chains=1, sensitivity_chains=0))  # fmt: skip
+                spec=LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, sensitivity_chains=0))  # fmt: skip
     assert table["initial_loss"][0] == pytest.approx(float((model(x) - y).detach().square().sum(1).mean()), rel=1e-5)

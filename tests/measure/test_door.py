@@ -386,7 +386,7 @@ def test_what_a_forward_writes_is_put_back_and_changes_no_number(what: str) -> N
     x, y = points("trained BatchNorm")
     kept = {key: copy.copy(value) for key, value in vars(models[0]).items() if isinstance(value, list | dict | SimpleNamespace)}
     with unchanged(models[0]), unchanged(models[1]):
-        found = llc(models, x, y, spec=LLCSpec(burn_in=1, draws=2, chains=2, sensitivity_chains=0))
+        found = llc(models, x, y, spec=LLCSpec(sampler="sgld", burn_in=1, draws=2, chains=2, sensitivity_chains=0))
         moved = pgd(models, x, y, epsilon=0.1, steps=1, relative_step=1.0, random_start=False)
     assert {key: vars(models[0])[key] for key in kept} == kept
     assert all(float(vars(models[0])[key].sum()) == 0 for key in ("count", "array") if key in vars(models[0]))
