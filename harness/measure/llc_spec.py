@@ -132,7 +132,7 @@ class LLCSpec:
         """
         size = self.batch_size or points
         if self.nbeta is None and size < 2:
-            raise ValueError("inputs hold a single point, for which nβ = n / ln n does not exist; give more, or LLCSpec(nbeta=…)")
+            raise ValueError("inputs hold a single point, for which there is no nβ = n / ln n; give more, or LLCSpec(nbeta=…)")
         return self.nbeta if self.nbeta is not None else size / math.log(size)
 
     def reruns(self) -> dict[str, LLCSpec]:

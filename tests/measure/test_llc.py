@@ -420,8 +420,8 @@ def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:
         ({"scope": ""}, "scope '' is unknown; this network has 'all'"),
         ({"scope": ["all"]}, r"scope \['all'\] is unknown; this network has 'all'"),
         ({"spec": {}}, "spec is {}; it has to be an LLCSpec, or None"),
-        ({"device": "gpu"}, "device 'gpu' is unknown"),
-        ({"inputs": torch.zeros(1, 8), "targets": torch.zeros(1, 2)}, "inputs hold a single point, for which nβ"),
+        ({"device": "gpu"}, "there is no device 'gpu'"),
+        ({"inputs": torch.zeros(1, 8), "targets": torch.zeros(1, 2)}, "inputs hold a single point, for which there is no nβ"),
         ({"inputs": torch.zeros(3, 8)}, r"targets of shape \(1024, 2\) do not fit inputs of 3 points and 2 outputs"),
     ],
 )
