@@ -30,7 +30,9 @@ from harness.code.loaded import OWN, SOURCES, CodeError, changed_constants, is_s
 from harness.code.modules import ancestors, as_module, binary, facts_of, spec_of, version_of
 
 # What the harness takes from a library to carry or to show numbers, which decides none of them.
-_CARRIERS = frozenset({"pandas", "pytest", "hypothesis", "matplotlib", "jinja2", "filelock", "safetensors", "pooch", "_pytest"})
+_CARRIERS = frozenset(
+    {"pandas", "pytest", "hypothesis", "matplotlib", "jinja2", "filelock", "safetensors", "pooch", "tqdm", "_pytest"}
+)
 
 
 @dataclass(frozen=True)

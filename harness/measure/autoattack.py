@@ -23,6 +23,7 @@ from harness.measure.square import square
 from harness.measure.survivors import Ball, Block, Flips, blocks
 from harness.models.ascent import margin
 from harness.models.given import Output
+from harness.progress import parts
 from harness.recipe import Norm, require
 from harness.spec import is_whole
 
@@ -124,7 +125,7 @@ def _attacked(given: Given, ball: Ball, spec: AutoAttackSpec, seed: int) -> tupl
     outcome = torch.where(right, OUTCOMES.index("robust"), OUTCOMES.index("clean"))
     if ball.epsilon == 0:  # there is nothing else in the ball
         return outcome, perturbed
-    for name, attack in _attacks(spec, given.program.classes, seed):
+    for name, attack in parts([*_attacks(spec, given.program.classes, seed)]):
         for block in blocks(given, outcome == OUTCOMES.index("robust"), ball):
             flips = attack(block)
             for row, points, found, there in zip(block.rows, block.points, flips.found, flips.points, strict=True):

@@ -14,6 +14,7 @@ from harness.measure.autoattack import ATTACKS, AutoAttackSpec, autoattack
 from harness.measure.base import Measurement
 from harness.measure.stacks import Epochs, Split, by_epoch, points_of
 from harness.population import Population
+from harness.progress import parts
 from harness.recipe import Norm, require
 
 if TYPE_CHECKING:
@@ -70,7 +71,7 @@ class AutoAttack(Measurement):
         inputs, labels = points_of(data, self.split, self.points)
         at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
         tables = []
-        for epsilon in self.epsilons:
+        for epsilon in parts(self.epsilons):
             outcome = autoattack(
                 at, inputs.movedim(-1, 0), labels, epsilon=epsilon, norm=self.norm, spec=self.spec, bounds=data.bounds,
                 seed=self.seed, device=device,

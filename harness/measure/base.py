@@ -19,6 +19,7 @@ from harness.models.ascent import Bounds
 from harness.models.given import Output
 from harness.models.mixed import BinaryProgram
 from harness.population import Population
+from harness.progress import parts, under_way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -107,11 +108,12 @@ def in_chunks(
     owners = list(models.seeds if isinstance(models, Population) else range(len(theta)))
     rows = rows_at_a_time(program, copies * x[..., 0].numel() + beside, x.shape[-1], states=1, device=device)
     found = []
-    for first in range(0, len(theta), rows):
-        some = slice(first, first + rows)
-        own = owners[some]
-        found.append(work(Given(
-            program, program.layout.views(theta[some].to(device)), x.expand(len(own), *x.shape).contiguous(),
-            y.expand(len(own), *y.shape).contiguous(), own,
-        )))  # fmt: skip
+    with under_way("measurement", len(theta), "models"):
+        for first in parts(range(0, len(theta), rows)):
+            some = slice(first, first + rows)
+            own = owners[some]
+            found.append(work(Given(
+                program, program.layout.views(theta[some].to(device)), x.expand(len(own), *x.shape).contiguous(),
+                y.expand(len(own), *y.shape).contiguous(), own,
+            )))  # fmt: skip
     return torch.cat(found)

@@ -25,6 +25,7 @@ from scipy.optimize import Bounds, LinearConstraint, milp
 from harness.measure.arguments import class_numbers, tensor_of
 from harness.measure.door import Models, enter
 from harness.models import MLPProgram
+from harness.progress import parts, under_way
 from harness.spec import is_real
 
 Floats = NDArray[np.float64]
@@ -80,10 +81,11 @@ def exact_perturbation(
     y = class_numbers(targets, len(given), max(2, program.classes)).cpu().numpy()
     radius = _radii(within, (len(theta), len(x)))
     found = np.empty(radius.shape)
-    for row, flat in enumerate(theta):
-        network = _layers(program, flat)
-        for point in range(len(x)):
-            found[row, point] = _smallest(network, x[point], int(y[point]), float(radius[row, point]), time_limit)
+    with under_way("exact perturbations", radius.size, "points"):
+        for row in parts(range(len(theta))):
+            network = _layers(program, theta[row])
+            for point in parts(range(len(x))):
+                found[row, point] = _smallest(network, x[point], int(y[point]), float(radius[row, point]), time_limit)
     return found
 
 

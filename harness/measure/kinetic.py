@@ -36,6 +36,7 @@ from harness.measure.chains import Noise, Trace
 from harness.measure.llc_spec import LLCSpec
 from harness.measure.potential import Place, Potential, squared_norm
 from harness.models import Loss, Program, keep_freed_memory, rows_at_a_time
+from harness.progress import parts, tell
 from harness.stats.convergence import change, effective_draws, mean_error, split_rhat
 
 AIMED = 0.95  # acceptance; efficiency is flat from 0.90 to 0.98 (docs/decisions/0029)
@@ -52,7 +53,6 @@ LEAST_LOG_STEP = math.log(1e-12)
 STATES = 14  # tensors of the size of a row's parameters that are held, beside the block of noise
 
 Streams = Sequence[Sequence[Callable[[], torch.Generator]]]
-Report = Callable[[float], None]
 
 
 @torch.no_grad()
@@ -66,7 +66,6 @@ def sample(
     *,
     scope: str = "all",
     loss: Loss = "cross_entropy",
-    progress: Report = lambda share: None,
 ) -> Trace:
     """Run all chains of all models.
 
@@ -79,7 +78,6 @@ def sample(
         spec: the settings; None in it is found here.
         scope: which parameters move; one of ``program.scopes``.
         loss: see :func:`harness.models.losses.loss_and_pull`.
-        progress: told the share of the models that is done.
 
     Returns:
         The trace, rows in the order model × chain.
@@ -92,13 +90,12 @@ def sample(
     )  # fmt: skip
     together = max(1, size // chains)
     traces = []
-    for first in range(0, len(theta), together):
+    for first in parts(range(0, len(theta), together)):
         chosen = slice(first, first + together)
         x, y = (data if len(data) == 1 else data[chosen] for data in (inputs, targets))
         potential = Potential(program, theta[chosen], x, y, scope, loss, spec, size)
         generators = [make() for own in streams[chosen] for make in own]
         traces.append(_Run(potential, generators, spec).run())
-        progress(min(1.0, (first + together) / len(theta)))
     return Trace.join(traces)
 
 
@@ -213,6 +210,7 @@ class _Run:
         seen = torch.empty(3, steps, len(self.velocity), dtype=self.velocity.dtype, device=self.velocity.device)
         burning = [model for model in self.models if model.parts]
         adapting = [model for model in burning if self.spec.step_size is None]
+        before, after = self._share_done(0), self._share_done(steps)
         learning = any(model.parts[0] == "mass" for model in burning)
         for step in range(steps):
             seen[2, step] = self._step()
@@ -225,6 +223,7 @@ class _Run:
                     own = accepted[self._rows(model)]
                     model.adapt(sum(own) / len(own))
                 self._set_steps()
+            tell(before + (after - before) * (step + 1) / steps)
         losses, strains, accepted_by = seen.double().cpu().numpy()
         for model in self.models:
             rows = self._rows(model)
@@ -235,6 +234,13 @@ class _Run:
                 model.losses.append(losses[:, rows])
                 model.strains.append(strains[:, rows] * self.spec.localization)
                 model.accepted.append(accepted_by[:, rows])
+
+    def _share_done(self, steps: int) -> float:
+        """Share of the work that will be done after so many more steps, if every model goes on to its budget."""
+        spec, count = self.spec, len(self.models) + len(self.done)
+        most = spec.budget if spec.draws is None else spec.draws + (spec.burn_in or 0)
+        made = (model.burnt + sum(map(len, model.losses)) + steps for model in self.models)
+        return (len(self.done) + sum(min(1.0, each / most) for each in made)) / count
 
     def _step(self) -> torch.Tensor:
         """One step of every chain; the acceptance of each, shape (row,).

@@ -26,6 +26,7 @@ from harness.models import Loss, encode
 from harness.models.given import Output
 from harness.models.mixed import BinaryProgram
 from harness.population import Population
+from harness.progress import parts, under_way
 from harness.recipe import require
 
 if TYPE_CHECKING:
@@ -81,10 +82,21 @@ def llc(
     """
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
+    chosen = spec_of(spec)
+    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
+    with under_way("LLC", len(task.theta), "models"):
+        return estimate(task, chosen, engine, traces=traces)
+
+
+def spec_of(spec: LLCSpec | None) -> LLCSpec:
+    """The settings that are given, or the default ones.
+
+    Raises:
+        ValueError: they are none.
+    """
     if not isinstance(spec := LLCSpec() if spec is None else spec, LLCSpec):
         raise ValueError(f"spec is {spec!r}; it has to be an LLCSpec, or None for LLCSpec()")
-    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
-    return estimate(task, spec, engine, traces=traces)
+    return spec
 
 
 def prepare(
@@ -174,10 +186,10 @@ class LLC(Measurement):
         clean = data.train_x[: self.points], data.train_y[: self.points]
         epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
         tables = []
-        for epoch in epochs:
+        for epoch in parts(epochs):
             at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
             x, y = clean if self.distribution == "clean" else training_points.training_points(at, data, self.points, self.seed)
-            for scope in scopes:
+            for scope in parts(scopes):
                 engine = self.engine or DEFAULT
                 table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=engine, device=device)
                 tables.append(pd.DataFrame(table).assign(seed=population.seeds, epoch=epoch, scope=scope))

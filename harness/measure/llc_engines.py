@@ -19,6 +19,7 @@ from harness.measure.chains import Trace
 from harness.measure.llc_spec import LLCSpec
 from harness.measure.sgld import Chains, langevin_acceptance, sample
 from harness.models import Loss, Program, loss_and_pull
+from harness.progress import parts
 from harness.streams import sequence, torch_generator
 
 Engine = Literal["stacked", "devinterp"]
@@ -55,7 +56,8 @@ class Task:
 
 def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]:
     """All chains of all models, one role after the other, by the sampler of the settings."""
-    return {role: {"kinetic": _kinetic, "sgld": _sgld}[spec.sampler](task, role, spec) for role, spec in variants.items()}
+    samplers = {"kinetic": _kinetic, "sgld": _sgld}
+    return {role: samplers[spec.sampler](task, role, spec) for role, spec in parts([*variants.items()])}
 
 
 def _streams(task: Task, role: str, spec: LLCSpec) -> list[list[Callable[[], torch.Generator]]]:
@@ -123,9 +125,9 @@ def run_devinterp(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trac
     return {
         role: Trace.join([
             _devinterp_chain(task, spec, role, model, chain)
-            for model in range(len(task.theta)) for chain in range(spec.chains)
+            for model in parts(range(len(task.theta))) for chain in range(spec.chains)
         ])
-        for role, spec in variants.items()
+        for role, spec in parts([*variants.items()])
     }  # fmt: skip
 
 

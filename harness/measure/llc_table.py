@@ -45,7 +45,7 @@ class LLCTable(pd.DataFrame):
         Args:
             axis: where to draw; None for a new figure.
         """
-        axis = _axis(axis)
+        axis = new_axis(axis)
         models = np.arange(len(self))
         chains = [name for name in self.columns if str(name).startswith("chain_")]
         for name in chains:
@@ -71,7 +71,7 @@ class LLCTable(pd.DataFrame):
         """
         if self.traces is None:
             raise ValueError("the chains were not kept; call llc(…, traces=True)")
-        axis = _axis(axis)
+        axis = new_axis(axis)
         for _, chain in self.traces.groupby(["model", "chain"]):
             model = int(chain["model"].iloc[0])
             excess = chain["loss"] - self["initial_loss"].iloc[model]
@@ -81,7 +81,8 @@ class LLCTable(pd.DataFrame):
         return axis
 
 
-def _axis(axis: Axes | None) -> Axes:
+def new_axis(axis: Axes | None) -> Axes:
+    """The axis, or that of a new figure which pyplot does not know."""
     if axis is not None:
         return axis
     from matplotlib.figure import Figure

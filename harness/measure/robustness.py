@@ -11,6 +11,7 @@ from harness.measure.arguments import Norm, require_epochs, require_norm, requir
 from harness.measure.attack import NORMS, PerturbationSpec, smallest_perturbation
 from harness.measure.base import Measurement
 from harness.population import Population
+from harness.progress import parts
 from harness.recipe import require
 
 if TYPE_CHECKING:
@@ -61,7 +62,7 @@ class Robustness(Measurement):
         x, y = data.test_x[: self.points], data.test_y[: self.points]
         epochs = population.epochs if self.epochs == "all" else population.epochs[-1:]
         tables = []
-        for epoch in epochs:
+        for epoch in parts(epochs):
             at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
             sizes = smallest_perturbation(at, x, y, norm=self.norm, spec=self.spec, bounds=data.bounds, device=device)
             tables.append(self._table(population.seeds, epoch, sizes))

@@ -25,6 +25,7 @@ import torch
 from harness.measure.chains import Noise, Trace
 from harness.measure.llc_spec import Preconditioner
 from harness.models import Loss, Program, Restriction, keep_freed_memory, rows_at_a_time, take_points
+from harness.progress import parts, tell
 
 STATES = 12  # tensors of the size of a row's parameters that a walk holds, beside its block of noise
 BLOCK = 256  # points at a time of the loss over all the data, where a step takes a minibatch
@@ -106,7 +107,7 @@ def sample(
         states=STATES + Noise.steps_of(program.layout.total), device=chains.theta.device.type,
     )  # fmt: skip
     traces = []
-    for first in range(0, len(chains), size):
+    for first in parts(range(0, len(chains), size)):
         chosen = slice(first, first + size)
         part = chains.rows(chosen)
         x, y = (data if len(data) == 1 else data[chains.models(chosen)] for data in (inputs, targets))
@@ -186,6 +187,7 @@ class _Walk:
             if step >= burn_in - 1:
                 before = (potential, drift, kick)
             self.move(drift, kick)
+            tell((step + 1) / (burn_in + draws))
         compared = draws - (burn_in == 0)
         acceptance = accepted / compared if self.batches is None and compared else torch.full_like(accepted, torch.nan)
         count = torch.full((rows,), draws, device=losses.device)

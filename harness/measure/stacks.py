@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
 from harness.population import Population
+from harness.progress import parts
 from harness.recipe import require
 from harness.streams import numpy_generator
 
@@ -62,14 +63,14 @@ def by_epoch(population: Population, epochs: Epochs, table: Callable[[int], pd.D
     """The tables of the kept epochs that are asked for, one below the other, each with its column "epoch"."""
     import pandas as pd
 
-    return pd.concat([table(epoch).assign(epoch=epoch) for epoch in checkpoints(population, epochs)], ignore_index=True)
+    return pd.concat([table(epoch).assign(epoch=epoch) for epoch in parts(checkpoints(population, epochs))], ignore_index=True)
 
 
 def by_split(splits: Sequence[Split], table: Callable[[Split], pd.DataFrame]) -> pd.DataFrame:
     """The tables of the splits, one below the other, each with its column "split"."""
     import pandas as pd
 
-    return pd.concat([table(split).assign(split=split) for split in splits], ignore_index=True)
+    return pd.concat([table(split).assign(split=split) for split in parts(splits)], ignore_index=True)
 
 
 def points_of(data: Dataset, split: Split, count: int | None) -> tuple[torch.Tensor, torch.Tensor]:
@@ -126,7 +127,7 @@ def per_point(
         itemsize=dtype.itemsize,
     )  # fmt: skip
     found = []
-    for group in torch.split(theta, rows):
+    for group in parts(torch.split(theta, rows)):
         parameters = program.layout.views(group.to(device, dtype))
         blocks = []
         for begin in range(0, points, POINTS_AT_A_TIME):

@@ -10,11 +10,13 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import nullcontext
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.numerics import standard_numerics
+from harness.progress import listening, under_way
 from harness.recipe import digest
 from harness.store import files
 from harness.store.checks import check_rows, checked_seeds
@@ -22,7 +24,7 @@ from harness.store.engines import resolved
 from harness.store.keys import code_of_data
 from harness.store.names import Names, check_unmoved, missing_of
 from harness.store.parts import cut, measured_together, measuring_work, trained_together, training_work
-from harness.store.sharing import Progress, Shard, share
+from harness.store.sharing import Progress, Shard, share, until_written
 from harness.store.shelf import Entry, Shelf
 
 if TYPE_CHECKING:
@@ -44,7 +46,7 @@ class Store:
         folder: where it lies; it is made when something is written.
         device: "cpu" or "cuda"; where missing members are trained and measured.
         heartbeat: told {"population", "done", "total", "share", "what", "seconds"} while work goes on: how many members are
-            done, of how many, and which share of the work that is.
+            done, of how many, and which share of the work that is; None to show a line of it where that can be seen.
         llc_engine: "stacked" or "devinterp"; what estimates a learning coefficient whose measurement names no engine.
 
     Attributes:
@@ -54,7 +56,7 @@ class Store:
     """
 
     def __init__(
-        self, folder: Path, *, device: str = "cpu", heartbeat: Heartbeat = lambda beat: None, llc_engine: str = "stacked"
+        self, folder: Path, *, device: str = "cpu", heartbeat: Heartbeat | None = None, llc_engine: str = "stacked"
     ) -> None:
         self.folder, self.device, self.heartbeat, self.llc_engine = Path(folder), device, heartbeat, llc_engine
         self.made = 0
@@ -127,18 +129,23 @@ class Store:
         total, began = sum(shard.size for shard in shards), time.monotonic()
         done, part = 0, 0.0
 
-        def tell(members: float, work: float) -> None:
+        def heard(members: float, work: float) -> None:
             nonlocal done, part
             done, part = max(done, int(members)), max(part, work)
             seconds = time.monotonic() - began
-            self.heartbeat(
-                {"population": name, "done": done, "total": total, "share": part, "what": what, "seconds": seconds}
-            )
+            if self.heartbeat is None:
+                report(part)
+            else:
+                self.heartbeat(
+                    {"population": name, "done": done, "total": total, "share": part, "what": what, "seconds": seconds}
+                )
 
         if all(shard.done() for shard in shards):
             return
-        self.made += share(shards, self.folder / "locks", tell)
-        tell(total, 1.0)  # so that the progress line can forget it
+        line = under_way(f"{name} {what}", total, "members") if self.heartbeat is None else nullcontext(lambda part: None)
+        with line as report:
+            self.made += share(shards, self.folder / "locks", heard)
+            heard(total, 1.0)  # so that the progress line can forget it
 
     def _training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
         paths = self._names.member_paths(recipe, seeds)
@@ -261,7 +268,7 @@ class Store:
                 return  # made by a worker that did not see the lock
             progress(0.0)
             data = self.data(population.recipe.data)
-            with standard_numerics(self.device):
+            with standard_numerics(self.device), listening(until_written(progress)):
                 table = measurement.run(population.select(missing), data, self.device)
             check_rows(measurement, table, missing)
             check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
@@ -306,7 +313,7 @@ class Store:
         path = self._names.cached(name, key, compute)
 
         def run(progress: Progress) -> None:
-            with standard_numerics(self.device):
+            with standard_numerics(self.device), listening(until_written(progress)):
                 table = compute()
             check_unmoved(name, path, self._names.cached(name, key, compute))
             files.write_table(path, table, {"what": name})
