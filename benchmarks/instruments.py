@@ -4,8 +4,8 @@
 
 PYTHON is an interpreter of another environment, in which devinterp 2 or torchattacks can be imported; see benchmarks/peers.py.
 LLC: 15 networks 9-16-16-16-3 and 9-64-64-3, 4 chains, full batch of 1,000 points.  SGLD, which is what devinterp has, beside
-devinterp 1.3.2 with its DataLoader as shipped and with a loader that slices tensors; the kinetic sampler beside SGLD; both beside
-the bare matrix products of a step.  Every sampler takes one gradient a step.  LLC of modules that have no
+devinterp 1.3.2 with its DataLoader as shipped and with a loader that slices tensors; the kinetic sampler beside SGLD; both
+beside the bare matrix products of a step.  All take one gradient a step.  LLC of modules that have no
 program of their own: a transformer and a small ResNet with BatchNorm, on minibatches, beside devinterp as shipped.
 Training: 60 networks 9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.  Smallest perturbations: 60 such
 networks × 256 points, beside Foolbox and torchattacks.

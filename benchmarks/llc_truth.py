@@ -72,8 +72,12 @@ def sgld_settings(gamma: float, sizes: Sequence[float] = (1e-2, 1e-3, 3e-4, 1e-4
 
 def grid() -> pd.DataFrame:
     """Unsuitable settings on forty random models."""
-    settings = [one for gamma in (1.0, 3.0, 10.0, 100.0, 1000.0) for one in (*kinetic_settings(gamma), *sgld_settings(gamma))]
-    return measured(random_truths(1), settings, "grid")
+    tables = []
+    for gamma in (1000.0, 1.0, 10.0, 100.0, 3.0):
+        for settings in (kinetic_settings(gamma), sgld_settings(gamma)):
+            tables.append(measured(random_truths(1), list(settings), "grid"))
+            print(f"γ = {gamma:g}, {tables[-1]['sampler'].iloc[0]}: {figures(tables[-1])}", flush=True)
+    return pd.concat(tables, ignore_index=True)
 
 
 def regression(scales: Sequence[float], seed: int, *, turned: bool = False) -> LinearTruth:
