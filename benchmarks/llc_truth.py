@@ -58,9 +58,9 @@ def kinetic_settings(gamma: float) -> Iterator[Setting]:
     yield f"kinetic γ {gamma:g}, 4 + 46 steps", replace(base, burn_in=4, draws=46)
     for budget in (200, 1000, 5000):
         yield f"kinetic γ {gamma:g}, budget {budget}", replace(base, budget=budget)
-    for step, mass in ((None, "unit"), (1e-3, "unit"), (0.1, "unit"), (1.0, "unit")):
-        name = f"kinetic γ {gamma:g}, step {step or 'found'}, mass {mass}, budget 1000"
-        yield name, replace(base, step_size=step, mass=mass, budget=1000)
+    for step in (None, 1e-3, 0.1, 1.0):
+        name = f"kinetic γ {gamma:g}, step {step or 'found'}, mass unit, budget 1000"
+        yield name, replace(base, step_size=step, mass="unit", budget=1000)
 
 
 def sgld_settings(gamma: float, sizes: Sequence[float] = (1e-2, 1e-3, 3e-4, 1e-4, 1e-5)) -> Iterator[Setting]:
