@@ -3,8 +3,9 @@
     python benchmarks/instruments.py [--only LLC|modules|training|attack] [--peers PYTHON]
 
 PYTHON is an interpreter of another environment, in which devinterp 2 or torchattacks can be imported; see benchmarks/peers.py.
-LLC: 15 networks 9-16-16-16-3 and 9-64-64-3, 4 chains, full batch of 1,000 points, beside devinterp 1.3.2 with its DataLoader as
-shipped and with a loader that slices tensors, and beside the bare matrix products of a step.  LLC of modules that have no
+LLC: 15 networks 9-16-16-16-3 and 9-64-64-3, 4 chains, full batch of 1,000 points.  SGLD, which is what devinterp has, beside
+devinterp 1.3.2 with its DataLoader as shipped and with a loader that slices tensors; the kinetic sampler beside SGLD; both
+beside the bare matrix products of a step.  All take one gradient a step.  LLC of modules that have no
 program of their own: a transformer and a small ResNet with BatchNorm, on minibatches, beside devinterp as shipped.
 Training: 60 networks 9-16-16-16-3, batch 32, beside a loop of ordinary PyTorch training.  Smallest perturbations: 60 such
 networks × 256 points, beside Foolbox and torchattacks.
@@ -21,6 +22,7 @@ import tempfile
 import time
 import warnings
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
@@ -98,7 +100,7 @@ def products(hidden: tuple[int, ...], rows: int, points: int) -> Callable[[int],
 def llc_rows(
     hidden: tuple[int, ...] = (16, 16, 16), points: int = 1000, models: int = 15, chains: int = 4, peers: str | None = None
 ) -> list[tuple[str, float, float, float]]:
-    """Our sampler against devinterp's and against its own matrix products, per model × chain × step."""
+    """Our samplers against devinterp's and against their own matrix products, per model × chain × step."""
     from devinterp.optim.sgmcmc import SGMCMC
     from devinterp.slt.sampler import estimate_learning_coeff
 
@@ -108,8 +110,14 @@ def llc_rows(
     x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
     steps = 200
 
+    def sampled(spec: LLCSpec) -> None:
+        llc(population, x, y, spec=replace(spec, chains=chains, burn_in=0, draws=steps, descent=0))
+
     def ours() -> None:
-        llc(population, x, y, spec=LLCSpec(step_size=1e-4, chains=chains, burn_in=0, draws=steps, sensitivity_chains=0))
+        sampled(LLCSpec(sampler="sgld", step_size=1e-4))
+
+    def kinetic() -> None:
+        sampled(LLCSpec(step_size=1e-2))
 
     class Sliced(torch.utils.data.DataLoader):  # type: ignore[type-arg]
         """A loader that hands out the tensors as they are."""
@@ -138,6 +146,8 @@ def llc_rows(
         (f"{name}, devinterp 1.3.2 as shipped", *ratio(ours, theirs(shipped, 100), work, 100)),
         (f"{name}, devinterp 1.3.2, slicing loader", *ratio(ours, theirs(sliced, 300), work, 300)),
         (f"{name}, its bare matrix products", *ratio(ours, lambda: bare(steps), work, work)),
+        (f"{name}, the kinetic sampler (ours) and SGLD (theirs)", *ratio(kinetic, ours, work, work)),
+        (f"{name}, kinetic, its bare matrix products", *ratio(kinetic, lambda: bare(steps), work, work)),
     ]
     if peers is not None:
         with tempfile.TemporaryDirectory() as folder:
@@ -213,7 +223,7 @@ def module_rows(
             steps = 3200 // batch
 
             def ours(model: torch.nn.Module = model, x: torch.Tensor = x, batch: int = batch, steps: int = steps) -> None:
-                spec = LLCSpec(step_size=1e-6, chains=chains, burn_in=0, draws=steps, batch_size=batch, sensitivity_chains=0,
+                spec = LLCSpec(sampler="sgld", step_size=1e-6, chains=chains, burn_in=0, draws=steps, batch_size=batch,
                                initial_loss="batch")
                 llc(model, x, y, spec=spec)
 

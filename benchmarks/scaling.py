@@ -49,7 +49,7 @@ def measured(
     recipe = Recipe(ToyImages(train=3072, test=1023), MLP(tuple(hidden)), epochs=0)
     data = recipe.data.load()
     population = Population(recipe, tuple(range(members)), {0: initial(recipe, range(members))})
-    spec = LLCSpec(chains=chains, burn_in=0, draws=draws, sensitivity_chains=0)
+    spec = LLCSpec(step_size=1e-2, chains=chains, burn_in=0, draws=draws, descent=0)
 
     def work(some: Population) -> None:
         if what == "LLC":

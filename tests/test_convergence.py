@@ -96,6 +96,13 @@ def test_what_still_moves_is_seen() -> None:
     assert abs(growth(still)[0]) < 0.1
 
 
+@pytest.mark.parametrize("draws", [1, 2, 3])
+def test_a_change_of_too_few_draws_is_none_and_no_warning(draws: int) -> None:
+    """As a chain has them whose budget ends with its burn-in."""
+    assert math.isnan(change(np.ones((4, draws))))
+    assert math.isnan(growth(np.ones((4, draws)))[1])
+
+
 @pytest.mark.parametrize("values", [np.zeros((3, 3)), np.full((2, 50), np.nan), np.array([[0.0, 1, np.inf, 3, 2]])])
 def test_without_a_number_there_is_none(values: np.ndarray) -> None:
     assert math.isnan(split_rhat(values))

@@ -101,6 +101,8 @@ def change(chains: np.ndarray) -> float:
 def _halves(chains: np.ndarray) -> tuple[float, float]:
     """Mean of the second half of the draws less that of the first, and its standard error."""
     half = chains.shape[1] // 2
+    if not half:
+        return math.nan, math.nan
     first, second = chains[:, :half], chains[:, -half:]
     return float(second.mean() - first.mean()), math.hypot(mean_error(first), mean_error(second))
 
