@@ -54,7 +54,7 @@ def test_a_diverging_sampler_makes_the_claim_invalid_and_only_under_its_protocol
 def test_steps_that_are_too_large_make_the_claim_invalid(folder: Path) -> None:
     found = verdict(folder, spec=LLCSpec(localization=10.0, sampler="sgld", step_size=0.05, chains=2, burn_in=20, draws=20))
     assert found.outcome is Outcome.INVALID
-    assert "the sampler's steps are small enough" in failed(found)
+    assert "chains move" in failed(found)
 
 
 def test_untrained_models_make_the_claim_invalid(folder: Path) -> None:

@@ -71,7 +71,8 @@ def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False)
     for role in ("localization_sensitivity", "lr_sensitivity"):
         table[role] = math.nan
         if role in found:
-            others = np.array([_mean_excess(own, nbeta) for own in _by_model(found[role], spec.sensitivity_chains)])
+            again = [_row(own, nbeta) for own in _by_model(found[role], spec.sensitivity_chains)]
+            others = np.array([math.nan if _unsettled(row, spec) else row["llc"] for row in again])
             table[role] = (others - table["llc"]) / table["llc"].abs()
     table["parameters"] = task.program.layout.restrict(task.program.scopes[task.scope]).total
     table["displacement"] /= table["parameters"]
@@ -94,11 +95,7 @@ def _by_model(trace: Trace, chains: int) -> list[dict[str, np.ndarray]]:
     return [own | {name: own[name][:, : int(own["draws"][0]) or 1] for name in ("losses", "strains")} for own in models]
 
 
-def _mean_excess(own: Mapping[str, np.ndarray], nbeta: float) -> float:
-    return float(nbeta * (own["losses"] - own["initial_loss"][0]).mean())
-
-
-def _row(own: Mapping[str, np.ndarray], nbeta: float) -> dict[str, Any]:
+def _row(own: Mapping[str, np.ndarray], nbeta: float) -> dict[Hashable, Any]:
     excess = nbeta * (own["losses"] - own["initial_loss"][0])
     chains = excess.mean(1)
     value = float(chains.mean())
@@ -178,9 +175,15 @@ def _of_the_chains(row: Mapping[Hashable, Any]) -> list[str]:
     return reasons
 
 
+def _unsettled(row: Mapping[Hashable, Any], spec: LLCSpec) -> bool:
+    """Whether a re-run is too short to tell anything; SGLD's, whose trace is slow, are taken as they are."""
+    return spec.sampler == "kinetic" and bool(_of_the_chains(row))
+
+
 def _of_the_settings(row: Mapping[Hashable, Any], spec: LLCSpec) -> list[str]:
     """Whether others would have given the same."""
     least, reasons = LEAST_ACCEPTANCE[spec.sampler], []
+    untried = "tells nothing: the re-run has not settled" if spec.sensitivity_chains else "was not tried"
     if math.isnan(row["acceptance"]):
         reasons.append("acceptance is not defined for minibatches, nor without a step between draws")
     elif not row["acceptance"] >= least:
@@ -190,7 +193,7 @@ def _of_the_settings(row: Mapping[Hashable, Any], spec: LLCSpec) -> list[str]:
         tried.append(("lr_sensitivity", "a third of ε", True))
     for column, change, asked in tried:
         if asked and not abs(row[column]) < MOST_SENSITIVITY:
-            told = f"changes it by {row[column]:+.0%}" if math.isfinite(row[column]) else "was not tried"
+            told = f"changes it by {row[column]:+.0%}" if math.isfinite(row[column]) else untried
             reasons.append(f"{change} {told}")
     return reasons
 
