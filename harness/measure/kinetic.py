@@ -17,8 +17,7 @@ is found in the burn-in and frozen at its end, for each model by itself, from al
 - **step size** h, from above, so that :data:`AIMED` of the steps are accepted (stochastic approximation on log h);
 - **mass**: D_i² is one over the mean squared gradient E (∂_i U)², which is the mean curvature E ∂_i² U under the target
   (integrate by parts), and at most 1/γ;
-- **friction** η = √(γ mean D²), one over the time in which the localisation turns a free direction around; and at last
-  1 / √(mean (w_i − w_i*)²/D_i²) where that is more, since the loss may hold all directions tighter than γ does;
+- **friction** η = √(γ mean D²), one over the time in which the localisation turns a free direction around;
 - **burn-in**: :data:`RELAXATIONS` such times, then draws; the first half of them is left out as long as they do not agree.
 
 Draws end when the standard error of the estimate is what was asked for, or at the budget.
@@ -154,7 +153,7 @@ class _Run:
         self.velocity = torch.stack(
             [torch.empty_like(row).normal_(generator=own) for row, own in zip(potential.anchor, generators, strict=True)]
         )
-        self.scale, self.squares, self.spread = (torch.full_like(potential.anchor, value) for value in (1.0, 0.0, 0.0))
+        self.scale, self.squares = torch.ones_like(potential.anchor), torch.zeros_like(potential.anchor)
         potential.evaluate(self.here)
         self.initial_loss = self.here.loss.clone()
         self.gradient_norm = (self.here.gradient.double() / potential.nbeta).square().sum(1).sqrt()
@@ -212,13 +211,12 @@ class _Run:
         burning = [model for model in self.models if model.parts]
         adapting = [model for model in burning if self.spec.step_size is None]
         before, after = self._share_done(0), self._share_done(steps)
-        learning = any(model.parts[0] != "search" for model in adapting)
+        learning = any(model.parts[0] == "mass" for model in burning)
         for step in range(steps):
             seen[2, step] = self._step()
             seen[0, step], seen[1, step] = self.here.loss, self.here.far
             if learning:
                 self.squares += self.here.gradient.square()
-                self.spread += self.here.moved.square()
             if adapting:
                 accepted = seen[2, step].tolist()
                 for model in adapting:
@@ -294,15 +292,12 @@ class _Run:
             return
         if part == "mass":
             self._set_mass(model)
-        if self.spec.step_size is None and len(model.parts) == 2:
-            self._set_friction(model)
-        if self.spec.step_size is None and part == "settle" and len(model.parts) == 1:
+        elif self.spec.step_size is None and part == "settle" and len(model.parts) == 1:
             model.log_step = float(np.mean(model.heights[since // 2 :]))
         model.parts.pop(0)
         model.heights, model.since = [], 0
         model.left = self._length(model)
         self.squares[self._rows(model)] = 0.0
-        self.spread[self._rows(model)] = 0.0
 
     def _lost(self, model: _Model) -> bool:
         """Whether no step size has been found yet: h still falls as fast as it can."""
@@ -322,13 +317,6 @@ class _Run:
         model.friction = self.spec.friction * math.sqrt(self.spec.localization * float(scale.square().mean()))
         # The stiffest coordinate keeps its step; the others are longer, and too long ones are shortened within a few steps.
         model.log_step = min(0.0, model.log_step + math.log(before / float(scale.min())))
-
-    def _set_friction(self, model: _Model) -> None:
-        """Where the loss holds all directions, those that γ alone would hold are not the slowest: less time to forget in."""
-        rows = self._rows(model)
-        spread = self.spread[rows].double().mean(0) / max(model.since, 1)
-        slowest = float((spread / self.scale[rows.start].double().square()).mean())
-        model.friction = max(model.friction, self.spec.friction / math.sqrt(max(slowest, 1e-300)))
 
     def _look(self, model: _Model) -> bool:
         """Whether a model is done; if not, how many more draws it gets, and whether some count as burn-in."""
@@ -376,7 +364,7 @@ class _Run:
         self.here.take(rows)
         self.there.take(rows)
         self.noise.take(rows)
-        for name in ("velocity", "scale", "squares", "spread"):
+        for name in ("velocity", "scale", "squares"):
             setattr(self, name, getattr(self, name)[rows])
         self._set_steps()
 
