@@ -370,24 +370,19 @@ class _Run:
 
     def _trace(self) -> Trace:
         """What was seen, in the order of the models."""
+        return Trace.join([self._trace_of(model) for model in sorted(self.done, key=lambda model: model.number)])
+
+    def _trace_of(self, model: _Model) -> Trace:
         chains = self.spec.chains
-        models = sorted(self.done, key=lambda model: model.number)
-        columns = {}
-        accepted = [np.concatenate(m.accepted).mean(0) if m.losses else np.full(chains, np.nan) for m in models]
-        for name in ("losses", "strains"):
-            parts = [np.concatenate(getattr(m, name)).T if m.losses else np.full((chains, 1), np.nan) for m in models]
-            longest = max(part.shape[1] for part in parts)
-            columns[name] = np.concatenate([np.pad(part, ((0, 0), (0, longest - part.shape[1])), constant_values=np.nan)
-                                            for part in parts])  # fmt: skip
-        draws = np.array([sum(map(len, model.losses)) for model in models]).repeat(chains)
-
-        def each(values: Sequence[float]) -> torch.Tensor:
-            return torch.tensor(values).repeat_interleave(chains)
-
+        rows = slice(model.number * chains, (model.number + 1) * chains)
+        nothing = [np.full((1, chains), np.nan)]  # seen of a model whose own loss is not finite
+        losses, strains, accepted = (
+            torch.from_numpy(np.concatenate(seen or nothing)).T for seen in (model.losses, model.strains, model.accepted)
+        )
+        draws = sum(map(len, model.losses))
         return Trace(
-            torch.from_numpy(columns["losses"]), torch.from_numpy(columns["strains"]), torch.from_numpy(draws),
-            each([model.burnt for model in models]), torch.from_numpy(np.concatenate(accepted)),
-            each([math.exp(model.log_step) for model in models]), self.initial_loss.cpu(), self.gradient_norm.cpu(),
+            losses, strains, torch.full((chains,), draws), torch.full((chains,), model.burnt), accepted.mean(1),
+            torch.full((chains,), math.exp(model.log_step)), self.initial_loss[rows].cpu(), self.gradient_norm[rows].cpu(),
         )  # fmt: skip
 
 

@@ -116,9 +116,10 @@ def _row(own: Mapping[str, np.ndarray], nbeta: float) -> dict[Hashable, Any]:
 
 def _error(excess: np.ndarray) -> float:
     """By the effective number of draws; by what lies between the chains where there are too few draws to tell it."""
-    between = float(excess.mean(1).std(ddof=1)) / math.sqrt(len(excess)) if len(excess) > 1 else math.nan
     pooled = mean_error(excess)
-    return between if math.isnan(pooled) else pooled
+    if not math.isnan(pooled) or len(excess) < 2:
+        return pooled
+    return float(excess.mean(1).std(ddof=1)) / math.sqrt(len(excess))
 
 
 def _depth(task: Task, spec: LLCSpec, nbeta: float) -> np.ndarray:
