@@ -17,7 +17,8 @@ is found in the burn-in and frozen at its end, for each model by itself, from al
 - **step size** h, from above, so that :data:`AIMED` of the steps are accepted (stochastic approximation on log h);
 - **mass**: D_i² is one over the mean squared gradient E (∂_i U)², which is the mean curvature E ∂_i² U under the target
   (integrate by parts), and at most 1/γ;
-- **friction** η = √(γ mean D²), one over the time in which the localisation turns a free direction around;
+- **friction** η = √(γ mean D²), one over the time in which the localisation turns a free direction around; and at last
+  1 / √(mean (w_i − w_i*)²/D_i²) where that is more, since the loss may hold all directions tighter than γ does;
 - **burn-in**: :data:`RELAXATIONS` such times, then draws; the first half of them is left out as long as they do not agree.
 
 Draws end when the standard error of the estimate is what was asked for, or at the budget.
@@ -37,7 +38,7 @@ from harness.measure.llc_spec import LLCSpec
 from harness.measure.potential import Place, Potential, squared_norm
 from harness.models import Loss, Program, keep_freed_memory, rows_at_a_time
 from harness.progress import parts, tell
-from harness.stats.convergence import change, effective_draws, mean_error, split_rhat
+from harness.stats.convergence import change, mean_precision, split_rhat
 
 AIMED = 0.95  # acceptance; efficiency is flat from 0.90 to 0.98 (docs/decisions/0029)
 LEAST_ACCEPTED = 0.85  # of the draws at a look; below it the last parts of burn-in are gone through again from where chains are
@@ -153,7 +154,7 @@ class _Run:
         self.velocity = torch.stack(
             [torch.empty_like(row).normal_(generator=own) for row, own in zip(potential.anchor, generators, strict=True)]
         )
-        self.scale, self.squares = torch.ones_like(potential.anchor), torch.zeros_like(potential.anchor)
+        self.scale, self.squares, self.spread = (torch.full_like(potential.anchor, value) for value in (1.0, 0.0, 0.0))
         potential.evaluate(self.here)
         self.initial_loss = self.here.loss.clone()
         self.gradient_norm = (self.here.gradient.double() / potential.nbeta).square().sum(1).sqrt()
@@ -211,12 +212,13 @@ class _Run:
         burning = [model for model in self.models if model.parts]
         adapting = [model for model in burning if self.spec.step_size is None]
         before, after = self._share_done(0), self._share_done(steps)
-        learning = any(model.parts[0] == "mass" for model in burning)
+        learning = any(model.parts[0] != "search" for model in adapting)
         for step in range(steps):
             seen[2, step] = self._step()
             seen[0, step], seen[1, step] = self.here.loss, self.here.far
             if learning:
                 self.squares += self.here.gradient.square()
+                self.spread += self.here.moved.square()
             if adapting:
                 accepted = seen[2, step].tolist()
                 for model in adapting:
@@ -292,12 +294,15 @@ class _Run:
             return
         if part == "mass":
             self._set_mass(model)
-        elif self.spec.step_size is None and part == "settle" and len(model.parts) == 1:
+        if self.spec.step_size is None and len(model.parts) == 2:
+            self._set_friction(model)
+        if self.spec.step_size is None and part == "settle" and len(model.parts) == 1:
             model.log_step = float(np.mean(model.heights[since // 2 :]))
         model.parts.pop(0)
         model.heights, model.since = [], 0
         model.left = self._length(model)
         self.squares[self._rows(model)] = 0.0
+        self.spread[self._rows(model)] = 0.0
 
     def _lost(self, model: _Model) -> bool:
         """Whether no step size has been found yet: h still falls as fast as it can."""
@@ -318,19 +323,27 @@ class _Run:
         # The stiffest coordinate keeps its step; the others are longer, and too long ones are shortened within a few steps.
         model.log_step = min(0.0, model.log_step + math.log(before / float(scale.min())))
 
+    def _set_friction(self, model: _Model) -> None:
+        """Where the loss holds all directions, those that γ alone would hold are not the slowest: less time to forget in."""
+        rows = self._rows(model)
+        spread = self.spread[rows].double().mean(0) / max(model.since, 1)
+        slowest = float((spread / self.scale[rows.start].double().square()).mean())
+        model.friction = max(model.friction, self.spec.friction / math.sqrt(max(slowest, 1e-300)))
+
     def _look(self, model: _Model) -> bool:
         """Whether a model is done; if not, how many more draws it gets, and whether some count as burn-in."""
         spec = self.spec
         if spec.draws is not None:
             return True
-        losses, strains = (np.concatenate(values).T for values in (model.losses, model.strains))
+        seen = np.stack([np.concatenate(values).T for values in (model.losses, model.strains)])
+        losses, draws = seen[0], seen.shape[-1]
         initial = float(self.initial_loss[model.number * spec.chains])
-        estimate, error = self.potential.nbeta * (losses.mean() - initial), self.potential.nbeta * mean_error(losses)
-        draws = losses.shape[1]
+        estimate, (effective, error) = self.potential.nbeta * (losses.mean() - initial), mean_precision(losses)
+        error *= self.potential.nbeta
         left = spec.budget - model.burnt - draws
-        settled = max(abs(change(losses)), abs(change(strains))) <= MOST_CHANGE
-        believed = settled and split_rhat(losses) <= AGREED and effective_draws(losses) >= LEAST_EFFECTIVE
-        if (believed and (error <= spec.precision * abs(estimate) or estimate < -4 * error)) or left <= 0:
+        settled = np.abs(change(seen)).max() <= MOST_CHANGE
+        exact = error <= spec.precision * abs(estimate) or estimate < -4 * error
+        if left <= 0 or (exact and settled and effective >= LEAST_EFFECTIVE and split_rhat(seen).max() <= AGREED):
             return True
         if self._steeper(model) and left > draws:
             model.cut(draws)
@@ -364,7 +377,7 @@ class _Run:
         self.here.take(rows)
         self.there.take(rows)
         self.noise.take(rows)
-        for name in ("velocity", "scale", "squares"):
+        for name in ("velocity", "scale", "squares", "spread"):
             setattr(self, name, getattr(self, name)[rows])
         self._set_steps()
 

@@ -14,12 +14,12 @@ from harness.measure.depth import depth
 from harness.measure.llc_engines import ENGINES, Engine, Task
 from harness.measure.llc_spec import LLCSpec
 from harness.measure.llc_table import LLCTable, long_traces
-from harness.stats.convergence import effective_draws, growth, mean_error, split_rhat
+from harness.stats.convergence import growth, mean_precision, split_rhat
 
 COLUMNS = {
     "llc": "the estimate, mean over chains and draws of nβ (L(w) − L(w*))",
     "llc_se": "its standard error, by the effective number of draws; over chains where there are too few draws",
-    "rhat": "rank-normalised split R̂ of the losses, 1 where chains agree",
+    "rhat": "rank-normalised split R̂, 1 where chains agree: the larger of the losses' and the squared distances'",
     "effective_draws": "independent draws that those of all chains are worth, for the mean",
     "drift": "change from the first to the second half of the draws, relative to the estimate",
     "growth": "the same of the squared distance from w*, in which the slowest directions have the largest part",
@@ -50,6 +50,7 @@ CHANCE = 3.0  # standard errors
 MOST_DEPTH = 0.10
 MOST_SENSITIVITY = 0.15
 MOST_ERROR = 0.10
+TOGETHER = 2**19  # draws that are looked at together
 
 
 def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False) -> LLCTable:
@@ -66,13 +67,12 @@ def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False)
     """
     found = ENGINES[engine](task, {"main": spec, **spec.reruns()})
     nbeta = spec.inverse_temperature(task.inputs.shape[-1])
-    rows = [_row(own, nbeta) for own in _by_model(found["main"], spec.chains)]
-    table = pd.DataFrame(rows)
+    table = _rows(found["main"], spec.chains, nbeta)
     for role in ("localization_sensitivity", "lr_sensitivity"):
         table[role] = math.nan
         if role in found:
-            again = [_row(own, nbeta) for own in _by_model(found[role], spec.sensitivity_chains)]
-            others = np.array([math.nan if _unsettled(row, spec) else row["llc"] for row in again])
+            again = _rows(found[role], spec.sensitivity_chains, nbeta)
+            others = again["llc"].mask([_unsettled(row, spec) for row in again.to_dict("records")])
             table[role] = (others - table["llc"]) / table["llc"].abs()
     table["parameters"] = task.program.layout.restrict(task.program.scopes[task.scope]).total
     table["displacement"] /= table["parameters"]
@@ -87,39 +87,43 @@ def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False)
     return kept
 
 
-def _by_model(trace: Trace, chains: int) -> list[dict[str, np.ndarray]]:
-    """What was seen of each model, without what stands beyond its draws."""
+def _rows(trace: Trace, chains: int, nbeta: float) -> pd.DataFrame:
+    """A row for each model.  Models with as many draws are looked at together, as many at a time as memory is meant for."""
     values = {name: getattr(trace, name).double().cpu().numpy() for name in Trace.__dataclass_fields__}
-    models = [{name: value[first : first + chains] for name, value in values.items()}
-              for first in range(0, len(values["draws"]), chains)]  # fmt: skip
-    return [own | {name: own[name][:, : int(own["draws"][0]) or 1] for name in ("losses", "strains")} for own in models]
+    values = {name: value.reshape(-1, chains, *value.shape[1:]) for name, value in values.items()}
+    draws = values["draws"][:, 0].astype(int)
+    tables = []
+    for count in np.unique(draws):
+        alike, seen = np.flatnonzero(draws == count), max(int(count), 1)
+        for first in range(0, len(alike), max(1, TOGETHER // (chains * seen))):
+            models = alike[first : first + max(1, TOGETHER // (chains * seen))]
+            own = {name: value[models, :, :seen] if value.ndim == 3 else value[models] for name, value in values.items()}
+            tables.append(_seen(own, nbeta).set_index(models))
+    return pd.concat(tables).sort_index()
 
 
-def _row(own: Mapping[str, np.ndarray], nbeta: float) -> dict[Hashable, Any]:
-    excess = nbeta * (own["losses"] - own["initial_loss"][0])
-    chains = excess.mean(1)
-    value = float(chains.mean())
-    half = excess.shape[1] // 2
-    with np.errstate(all="ignore"):  # a chain that diverged
-        drift = float((excess[:, -half:].mean() - excess[:, :half].mean()) / abs(value)) if half else math.nan
-        return {
-            "llc": value, "llc_se": _error(excess),
-            **{f"chain_{number}": float(each) for number, each in enumerate(chains)},
-            "rhat": split_rhat(excess), "effective_draws": effective_draws(excess), "drift": drift,
-            **dict(zip(("growth", "growth_se"), growth(own["strains"]), strict=True)),
-            "displacement": float(own["strains"].mean(1).max()),
-            "acceptance": float(own["acceptance"].mean()), "step_size": float(own["step_size"].mean()),
-            "burn_in": int(own["burn_in"][0]), "draws": int(own["draws"][0]),
-            "initial_loss": float(own["initial_loss"][0]), "gradient_norm": float(own["gradient_norm"][0]),
-        }  # fmt: skip
+def _seen(own: Mapping[str, np.ndarray], nbeta: float) -> pd.DataFrame:
+    """What is seen of the chains of models with as many draws; arrays of shape (model, chain) or (model, chain, draw)."""
+    excess = nbeta * (own["losses"] - own["initial_loss"][:, :1, None])
+    means, strains = excess.mean(2), own["strains"]
+    with np.errstate(all="ignore"):  # chains that diverged
+        effective, error = mean_precision(excess)
+        distances, distances_se = growth(strains)
+        return pd.DataFrame({
+            "llc": means.mean(1), "llc_se": np.where(np.isnan(error), _between(means), error),
+            **{f"chain_{number}": means[:, number] for number in range(means.shape[1])},
+            "rhat": np.maximum(split_rhat(excess), split_rhat(strains)), "effective_draws": effective,
+            "drift": growth(excess)[0], "growth": distances, "growth_se": distances_se,
+            "displacement": strains.mean(2).max(1),
+            "acceptance": own["acceptance"].mean(1), "step_size": own["step_size"].mean(1),
+            "burn_in": own["burn_in"][:, 0].astype(int), "draws": own["draws"][:, 0].astype(int),
+            "initial_loss": own["initial_loss"][:, 0], "gradient_norm": own["gradient_norm"][:, 0],
+        })  # fmt: skip
 
 
-def _error(excess: np.ndarray) -> float:
-    """By the effective number of draws; by what lies between the chains where there are too few draws to tell it."""
-    pooled = mean_error(excess)
-    if not math.isnan(pooled) or len(excess) < 2:
-        return pooled
-    return float(excess.mean(1).std(ddof=1)) / math.sqrt(len(excess))
+def _between(means: np.ndarray) -> np.ndarray:
+    """Standard error by what lies between the chains, where there are too few draws to tell it from those."""
+    return means.std(1, ddof=1) / math.sqrt(means.shape[1]) if means.shape[1] > 1 else np.full(len(means), np.nan)
 
 
 def _depth(task: Task, spec: LLCSpec, nbeta: float) -> np.ndarray:
