@@ -40,7 +40,7 @@ import torch
 
 from benchmarks.instruments import per_call
 from fixtures.slt_open import BATCH, Open
-from harness.measure import kinetic
+from harness.measure import kinetic_course
 from harness.measure.llc import LLCSpec, estimate
 from harness.measure.llc_engines import Task, run_stacked
 from harness.models import encode, keep_freed_memory
@@ -110,7 +110,7 @@ def long_run(cell: Cell, gamma: float, steps: int, acceptance: float) -> pd.Data
     """A run of many steps at the step size that is accepted so often."""
     draws = (steps // 5 if max(cell.hidden) > 16 else steps) // CHAINS
     spec = LLCSpec(gamma, chains=CHAINS, burn_in=SETTLING, draws=draws, descent=0)
-    with patch.object(kinetic, "AIMED", acceptance):
+    with patch.object(kinetic_course, "AIMED", acceptance):
         return estimate(cell.repeat(f"long {acceptance}"), spec, "stacked")
 
 
@@ -173,7 +173,7 @@ def gradients(found: Sequence[Cell], steps: int, earlier: str | None) -> None:
     for gamma in (10.0, 1.0):
         for cell in found:
             began = time.perf_counter()
-            reference, usual = (long_run(cell, gamma, steps, acceptance) for acceptance in (HALVED, kinetic.AIMED))
+            reference, usual = (long_run(cell, gamma, steps, acceptance) for acceptance in (HALVED, kinetic_course.AIMED))
             truth = reference["llc"].to_numpy()
             noise, share = rms(reference["llc_se"] / truth), (reference["step_size"] / usual["step_size"]).median()
             print(f"\nγ = {gamma:g}, {cell.name}: reference {CHAINS} × {reference['draws'].iloc[0]:,} draws, standard error "

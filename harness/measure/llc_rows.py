@@ -19,10 +19,11 @@ from harness.stats.convergence import growth, mean_precision, split_rhat
 COLUMNS = {
     "llc": "the estimate, mean over chains and draws of nβ (L(w) − L(w*))",
     "llc_se": "its standard error, by the effective number of draws; over chains where there are too few draws",
-    "rhat": "rank-normalised split R̂, 1 where chains agree: the larger of the losses' and the squared distances'",
+    "rhat": "rank-normalised split R̂ of the losses, 1 where chains agree",
+    "distance_rhat": "the same of the squared distances from w*, in which the slowest directions have the largest part",
     "effective_draws": "independent draws that those of all chains are worth, for the mean",
     "drift": "change from the first to the second half of the draws, relative to the estimate",
-    "growth": "the same of the squared distance from w*, in which the slowest directions have the largest part",
+    "growth": "the same of the squared distances",
     "growth_se": "standard error of that",
     "displacement": "γ‖w − w*‖² per parameter of the chain that went furthest; above 1 the loss falls on the way out",
     "depth": "by how much descent from w* lowers nβ L + ½ γ ‖w − w*‖²: so much too low is the estimate where w* is no minimum",
@@ -44,6 +45,7 @@ COLUMNS = {
 # Thresholds of trust (docs/method.md has what they let through among estimates whose truth is known).
 LEAST_ACCEPTANCE = {"sgld": 0.9, "kinetic": 0.6}
 MOST_RHAT = 1.1
+MOST_DISTANCE_RHAT = 1.2  # Brooks & Gelman (1998, doi 10.1080/10618600.1998.10474787); 1.6 to 3.4 where chains hardly moved
 LEAST_EFFECTIVE = 50
 MOST_DRIFT, FAR_DRIFT = 0.10, 0.50  # up to the second, what chance makes is allowed for
 CHANCE = 3.0  # standard errors
@@ -72,7 +74,7 @@ def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False)
         table[role] = math.nan
         if role in found:
             again = _rows(found[role], spec.sensitivity_chains, nbeta)
-            others = again["llc"].mask([_unsettled(row, spec) for row in again.to_dict("records")])
+            others = again["llc"].mask(np.array([_unsettled(row, spec) for row in again.to_dict("records")]))
             table[role] = (others - table["llc"]) / table["llc"].abs()
     table["parameters"] = task.program.layout.restrict(task.program.scopes[task.scope]).total
     table["displacement"] /= table["parameters"]
@@ -112,7 +114,7 @@ def _seen(own: Mapping[str, np.ndarray], nbeta: float) -> pd.DataFrame:
         return pd.DataFrame({
             "llc": means.mean(1), "llc_se": np.where(np.isnan(error), _between(means), error),
             **{f"chain_{number}": means[:, number] for number in range(means.shape[1])},
-            "rhat": np.maximum(split_rhat(excess), split_rhat(strains)), "effective_draws": effective,
+            "rhat": split_rhat(excess), "distance_rhat": split_rhat(strains), "effective_draws": effective,
             "drift": growth(excess)[0], "growth": distances, "growth_se": distances_se,
             "displacement": strains.mean(2).max(1),
             "acceptance": own["acceptance"].mean(1), "step_size": own["step_size"].mean(1),
@@ -168,6 +170,8 @@ def _of_the_chains(row: Mapping[Hashable, Any]) -> list[str]:
     reasons = []
     if not row["rhat"] <= MOST_RHAT:
         reasons.append(f"chains do not agree: R̂ is {row['rhat']:.2f}")
+    if not row["distance_rhat"] <= MOST_DISTANCE_RHAT:
+        reasons.append(f"chains have not been everywhere: R̂ of their distances from the model is {row['distance_rhat']:.2f}")
     if not row["effective_draws"] >= LEAST_EFFECTIVE:
         reasons.append(f"the draws are worth {row['effective_draws']:.0f} independent ones, fewer than {LEAST_EFFECTIVE}")
     relative = row["llc_se"] / abs(row["llc"]) if row["llc"] else math.inf

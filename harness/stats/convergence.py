@@ -138,8 +138,7 @@ def _halves(chains: Floats) -> tuple[Floats, Floats]:
 
 
 def _usable(chains: Floats) -> NDArray[np.bool_]:
-    finite: NDArray[np.bool_] = np.isfinite(chains).all((-2, -1))
-    return finite & (chains.shape[-1] >= LEAST_DRAWS)
+    return np.asarray(np.isfinite(chains).all((-2, -1)) & (chains.shape[-1] >= LEAST_DRAWS))
 
 
 def _split(chains: Floats) -> Floats:

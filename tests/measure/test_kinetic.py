@@ -11,8 +11,8 @@ import pytest
 import torch
 
 from harness import device
-from harness.measure import kinetic
-from harness.measure.chains import Trace
+from harness.measure import kinetic, kinetic_course
+from harness.measure.chains import Noise, Trace
 from harness.measure.depth import depth
 from harness.measure.kinetic import sample
 from harness.measure.llc_spec import LLCSpec
@@ -60,7 +60,7 @@ def test_every_step_is_the_formula(scope: str) -> None:
     for chain in range(3):
         generator = torch.Generator().manual_seed(chain)
         velocity = torch.empty(total).normal_(generator=generator).double()
-        block = torch.empty(kinetic.Noise.steps_of(total), total).normal_(generator=generator).double()
+        block = torch.empty(Noise.steps_of(total), total).normal_(generator=generator).double()
         levels = torch.empty(len(block)).exponential_(generator=generator).double()
         position = anchor.clone()
         loss, gradient, energy = potential(position)
@@ -153,7 +153,7 @@ def test_less_memory_is_more_chunks_of_the_same_numbers() -> None:
 
 def test_the_step_that_is_found_is_accepted_as_often_as_was_aimed_at() -> None:
     trace = run(replace(AUTO, burn_in=400, draws=600))
-    assert float(trace.acceptance.mean()) == pytest.approx(kinetic.AIMED, abs=0.04)
+    assert float(trace.acceptance.mean()) == pytest.approx(kinetic_course.AIMED, abs=0.04)
 
 
 @pytest.mark.parametrize("power", [-4, 0, 4])
