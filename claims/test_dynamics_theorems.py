@@ -41,7 +41,8 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
 def test_robust_training_linear_size(harness: Any) -> Evidence:
     """The network is built and its sign on every whole L∞ ball proved by exact interval arithmetic."""
     table = falsify(
-        check_linear_size, training_sets(), examples=EXAMPLES[harness.scale], key="dynamics/robust-training-linear-size"
+        check_linear_size, training_sets, examples=EXAMPLES[harness.scale],
+        key="dynamics/robust-training-linear-size", store=harness.store,
     )
     return Evidence(table, figure_of_construction(), settings={"norm": "L∞", "dimensions": "1 to 5", "points": "1 to 8"})
 
@@ -77,7 +78,8 @@ def figure_of_construction() -> Figure:
 def test_robust_solution_exists(harness: Any) -> Evidence:
     """Exact rational arithmetic in dimensions that are squares, 4 to 1,600, with 2 to 12 clusters."""
     table = falsify(
-        check_robust_solution, cluster_cases(), examples=EXAMPLES[harness.scale], key="dynamics/robust-solution-exists"
+        check_robust_solution, cluster_cases, examples=EXAMPLES[harness.scale],
+        key="dynamics/robust-solution-exists", store=harness.store,
     )
     curve = pd.DataFrame(radii((2, 4, 8, 16, 32), side=16), columns=["clusters", "network", "radius"])
     figure = Figure(
@@ -105,9 +107,10 @@ def test_distance_classifier(harness: Any) -> Evidence:
     """Exact rational arithmetic in the L∞ and the L1 norm."""
     table = falsify(
         check_distance_classifier,
-        situations(),
+        situations,
         examples=EXAMPLES[harness.scale],
         key="dynamics/distance-classifier",
+        store=harness.store,
     )
     return Evidence(
         table, figure_of_distance_classifier(), settings={"norms": ["L∞", "L1"], "dimensions": "1 to 4"}

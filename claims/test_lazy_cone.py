@@ -30,7 +30,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
 )  # fmt: skip
 def test_cone(harness: Any) -> Evidence:
     """Exact rational arithmetic; networks of one to six units on one to four inputs."""
-    table = falsify(check_cone, scaled_networks(), examples=EXAMPLES[harness.scale], key="lazy/cone")
+    table = falsify(check_cone, scaled_networks, examples=EXAMPLES[harness.scale], key="lazy/cone", store=harness.store)
     return Evidence(table, figure_of_cone(), settings={"units": "1 to 6", "inputs": "1 to 4", "factors": "10⁻¹² to 10¹²"})
 
 

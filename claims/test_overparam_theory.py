@@ -37,7 +37,8 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
 def test_sum_of_bumps(harness: Any) -> Evidence:
     """Exact rational arithmetic in the L∞ and the L1 norm."""
     table = falsify(
-        bumps.check, bumps.situations(), examples=EXAMPLES[harness.scale], key="overparam/sum-of-bumps"
+        bumps.check, bumps.situations, examples=EXAMPLES[harness.scale],
+        key="overparam/sum-of-bumps", store=harness.store,
     )
     return Evidence(table, figure_of_bumps(), settings={"norms": ["L∞", "L1"], "dimensions": "1 to 4", "points": "2 to 6"})
 
@@ -69,7 +70,8 @@ def figure_of_bumps() -> Figure:
 def test_lipschitz_definition(harness: Any) -> Evidence:
     """Networks of one to four layers in double precision, in the Euclidean and the L∞ norm."""
     table = falsify(
-        lipschitz.check, lipschitz.cases(), examples=EXAMPLES[harness.scale], key="overparam/lipschitz-definition"
+        lipschitz.check, lipschitz.cases, examples=EXAMPLES[harness.scale],
+        key="overparam/lipschitz-definition", store=harness.store,
     )
     settings = {"norms": ["L2", "L∞"], "networks": "1 to 4 layers of 1 to 5 units, weights up to 30,000"}
     return Evidence(table, figure_of_slopes(), settings=settings)

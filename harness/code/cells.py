@@ -7,11 +7,14 @@ what each of its names stands for now (:mod:`harness.code.live`).
 from __future__ import annotations
 
 import ast
+import hashlib
 import linecache
 import os
-from collections.abc import Iterator
+import sys
+from collections.abc import Iterator, Mapping
 from functools import lru_cache
-from types import FunctionType, ModuleType
+from types import CodeType, FunctionType, ModuleType
+from typing import Any
 
 from harness.code.canonical import does
 from harness.code.imports import Import
@@ -36,6 +39,24 @@ def cell_source(definition: Definition) -> list[str]:
                 "has no name to be stored under: define it in a file or in a notebook cell"
             )
     return found
+
+
+def made_source(definition: Definition, home: Mapping[str, Any]) -> str:
+    """What a function does that a library has made of a text which nobody kept, by its instructions; empty for any other.
+
+    The module of such a one is none that is loaded, so that nobody else can put anything into it.
+    """
+    if not isinstance(definition, FunctionType) or definition.__code__.co_filename != "<string>":
+        return ""
+    if home.get("__name__", "__main__") in sys.modules:
+        return ""
+    return hashlib.sha256(_instructions(definition.__code__).encode()).hexdigest()
+
+
+def _instructions(code: CodeType) -> str:
+    constants = [_instructions(each) if isinstance(each, CodeType) else sorted(map(repr, each)) if isinstance(each, frozenset)
+                 else repr(each) for each in code.co_consts]  # fmt: skip
+    return repr((code.co_code, code.co_names, code.co_varnames, code.co_freevars, constants))
 
 
 def _is_written(definition: Definition) -> bool:

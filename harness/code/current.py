@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Iterator
 from types import FunctionType
 from typing import Any
 
 from harness.code.imports import facts
-from harness.code.live import definition, methods
+from harness.code.live import definition, filled, methods
 from harness.code.loaded import SOURCES, CodeError
 
 
@@ -19,7 +20,7 @@ def check_current(root: Any, name: str) -> None:
     now: Any = sys.modules.get(name)
     for part in root.__qualname__.split("."):
         now = getattr(now, part, None)
-    if now is not None and not _same(root, definition(now)):
+    if now is not None and not any(_same(root, definition(each)) for each in _inside(now)):
         raise CodeError(
             f"{root.__qualname__} is from before its module {name} was imported again, and its code is another now: "
             f"take it from {name} again"
@@ -41,6 +42,20 @@ def check_bindings(name: str) -> None:
                 f"{name} still holds {origin.name} of {origin.module} from before that was imported again: "
                 f"import {name} again, too"
             )
+
+
+def _inside(value: Any) -> Iterator[Any]:
+    """Something, and the functions that it was made around, whether it says so or not."""
+    left, seen = [value], set[int]()
+    while left:
+        each = left.pop()
+        if id(each) in seen:
+            continue
+        seen.add(id(each))
+        yield each
+        wrapped = getattr(each, "__wrapped__", None)
+        taken = [inner.cell_contents for inner in getattr(each, "__closure__", None) or () if filled(inner)]
+        left += [inner for inner in [wrapped, *taken] if isinstance(inner, FunctionType)]
 
 
 def _same(one: Any, other: Any) -> bool:

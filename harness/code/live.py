@@ -9,7 +9,8 @@ from __future__ import annotations
 import dis
 import hashlib
 import inspect
-from collections.abc import Iterator, Mapping
+import sys
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
 from functools import partial
 from pathlib import PurePath
@@ -52,7 +53,7 @@ def held(definition: Definition, *, strict: bool, names: Mapping[str, Any]) -> H
     found, owner = Held(), definition.__qualname__
     for function in functions_of(definition):
         taken = zip(function.__code__.co_freevars, function.__closure__ or (), strict=True)
-        inner = {name: cell.cell_contents for name, cell in taken if name != "__class__" and _filled(cell)}
+        inner = {name: cell.cell_contents for name, cell in taken if name != "__class__" and filled(cell)}
         inner |= {f"default {number}": value for number, value in enumerate(function.__defaults__ or ())}
         inner |= function.__kwdefaults__ or {}
         for name, value in inner.items():
@@ -64,6 +65,18 @@ def held(definition: Definition, *, strict: bool, names: Mapping[str, Any]) -> H
         for name, value in vars(definition).items():
             if not (name.startswith(("__", "_abc_")) or name in methods(definition)):
                 _note(found, name, value, owner, strict)
+    return found
+
+
+def told(values: Iterable[Any]) -> Held:
+    """What values hold: their state as text, and the functions and classes in them.
+
+    Raises:
+        CodeError: the state of one of them has no text that changes with it.
+    """
+    found = Held()
+    for number, value in enumerate(values):
+        found.values[str(number)] = _told(found, value, f"argument {number}", "what is named")
     return found
 
 
@@ -80,7 +93,8 @@ def _unchanging(value: Any) -> bool:
     return isinstance(value, _PLAIN) or (isinstance(value, tuple | frozenset) and all(map(_unchanging, value)))
 
 
-def _filled(cell: Any) -> bool:
+def filled(cell: Any) -> bool:
+    """Whether a cell of a function holds something yet."""
     try:
         return cell.cell_contents is not cell
     except ValueError:  # a name that is bound later
@@ -131,6 +145,28 @@ def registered(module: ModuleType) -> Iterator[Any]:
             yield from (each for each in items if isinstance(each, FunctionType | type))
 
 
+def _is_bound(value: Any) -> bool:
+    """Whether something is what its module has under its name, so that the module's source says all of it."""
+    now: Any = sys.modules.get(getattr(value, "__module__", None) or "")
+    for part in getattr(value, "__qualname__", "<locals>").split("."):
+        now = getattr(now, part, None)
+    return now is value
+
+
+def _around(value: Any, found: Held) -> dict[str, Any]:
+    """What the wrappers around a function took along, since others of its name may have taken other things; they are used."""
+    taken: dict[str, Any] = {}
+    while (wrapped := getattr(value, "__wrapped__", None)) is not None:
+        if isinstance(value, FunctionType):
+            if (home := sys.modules.get(value.__globals__.get("__name__", ""))) is not None:
+                found.uses.append(home)
+            for name, cell in zip(value.__code__.co_freevars, value.__closure__ or (), strict=True):
+                if filled(cell) and cell.cell_contents is not value and cell.cell_contents is not wrapped:
+                    taken[f"{len(taken)} {name}"] = cell.cell_contents
+        value = wrapped
+    return taken
+
+
 def _told(found: Held, value: Any, name: str, owner: str) -> str:
     """A value as text that changes with it; what has code goes into ``uses``."""
 
@@ -152,9 +188,13 @@ def _told(found: Held, value: Any, name: str, owner: str) -> str:
     inside = unwrapped(value)
     if isinstance(inside, ModuleType | FunctionType | type):
         found.uses.append(inside)
-        return f"{type(inside).__name__} {getattr(inside, '__qualname__', inside.__name__)}"
+        around = {} if _is_bound(value) else _around(value, found)
+        name = f"{type(inside).__name__} {getattr(inside, '__qualname__', inside.__name__)}"
+        return f"{name} in {inner(around)}" if around else name
     if isinstance(value, BuiltinFunctionType):
-        return f"{value.__module__}.{value.__qualname__}"
+        of = getattr(value, "__self__", None)
+        bound = "" if of is None or isinstance(of, ModuleType) else f" of {inner(of)}"
+        return f"{value.__module__}.{value.__qualname__}{bound}"
     if is_dataclass(value):
         found.uses.append(type(value))
         return f"{type(value).__qualname__} {[inner(getattr(value, each.name)) for each in fields(value)]}"

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Callable
-from typing import Any, TypeVar
+from functools import partial
+from typing import TYPE_CHECKING, Any, TypeVar
 
 import hypothesis
 import pandas as pd
@@ -12,12 +13,16 @@ from hypothesis.strategies import SearchStrategy
 
 from harness.drawn import drawn
 
+if TYPE_CHECKING:
+    from harness.store import Store
+
 Value = TypeVar("Value")
 
 
 def falsify(
-    check: Callable[[Value], None], strategy: SearchStrategy[Value], *, examples: int, key: str
-) -> pd.DataFrame:
+    check: Callable[[Value], None], strategy: SearchStrategy[Value] | Callable[[], SearchStrategy[Value]], *,
+    examples: int, key: str, store: Store | None = None,
+) -> pd.DataFrame:  # fmt: skip
     """Try a property on many admissible inputs and return what was found.
 
     The inputs depend on ``key``, ``examples`` and the installed version of Hypothesis alone.  A
@@ -26,9 +31,11 @@ def falsify(
     Args:
         check: the property; an AssertionError means that it does not hold, ``hypothesis.assume`` rejects an
             input, and any other exception is an error of the check and is passed on.
-        strategy: the admissible inputs.
+        strategy: the admissible inputs, or a function that makes them (one that ``st.composite`` has made, too).
         examples: inputs to try (rejected ones are not counted).
         key: names the random stream, such as the id of the claim.
+        store: keeps the table, by the code of check and strategy and by what both took along, so that it is found the next
+            time.  Where that has no name, as of a strategy that was made already, the search is made each time.
 
     Returns:
         One row: examples (inputs on which the property was tried, up to the first counterexample),
@@ -43,8 +50,19 @@ def falsify(
     if (drawing := drawn()) is not None:
         found: pd.DataFrame = drawing.instead("search for a counterexample", {"examples": examples, "key": key})
         return found
+    search = partial(_searched, check, strategy, examples, key)
+    if store is None:
+        return search()
+    settings = {"examples": examples, "key": key, "hypothesis": hypothesis.__version__}
+    return store.cached("search for a counterexample", settings, search, values=(check, strategy))
+
+
+def _searched(
+    check: Callable[[Any], None], strategy: SearchStrategy[Any] | Callable[[], SearchStrategy[Any]], examples: int, key: str
+) -> pd.DataFrame:  # fmt: skip
     trial = _Trial(check)
-    search = hypothesis.seed(seed_of(key))(quiet(examples)(hypothesis.given(strategy)(trial.run)))
+    inputs = strategy if isinstance(strategy, SearchStrategy) else strategy()
+    search = hypothesis.seed(seed_of(key))(quiet(examples)(hypothesis.given(inputs)(trial.run)))
     try:
         search()
     except AssertionError:

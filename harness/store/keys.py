@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from functools import partial
 from typing import TYPE_CHECKING, Any
 
@@ -61,12 +61,21 @@ def table_key(member: str, measurement: Measurement, device: str) -> dict[str, A
     }  # fmt: skip
 
 
-def cached_key(name: str, key: Any, compute: Callable[[], Any], device: str) -> dict[str, Any]:
-    """What names a table that belongs to no network: what it is said to depend on, and the code of what computes it."""
+def cached_key(name: str, key: Any, compute: Callable[[], Any], values: Sequence[Any], device: str) -> dict[str, Any]:
+    """What names a table that belongs to no network: what it is said to depend on, and the code of what computes it.
+
+    Args:
+        name: what it is, in words.
+        key: what it is said to depend on.
+        compute: makes it.
+        values: what counts with its state besides; see :func:`harness.code.closure.closure`.
+        device: "cpu" or "cuda".
+    """
     inner = compute.func if isinstance(compute, partial) else compute
     given = definitions([compute.args, compute.keywords]) if isinstance(compute, partial) else ()
     code = code_digest(inner, *given, taken_along=False)
-    return {"kind": "cached", "name": name, "key": key, "code": code, **surroundings(device)}
+    held = {"values": code_digest(values=values)} if values else {}
+    return {"kind": "cached", "name": name, "key": key, "code": code, **held, **surroundings(device)}
 
 
 def code_of_data(spec: Any) -> str:

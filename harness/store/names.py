@@ -49,9 +49,11 @@ class Names:
         of_all = digest(table_key("", measurement, self._device))
         return {seed: self._shelf.path("table", digest([of_all, name])) for seed, name in self._of(population).items()}
 
-    def cached(self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> Path:
+    def cached(
+        self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame], values: Sequence[Any] = ()
+    ) -> Path:
         """Where a table that belongs to no member lies, or would lie; see :meth:`harness.store.Store.cached`."""
-        return self._shelf.path("table", digest(cached_key(name, key, compute, self._device)))
+        return self._shelf.path("table", digest(cached_key(name, key, compute, values, self._device)))
 
     def _of(self, population: Population) -> dict[int, str]:
         """What the members of a population are called: as a store trained them, else by their weights."""

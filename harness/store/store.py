@@ -7,7 +7,6 @@ code is another name.
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
@@ -16,16 +15,17 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.numerics import standard_numerics
-from harness.progress import listening, under_way
+from harness.progress import under_way
 from harness.recipe import digest
 from harness.store import files
-from harness.store.checks import check_rows, checked_seeds
+from harness.store.checks import checked_seeds
 from harness.store.engines import resolved
 from harness.store.keys import code_of_data
 from harness.store.names import Names, check_unmoved, missing_of
-from harness.store.parts import cut, measured_together, measuring_work, trained_together, training_work
-from harness.store.sharing import Progress, Shard, share, until_written
+from harness.store.parts import cut, trained_together, training_work
+from harness.store.sharing import Progress, Shard, share
 from harness.store.shelf import Entry, Shelf
+from harness.store.tables import Tables
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +64,7 @@ class Store:
         self._shelf = Shelf(self.folder)
         self._data: dict[str, Dataset] = {}
         self._names = Names(self._shelf, device, self.data)
+        self._tables = Tables(self._names, self._shelf, device, self.data, self._share)
 
     def data(self, spec: DataSpec) -> Dataset:
         """The data of a spec, loaded once a process."""
@@ -241,62 +242,11 @@ class Store:
             raise ValueError("populations is empty; give at least one population")
         measurement = resolved(measurement, self.llc_engine)
         self.measured.append((measurement.name, measurement))
-        while True:  # until nothing is damaged; what is damaged twice is an error
-            paths = [self._names.table_paths(each, measurement) for each in populations]
-            if any(map(missing_of, paths)):
-                self._measure(populations, measurement, f"{name or populations[0].recipe.name}, {measurement.name}")
-            if (table := self._measured(populations, paths)) is not None:
-                return table
+        return self._tables.of(populations, measurement, name or populations[0].recipe.name)
 
-    def _measure(self, populations: Sequence[Population], measurement: Measurement, name: str) -> None:
-        """Measure what is missing."""
-        shards = [
-            self._measuring(population, some, measurement)
-            for population in populations
-            for some in cut(population.seeds, measured_together(population.recipe, self.device))
-        ]
-        self._share(shards, name, "measured")
-
-    def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
-        """The work on some of the members; they are picked out only where there is any, since that reads or copies them."""
-        every = self._names.table_paths(population, measurement)
-        paths = {seed: every[seed] for seed in seeds}
-
-        def run(progress: Progress) -> None:
-            missing = missing_of(paths)
-            if not missing:
-                return  # made by a worker that did not see the lock
-            progress(0.0)
-            data = self.data(population.recipe.data)
-            with standard_numerics(self.device), listening(until_written(progress)):
-                table = measurement.run(population.select(missing), data, self.device)
-            check_rows(measurement, table, missing)
-            check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
-            for seed in missing:
-                about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
-                files.write_table(paths[seed], table[table["seed"] == seed], about)
-
-        return Shard(
-            key=digest([path.stem for path in paths.values()]),
-            done=lambda: not missing_of(paths),
-            ready=lambda: True,
-            run=run,
-            size=len(seeds),
-            work=len(seeds) * measuring_work(population.recipe),
-        )
-
-    def _measured(self, populations: Sequence[Population], paths: Sequence[Mapping[int, Path]]) -> pd.DataFrame | None:
-        """The members' rows, with what their recipes are; None where some have to be measured again."""
-        read = [[self._shelf.content(path, files.read_columns) for path in each.values()] for each in paths]
-        parts = [[content[0] for content in each if content is not None] for each in read]
-        if any(len(some) < len(each) for some, each in zip(parts, read, strict=True)):
-            return None
-        return files.tabulate_marked(
-            (some, {"recipe": recipe.key, "architecture": recipe.architecture.name, "regime": recipe.regime.name})
-            for some, recipe in zip(parts, (population.recipe for population in populations), strict=True)
-        )
-
-    def cached(self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame]) -> pd.DataFrame:
+    def cached(
+        self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame], *, values: Sequence[Any] = ()
+    ) -> pd.DataFrame:
         """A table that belongs to no member, computed once.
 
         Args:
@@ -304,30 +254,15 @@ class Store:
             key: JSON-able; everything that decides it, besides the code.
             compute: makes it; its code names the table.  Best a ``functools.partial`` of a function in a module: the code of a
                 lambda is all that its module imports.
+            values: what decides it with code and state, such as functions that took something along.  Where the state of one
+                has no name, or changes meanwhile, nothing is kept, and the table is computed each time.
 
         Raises:
             StoreError: the store cannot be written, or does not keep what is written.
             CodeError: its code cannot be told.
         """
         self.measured.append((name, key))
-        path = self._names.cached(name, key, compute)
-
-        def run(progress: Progress) -> None:
-            with standard_numerics(self.device), listening(until_written(progress)):
-                table = compute()
-            check_unmoved(name, path, self._names.cached(name, key, compute))
-            files.write_table(path, table, {"what": name})
-
-        shard = Shard(
-            key=path.stem,
-            done=lambda: os.path.lexists(path),
-            ready=lambda: True,
-            run=run,
-        )
-        while True:  # until it is not damaged; what is damaged twice is an error
-            self._share([shard], name, "measured")
-            if (content := self._shelf.content(path, files.read_table)) is not None:
-                return content[0]
+        return self._tables.alone(name, key, compute, tuple(values))
 
 
 def _ancestry(recipe: Recipe) -> list[Recipe]:

@@ -119,7 +119,7 @@ def test_situations_are_admissible_and_reach_the_edges():
 
 
 def test_theorem_of_the_distance_classifier_stands():
-    evidence = claims.test_distance_classifier(SimpleNamespace(scale="smoke"))
+    evidence = claims.test_distance_classifier(SimpleNamespace(scale="smoke", store=None))
     assert evidence.table.to_dict("records") == [{"examples": 50, "counterexample": None}]
     assert {evidence.figure.x, evidence.figure.y, evidence.figure.hue} == set(evidence.figure.table)
     assert claims.test_distance_classifier.__claim__.kind == "theorem"

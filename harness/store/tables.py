@@ -1,0 +1,134 @@
+"""Tables of a store: of what was measured of members, and of what belongs to none."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.code import CodeError
+from harness.numerics import standard_numerics
+from harness.progress import listening
+from harness.recipe import digest
+from harness.store import files
+from harness.store.checks import check_rows
+from harness.store.names import Names, check_unmoved, missing_of
+from harness.store.parts import cut, measured_together, measuring_work
+from harness.store.sharing import Progress, Shard, until_written
+from harness.store.shelf import Shelf
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset, DataSpec
+    from harness.measure.base import Measurement
+    from harness.population import Population
+
+
+class Tables:
+    """Reads the tables that are there and makes the others, together with the other workers.
+
+    Args:
+        names: what they are called.
+        shelf: where they lie.
+        device: "cpu" or "cuda"; where members are measured.
+        data: loads the data of a spec.
+        share: does the work that is missing, given what it is of and what is done to that, in words.
+    """
+
+    def __init__(
+        self, names: Names, shelf: Shelf, device: str, data: Callable[[DataSpec], Dataset],
+        share: Callable[[Sequence[Shard], str, str], None],
+    ) -> None:  # fmt: skip
+        self._names, self._shelf, self._device, self._data, self._share = names, shelf, device, data, share
+
+    def of(self, populations: Sequence[Population], measurement: Measurement, name: str) -> pd.DataFrame:
+        """The rows of all members; see :meth:`harness.store.Store.measure`."""
+        while True:  # until nothing is damaged; what is damaged twice is an error
+            paths = [self._names.table_paths(each, measurement) for each in populations]
+            if any(map(missing_of, paths)):
+                shards = [
+                    self._measuring(population, some, measurement)
+                    for population in populations
+                    for some in cut(population.seeds, measured_together(population.recipe, self._device))
+                ]
+                self._share(shards, f"{name}, {measurement.name}", "measured")
+            if (table := self._measured(populations, paths)) is not None:
+                return table
+
+    def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
+        """The work on some of the members; they are picked out only where there is any, since that reads or copies them."""
+        every = self._names.table_paths(population, measurement)
+        paths = {seed: every[seed] for seed in seeds}
+
+        def run(progress: Progress) -> None:
+            missing = missing_of(paths)
+            if not missing:
+                return  # made by a worker that did not see the lock
+            progress(0.0)
+            data = self._data(population.recipe.data)
+            with standard_numerics(self._device), listening(until_written(progress)):
+                table = measurement.run(population.select(missing), data, self._device)
+            check_rows(measurement, table, missing)
+            check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
+            for seed in missing:
+                about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
+                files.write_table(paths[seed], table[table["seed"] == seed], about)
+
+        return Shard(
+            key=digest([path.stem for path in paths.values()]),
+            done=lambda: not missing_of(paths),
+            ready=lambda: True,
+            run=run,
+            size=len(seeds),
+            work=len(seeds) * measuring_work(population.recipe),
+        )
+
+    def _measured(self, populations: Sequence[Population], paths: Sequence[Mapping[int, Path]]) -> pd.DataFrame | None:
+        """The members' rows, with what their recipes are; None where some have to be measured again."""
+        read = [[self._shelf.content(path, files.read_columns) for path in each.values()] for each in paths]
+        parts = [[content[0] for content in each if content is not None] for each in read]
+        if any(len(some) < len(each) for some, each in zip(parts, read, strict=True)):
+            return None
+        return files.tabulate_marked(
+            (some, {"recipe": recipe.key, "architecture": recipe.architecture.name, "regime": recipe.regime.name})
+            for some, recipe in zip(parts, (population.recipe for population in populations), strict=True)
+        )
+
+    def alone(
+        self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame], values: tuple[Any, ...]
+    ) -> pd.DataFrame:
+        """A table that belongs to no member; see :meth:`harness.store.Store.cached`."""
+        try:
+            path = self._names.cached(name, key, compute, values)
+        except CodeError:
+            if not values:
+                raise
+            with standard_numerics(self._device):
+                return compute()
+
+        of_code = self._names.cached(name, key, compute)
+        unkept: list[pd.DataFrame] = []
+
+        def run(progress: Progress) -> None:
+            with standard_numerics(self._device), listening(until_written(progress)):
+                table = compute()
+            check_unmoved(name, of_code, self._names.cached(name, key, compute))
+            if self._names.cached(name, key, compute, values) != path:  # a value has changed, so that this is not its name
+                unkept.append(table)
+            else:
+                files.write_table(path, table, {"what": name})
+
+        shard = Shard(
+            key=path.stem,
+            done=lambda: bool(unkept) or os.path.lexists(path),
+            ready=lambda: True,
+            run=run,
+        )
+        while True:  # until it is not damaged; what is damaged twice is an error
+            self._share([shard], name, "measured")
+            if unkept:
+                return unkept[0]
+            if (content := self._shelf.content(path, files.read_table)) is not None:
+                return content[0]
