@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 
 from harness.measure.arguments import points_of
 from harness.measure.base import Given, Models, in_chunks
+from harness.models.callers import instrument
 from harness.models.given import Output
 
 
+@instrument
 def answers(
     models: Models, inputs: np.ndarray | torch.Tensor, *, device: str = "cpu", output: Output | None = None
 ) -> NDArray[np.int64]:

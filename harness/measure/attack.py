@@ -17,6 +17,7 @@ from harness.measure.minimum_norm import PerturbationSpec, Problem, search
 from harness.measure.sparse_search import search_sparse
 from harness.models.ascent import ascend, moved
 from harness.models.ascent import random_start as uniform
+from harness.models.callers import instrument
 from harness.models.given import Output
 from harness.recipe import Norm as BallNorm
 from harness.streams import torch_generator
@@ -28,6 +29,7 @@ COPIES = 16  # tensors of the size of a row's inputs that an attack holds at a t
 DISTANCES = 3  # values that are held of every pair of a point and a reference, while the nearest are looked for
 
 
+@instrument
 def smallest_perturbation(
     models: Models,
     inputs: np.ndarray | torch.Tensor,
@@ -80,6 +82,7 @@ def smallest_perturbation(
     ).numpy()
 
 
+@instrument
 def pgd(
     models: Models,
     inputs: np.ndarray | torch.Tensor,

@@ -22,6 +22,7 @@ from harness.measure.fab import fab
 from harness.measure.square import square
 from harness.measure.survivors import Ball, Block, Flips, blocks
 from harness.models.ascent import margin
+from harness.models.callers import instrument
 from harness.models.given import Output
 from harness.progress import parts
 from harness.recipe import Norm, require
@@ -73,6 +74,7 @@ class Attacked(NamedTuple):
         return share
 
 
+@instrument
 def autoattack(
     models: Models,
     inputs: np.ndarray | torch.Tensor,

@@ -11,9 +11,10 @@ import numpy as np
 import torch
 
 from harness.device import resolve
-from harness.measure.arguments import class_numbers, points_of, require_bounds
+from harness.measure.arguments import points_of, require_bounds
 from harness.measure.door import Models, enter
 from harness.measure.reference import Need
+from harness.measure.targets import class_numbers
 from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
 from harness.models.ascent import Bounds
 from harness.models.given import Output

@@ -25,8 +25,9 @@ from harness.measure.accepted import plain_module, require_ordinary, state_of
 from harness.measure.arguments import require_finite
 from harness.measure.reference import TOLERANCE, Need, Reference, input_kind, reference_of, some_of
 from harness.models import MLPProgram, Program, TwoLayer, program_of
+from harness.models.activations import activations_of
 from harness.models.attention import batchable
-from harness.models.given import GivenProgram, Output, activations_of
+from harness.models.given import GivenProgram, Output
 from harness.models.itself import NotStackableError, near, wired
 from harness.models.mixed import MixedProgram
 from harness.models.untouched import CALLED, copied

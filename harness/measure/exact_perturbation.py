@@ -22,9 +22,13 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import sparse
 from scipy.optimize import Bounds, LinearConstraint, milp
 
-from harness.measure.arguments import class_numbers, tensor_of
-from harness.measure.door import Models, enter
-from harness.models import MLPProgram
+from harness.measure.arguments import tensor_of
+from harness.measure.door import Entered, Models, enter
+from harness.measure.targets import class_numbers
+from harness.models import MLPProgram, Program
+from harness.models.callers import instrument
+from harness.models.given import GivenProgram
+from harness.models.untouched import copied
 from harness.progress import parts, under_way
 from harness.spec import is_real
 
@@ -44,6 +48,7 @@ class ExactnessError(RuntimeError):
     """The solver did not prove an optimum, within its time limit or its precision."""
 
 
+@instrument
 def exact_perturbation(
     models: Models,
     inputs: np.ndarray | torch.Tensor,
@@ -55,7 +60,7 @@ def exact_perturbation(
     """Size of the smallest L∞ perturbation that makes each network reclassify each point.
 
     Args:
-        models: fully connected ReLU networks: as for ``smallest_perturbation``.
+        models: fully connected ReLU networks in float32 or float64: as for ``smallest_perturbation``.
         inputs: points, shape (point, *input).
         targets: class numbers, shape (point,).
         within: radius in which it is searched, a number or of shape (model, point); what an attack found is the best choice,
@@ -74,7 +79,7 @@ def exact_perturbation(
     if not (is_real(time_limit) and time_limit > 0):
         raise ValueError(f"time_limit={time_limit!r}; give a number of seconds above 0")
     entered = enter(models, given)
-    program, theta = entered.program, entered.theta
+    program, theta = _fully_connected(entered)
     if not isinstance(program, MLPProgram) or program.linear:
         raise TypeError("the exact perturbation is known for fully connected ReLU networks; given another architecture")
     x = given.double().cpu().numpy().reshape(len(given), -1)
@@ -87,6 +92,19 @@ def exact_perturbation(
             for point in parts(range(len(x))):
                 found[row, point] = _smallest(network, x[point], int(y[point]), float(radius[row, point]), time_limit)
     return found
+
+
+def _fully_connected(entered: Entered) -> tuple[Program, torch.Tensor]:
+    """The program of the networks; of fully connected ones in float64 its layers, which are computed with in float64 here."""
+    program, theta = entered.program, entered.theta
+    if not isinstance(program, GivenProgram) or set(program.types.values()) != {torch.float64}:
+        return program, theta
+    plain = MLPProgram.of(copied(program.skeleton, hooks=True).float())
+    if plain is None:
+        return program, theta
+    values = program.layout.views(theta)
+    named = {mine[0]: name for name, mine in plain.scopes.items() if len(mine) == 1 and name in values}
+    return plain, torch.cat([values[named[each]].flatten(1) for each in plain.layout.names], 1)
 
 
 def _radii(within: ArrayLike, shape: tuple[int, int]) -> Floats:

@@ -16,13 +16,15 @@ import numpy as np
 import torch
 
 from harness.measure import training_points
-from harness.measure.arguments import loss_targets, require_epochs, require_points, require_scopes, tensor_of
+from harness.measure.arguments import require_epochs, require_points, require_scopes, tensor_of
 from harness.measure.base import Measurement, Models, resolved
 from harness.measure.door import enter
 from harness.measure.llc_engines import DEFAULT, ENGINES, Engine, Task, able
 from harness.measure.llc_rows import estimate
 from harness.measure.llc_spec import LLCSpec, document_spec
+from harness.measure.targets import loss_targets
 from harness.models import Loss, encode
+from harness.models.callers import as_called, instrument, own_type
 from harness.models.given import Output
 from harness.models.mixed import BinaryProgram
 from harness.population import Population
@@ -38,6 +40,7 @@ if TYPE_CHECKING:
 __all__ = ["ENGINES", "LLC", "LLCSpec", "document_spec", "estimate", "llc"]
 
 
+@instrument
 def llc(
     models: Models,
     inputs: np.ndarray | torch.Tensor,
@@ -82,6 +85,9 @@ def llc(
     """
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
+    if engine == "devinterp" and (own := own_type()) is not None:
+        raise ValueError(f"torch's default type is {own}, and devinterp samples in torch.float32 alone: set it back with "
+                         "torch.set_default_dtype(torch.float32), or take engine='stacked'")  # fmt: skip
     chosen = spec_of(spec)
     task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
     with under_way("LLC", len(task.theta), "models"):
@@ -111,7 +117,7 @@ def prepare(
     output: Output | None = None,
 ) -> Task:
     """What the arguments of :func:`llc` ask to be sampled."""
-    device = resolved(device)
+    device, loss = resolved(device), as_called(loss) if callable(loss) else loss
     x, y = tensor_of(inputs, "inputs"), tensor_of(targets, "targets")
     count = len(models) if isinstance(models, Population | Sequence) else 1
     per_model = y.dim() == (3 if y.is_floating_point() else 2) and y.shape[:2] == x.shape[:2] and len(y) == count

@@ -23,6 +23,7 @@ from harness.measure.llc_rows import MOST_SENSITIVITY, estimate
 from harness.measure.llc_spec import LLCSpec
 from harness.measure.llc_table import new_axis
 from harness.models import Loss
+from harness.models.callers import instrument
 from harness.models.given import Output
 from harness.population import Population
 from harness.progress import parts, under_way
@@ -39,6 +40,7 @@ SPAN = 10.0  # least ratio of the ends of a plateau
 NEEDED = ("model", "localization", "llc", "llc_se", "trusted")
 
 
+@instrument
 def llc_profile(
     models: Models,
     inputs: np.ndarray | torch.Tensor,

@@ -17,11 +17,13 @@ from harness.measure.arguments import ball_norm, require_bounds, require_finite,
 from harness.measure.base import Given, Models, in_chunks
 from harness.models import Parameters, Program
 from harness.models.ascent import Bounds, margin, moved, norms, spread, steepest
+from harness.models.callers import instrument
 from harness.models.given import Output
 from harness.recipe import Norm
 from harness.streams import numpy_generator
 
 
+@instrument
 def fgsm(
     models: Models,
     inputs: np.ndarray | torch.Tensor,
@@ -113,6 +115,7 @@ def gaussian_noise(
     return moved(x, noise.to(x.device) * sigma, bounds)
 
 
+@instrument
 def direction_attack(
     models: Models,
     inputs: np.ndarray | torch.Tensor,

@@ -17,6 +17,7 @@ from harness.ambient import ambient_randomness
 from harness.measure.accepted import state_of
 from harness.measure.arguments import require_finite
 from harness.models.attention import batchable
+from harness.models.callers import callers_type
 from harness.models.given import Output, held_type, input_type, outputs_of
 from harness.models.itself import near
 from harness.models.untouched import CALLED, untouched
@@ -66,7 +67,7 @@ def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | 
     def run(some: torch.Tensor) -> torch.Tensor:
         return outputs_of(model(some.clone()), output, model, len(some))
 
-    with untouched(model), batchable(), torch.enable_grad():
+    with untouched(model), batchable(), torch.enable_grad(), callers_type():
         free = {key: value for key, value in model.named_parameters() if value.requires_grad}
         x = points.clone().requires_grad_(points.is_floating_point())
         stood, versions = ambient_randomness(), {key: value._version for key, value in state_of(model).items()}
@@ -182,7 +183,7 @@ def input_kind(model: torch.nn.Module, points: torch.Tensor, need: Need) -> torc
         return real
     if need != "inputs":
         try:
-            with untouched(model), torch.no_grad():
+            with untouched(model), torch.no_grad(), callers_type():
                 model(points.clone().to(_device(model)))
             return points.dtype
         except (RuntimeError, TypeError):

@@ -10,18 +10,17 @@ rounded away.
 
 from __future__ import annotations
 
-import math
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass
 from typing import Any, TypeAlias
 
 import torch
 from torch.func import functional_call
 
+from harness.models.activations import MeasuredLayout
 from harness.models.attention import unfused
 from harness.models.base import Parameters, PullBack
-from harness.models.layout import Layout
+from harness.models.callers import callers_type
 from harness.models.losses import Loss, loss_and_pull
 from harness.models.module import ModuleProgram, scopes_of
 from harness.models.untouched import Attributes, copied, draws_kept
@@ -29,29 +28,6 @@ from harness.models.untouched import Attributes, copied, draws_kept
 Output: TypeAlias = Callable[[Any], torch.Tensor]
 NOTHING = "(no parameter)"  # holds one 0 of each row of a module that has neither parameters nor buffers
 ALONE_FROM = 2**18  # values that a row's pass holds: from here on its own operations take longer than calling them
-
-
-@dataclass(frozen=True)
-class MeasuredLayout(Layout):
-    """A layout that knows how much a module holds of a point, where the shapes of its parameters do not tell.
-
-    Attributes:
-        activations: entries of all tensors that a pass back needs of one point.
-        largest: entries of the largest of them.
-    """
-
-    activations: int = 1
-    largest: int = 1
-
-    @property
-    def widest(self) -> int:
-        """See :attr:`Layout.widest`."""
-        return max(1, self.largest)
-
-    @property
-    def units(self) -> int:
-        """See :attr:`Layout.units`."""
-        return max(1, self.activations)
 
 
 class GivenProgram(ModuleProgram):
@@ -140,7 +116,7 @@ class GivenProgram(ModuleProgram):
     @contextmanager
     def _restored(self) -> Iterator[None]:
         """Put back what a call of the module has left in its attributes: tensors of a stack that is no more."""
-        with draws_kept() if self._drawing else nullcontext():
+        with draws_kept() if self._drawing else nullcontext(), callers_type():
             try:
                 yield
             finally:
@@ -296,24 +272,3 @@ def _gradients(value: torch.Tensor, free: Sequence[torch.Tensor], pull: torch.Te
         return [torch.zeros_like(each) for each in free]
     found = torch.autograd.grad(value, free, pull, allow_unused=True, retain_graph=True)
     return [torch.zeros_like(each) if slope is None else slope.to_dense() for each, slope in zip(free, found, strict=True)]
-
-
-def activations_of(module: torch.nn.Module, call: Callable[[], torch.Tensor], points: int) -> tuple[int, int]:
-    """Entries that a pass back needs of one point: of all tensors, and of the largest.
-
-    Args:
-        module: whose parameters are not counted.
-        call: runs it on some points, with gradients.
-        points: how many.
-    """
-    own = {value.untyped_storage().data_ptr() for value in module.parameters()}
-    seen: dict[int, int] = {}
-
-    def pack(tensor: torch.Tensor) -> torch.Tensor:
-        if (place := tensor.untyped_storage().data_ptr()) not in own:
-            seen[place] = max(seen.get(place, 0), tensor.numel())
-        return tensor
-
-    with torch.enable_grad(), torch.autograd.graph.saved_tensors_hooks(pack, lambda tensor: tensor):
-        result = call()
-    return math.ceil(sum(seen.values()) / points), math.ceil(max([*seen.values(), result.numel()]) / points)

@@ -212,7 +212,8 @@ KINDS: dict[str, tuple[Callable[[], nn.Module], tuple[int, ...], Callable[[Any],
     "a block used twice": (twice, VECTORS, None),
     "in-place operation on the input": (lambda: nn.Sequential(nn.ReLU(inplace=True), *layers()), VECTORS, None),
     "mask buffers of bool and int": (Masked, SERIES, None),
-    "float64": (lambda: layers().double(), VECTORS, None),
+    "float64, fully connected": (lambda: layers().double(), VECTORS, None),
+    "float64, other activations": (lambda: layers(nn.GELU()).double(), VECTORS, None),
     "bfloat16": (lambda: layers().bfloat16(), VECTORS, None),
     "tuple or dict, with output=": (
         lambda: Wrapped(layers(), lambda body, x: {"logits": body(x)}), VECTORS, lambda out: out["logits"]),
@@ -251,5 +252,5 @@ def points(kind: str, seed: int = 0) -> tuple[torch.Tensor, torch.Tensor]:
     draw = torch.Generator().manual_seed(100 + seed)
     shape = KINDS[kind][1]
     x = torch.randint(11, shape, generator=draw) if shape == TOKENS else torch.randn(shape, generator=draw)
-    x = x.double() if kind == "float64" else x
+    x = x.double() if kind.startswith("float64") else x
     return x, torch.randint(2 if "one output" in kind else 3, (shape[0],), generator=draw)

@@ -13,11 +13,12 @@ from hypothesis import strategies as st
 from torch import nn
 
 from harness.data.toy import ToyImages
-from harness.measure.arguments import class_numbers, norm_of, require_bounds
+from harness.measure.arguments import norm_of, require_bounds
 from harness.measure.attack import pgd, smallest_perturbation
 from harness.measure.llc import LLC, LLCSpec, llc
 from harness.measure.perturbations import direction_attack, fgsm
 from harness.measure.robustness import Robustness
+from harness.measure.targets import class_numbers
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError, digest
 from harness.train import train
