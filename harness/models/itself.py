@@ -60,37 +60,16 @@ def require_itself(
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(int(torch.randint(2**31, ())) + 1)  # a build that draws draws others than the program's
-        module = build().to(points.device)
-        module.eval()
-        name, held = type(module).__name__, _state(module)
+        module = build().to(points.device).eval()
+        name, held, given = type(module).__name__, _state(module), points.clone()
         with torch.no_grad():
             for key, value in state.items():
                 held[key].copy_(value)
-        versions, given = {key: value._version for key, value in module.named_buffers()}, points.clone()
+        versions = {key: value._version for key, value in module.named_buffers()}
+        expected = _steady(module, copy_of, given, points)
+        written = {key for key, value in module.named_buffers() if value._version != versions.get(key, value._version)}
         own = {key: value.detach().clone() for key, value in state.items()}
         mine = [own[key].requires_grad_() for key in free]
-        try:
-            expected = module(given)
-            again = module(points.clone())
-            copied = copy_of.eval()(points.clone())
-        except Exception as problem:
-            raise RecipeError(
-                f"{name} cannot be run on points of shape {tuple(points.shape[1:])} as members of a recipe are, in "
-                f"{points.dtype} ({type(problem).__name__}: {_first(problem)}); build a network that takes such points"
-            ) from problem
-        written = {key for key, value in module.named_buffers() if value._version != versions.get(key, value._version)}
-        if not isinstance(expected, torch.Tensor):
-            raise RecipeError(f"{name} returned {type(expected).__name__}; members of a recipe return a tensor (point, class)")
-        if not near(again.detach(), expected.detach(), ROUNDING):
-            raise RecipeError(
-                f"{name} answers the same points differently from call to call, in eval mode, too: draw random numbers only "
-                "where self.training is True, and keep nothing from one call for the next"
-            )
-        if not near(copied.detach(), expected.detach(), ROUNDING):
-            raise RecipeError(
-                f"{name} computes something else each time that it is built, with the same parameters: what its build draws, "
-                "caches or takes from elsewhere has to be a parameter or a buffer (register_buffer) of the module itself"
-            )
         try:
             found = call(own, points.clone())
             same = near(found.detach(), expected.detach(), ROUNDING)
@@ -107,6 +86,45 @@ def require_itself(
             "run such networks one by one, or keep what its forward computes with in parameters and buffers of its own"
         )
     return frozenset(written | ({INPUTS} if given._version else set()))
+
+
+def _steady(
+    module: torch.nn.Module, copy_of: torch.nn.Module, given: torch.Tensor, points: torch.Tensor
+) -> torch.Tensor:  # fmt: skip
+    """What a module makes of the points, shown to be the same the next time, and the same as a copy makes of them.
+
+    Args:
+        module: built anew.
+        copy_of: the program's own, with the same state.
+        given: the points that the module is given first, into which it may write.
+        points: shape (point, *input).
+
+    Raises:
+        RecipeError: it is not, or no tensor, or the module cannot be run.
+    """
+    name = type(module).__name__
+    try:
+        expected = module(given)
+        again = module(points.clone())
+        copied = copy_of.eval()(points.clone())
+    except Exception as problem:
+        raise RecipeError(
+            f"{name} cannot be run on points of shape {tuple(points.shape[1:])} as members of a recipe are, in "
+            f"{points.dtype} ({type(problem).__name__}: {_first(problem)}); build a network that takes such points"
+        ) from problem
+    if not isinstance(expected, torch.Tensor):
+        raise RecipeError(f"{name} returned {type(expected).__name__}; members of a recipe return a tensor (point, class)")
+    if not near(again.detach(), expected.detach(), ROUNDING):
+        raise RecipeError(
+            f"{name} answers the same points differently from call to call, in eval mode, too: draw random numbers only "
+            "where self.training is True, and keep nothing from one call for the next"
+        )
+    if not near(copied.detach(), expected.detach(), ROUNDING):
+        raise RecipeError(
+            f"{name} computes something else each time that it is built, with the same parameters: what its build draws, "
+            "caches or takes from elsewhere has to be a parameter or a buffer (register_buffer) of the module itself"
+        )
+    return expected
 
 
 def _same_wiring(
