@@ -12,8 +12,7 @@ from functools import singledispatch
 from typing import Any
 
 import numpy as np
-from scipy import optimize
-from scipy import stats as sps
+import scipy
 
 from harness.judge.rule import supports
 from harness.predict import Estimate, Prediction, Rule, words
@@ -58,17 +57,17 @@ def power(study: Confidence, terms: Terms, effect: float) -> float:
 def _(study: Student, terms: Terms, effect: float) -> float:
     """Exact for normal estimates: an integral over the distribution of the standard error."""
     error, freedom = float(study.error), float(study.freedom)
-    seen = np.full(1, error) if np.isinf(freedom) else error * np.sqrt(sps.chi2.ppf(_GRID, freedom) / freedom)
-    reach = sps.t.ppf(1 - terms.alpha, freedom) * seen
-    far = reach if terms.far is None else sps.t.ppf(1 - terms.far, freedom) * seen
+    seen = np.full(1, error) if np.isinf(freedom) else error * np.sqrt(scipy.stats.chi2.ppf(_GRID, freedom) / freedom)
+    reach = scipy.stats.t.ppf(1 - terms.alpha, freedom) * seen
+    far = reach if terms.far is None else scipy.stats.t.ppf(1 - terms.far, freedom) * seen
     # Mirrored for "below"; both links are odd.
     centre, true = (study.scaled(terms.sign * value) for value in (terms.centre, effect))
     upper = study.scaled(terms.sign * terms.centre + terms.margin)
     if terms.rule == "within":
         lower = study.scaled(terms.centre - terms.margin)
-        inside = sps.norm.cdf((upper - reach - true) / error) - sps.norm.cdf((lower + reach - true) / error)
+        inside = scipy.stats.norm.cdf((upper - reach - true) / error) - scipy.stats.norm.cdf((lower + reach - true) / error)
         return float(np.maximum(inside, 0).mean())
-    return float(sps.norm.sf((np.maximum(centre + reach, upper - far) - true) / error).mean())
+    return float(scipy.stats.norm.sf((np.maximum(centre + reach, upper - far) - true) / error).mean())
 
 
 @power.register
@@ -96,7 +95,7 @@ def _(study: Share, terms: Terms, effect: float) -> float:
     low, high = Share(yes, n).interval(terms.alpha)
     if terms.far is not None:
         high = Share(yes, n).interval(terms.far)[1]
-    return float(sps.binom.pmf(yes, n, effect) @ supports(terms.rule, terms.centre, terms.margin, low, high))
+    return float(scipy.stats.binom.pmf(yes, n, effect) @ supports(terms.rule, terms.centre, terms.margin, low, high))
 
 
 @power.register
@@ -255,7 +254,7 @@ def smallest(study: Confidence, terms: Terms, room: float = np.inf) -> float | N
     lower = size
     while _at(lower, study, terms) >= POWER:
         size, lower = lower, lower / 2
-    return float(optimize.brentq(lambda each: _at(each, study, terms) - POWER, lower, size, rtol=1e-4))
+    return float(scipy.optimize.brentq(lambda each: _at(each, study, terms) - POWER, lower, size, rtol=1e-4))
 
 
 def _fewest(at: Callable[[int], float], least: int) -> int | None:

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
 import numpy as np
-from scipy.stats import page_trend_test
+import scipy
 
 from harness import stats
 from harness.claim import ClaimError
@@ -86,7 +86,7 @@ class Ordering(InStrata, Prediction):
         scale = len(self.levels) * float(np.abs(values).max())  # a sum over levels carries the rounding of each
         what = f"rise of {self.word(self.value)}"
         found = average(self, units, slopes, strata, noun="unit", what=what, scale=scale)
-        page = float(page_trend_test(values).pvalue)
+        page = float(scipy.stats.page_trend_test(values).pvalue)
         steps = tuple(
             stratum(self, f"{self.word(a)} → {self.word(b)}", stats.stratified_mean(step, found.codes), len(step))
             for a, b, step in zip(self.levels, self.levels[1:], np.diff(values, axis=1).T, strict=False)

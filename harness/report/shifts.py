@@ -11,7 +11,7 @@ from __future__ import annotations
 import math
 from dataclasses import dataclass
 
-from scipy import stats as distributions
+import scipy
 
 from harness.report.rows import Row
 
@@ -90,7 +90,7 @@ def _chance(difference: float, half: float, level: float) -> float:
     """Two-sided p of a difference, where one of ``half`` is the end of the interval of ``level``; normal tails."""
     if difference == 0:
         return 1.0
-    return 2 * float(distributions.norm.sf(_quantile((1 - level) / 2) * abs(difference) / half)) if half else 0.0
+    return 2 * float(scipy.stats.norm.sf(_quantile((1 - level) / 2) * abs(difference) / half)) if half else 0.0
 
 
 def _halves(row: Row) -> tuple[float, float]:
@@ -106,4 +106,4 @@ def _alpha(row: Row) -> float:
 
 
 def _quantile(tail: float) -> float:
-    return float(distributions.norm.isf(tail))
+    return float(scipy.stats.norm.isf(tail))

@@ -13,8 +13,8 @@ from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 Floats = NDArray[np.float64]
 Link = Literal["identity", "fisher"]
@@ -47,7 +47,7 @@ class Confidence(ABC):
     def approximate(self, alpha: float) -> Student:
         """A normal estimate whose interval at ``alpha`` is as wide as this one's, for planning."""
         low, high = self.interval(alpha)
-        return Student(self.effect, (high - low) / (2 * stats.norm.ppf(1 - alpha)))
+        return Student(self.effect, (high - low) / (2 * scipy.stats.norm.ppf(1 - alpha)))
 
     def within(self, centre: float, margin: float) -> Any:
         """P of "the effect lies inside centre ± margin": the larger one-sided p (TOST, Schuirmann 1987)."""
@@ -90,15 +90,15 @@ class Student(Confidence):
 
     def above(self, value: float) -> Any:
         """One-sided p of "the effect is above ``value``"."""
-        return stats.t.sf((self.estimate - self.scaled(value)) / self.error, self.freedom)
+        return scipy.stats.t.sf((self.estimate - self.scaled(value)) / self.error, self.freedom)
 
     def below(self, value: float) -> Any:
         """One-sided p of "the effect is below ``value``"."""
-        return stats.t.cdf((self.estimate - self.scaled(value)) / self.error, self.freedom)
+        return scipy.stats.t.cdf((self.estimate - self.scaled(value)) / self.error, self.freedom)
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Estimate plus and minus the (1 - alpha) quantile times the error, in natural units."""
-        reach = stats.t.ppf(1 - alpha, self.freedom) * self.error
+        reach = scipy.stats.t.ppf(1 - alpha, self.freedom) * self.error
         return self.natural(self.estimate - reach), self.natural(self.estimate + reach)
 
     def approximate(self, alpha: float) -> Student:
@@ -136,17 +136,17 @@ class Share(Confidence):
 
     def above(self, value: float) -> Any:
         """One-sided exact binomial p of "the share is above ``value``"."""
-        return stats.binom.sf(np.asarray(self.yes) - 1, self.n, value)
+        return scipy.stats.binom.sf(np.asarray(self.yes) - 1, self.n, value)
 
     def below(self, value: float) -> Any:
         """One-sided exact binomial p of "the share is below ``value``"."""
-        return stats.binom.cdf(self.yes, self.n, value)
+        return scipy.stats.binom.cdf(self.yes, self.n, value)
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Clopper & Pearson's interval, by quantiles of the beta distribution."""
         yes, no = np.asarray(self.yes), np.asarray(self.n) - np.asarray(self.yes)
-        low = np.where(yes == 0, 0.0, stats.beta.ppf(alpha, np.maximum(yes, 1), no + 1))
-        high = np.where(no == 0, 1.0, stats.beta.ppf(1 - alpha, yes + 1, np.maximum(no, 1)))
+        low = np.where(yes == 0, 0.0, scipy.stats.beta.ppf(alpha, np.maximum(yes, 1), no + 1))
+        high = np.where(no == 0, 1.0, scipy.stats.beta.ppf(1 - alpha, yes + 1, np.maximum(no, 1)))
         return low, high
 
     def resized(self, before: float, after: float) -> Share:

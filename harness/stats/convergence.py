@@ -11,8 +11,9 @@ import math
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import fft, special, stats
+from scipy import fft, special
 
 Floats = NDArray[np.floating[Any]]
 
@@ -150,7 +151,7 @@ def _split(chains: Floats) -> Floats:
 def _normalised(chains: Floats) -> Floats:
     """Normal scores of the ranks among all draws of a model (eq. 14)."""
     flat = chains.reshape(*chains.shape[:-2], -1)
-    ranks = stats.rankdata(flat, axis=-1).reshape(chains.shape)
+    ranks = scipy.stats.rankdata(flat, axis=-1).reshape(chains.shape)
     scores: Floats = special.ndtri((ranks - 0.375) / (flat.shape[-1] + 0.25))
     return scores
 

@@ -5,9 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
-from scipy.sparse.csgraph import connected_components
 
 from harness.stats.confidence import Student
 from harness.stats.means import RESAMPLES
@@ -21,7 +20,7 @@ CHUNK = 1_000
 
 
 def _centred_ranks(values: ArrayLike) -> Floats:
-    ranks = stats.rankdata(values, axis=-1)
+    ranks = scipy.stats.rankdata(values, axis=-1)
     centred: Floats = ranks - ranks.mean(axis=-1, keepdims=True)
     return centred
 
@@ -74,7 +73,7 @@ def clusters(member: ArrayLike) -> Codes:
         Cluster code of each block, shape (block,).
     """
     table = np.asarray(member, dtype=int)
-    codes: Codes = connected_components(table @ table.T, directed=False)[1].astype(np.intp)
+    codes: Codes = scipy.sparse.csgraph.connected_components(table @ table.T, directed=False)[1].astype(np.intp)
     return codes
 
 

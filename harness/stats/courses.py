@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.stats.correlations import fisher_z
 
@@ -49,7 +49,7 @@ def between_units(x: ArrayLike, y: ArrayLike) -> Floats:
     """
     sides = []
     for each in (x, y):
-        ranks = stats.rankdata(each, axis=-1)
+        ranks = scipy.stats.rankdata(each, axis=-1)
         centred = ranks - ranks.mean(axis=-1, keepdims=True)
         sides.append(centred / np.sqrt((centred**2).sum(axis=-1, keepdims=True)))
     return fisher_z(sides[0] @ np.swapaxes(sides[1], -1, -2), sides[0].shape[-1])

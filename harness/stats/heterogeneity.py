@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.stats.means import is_constant
 
@@ -37,7 +37,7 @@ def welch_anova(effect: ArrayLike, error: ArrayLike, freedom: ArrayLike) -> Floa
     offset = means - (share * means).sum(axis=-1, keepdims=True)
     between = (weight * offset**2).sum(axis=-1) / (k - 1)
     slack = ((1 - share) ** 2 / df).sum(axis=-1)
-    p: Floats = stats.f.sf(between / (1 + 2 * (k - 2) * slack / (k**2 - 1)), k - 1, (k**2 - 1) / (3 * slack))
+    p: Floats = scipy.stats.f.sf(between / (1 + 2 * (k - 2) * slack / (k**2 - 1)), k - 1, (k**2 - 1) / (3 * slack))
     return p
 
 
@@ -76,5 +76,5 @@ def cochran_q(z: ArrayLike, error: ArrayLike) -> Floats:
     values, weight = np.asarray(z, dtype=float), 1 / np.asarray(error, dtype=float) ** 2
     pooled = (weight * values).sum(axis=-1, keepdims=True) / weight.sum(axis=-1, keepdims=True)
     q = (weight * (values - pooled) ** 2).sum(axis=-1)
-    p: Floats = stats.chi2.sf(q, values.shape[-1] - 1)
+    p: Floats = scipy.stats.chi2.sf(q, values.shape[-1] - 1)
     return p

@@ -5,8 +5,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.stats.confidence import Student
 
@@ -104,7 +104,7 @@ def sign_flip_p(values: ArrayLike, weights: ArrayLike | None = None, *, rng: np.
     """
     data = np.asarray(values, dtype=float)
     scaled = data if weights is None else data * np.asarray(weights, dtype=float)
-    result = stats.permutation_test(
+    result = scipy.stats.permutation_test(
         (scaled,), np.sum, permutation_type="samples", alternative="greater", vectorized=True,
         n_resamples=RESAMPLES, rng=rng,
     )  # fmt: skip
@@ -119,7 +119,7 @@ def standardised(mean: Mean, alpha: float, centre: float = 0.0) -> tuple[float, 
     """
     size = float((mean.mean - centre) / mean.spread)
     error = np.sqrt(float(mean.error / mean.spread) ** 2 + size**2 / (2 * float(mean.freedom)))
-    reach = float(stats.norm.ppf(1 - alpha) * error)
+    reach = float(scipy.stats.norm.ppf(1 - alpha) * error)
     return size, size - reach, size + reach
 
 
@@ -141,7 +141,7 @@ def hedges_g(mean: Mean, count: ArrayLike, weights: ArrayLike, alpha: float) -> 
     size = float(mean.mean / mean.spread)
     correction = 1 - 3 / (4 * (n.sum() - len(n)) - 1)
     error = correction * np.sqrt((c**2 / n).sum() + size**2 / (2 * n.sum()))
-    g, reach = float(correction * size), float(stats.norm.ppf(1 - alpha) * error)
+    g, reach = float(correction * size), float(scipy.stats.norm.ppf(1 - alpha) * error)
     return g, g - reach, g + reach
 
 

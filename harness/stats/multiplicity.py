@@ -5,8 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
 
 Floats = NDArray[np.float64]
 
@@ -48,4 +48,4 @@ def benjamini_hochberg(ps: Sequence[float | None]) -> list[float | None]:
     Raises:
         ValueError: a p value lies outside [0, 1].
     """
-    return _known(ps, lambda values: np.asarray(stats.false_discovery_control(values, method="bh")))
+    return _known(ps, lambda values: np.asarray(scipy.stats.false_discovery_control(values, method="bh")))

@@ -6,8 +6,8 @@ from dataclasses import dataclass, fields, replace
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.stats.confidence import Confidence, Student
 from harness.stats.curves import pick, summit
@@ -122,7 +122,7 @@ class Prominence(Confidence):
     def below(self, value: float) -> Any:
         """P of "no point stands out by ``value`` on both sides"."""
         with np.errstate(divide="ignore", invalid="ignore"):
-            p = stats.t.cdf((self.step - np.asarray(value)[..., None, None]) / self.error, self.freedom)
+            p = scipy.stats.t.cdf((self.step - np.asarray(value)[..., None, None]) / self.error, self.freedom)
         p = np.minimum(1, 2 * _best(np.where(np.isnan(p), 0.5, p)))
         p = np.where(np.asarray(value) < 0, 1.0, p)  # a prominence is never below 0
         return np.where(value < self.effect, np.maximum(p, 0.5), p)
@@ -130,7 +130,7 @@ class Prominence(Confidence):
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Lower end by the chosen places, upper end by all of them; never below the effect."""
         low, _ = self.lesser.interval(alpha)
-        high = _best(self.step + stats.t.ppf(1 - alpha / 2, self.freedom) * self.error)
+        high = _best(self.step + scipy.stats.t.ppf(1 - alpha / 2, self.freedom) * self.error)
         return low, np.maximum(np.maximum(high, 0), self.effect)
 
     def resized(self, before: float, after: float) -> Prominence:
@@ -146,7 +146,7 @@ class Prominence(Confidence):
 
     def approximate(self, alpha: float) -> Student:
         """A normal estimate whose lower end is this one's: that end is what support hangs on."""
-        return Student(self.effect, (self.effect - self.interval(alpha)[0]) / stats.norm.ppf(1 - alpha))
+        return Student(self.effect, (self.effect - self.interval(alpha)[0]) / scipy.stats.norm.ppf(1 - alpha))
 
 
 def _best(pairs: Floats) -> Floats:

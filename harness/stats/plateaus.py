@@ -12,9 +12,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-from scipy import stats
+from scipy import special
 
-QUANTILE = float(stats.norm.ppf(0.95))
+QUANTILE = float(special.ndtri(0.95))
 Verdict = Literal["plateau", "none", "undecided"]
 
 

@@ -15,8 +15,8 @@ from functools import cached_property
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike, NDArray
-from scipy import stats
 
 from harness.stats.confidence import Confidence, Student
 
@@ -50,7 +50,7 @@ class Scored(Confidence):
     def law(self) -> Any:
         """Distribution of the deviation: t with the kurtosis of Fisher's z, at variance 1."""
         freedom = 4 + 3 / self.spread
-        return stats.t(freedom, scale=np.sqrt((freedom - 2) / freedom))
+        return scipy.stats.t(freedom, scale=np.sqrt((freedom - 2) / freedom))
 
     def above(self, value: float) -> Any:
         """One-sided p of "the effect is above ``value``"."""

@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+import scipy
 from numpy.typing import ArrayLike
-from scipy import stats
 
 from harness.stats.confidence import Confidence, Student
 
@@ -45,7 +45,7 @@ def e_value(z: ArrayLike, spread: float = SPREAD) -> Any:
     v = 1 + values.shape[-1] * spread**2
     t = spread * values.sum(axis=-1) / np.sqrt(v)
     with np.errstate(over="ignore"):
-        return 2 / np.sqrt(v) * np.exp(t**2 / 2 + stats.norm.logcdf(t))
+        return 2 / np.sqrt(v) * np.exp(t**2 / 2 + scipy.stats.norm.logcdf(t))
 
 
 def anytime_p(ps: Sequence[Any], spread: float = SPREAD) -> Any:
@@ -55,7 +55,7 @@ def anytime_p(ps: Sequence[Any], spread: float = SPREAD) -> Any:
         ps: one-sided p of each block, each of shape (...).
         spread: τ, the scale of the mixture.
     """
-    z = np.clip(stats.norm.isf(np.stack([np.asarray(p, dtype=float) for p in ps], axis=-1)), -_FURTHEST, _FURTHEST)
+    z = np.clip(scipy.stats.norm.isf(np.stack([np.asarray(p, dtype=float) for p in ps], axis=-1)), -_FURTHEST, _FURTHEST)
     return np.minimum(1, 1 / e_value(z, spread))
 
 
