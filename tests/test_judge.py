@@ -368,7 +368,7 @@ class TestFaults:
 
 
 ROW = {
-    "verdict", "label", "reason", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
+    "verdict", "label", "grade", "reason", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
     "margin", "margin_reason", "alpha", "p", "n", "standardised", "power", "gates", "parts", "strata", "companions",
     "protocols",
 }  # fmt: skip
@@ -404,6 +404,7 @@ class TestRow:
             "primary",
             "verdict",
             "label",
+            "grade",
             "effect",
             "interval",
             "n",

@@ -149,8 +149,8 @@ class _Court:
         if failed:
             why = "; and ".join(f"{gate.name}: {gate.detail}" for gate in failed)
             reason = f"The evidence failed a gate, so that it says nothing: {why}."
-            verdict = replace(verdict, outcome=Outcome.INVALID, label=None, reason=reason)
+            verdict = replace(verdict, outcome=Outcome.INVALID, label=None, grade=None, reason=reason)
         if self.smoke:
             reason = f"Scale smoke decides nothing; what it measured: {verdict.reason}"
-            verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, label=None, reason=reason)
+            verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, label=None, grade=None, reason=reason)
         return verdict

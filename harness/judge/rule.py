@@ -4,13 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from enum import StrEnum
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
 from harness.predict import Rule
 
 Label = Literal["reversed", "negligible"] | None
+Grade = Literal["at least m", "m not excluded", "probably below m"]
+"""How large a supported effect is against the margin m, the smallest effect of interest."""
+GRADES: tuple[Grade, ...] = get_args(Grade)
+"""The strongest first."""
 
 
 class Outcome(StrEnum):
@@ -93,6 +97,49 @@ def _label(rule: Rule, centre: float, low: float, high: float) -> Label:
         return None
     own, other = (low > centre, high < centre) if rule == "above" else (high < centre, low > centre)
     return "reversed" if other else "negligible" if own else None
+
+
+def clears(rule: Rule, centre: float, margin: float, low: Any, high: Any) -> Any:
+    """Whether intervals [low, high] exclude every effect below the smallest of interest; numbers, or arrays over studies."""
+    return low >= centre + margin if rule == "above" else high <= centre - margin
+
+
+def grade(rule: Rule, centre: float, margin: float, effect: float, interval: tuple[float, float]) -> Grade | None:
+    """How large a supported effect is.  An interval that supports says that it is real, and this says which of three.
+
+    - *at least m*: the interval excludes all that is smaller than the smallest effect of interest.  Said of a smaller one with
+      probability alpha at most.
+    - *m not excluded*: it holds the smallest effect of interest, and the estimate is no smaller.
+    - *probably below m*: it holds it, and the estimate is smaller: real, and more likely too small to matter than not.
+
+    Args:
+        rule: "above", "below", "within" or "exact".
+        centre: c, in natural units.
+        margin: m, in natural units.
+        effect: the estimate, in natural units.
+        interval: low and high, in natural units.
+
+    Returns:
+        The grade; None where the claim is not supported, and for the rules whose support has one size.
+    """
+    low, high = float(interval[0]), float(interval[1])
+    if rule not in ("above", "below") or not supports(rule, centre, margin, low, high):
+        return None
+    if clears(rule, centre, margin, low, high):
+        return "at least m"
+    reached = effect >= centre + margin if rule == "above" else effect <= centre - margin
+    return "m not excluded" if reached else "probably below m"
+
+
+def joint_grade(grades: Sequence[Grade | None], needed: int) -> Grade | None:
+    """Grade of a whole of which ``needed`` parts have to come true: that of the weakest of as many, the strongest.
+
+    Args:
+        grades: of the parts whose support counts; None for those whose support has one size, which weaken nothing.
+        needed: parts that have to come true, no more than there are grades.
+    """
+    order = (None, *GRADES)
+    return sorted(grades, key=order.index)[needed - 1]
 
 
 def conjoin(supporting: Sequence[Outcome], refuting: Sequence[Outcome], needed: int | None = None) -> Outcome:

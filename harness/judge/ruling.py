@@ -8,9 +8,15 @@ import numpy as np
 import pandas as pd
 
 from harness.judge.blocks import estimate_in_blocks
-from harness.judge.rule import Outcome, conjoin, decide
+from harness.judge.rule import Grade, Outcome, conjoin, decide, grade, joint_grade
 from harness.judge.verdict import Verdict
-from harness.predict import Conjunction, Prediction, Unusable, words
+from harness.predict import Conjunction, Estimate, Prediction, Unusable, words
+
+_SAID: dict[Grade, str] = {
+    "at least m": ": at least as large as matters",
+    "m not excluded": ", which is thus not excluded: real, and perhaps as large as matters",
+    "probably below m": ", but the estimate does not: real, and probably smaller than what matters",
+}
 
 
 def single(
@@ -39,8 +45,19 @@ def single(
         reason += ": " + words.standing(
             prediction.rule, prediction.centre, prediction.margin, estimate.interval
         )
+    size = _grade(prediction, estimate) if outcome is Outcome.SUPPORTED else None
+    reason += _SAID[size] if size else ""
     said = [f"{reason}.", *([estimate.objection] if estimate.objection else []), *estimate.notes]
-    return Verdict(outcome, " ".join(said), label, prediction, estimate)
+    return Verdict(outcome, " ".join(said), label, prediction, estimate, size)
+
+
+def _grade(prediction: Prediction, seen: Estimate, share: float = 1.0) -> Grade | None:
+    """How large the effect is, by the interval at alpha times ``share``."""
+    interval = seen.interval
+    if share != 1 and seen.confidence is not None:
+        low, high = seen.confidence.interval(prediction.alpha * share)
+        interval = float(low), float(high)
+    return grade(prediction.rule, prediction.centre, prediction.margin, seen.effect, interval)
 
 
 def _firm(part: Verdict, share: float) -> Outcome:
@@ -75,7 +92,13 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
     labels = {part.label for part in parts if part.outcome is Outcome.REFUTED}
     label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
     reason = f"Of {len(parts)} parts {said}{_short_of(prediction, outcome, supporting, refuting, counts)}. {decisive.reason}"
-    return Verdict(outcome, reason, label, prediction, estimate, parts=parts)
+    size = None
+    if outcome is Outcome.SUPPORTED:
+        pairs = zip(parts, supporting, strict=True)
+        counted = [part for part, its in pairs if its is Outcome.SUPPORTED and part.estimate is not None]
+        grades = [_grade(part.prediction, part.estimate, prediction.support_share) for part in counted if part.estimate]
+        size = joint_grade(grades, prediction.needed)
+    return Verdict(outcome, reason, label, prediction, estimate, size, parts=parts)
 
 
 def _short_of(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.judge.power import plan
-from harness.judge.rule import Label, Outcome
+from harness.judge.rule import Grade, Label, Outcome
 from harness.predict import Conjunction, Estimate, Prediction, Stratum
 
 
@@ -32,6 +32,8 @@ class Verdict:
         prediction: what was judged.
         estimate: what was seen (of the weakest part, for a conjunction); None where nothing could be
             estimated.
+        grade: of a supported direction how large the effect is against the margin; of several parts that of the
+            weakest on which support hangs; else None.
         gates: validity checks on the evidence.
         parts: verdicts on the parts of a conjunction.
         companions: verdicts on the claim's companions, which have no say in this one.
@@ -43,6 +45,7 @@ class Verdict:
     label: Label
     prediction: Prediction
     estimate: Estimate | None
+    grade: Grade | None = None
     gates: tuple[GateResult, ...] = ()
     parts: tuple[Verdict, ...] = ()
     companions: tuple[Verdict, ...] = ()
@@ -70,6 +73,7 @@ class Verdict:
             "prediction": str(self.prediction),
             "verdict": self.outcome.value,
             "label": self.label,
+            "grade": self.grade,
             "reason": self.reason,
             "rule": self.prediction.rule,
             "estimand": seen.estimand if seen else None,
@@ -86,7 +90,7 @@ class Verdict:
 
     def _under(self, protocol: str, *, primary: bool) -> dict[str, Any]:
         row = self._row()
-        shown = {key: row[key] for key in ("verdict", "label", "effect", "interval", "n", "reason")}
+        shown = {key: row[key] for key in ("verdict", "label", "grade", "effect", "interval", "n", "reason")}
         gates = [asdict(gate) for gate in self.gates]
         return {"name": protocol, "primary": primary, **shown, "gates": gates}
 

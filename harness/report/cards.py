@@ -13,7 +13,7 @@ from harness.report.rows import Row
 
 Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
-    "name", "primary", "prediction", "verdict", "label", "reason", "rule", "estimand", "unit", "effect",
+    "name", "primary", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
 )) | {"strata": [], "gates": []}  # fmt: skip
 _NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
@@ -52,6 +52,7 @@ def card(
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
         "search": search(row["search"]), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
+        "grade": standing.size(row),
         "changes": standing.changes(row), "instruments": standing.instruments(row),
     }  # fmt: skip
 

@@ -48,8 +48,9 @@ class Change:
 
     @property
     def flipped(self) -> bool:
-        """Whether the verdict is another one, or a refutation of another kind."""
-        return bool((self.old["verdict"], self.old["label"]) != (self.new["verdict"], self.new["label"]))
+        """Whether the verdict is another one, a refutation of another kind or a support of another grade."""
+        graded = None not in (self.old["grade"], self.new["grade"]) and self.old["grade"] != self.new["grade"]
+        return graded or bool((self.old["verdict"], self.old["label"]) != (self.new["verdict"], self.new["label"]))
 
     @property
     def equal(self) -> bool:

@@ -133,7 +133,7 @@ def _about(run: Any) -> str:
 
 
 def _shown(row: Any) -> str:
-    label = f", {row['label']}" if row["label"] else ""
+    label = f", {kind}" if (kind := row["label"] or row["grade"]) else ""
     return f"{LOOKS[row['verdict']].glyph} {LOOKS[row['verdict']].word}{label}"
 
 

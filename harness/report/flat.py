@@ -11,7 +11,7 @@ from harness.report import standing
 from harness.report.rows import complete
 
 _AS_IT_IS = (
-    "id", "document", "kind", "statement", "verdict", "label", "reason", "expected", "prediction", "rule",
+    "id", "document", "kind", "statement", "verdict", "label", "grade", "reason", "expected", "prediction", "rule",
     "estimand", "unit", "effect",
 )  # fmt: skip
 _AND = (

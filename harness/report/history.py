@@ -19,7 +19,7 @@ NAME = "history.jsonl"
 SHOWN = 10  # past verdicts on a card; the file has all
 Record = Mapping[str, Any]
 _OF_THE_RUN = ("started", "seconds", "commit", "dirty")
-_OF_A_CLAIM = ("verdict", "label", "effect", "interval", "alpha", "n", "digest")
+_OF_A_CLAIM = ("verdict", "label", "grade", "effect", "interval", "alpha", "n", "digest")
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,4 @@
-// Filters and order, whose state lives in the address: #q=…&document=…&kind=…&tag=…&fixed=…&verdict=refuted,invalid&sort=p.
+// Filters and order, whose state lives in the address: #q=…&document=…&kind=…&tag=…&grade=…&verdict=refuted,invalid&sort=p.
 // #claim/… goes to a card, #claim/…&architecture=…&seed=… down to the rows of a stratum or of one seed.
 "use strict";
 (() => {
@@ -11,7 +11,8 @@
   const homes = cards.map((card, index) => [lines[index].parentNode, card.parentNode]);
   const reset = form.querySelector("[type=reset]");
   const none = document.querySelector(".empty");
-  const fields = ["q", "document", "kind", "tag", "fixed", "registered", "sort"].filter((name) => form[name]);
+  const choices = [...form.querySelectorAll("[data-choice]")].map((one) => one.name);
+  const fields = ["q", "document", "kind", "tag", ...choices, "sort"].filter((name) => form[name]);
   const texts = new Map();
 
   // What a reader would search for: everything said on a card but its tables of data.
@@ -57,10 +58,10 @@
     let shown = 0;
     arrange(value("sort"));
     cards.forEach((card, index) => {
-      const { document: of, kind, verdict, tags, fixed, registered } = card.dataset;
+      const { document: of, kind, verdict, tags } = card.dataset;
       const fits = (!value("document") || of === value("document")) && (!value("kind") || kind === value("kind"))
         && (!value("tag") || JSON.parse(tags).includes(value("tag")))
-        && (!value("fixed") || fixed === value("fixed")) && (!value("registered") || registered === value("registered"))
+        && choices.every((name) => !value(name) || card.dataset[name] === value(name))
         && (!verdicts.length || verdicts.includes(verdict)) && wanted.every((word) => words(card).includes(word));
       card.hidden = lines[index].hidden = !fits;
       shown += fits;
@@ -208,6 +209,8 @@
     let target = null;
     try { target = document.getElementById(decodeURIComponent(name)); } catch { /* not an address of ours */ }
     if (target) {
+      // The bar of filters lies over what is scrolled to, and how many lines it has depends on the screen.
+      document.documentElement.style.scrollPaddingTop = `${form.offsetHeight + 8}px`;
       if (target.hidden) set(new URLSearchParams());
       if (further.length) drill(target, new URLSearchParams(further.join("&")));
       target.scrollIntoView();

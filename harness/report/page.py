@@ -82,6 +82,7 @@ def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
     return [
         {
             "key": key, "cards": members, "tally": _tally([each["row"] for each in members]),
+            "sizes": standing.sizes([each["row"] for each in members]),
             "source": next((c["row"]["source"] for c in members if c["row"]["source"]["title"]), None),
         }
         for key, members in found.items()

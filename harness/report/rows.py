@@ -27,7 +27,7 @@ NOT_RUN = "the claim did not run"
 _NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported"))
 _BLANK: Row = {
     "id": None, "document": None, "kind": None, "statement": None, "source": _NO_SOURCE, "tags": [],
-    "digest": None, "verdict": "error", "label": None, "reason": NOT_RUN, "prediction": None, "rule": None,
+    "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "prediction": None, "rule": None,
     "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
     "margin_reason": None, "alpha": None, "p": None, "p_adjusted": None, "p_adjusted_all": None, "survives":
     None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [], "companions": [],

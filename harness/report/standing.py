@@ -1,4 +1,4 @@
-"""How claims stand to what was fixed: as it was when a verdict of them became known, or changed; registered, or not."""
+"""How claims stand to what was fixed and to each other: as it was or changed, registered or not, of which size and standing."""
 
 from __future__ import annotations
 
@@ -19,6 +19,9 @@ FIXED: Mapping[str, str] = {
 REGISTERED: Mapping[str, str] = {
     "as-registered": "as registered", "differs": "differ from the registered", "not-registered": "not registered",
 }  # fmt: skip
+SIZES: Mapping[str, str] = {
+    "at-least-m": "at least m", "m-not-excluded": "m not excluded", "probably-below-m": "probably below m",
+}  # fmt: skip
 
 
 def fixed(row: Row) -> str:
@@ -33,6 +36,17 @@ def fixed(row: Row) -> str:
 def registered(row: Row) -> str:
     """How a claim stands to a preregistration: one of :data:`REGISTERED`, or empty where none was given."""
     return str(row["registered"]["state"]).replace(" ", "-") if row["registered"] else ""
+
+
+def size(row: Row) -> str:
+    """The grade of a supported claim as an address has it: one of :data:`SIZES`, or empty."""
+    return str(row["grade"]).replace(" ", "-") if row["grade"] else ""
+
+
+def sizes(rows: Sequence[Row]) -> list[tuple[str, str, int]]:
+    """How many supported claims have which grade: (value of the filter, words, number)."""
+    counts = Counter(map(size, rows))
+    return [(value, said, counts[value]) for value, said in SIZES.items() if counts[value]]
 
 
 def changes(row: Row) -> list[str]:
@@ -67,11 +81,12 @@ def choices(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The filters that tell claims of this page apart: name, label, and (value, words, number) of each choice."""
     found = []
     for name, label, words, of in (
-        ("fixed", "Fixed", FIXED, fixed), ("registered", "Registration", REGISTERED, registered),
+        ("grade", "Size", SIZES, size), ("fixed", "Fixed", FIXED, fixed),
+        ("registered", "Registration", REGISTERED, registered),
     ):  # fmt: skip
         counts = Counter(map(of, rows))
         own = [(value, said, counts[value]) for value, said in words.items() if counts[value]]
-        if len(own) > 1 or (own and name == "registered") or counts["changed"] or counts["code"]:
+        if len(own) > 1 or (own and name != "fixed") or counts["changed"] or counts["code"]:
             found.append({"name": name, "label": label, "choices": own})
     return found
 

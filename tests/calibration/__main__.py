@@ -1,5 +1,7 @@
 """Simulate all cells and write their rates into docs/method.md."""
 
+from . import zone
 from .table import rewrite
 
 rewrite()
+zone.rewrite()

@@ -77,6 +77,8 @@ def _row(index: int, figure: dict[str, Any]) -> Row:
     }  # fmt: skip
     if verdict == "error":
         return row | {"reason": "could not be run: RuntimeError", "error": "RuntimeError: not finite"}
+    if verdict == "supported" and rule != "exact":
+        row["grade"] = ("at least m", "m not excluded", "probably below m")[index % 3]
     said = f"Synthetic reason {index} in a sentence with its numbers."
     return row | {"reason": said, "figure": figure} | _numbers(index, rule)
 

@@ -127,6 +127,7 @@ def part(prediction: str, verdict: str, effect: float, low: float, high: float) 
         "prediction": prediction,
         "verdict": verdict,
         "label": None,
+        "grade": None,
         "reason": "It is so.",
         "rule": "above",
     }
@@ -137,7 +138,7 @@ def protocol(name: str, verdict: str, *, primary: bool = False, failed: bool = F
     """The verdict under one protocol."""
     gate = {"name": "the estimate is positive", "passed": not failed, "detail": "in 11 of 36 models"}
     numbers = {"effect": 0.0118, "interval": [0.0081, 0.0161], "n": 18, "gates": [gate]}
-    return {"name": name, "primary": primary, "verdict": verdict, "label": None, "reason": "So.", **numbers}
+    return {"name": name, "primary": primary, "verdict": verdict, "label": None, "grade": None, "reason": "So.", **numbers}
 
 
 def recipe(regime: str, digest: str) -> dict[str, Any]:
@@ -260,7 +261,8 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
     exact = {"p": None, "standardised": None, "power": None, "interval": None, "gates": []}
     return [
         (claim_of("slt/robust-below", reported="0.021 against 0.030"),
-         {"verdict": "supported", "reason": "It lies above.", "figure": drawn["paired"], **full, **standing("as registered")}),
+         {"verdict": "supported", "grade": "at least m", "reason": "It lies above.", "figure": drawn["paired"], **full,
+          **standing("as registered")}),
         (claim_of("slt/finetuning", WITHIN),
          {"verdict": "supported", "reason": "Within.", "figure": drawn["strip"],
           **standing("differs", "margin 0.02 → 0.01", "seeds 8 → 10"),
@@ -280,7 +282,8 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
         (claim_of("lazy/step", SLOPE, "slope −1"),
          {"verdict": "supported", "reason": "−1.", "figure": drawn["log"], **estimate(-1.004, -1.03, -0.98)}),
         (claim_of("lazy/perturbation"),
-         {"verdict": "supported", "reason": "Above.", "figure": drawn["bars"], **estimate(9.0, 1.2, None),
+         {"verdict": "supported", "grade": "probably below m", "reason": "Above.", "figure": drawn["bars"],
+          **estimate(9.0, 1.2, None),
           "images": images_from_evidence(images())}),
         (claim_of("lazy/cone", EXACT, kind="theorem"),
          {"verdict": "supported", "reason": "None.", "seconds": 1.3,

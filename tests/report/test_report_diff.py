@@ -48,6 +48,14 @@ class TestCompare:
         after = [row("d"), row("c", verdict="inconclusive"), row("b", verdict="refuted"), row("a", label="reversed")]
         assert [change.id for change in compare(run_of(*before), run_of(*after)).flips] == ["slt/b", "slt/c", "slt/a", "slt/d"]
 
+    def test_another_grade_of_the_same_verdict_is_told_where_both_runs_have_one(self) -> None:
+        graded = [row("a", grade="at least m"), row("b", grade="at least m"), row("c", grade="m not excluded")]
+        after = [row("a", grade="probably below m"), row("b"), row("c", grade="m not excluded")]
+        found = compare(run_of(*graded), run_of(*after))
+        assert [change.id for change in found.flips] == ["slt/a"]
+        assert "✓ Supported, at least m → ✓ Supported, probably below m  slt/a" in to_text(found)
+        assert '<span class="label"> · probably below m</span>' in to_html(found)
+
     def test_an_independent_run_within_chance_shows_no_difference(self) -> None:
         found = compare(run_of(row("a")), run_of(reseeded(row("a"), 1.4)))
         assert not found.demonstrable

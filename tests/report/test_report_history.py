@@ -12,7 +12,7 @@ import pytest
 from harness.report import ReportError, write_reports
 from harness.report.history import NAME, History, append, read_history, record
 
-OF_A_CLAIM = ["verdict", "label", "effect", "interval", "alpha", "n", "digest"]
+OF_A_CLAIM = ["verdict", "label", "grade", "effect", "interval", "alpha", "n", "digest"]
 LINE = {
     "type": "object",
     "required": ["started", "seconds", "commit", "dirty", "scale", "device", "claims"],

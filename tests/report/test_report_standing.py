@@ -40,10 +40,22 @@ def test_every_claim_counts_once(run: dict[str, Any]) -> None:
     choices = standing.choices(run["rows"])
     found = {choice["name"]: {value: number for value, _, number in choice["choices"]} for choice in choices}
     assert found == {
+        "grade": {"at-least-m": 1, "probably-below-m": 1},
         "fixed": {"unchanged": 1, "changed": 1, "code": 1, "unknown": len(run["rows"]) - 3},
         "registered": {"as-registered": 1, "differs": 1, "not-registered": 1},
     }
     assert standing.choices([row(), row()]) == standing.choices([row(known=False)]) == []
+
+
+def test_the_overview_the_card_and_the_filter_say_how_large_a_support_is(bare: dict[str, Any]) -> None:
+    page = render(bare)
+    assert '<a href="#document=slt&amp;grade=at-least-m">1 at least m</a>' in page
+    assert '<a href="#document=lazy&amp;grade=probably-below-m">1 probably below m</a>' in page
+    card = page.partition('id="claim/lazy/perturbation"')[2].partition("</article>")[0]
+    assert 'data-grade="probably-below-m"' in card
+    assert '<span class="label"> · probably below m</span>' in card
+    line = page.partition('<a href="#claim/lazy/perturbation">')[2].partition("</th>")[0]
+    assert "supported, probably below m" in line
 
 
 def test_the_card_says_what_was_changed_and_why(bare: dict[str, Any]) -> None:
@@ -73,6 +85,7 @@ def test_the_spreadsheet_has_them(run: dict[str, Any]) -> None:
     flat = {one["id"]: one for one in csv.DictReader(io.StringIO(to_csv(run)))}
     assert flat["slt/robust-below"]["instruments"] == "LLC (engine devinterp)"
     assert flat["slt/robust-below"]["registered"] == "as registered"
+    assert flat["slt/robust-below"]["grade"] == "at least m"
     assert flat["slt/finetuning"]["registered"] == "differs: margin 0.02 → 0.01, seeds 8 → 10"
     assert flat["slt/finetuning"]["changes"].startswith("Changed after a first run: margin 0.02 → 0.01")
     assert flat["lazy/cone"]["design"] == flat["lazy/cone"]["registered"] == ""
