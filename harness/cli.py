@@ -10,6 +10,7 @@ import contextlib
 import io
 import re
 import sys
+from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -20,6 +21,7 @@ from harness.claim import SCALES
 if TYPE_CHECKING:
     import pytest
 
+    from harness.plugin.design import Design
     from harness.store import Entry, Store
 
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
@@ -220,21 +222,29 @@ def _plan(chosen: argparse.Namespace) -> int:
     run = spreads(chosen.run)
     rows = {row["id"]: row for row in run["rows"]}
     said: dict[str, str] = {}
+    families: Counter[str] = Counter()
+    plans: list[tuple[Claim, Design | None]] = []
 
     def look(item: pytest.Item) -> None:
         name, declared = claim_id(item), getattr(getattr(item, "function", None), "__claim__", None)
+        if isinstance(declared, Claim):
+            families[declared.document] += getattr(declared.prediction, "rule", "exact") != "exact"
         if name is None or (chosen.claims and name not in chosen.claims):
             return
         if isinstance(declared, Claim):
             design = None if declared.prediction.rule == "exact" else design_of(item, chosen.scale)  # type: ignore[arg-type]
             design = design if design is not None and design.recipes else None
-            said[name] = statement(declared, design, rows.get(name), chosen.scale, run["scale"])
+            plans.append((declared, design))
+            said[name] = ""  # what else its document holds is known at the end
         else:
             said[name] = f"not declared correctly: {declared}"
 
     known = [name for item in collected(chosen.folder, look) if (name := claim_id(item))]
     if absent := [claim for claim in chosen.claims if claim not in known]:
         raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
+    for claim, design in plans:
+        family = families[claim.document]
+        said[claim.id] = statement(claim, design, rows.get(claim.id), chosen.scale, run["scale"], family)
     for name, text in said.items():
         print(f"{name}\n    {text}")
     return 0

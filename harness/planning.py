@@ -16,7 +16,9 @@ if TYPE_CHECKING:
 Row = Mapping[str, Any]
 
 
-def statement(claim: Claim, design: Design | None, row: Row | None, scale: str, ran_at: str | None) -> str:
+def statement(
+    claim: Claim, design: Design | None, row: Row | None, scale: str, ran_at: str | None, family: int = 1
+) -> str:
     """What can be said of a claim's power: from the spread that an earlier run measured, else in standard deviations.
 
     Args:
@@ -25,6 +27,7 @@ def statement(claim: Claim, design: Design | None, row: Row | None, scale: str, 
         row: its row in an earlier run, or None.
         scale: scale of the design.
         ran_at: scale of the earlier run.
+        family: claims of its document that an interval decides.
     """
     prediction = claim.prediction
     if prediction.rule == "exact":
@@ -40,6 +43,8 @@ def statement(claim: Claim, design: Design | None, row: Row | None, scale: str, 
         lines.append(_measured(measured, design, parts, scale, str(ran_at)))
     elif _counted(parts[0], design):
         lines += dict.fromkeys(_before(part, design) for part in parts)  # parts of one kind say the same
+    if family > 1 and _counted(parts[0], design):
+        lines += dict.fromkeys(said for part in parts if (said := _surviving(part, design, measured, family)))
     return "\n    ".join(lines)
 
 
@@ -93,12 +98,38 @@ def _before(prediction: Prediction, design: Design) -> str:
     )
 
 
-def smallest_in_deviations(prediction: Prediction, n: int) -> float | None:
-    """Smallest effect, in standard deviations between units, that so many units find."""
+def _surviving(prediction: Prediction, design: Design, measured: Row | None, family: int) -> str | None:
+    """The seeds with which a claim survives Holm's adjustment within its document, whatever the other claims say."""
+    from harness.judge import power
+
+    n = _units(prediction, design)
+    among = f"Adjusted for the {family} claims of its document that an interval decides, it survives"
+    pilot, known = prediction.pilot(n), power.earlier(measured) if measured else None
+    if pilot is not None:
+        terms, study, at, fewest = power.terms_of(prediction), pilot, n, prediction.fewest
+    elif known is not None and measured is not None:
+        (study, terms, fewest), at = known, int(measured["n"])
+    else:
+        size = smallest_in_deviations(prediction, n, family)
+        if size is None:
+            return f"{among} with no effect that {words.counted(n, 'unit')} can find."
+        what = "an absence within ± " if prediction.rule == "within" else ""
+        return f"{among} from {what}{words.number(size)} standard deviations on."
+    units = power.surviving(terms, study, at, family, fewest)
+    if units is None:
+        return f"{among} with more than {power.MOST_UNITS:,} units."
+    seeds = math.ceil(units * design.seeds / n)
+    said = f"{among} with {words.counted(units, 'unit')}, {words.counted(seeds, 'seed')} ({words.percent(power.POWER)} power)"
+    floor = power.least_units(study, terms, family)
+    return f"{said}, and with fewer than {floor} never." if floor and floor > prediction.fewest else f"{said}."
+
+
+def smallest_in_deviations(prediction: Prediction, n: int, family: int = 1) -> float | None:
+    """Smallest effect, in standard deviations between units, that so many units find at alpha / ``family``."""
     from harness.judge.power import Terms, smallest
     from harness.stats import Student
 
     if n < 2:
         return None
     study = Student(0.0, 1 / math.sqrt(n), n - 1)
-    return smallest(study, Terms("within" if prediction.rule == "within" else "above", 0.0, 0.0, prediction.alpha))
+    return smallest(study, Terms("within" if prediction.rule == "within" else "above", 0.0, 0.0, prediction.alpha / family))

@@ -118,7 +118,8 @@ def test_before_any_run_in_standard_deviations(plans) -> None:
     assert plans("paper/higher")["paper/higher"] == (
         "configured at scale reduced: 16 seeds, 64 members, 32 units (architecture × seed)\n"
         "    With 90 % power 32 units find 0.529 standard deviations or more, of the spread between units; how many the "
-        "margin, 0.5, needs is known after a first run."
+        "margin, 0.5, needs is known after a first run.\n"
+        "    Adjusted for the 8 claims of its document that an interval decides, it survives from 0.704 standard deviations on."
     )
 
 
@@ -146,6 +147,22 @@ def test_a_conjunction_has_a_line_for_each_part(plans) -> None:
 
 def test_an_equivalence_says_what_absence_it_confirms(plans) -> None:
     assert "8 units confirm an absence within ±" in plans()["paper/absent"]
+
+
+def test_it_names_the_seeds_with_which_a_claim_survives_its_document(plans, folder: Path) -> None:
+    said = plans()
+    before = "Adjusted for the 8 claims of its document that an interval decides, it survives"
+    assert f"{before} with" in said["paper/related"]
+    assert "seeds (90 % power)." in said["paper/related"]
+    share = said["paper/shares"].partition(before)[2]
+    assert share.endswith(", and with fewer than 8 never.")  # .5^7 = .0078 > .05/8, .5^8 = .0039
+    assert said["paper/both"].count(before) == 2
+    assert before not in said["paper/draws"] + said["paper/theorem"] + said["paper/table"]
+    earlier_run(folder)
+    text = plans("paper/higher")["paper/higher"]
+    alone = int(text.split("That is ")[1].split(" ")[0])
+    adjusted = int(text.partition(before)[2].split(" units, ")[1].split(" ")[0])
+    assert adjusted > alone
 
 
 def test_what_cannot_be_planned_says_why(plans) -> None:

@@ -52,7 +52,8 @@ def estimate_in_blocks(
         p=_p(prediction, anytime),
         standardised=None,  # its interval would be that of a number of seeds fixed beforehand
         confidence=anytime,
-        objection=_objection(prediction, whole, parts),
+        second_p=(second := _second_p(parts)),
+        objection=_objection(prediction, whole, second),
         notes=(*whole.notes, _note(blocks)),
     )
 
@@ -72,12 +73,16 @@ def _p(prediction: Prediction, anytime: Anytime) -> float:
     return float((anytime.above if prediction.rule == "above" else anytime.below)(prediction.centre))
 
 
-def _objection(prediction: Prediction, whole: Estimate, parts: Sequence[Estimate]) -> str | None:
-    """Whether the second test of a kind that has one withholds support, by a rule that is valid at every look."""
+def _second_p(parts: Sequence[Estimate]) -> float | None:
+    """P of the second test of a kind that has one, valid at every look."""
     seconds = [part.second_p for part in parts if part.second_p is not None]
-    if not seconds:
+    return float(anytime_p(seconds)) if seconds else None
+
+
+def _objection(prediction: Prediction, whole: Estimate, p: float | None) -> str | None:
+    """Whether the second test of a kind that has one withholds support, by a rule that is valid at every look."""
+    if p is None:
         return whole.objection
-    p = float(anytime_p(seconds))
     if p <= prediction.alpha:
         return None
     return whole.objection or (

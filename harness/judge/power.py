@@ -6,6 +6,7 @@ says nothing more (Hoenig & Heisey 2001, The American Statistician 55(1), 19-24)
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, replace
 from functools import singledispatch
@@ -101,7 +102,7 @@ def _(study: Share, terms: Terms, effect: float) -> float:
 @power.register
 def _(study: Least, terms: Terms, effect: float) -> float:
     """All parts supported, as if they were independent and none better than the least: the least favourable case."""
-    each = replace(terms, far=terms.alpha / len(study.parts))
+    each = replace(terms, far=(terms.far or terms.alpha) / len(study.parts))
     return float(np.prod([power(part, each, effect) for part in study.parts]))
 
 
@@ -196,15 +197,13 @@ def again(power: Mapping[str, Any], n: int) -> Plan | None:
     Returns:
         The plan; None where the precision does not follow from the spread, or there are too few units.
     """
-    known = power["study"]
+    known = earlier(power)
     if known is None or n < 2:
         return None
-    freedom = np.inf if known["freedom"] is None else known["freedom"]
-    study = Student(known["centre"], known["error"], freedom, known["link"], known["lost"]).resized(power["n"], n)
+    study, terms, fewest = known[0].resized(power["n"], n), *known[1:]
     if not np.isfinite(study.error):
         return None
-    terms = Terms(known["rule"], known["centre"], known["margin"], known["alpha"])
-    return _plan(terms, study, n, power["unit"], 1.0 if study.link == "fisher" else np.inf, known["fewest"])
+    return _plan(terms, study, n, power["unit"], 1.0 if study.link == "fisher" else np.inf, fewest)
 
 
 def plan(prediction: Prediction, estimate: Estimate) -> Plan | None:
@@ -216,14 +215,54 @@ def plan(prediction: Prediction, estimate: Estimate) -> Plan | None:
 
 def plan_for(prediction: Prediction, study: Confidence, n: int, unit: str) -> Plan:
     """The plan of a study of ``n`` units with this precision."""
-    terms = Terms(prediction.rule, float(prediction.centre), float(prediction.margin), prediction.alpha)
-    return _plan(terms, study, n, unit, prediction.largest, prediction.fewest)
+    return _plan(terms_of(prediction), study, n, unit, prediction.largest, prediction.fewest)
+
+
+def terms_of(prediction: Prediction) -> Terms:
+    """What a study is held against that is to tell about a prediction."""
+    return Terms(prediction.rule, float(prediction.centre), float(prediction.margin), prediction.alpha)
 
 
 def _plan(terms: Terms, study: Confidence, n: int, unit: str, largest: float, fewest: int) -> Plan:
     needed = _fewest(lambda units: _at(terms.margin, study.resized(n, units), terms), fewest)
     normal = None if isinstance(study, Share | Least) else study.approximate(terms.alpha)
     return Plan(unit, n, smallest(study, terms, largest - abs(terms.centre)), needed, terms, fewest, normal)
+
+
+def surviving(terms: Terms, study: Confidence, n: int, family: int, fewest: int) -> int | None:
+    """Units with which the margin is found and survives Holm's adjustment with ``POWER``, whatever else the document holds.
+
+    That is certain where p is alpha / ``family`` at most; the verdict itself is still that of alpha.
+
+    Args:
+        terms: what the study is held against.
+        study: how precise it is.
+        n: its units.
+        family: claims of the document that an interval decides.
+        fewest: units below which the kind judges nothing.
+
+    Returns:
+        Units; None beyond ``MOST_UNITS``.
+    """
+    strict = replace(terms, alpha=terms.alpha / family, far=terms.far or terms.alpha)
+    return _fewest(lambda units: _at(terms.margin, study.resized(n, units), strict), fewest)
+
+
+def least_units(study: Confidence, terms: Terms, family: int) -> int | None:
+    """Units of which fewer can never survive, since even a unanimous share has too large a p; None where no such limit is."""
+    if not isinstance(study, Share | Least) or not 0 < terms.centre < 1:
+        return None
+    return max(1, math.ceil(math.log(terms.alpha / family) / math.log(terms.centre) - 1e-9))
+
+
+def earlier(power: Mapping[str, Any]) -> tuple[Student, Terms, int] | None:
+    """Precision, terms and fewest units of an earlier run, as ``Plan.to_json`` wrote them; None where it did not tell."""
+    known = power["study"]
+    if known is None:
+        return None
+    freedom = np.inf if known["freedom"] is None else known["freedom"]
+    study = Student(known["centre"], known["error"], freedom, known["link"], known["lost"])
+    return study, Terms(known["rule"], known["centre"], known["margin"], known["alpha"]), known["fewest"]
 
 
 def _at(size: float, study: Confidence, terms: Terms) -> float:

@@ -9,6 +9,7 @@ import pandas as pd
 
 from harness.judge.blocks import estimate_in_blocks
 from harness.judge.rule import Grade, Outcome, conjoin, decide, grade, joint_grade
+from harness.judge.sides import joint_sides, sides
 from harness.judge.verdict import Verdict
 from harness.predict import Conjunction, Estimate, Prediction, Unusable, words
 
@@ -48,7 +49,7 @@ def single(
     size = _grade(prediction, estimate) if outcome is Outcome.SUPPORTED else None
     reason += _SAID[size] if size else ""
     said = [f"{reason}.", *([estimate.objection] if estimate.objection else []), *estimate.notes]
-    return Verdict(outcome, " ".join(said), label, prediction, estimate, size)
+    return Verdict(outcome, " ".join(said), label, prediction, estimate, size, sides(prediction, estimate))
 
 
 def _grade(prediction: Prediction, seen: Estimate, share: float = 1.0) -> Grade | None:
@@ -98,7 +99,8 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
         counted = [part for part, its in pairs if its is Outcome.SUPPORTED and part.estimate is not None]
         grades = [_grade(part.prediction, part.estimate, prediction.support_share) for part in counted if part.estimate]
         size = joint_grade(grades, prediction.needed)
-    return Verdict(outcome, reason, label, prediction, estimate, size, parts=parts)
+    both = joint_sides(prediction, [part.sides for part in parts])
+    return Verdict(outcome, reason, label, prediction, estimate, size, both, parts=parts)
 
 
 def _short_of(

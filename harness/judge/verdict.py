@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.judge.power import plan
 from harness.judge.rule import Grade, Label, Outcome
+from harness.judge.sides import Sides
 from harness.predict import Conjunction, Estimate, Prediction, Stratum
 
 
@@ -34,6 +35,7 @@ class Verdict:
             estimated.
         grade: of a supported direction how large the effect is against the margin; of several parts that of the
             weakest on which support hangs; else None.
+        sides: p of a support and of a refutation by the curve that decides; None where nothing could be estimated.
         gates: validity checks on the evidence.
         parts: verdicts on the parts of a conjunction.
         companions: verdicts on the claim's companions, which have no say in this one.
@@ -46,6 +48,7 @@ class Verdict:
     prediction: Prediction
     estimate: Estimate | None
     grade: Grade | None = None
+    sides: Sides | None = None
     gates: tuple[GateResult, ...] = ()
     parts: tuple[Verdict, ...] = ()
     companions: tuple[Verdict, ...] = ()
@@ -84,6 +87,8 @@ class Verdict:
             "margin": float(terms.margin) if by_interval else None,
             "alpha": float(terms.alpha) if by_interval else None,
             "p": _strict(seen.p) if seen else None,
+            "p_support": _strict(self.sides.support) if self.sides and self._inexact() else None,
+            "p_refute": _strict(self.sides.refute) if self.sides and self._inexact() else None,
             "n": int(seen.n) if seen else None,
             "strata": [_stratum(each) for each in (seen.strata if seen else ())],
         }
@@ -101,6 +106,11 @@ class Verdict:
 
     def _decided_by_interval(self) -> bool:
         return self._terms().rule not in ("exact", "all")
+
+    def _inexact(self) -> bool:
+        """Whether chance has a part in it."""
+        predictions = self.prediction.parts if isinstance(self.prediction, Conjunction) else (self.prediction,)
+        return any(each.rule != "exact" for each in predictions)
 
     def _power(self) -> dict[str, Any] | None:
         """What as many units find, and how many the margin needs; of a conjunction, for its weakest part."""

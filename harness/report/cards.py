@@ -52,7 +52,7 @@ def card(
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
         "search": search(row["search"]), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
-        "grade": standing.size(row),
+        "grade": standing.size(row), "holm": standing.survival(row),
         "changes": standing.changes(row), "instruments": standing.instruments(row),
     }  # fmt: skip
 

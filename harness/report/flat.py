@@ -15,7 +15,7 @@ _AS_IT_IS = (
     "estimand", "unit", "effect",
 )  # fmt: skip
 _AND = (
-    "centre", "margin", "margin_reason", "alpha", "p", "p_adjusted", "p_adjusted_all", "survives", "n",
+    "centre", "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "p_adjusted", "p_adjusted_all", "survives", "n",
 )  # fmt: skip
 _LAST = ("digest", "seconds", "cached", "error")
 _FIXED = ("design", "instruments", "changes", "registered")

@@ -69,7 +69,8 @@ def render(run: Mapping[str, Any], past: History | None = None, draw: Draw = fig
         forest_scale=[(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
         kinds=list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), recipes=recipes.values(),
         tags=sorted({tag for row in rows for tag in row["tags"]}), sorts=_SORTS, past=past, shown_past=SHOWN,
-        lede=standing.lede(rows), choices=standing.choices(rows), style=environment.style(), script=Markup(script),
+        lede=standing.lede(rows), surviving=standing.surviving(rows), choices=standing.choices(rows),
+        style=environment.style(), script=Markup(script),
         script_hash=script_hash,
     )  # fmt: skip
 

@@ -29,9 +29,9 @@ _BLANK: Row = {
     "id": None, "document": None, "kind": None, "statement": None, "source": _NO_SOURCE, "tags": [],
     "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "prediction": None, "rule": None,
     "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
-    "margin_reason": None, "alpha": None, "p": None, "p_adjusted": None, "p_adjusted_all": None, "survives":
-    None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [], "companions": [],
-    "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None, "cached": None,
+    "margin_reason": None, "alpha": None, "p": None, "p_support": None, "p_refute": None,
+    "p_adjusted": None, "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [],
+    "strata": [], "companions": [], "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None, "cached": None,
     "error": None, "expected": None, "power": None, "search": None,
     "declared": None, "design": None, "instruments": [], "changes": None, "registered": None,
 }  # fmt: skip
@@ -131,28 +131,39 @@ def assemble(
 def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     """The rows with their p-values adjusted: Holm within the document, Benjamini–Hochberg over all.
 
+    What is adjusted is the p of the curve that decides, on the side of the verdict: supports among the p with which all claims
+    could have been supported, refutations among those with which all could have been refuted, so that the probability of any
+    wrong support in a document is alpha at most, and that of any wrong refutation.
+
     An invalid claim's p says nothing, so that it neither is adjusted nor counts; gates do not look at p, so that leaving
     it out favours none of the others.
 
-    ``survives`` says whether a supported claim is still significant at its own alpha after Holm's
-    adjustment; it is unknown for every other verdict, which no small p stands behind.
+    ``survives`` says whether a claim would still be supported, or refuted, at its own alpha after Holm's adjustment; it is
+    unknown for every other verdict, which no small p stands behind.
     """
     adjusted = [complete(row) for row in rows]
-    for row, p in zip(adjusted, benjamini_hochberg([_judged_p(row) for row in adjusted]), strict=True):
-        row["p_adjusted_all"] = p
+    _put("p_adjusted_all", adjusted, benjamini_hochberg)
     for document in dict.fromkeys(row["document"] for row in adjusted):
-        family = [row for row in adjusted if row["document"] == document]
-        for row, p in zip(family, holm([_judged_p(row) for row in family]), strict=True):
-            row["p_adjusted"] = p
-            decided = row["verdict"] == "supported" and p is not None and row["alpha"] is not None
-            row["survives"] = bool(p <= row["alpha"]) if decided else None
+        _put("p_adjusted", [row for row in adjusted if row["document"] == document], holm)
+    for row in adjusted:
+        p, decided = row["p_adjusted"], row["verdict"] in ("supported", "refuted") and row["alpha"] is not None
+        row["survives"] = bool(p <= row["alpha"]) if decided and p is not None else None
     return adjusted
 
 
-def _judged_p(row: Row) -> float | None:
-    """The p of a claim that was judged; None where its evidence was not valid."""
-    p: float | None = row["p"]
-    return p if row["verdict"] in ("supported", "refuted", "inconclusive") else None
+def _put(field: str, family: list[Row], adjust: Callable[[list[float | None]], list[float | None]]) -> None:
+    """Write the adjusted p of each claim's own side."""
+    judged = [row["verdict"] in ("supported", "refuted", "inconclusive") for row in family]
+    supports = adjust([_support_p(row) if known else None for row, known in zip(family, judged, strict=True)])
+    refutes = adjust([row["p_refute"] if known else None for row, known in zip(family, judged, strict=True)])
+    for row, support, refute in zip(family, supports, refutes, strict=True):
+        row[field] = refute if row["verdict"] == "refuted" else support
+
+
+def _support_p(row: Row) -> float | None:
+    """The p with which a claim could be supported; that of its test in a run that did not tell."""
+    p: float | None = row["p"] if row["p_support"] is None else row["p_support"]
+    return p
 
 
 def plain(value: Any) -> Any:

@@ -22,6 +22,7 @@ REGISTERED: Mapping[str, str] = {
 SIZES: Mapping[str, str] = {
     "at-least-m": "at least m", "m-not-excluded": "m not excluded", "probably-below-m": "probably below m",
 }  # fmt: skip
+SURVIVAL: Mapping[str, str] = {"survives": "survives Holm", "does-not-survive": "does not survive Holm"}
 
 
 def fixed(row: Row) -> str:
@@ -36,6 +37,24 @@ def fixed(row: Row) -> str:
 def registered(row: Row) -> str:
     """How a claim stands to a preregistration: one of :data:`REGISTERED`, or empty where none was given."""
     return str(row["registered"]["state"]).replace(" ", "-") if row["registered"] else ""
+
+
+def survival(row: Row) -> str:
+    """Whether a verdict stands after Holm's adjustment: one of :data:`SURVIVAL`, or empty where no interval decided."""
+    return "" if row["survives"] is None else "survives" if row["survives"] else "does-not-survive"
+
+
+def surviving(rows: Sequence[Row]) -> str:
+    """How many supports and how many refutations stand after Holm's adjustment, in a sentence; empty where there are none."""
+    said = []
+    for verdict, one, more in (("supported", "support", "supports"), ("refuted", "refutation", "refutations")):
+        of = [row["survives"] for row in rows if row["verdict"] == verdict and row["survives"] is not None]
+        if of:
+            said.append(f"{sum(of)} of {text.counted(len(of), one, more)}")
+    if not said:
+        return ""
+    verb = "survives" if len(said) == 1 and said[0].startswith("1 of") else "survive"
+    return f"{' and '.join(said)} that an interval decides {verb} Holm’s adjustment for the claims of the document."
 
 
 def size(row: Row) -> str:
@@ -81,7 +100,7 @@ def choices(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The filters that tell claims of this page apart: name, label, and (value, words, number) of each choice."""
     found = []
     for name, label, words, of in (
-        ("grade", "Size", SIZES, size), ("fixed", "Fixed", FIXED, fixed),
+        ("grade", "Size", SIZES, size), ("holm", "Adjusted", SURVIVAL, survival), ("fixed", "Fixed", FIXED, fixed),
         ("registered", "Registration", REGISTERED, registered),
     ):  # fmt: skip
         counts = Counter(map(of, rows))

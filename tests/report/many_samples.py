@@ -86,7 +86,8 @@ def _row(index: int, figure: dict[str, Any]) -> Row:
 def _numbers(index: int, rule: str) -> dict[str, Any]:
     rng = np.random.default_rng(index)
     if rule == "exact":
-        return estimate(0.0, 0.0, 0.0, n=500, unit="example", estimand="number of counterexamples", p=None, interval=None,
+        return estimate(0.0, 0.0, 0.0, n=500, unit="example", estimand="number of counterexamples", p=None, p_support=None,
+                        p_refute=None, interval=None,
                         standardised=None, power=None)  # fmt: skip
     effect, half = float(rng.normal(0.006, 0.012)), float(rng.uniform(0.001, 0.006))
     strata = [

@@ -91,7 +91,8 @@ def estimate(effect: float, low: float | None, high: float | None, **more: Any) 
     """The numbers of a verdict, as ``Verdict.to_json()`` spells them."""
     gate = {"name": "models are competent", "passed": True, "detail": "accuracy ≥ 0.9 in 54 of 54 models"}
     size = {"effect": 1.4, "interval": [0.8, 2.0]}
-    numbers = {"effect": effect, "interval": [low, high], "p": 0.003, "n": 18, "unit": PAIRS}
+    numbers = {"effect": effect, "interval": [low, high], "p": 0.003, "p_support": 0.002, "p_refute": 0.9, "n": 18,
+               "unit": PAIRS}  # fmt: skip
     words = {"estimand": "mean paired difference of LLC per parameter, equal weight per architecture"}
     power = {"power": 0.9, "unit": PAIRS, "n": 18, "smallest_effect": 0.004, "units_needed": 12,
              "statement": "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12.",
@@ -122,6 +123,8 @@ def part(prediction: str, verdict: str, effect: float, low: float, high: float) 
         "margin": 0.3,
         "alpha": 0.05,
         "p": 0.01,
+        "p_support": 0.01,
+        "p_refute": 0.7,
     }
     words = {
         "prediction": prediction,
@@ -258,7 +261,7 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
     trace = (
         'Traceback (most recent call last):\n  File "claims/test_lazy.py", line 40\nRuntimeError: not finite'
     )
-    exact = {"p": None, "standardised": None, "power": None, "interval": None, "gates": []}
+    exact = {"p": None, "p_support": None, "p_refute": None, "standardised": None, "power": None, "interval": None, "gates": []}
     return [
         (claim_of("slt/robust-below", reported="0.021 against 0.030"),
          {"verdict": "supported", "grade": "at least m", "reason": "It lies above.", "figure": drawn["paired"], **full,
@@ -270,7 +273,7 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
         (claim_of("slt/peak-widens", tags=("slow",)),
          {"verdict": "refuted", "label": "reversed", "reason": "Narrower.", "expected": "supported",
           "figure": drawn["lines"], "search": plain(NOTHING.to_json()), **standing("not registered", CODE),
-          **estimate(-0.019, -0.03, -0.009, p=0.99)}),
+          **estimate(-0.019, -0.03, -0.009, p=0.99, p_support=0.99, p_refute=0.02)}),
         (claim_of("slt/correlation", ALL),
          {"verdict": "inconclusive", "reason": "One of three.", "parts": parts, "figure": drawn["facets"],
           **estimate(0.2, -0.05, 0.43, gates=[], margin=0.3, centre=0.0, alpha=0.05)}),

@@ -257,7 +257,8 @@ class TestContent:
             "The document reports 0.021 against 0.030 Measured here 0.0118 90 % interval 0.0081 to 0.0161",
             "Smallest effect of interest 0.005 half of the difference that the document's Figure 3 shows",
             "n 18 unit: pair (architecture × seed)",
-            "p, Holm 0.015 within the document; the verdict survives", "Judged under 2 protocols",
+            "p 0.003 of the interval, for supporting: 0.002",
+            "p, Holm 0.01 within the document; the verdict survives", "Judged under 2 protocols",
             "sound (decides)", "The protocols disagree", "no say in the verdict", "models are competent",
             "8×1 n 6", "seeds 0–9: slt standard", "burn-in 100", "41 s",
         ):  # fmt: skip

@@ -11,6 +11,8 @@ import jsonschema
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from report_samples import PROVENANCE, Predicted, claim_of, estimate, models, rows
 
 import harness.report
@@ -134,8 +136,8 @@ class TestWithVerdict:
 
 
 class TestAdjust:
-    def row(self, id: str, p: float | None, verdict: str = "supported") -> dict[str, Any]:
-        return base_row(claim_of(id), id) | {"p": p, "verdict": verdict}
+    def row(self, id: str, p: float | None, verdict: str = "supported", refute: float | None = None) -> dict[str, Any]:
+        return base_row(claim_of(id), id) | {"p": p, "p_refute": refute, "verdict": verdict}
 
     def test_holm_within_the_document_and_benjamini_hochberg_over_all(self) -> None:
         ps = {"slt/a": 0.01, "slt/b": 0.04, "slt/c": None, "lazy/a": 0.03}
@@ -148,11 +150,28 @@ class TestAdjust:
             {"slt/a": 0.03, "slt/b": 0.04, "slt/c": None, "lazy/a": 0.04}
         )
 
-    def test_says_whether_a_supported_claim_survives(self) -> None:
-        ps = [("slt/a", 0.01, "supported"), ("slt/b", 0.03, "supported"), ("slt/c", 0.04, "refuted")]
+    def test_says_whether_a_verdict_survives_on_its_own_side(self) -> None:
+        ps = [("slt/a", 0.01, "supported", 0.9), ("slt/b", 0.03, "supported", 0.3), ("slt/c", 0.04, "refuted", 0.02),
+              ("slt/d", 0.4, "refuted", 0.001), ("slt/e", 0.2, "inconclusive", 0.2)]  # fmt: skip
         adjusted = adjust(self.row(*each) for each in ps)
-        assert [row["p_adjusted"] for row in adjusted] == pytest.approx([0.03, 0.06, 0.06])
-        assert [row["survives"] for row in adjusted] == [True, False, None]
+        assert [row["p_adjusted"] for row in adjusted] == pytest.approx([0.05, 0.12, 0.08, 0.005, 0.4])
+        assert [row["survives"] for row in adjusted] == [True, False, False, True, None]
+
+    def test_a_run_that_did_not_tell_adjusts_the_p_that_it_has(self) -> None:
+        adjusted = adjust([self.row("slt/a", 0.01), self.row("slt/b", 0.9, "refuted")])
+        assert [(row["p_adjusted"], row["survives"]) for row in adjusted] == [(pytest.approx(0.02), True), (None, None)]
+
+    @given(ps=st.lists(st.tuples(st.floats(0, 1), st.floats(0, 1), st.sampled_from(["supported", "refuted", "inconclusive"])),
+                       max_size=12))  # fmt: skip
+    def test_no_more_survive_than_at_their_own_level_and_all_that_clear_the_strictest(self, ps) -> None:
+        made = [self.row(f"slt/c{i}", 0.5, verdict, refute) | {"p_support": support}
+                for i, (support, refute, verdict) in enumerate(ps)]  # fmt: skip
+        for row, (support, refute, verdict) in zip(adjust(made), ps, strict=True):
+            own = refute if verdict == "refuted" else support
+            assert row["p_adjusted"] >= own
+            assert row["survives"] is None if verdict == "inconclusive" else row["survives"] is not None
+            if verdict != "inconclusive" and own <= 0.05 / len(ps):
+                assert row["survives"]
 
     def test_an_invalid_claim_does_not_count(self) -> None:
         ps = [("slt/a", 0.01, "supported"), ("slt/b", 1e-9, "invalid"), ("slt/c", 0.04, "inconclusive"),

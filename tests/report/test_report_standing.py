@@ -41,6 +41,7 @@ def test_every_claim_counts_once(run: dict[str, Any]) -> None:
     found = {choice["name"]: {value: number for value, _, number in choice["choices"]} for choice in choices}
     assert found == {
         "grade": {"at-least-m": 1, "probably-below-m": 1},
+        "holm": {"survives": 4, "does-not-survive": 2},
         "fixed": {"unchanged": 1, "changed": 1, "code": 1, "unknown": len(run["rows"]) - 3},
         "registered": {"as-registered": 1, "differs": 1, "not-registered": 1},
     }
@@ -56,6 +57,22 @@ def test_the_overview_the_card_and_the_filter_say_how_large_a_support_is(bare: d
     assert '<span class="label"> · probably below m</span>' in card
     line = page.partition('<a href="#claim/lazy/perturbation">')[2].partition("</th>")[0]
     assert "supported, probably below m" in line
+
+
+@pytest.mark.parametrize(
+    ("verdicts", "said"),
+    [
+        ([], ""),
+        ([("inconclusive", None)], ""),
+        ([("supported", True)], "1 of 1 support that an interval decides survives"),
+        ([("refuted", False), ("refuted", True)], "1 of 2 refutations that an interval decides survives"),
+        ([("supported", True), ("supported", True), ("supported", False), ("refuted", True), ("supported", None)],
+         "2 of 3 supports and 1 of 1 refutation that an interval decides survive"),
+    ],
+)  # fmt: skip
+def test_both_sides_are_counted_that_survive(verdicts: list[tuple[str, bool | None]], said: str) -> None:
+    found = standing.surviving([row() | {"verdict": verdict, "survives": survives} for verdict, survives in verdicts])
+    assert found == (f"{said} Holm’s adjustment for the claims of the document." if said else "")
 
 
 def test_the_card_says_what_was_changed_and_why(bare: dict[str, Any]) -> None:
