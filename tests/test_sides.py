@@ -7,7 +7,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given
+from hypothesis import assume, given, settings
 from hypothesis import strategies as st
 
 from harness.judge import Outcome, judge
@@ -64,6 +64,7 @@ def read(kind: str, data: pd.DataFrame) -> pd.DataFrame:
 
 
 @pytest.mark.parametrize("kind", KINDS)
+@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), n=st.integers(8, 40), shift=st.floats(-1.5, 1.5), share=st.floats(0.05, 1))
 def test_each_is_at_most_alpha_where_the_interval_decides(kind, seed, n, shift, share):
     prediction = KINDS[kind]
@@ -81,6 +82,7 @@ def test_each_is_at_most_alpha_where_the_interval_decides(kind, seed, n, shift, 
         assert (strict.outcome is Outcome.SUPPORTED) == (high >= prediction.centre + prediction.margin)
 
 
+@settings(deadline=None, max_examples=40)
 @given(seed=st.integers(0, 2**32 - 1), shift=st.floats(-1, 2), count=st.integers(1, 3))
 def test_those_of_a_whole_say_what_its_parts_say_at_their_shares(seed, shift, count):
     data = table(seed, 14, shift)
@@ -138,6 +140,7 @@ def test_just_true_claims_are_refuted_after_adjustment_in_alpha_of_documents():
     assert any_left <= 0.065
 
 
+@settings(deadline=None)
 @given(d=st.floats(0.3, 3), family=st.integers(2, 60), rule=st.sampled_from(["above", "below", "within"]))
 def test_the_units_that_survive_are_as_many_as_the_strict_level_needs(d, family, rule):
     study, terms = Student(0.0, 1 / np.sqrt(10), 9.0), Terms(rule, 0.0, d, 0.05)

@@ -10,6 +10,7 @@ from typing import Any
 from harness.judge.power import plan
 from harness.judge.rule import Grade, Label, Outcome
 from harness.judge.sides import Sides
+from harness.judge.voice import voice
 from harness.predict import Conjunction, Estimate, Prediction, Stratum
 
 
@@ -61,6 +62,7 @@ class Verdict:
             "margin_reason": self._terms().margin_reason if self._decided_by_interval() else None,
             "standardised": self._standardised(),
             "power": self._power(),
+            "voice": self._voice(),
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
             "companions": [companion._row() for companion in self.companions],
@@ -118,6 +120,11 @@ class Verdict:
         if isinstance(self.prediction, Conjunction):
             terms = terms.stricter(self.prediction.support_share)
         found = plan(terms, self.estimate) if self.estimate is not None else None
+        return found.to_json() if found else None
+
+    def _voice(self) -> dict[str, Any] | None:
+        """A second voice; of a conjunction, on its weakest part."""
+        found = voice(self._terms(), self.estimate) if self.estimate is not None else None
         return found.to_json() if found else None
 
     def _standardised(self) -> dict[str, Any] | None:

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.report import forest, text
+from harness.report import forest, text, voices
 
 _HERE = Path(__file__).parent
 
@@ -40,7 +40,7 @@ def _environment() -> Environment:
     }  # fmt: skip
     environment.globals |= {
         "measured": text.measured, "place": forest.place, "margin_mark": forest.margin_mark, "level": _level,
-        "counted": text.counted,
+        "counted": text.counted, "bayes": voices.bayes, "severity": voices.severity,
     }  # fmt: skip
     return environment
 

@@ -20,7 +20,8 @@ _AND = (
 _LAST = ("digest", "seconds", "cached", "error")
 _FIXED = ("design", "instruments", "changes", "registered")
 COLUMNS: tuple[str, ...] = (
-    *_AS_IT_IS, "low", "high", *_AND, "standardised_effect", "standardised_low", "standardised_high",
+    *_AS_IT_IS, "low", "high", *_AND, "standardised_effect", "standardised_low", "standardised_high", "bayes_factor",
+    "severity_margin",
     "gates_failed", "protocols", "search", "reported", "section", "quote", "title", "address", "tags", *_LAST, *_FIXED, "scale",
     "device", "commit",
 )  # fmt: skip
@@ -52,6 +53,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
         **{name: row[name] for name in (*_AS_IT_IS, *_AND, *_LAST)},
         "low": low, "high": high,
         "standardised_effect": size["effect"], "standardised_low": size_low, "standardised_high": size_high,
+        **{name: (row["voice"] or {}).get(name) for name in ("bayes_factor", "severity_margin")},
         "gates_failed": "; ".join(gate["name"] for gate in row["gates"] if not gate["passed"]),
         "protocols": "; ".join(f"{protocol['name']} {protocol['verdict']}" for protocol in row["protocols"]),
         "search": (row["search"] or {}).get("reason"),

@@ -18,6 +18,7 @@ Item = Mapping[str, Any]  # a row, or a part, companion, protocol or stratum of 
 
 _LEFT, _RIGHT = -10.0, 30.0  # margins; what lies beyond is clipped with an arrow
 TICKS = (-10, -3, -1, 0, 1, 3, 10, 30)
+TALL = 34  # of the drawing of a severity curve
 _PAD = 2.0  # per cent kept free at both ends, for arrows and markers
 
 
@@ -62,12 +63,15 @@ class Bar:
         zone: places between which the prediction holds (smallest effect of interest reached, or equivalence
             band).
         ticks: (place, text) of the scale.
+        severity: corners of the severity curve, "x,y x,y", x in per cent, y from the top (severity 1) to ``TALL``; None
+            where a run has none.
     """
 
     marks: tuple[Mark, ...]
     centre: float
     zone: tuple[float, float]
     ticks: tuple[tuple[float, str], ...]
+    severity: str | None = None
 
 
 def in_margins(item: Item) -> tuple[float, float, float] | None:
@@ -120,14 +124,19 @@ def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
 
 
 def bar(row: Item) -> Bar | None:
-    """The row's estimate and its strata in natural units, or None where it has no interval to draw."""
-    if row["rule"] not in INTERVAL_RULES or _ends(row) is None or row["margin"] is None:
+    """The row's estimate and its strata in natural units, or None where it has no interval to draw.
+
+    Of several parts the weakest is drawn, without strata, where the row tells its rule.
+    """
+    voice = row.get("voice")
+    rule = voice["rule"] if row["rule"] == "all" and voice else row["rule"]  # the numbers are the weakest part's
+    if rule not in INTERVAL_RULES or _ends(row) is None or row["margin"] is None:
         return None
     centre, margin = row["centre"] or 0.0, abs(row["margin"])
     zone = {"above": (centre + margin, math.inf), "below": (-math.inf, centre - margin)}.get(
-        row["rule"], (centre - margin, centre + margin)
+        rule, (centre - margin, centre + margin)
     )
-    strata = [stratum for stratum in row["strata"] if _ends(stratum) is not None]
+    strata = [stratum for stratum in row["strata"] if _ends(stratum) is not None and row["rule"] != "all"]
     low, high = _domain(row, strata, (centre, *(edge for edge in zone if math.isfinite(edge))))
 
     def at(value: float) -> float:
@@ -137,16 +146,36 @@ def bar(row: Item) -> Bar | None:
         drawn = _places((item["effect"], *(_ends(item) or (math.nan, math.nan))), at, (low, high))
         words = "{} [{}]".format(*text.measured(item["effect"], item["interval"]))
         return Mark(
-            **drawn, band=row["rule"] == "within", verdict=verdict, name=name, words=words, n=item["n"]
+            **drawn, band=rule == "within", verdict=verdict, name=name, words=words, n=item["n"]
         )
 
-    whole = mark(row, row["verdict"], "All" if strata else "Estimate")
+    name = "All" if strata else "Weakest part" if row["rule"] == "all" else "Estimate"
+    whole = mark(row, row["verdict"], name)
     return Bar(
         marks=(whole, *(mark(stratum, "stratum", stratum["name"]) for stratum in strata)),
         centre=at(centre),
         zone=(at(zone[0]), at(zone[1])),
         ticks=tuple((at(tick), text.number(tick)) for tick in nice_ticks(low, high)),
+        severity=_severity(row, lambda value: 100 * (value - low) / (high - low)),
     )
+
+
+def _severity(row: Item, at: Callable[[float], float]) -> str | None:
+    """The severity curve's corners; it goes on level beyond both edges, and an absence has it on both sides of its centre."""
+    voice = row.get("voice")
+    if not voice or len(voice["at"]) < 2:
+        return None
+    points = sorted(zip(voice["at"], voice["levels"], strict=True))
+    if voice["rule"] == "within":
+        centre = row["centre"] or 0.0
+        right = [(centre + half, level) for half, level in points]
+        points = [(centre - half, level) for half, level in reversed(points)] + right
+    corners = [(at(value), 1 + (TALL - 2) * (1 - level)) for value, level in points]
+    corners = [(-1.0, corners[0][1]), *corners] if corners[0][0] > 0 else corners
+    corners = [*corners, (101.0, corners[-1][1])] if corners[-1][0] < 100 else corners
+    inside = [i for i, (x, _) in enumerate(corners) if 0 <= x <= 100]
+    first, last = (max(inside[0] - 1, 0), inside[-1] + 2) if inside else (0, len(corners))  # one beyond each edge
+    return " ".join(f"{x:.4g},{y:.3g}" for x, y in corners[first:last])
 
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:

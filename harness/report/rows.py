@@ -29,10 +29,10 @@ _BLANK: Row = {
     "id": None, "document": None, "kind": None, "statement": None, "source": _NO_SOURCE, "tags": [],
     "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "prediction": None, "rule": None,
     "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
-    "margin_reason": None, "alpha": None, "p": None, "p_support": None, "p_refute": None,
-    "p_adjusted": None, "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [],
-    "strata": [], "companions": [], "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None, "cached": None,
-    "error": None, "expected": None, "power": None, "search": None,
+    "margin_reason": None, "alpha": None, "p": None, "p_support": None, "p_refute": None, "p_adjusted": None,
+    "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [],
+    "companions": [], "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
+    "cached": None, "error": None, "expected": None, "power": None, "voice": None, "search": None,
     "declared": None, "design": None, "instruments": [], "changes": None, "registered": None,
 }  # fmt: skip
 FIELDS: tuple[str, ...] = tuple(_BLANK)

@@ -6,6 +6,7 @@ thousands of simulated studies can be judged in one call; the judge's own error 
 
 from __future__ import annotations
 
+from harness.stats.bayes import log_factor, log_jzs, log_share
 from harness.stats.confidence import Blurred, Confidence, Least, Share, Student
 from harness.stats.correlations import clusters, fisher_z, permutation_p, pool, spearman, z_error
 from harness.stats.courses import Detrend, between_units, detrended, slope
@@ -63,6 +64,9 @@ __all__ = [
     "holm",
     "is_constant",
     "label_p",
+    "log_factor",
+    "log_jzs",
+    "log_share",
     "mean_height",
     "pairing_p",
     "peak_sides",

@@ -64,6 +64,7 @@ class Student(Confidence):
         freedom: degrees of freedom of the error.
         link: "identity", or "fisher" for correlations, whose z = atanh(rho) is nearly normal.
         lost: share of the units that the error does not shrink with (3 of the n of a correlation).
+        spread: standard deviation between units, where the estimate is a mean of them; None where it is not known.
     """
 
     estimate: Any
@@ -71,6 +72,7 @@ class Student(Confidence):
     freedom: Any = np.inf
     link: Link = "identity"
     lost: float = 0.0
+    spread: Any = None
 
     def scaled(self, value: Any) -> Any:
         """A value in natural units, on the scale of the link."""

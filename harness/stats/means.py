@@ -35,7 +35,7 @@ class Mean:
     @property
     def confidence(self) -> Student:
         """The mean with its t distribution."""
-        return Student(self.mean, self.error, self.freedom)
+        return Student(self.mean, self.error, self.freedom, spread=self.spread)
 
     def interval(self, alpha: float) -> tuple[Floats, Floats]:
         """Two-sided (1 - 2 alpha) t interval; each end excludes the truth with probability alpha."""

@@ -62,7 +62,7 @@ class Scored(Confidence):
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """The values whose deviation lies within the (1 - alpha) quantile."""
-        quantile = float(self.law.ppf(1 - alpha))
+        quantile = self.law.ppf(1 - alpha)
         return self._where(quantile), self._where(-quantile)
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from report_samples import PROVENANCE, estimate, figures, part, protocol, recipe
+from report_samples import PROVENANCE, estimate, figures, part, protocol, recipe, voiced
 
 from harness.claim import Figure
 from harness.report import assemble, figure_from_evidence
@@ -96,7 +96,8 @@ def _numbers(index: int, rule: str) -> dict[str, Any]:
     ]
     parts = [part(f"part {number} lies above 0", "supported", effect, effect - half, effect + half) for number in (1, 2, 3)]
     protocols = [protocol("sound", "supported", primary=True), protocol("document", "invalid", failed=True)]
-    return estimate(effect, effect - half, effect + half, strata=strata, p=float(rng.uniform(1e-5, 0.4)),
+    weighed = voiced("above" if rule == "all" else rule.replace("below", "above"), effect, effect - half, effect + half)
+    return weighed | estimate(effect, effect - half, effect + half, strata=strata, p=float(rng.uniform(1e-5, 0.4)),
                     parts=parts if rule == "all" else [], protocols=protocols if index % 4 == 0 else [])  # fmt: skip
 
 

@@ -10,9 +10,12 @@ import pandas as pd
 
 from harness.claim import Claim, ClaimError, Figure, Images, Source
 from harness.fixed import CODE
+from harness.judge.voice import voice
+from harness.predict import PairedDifference, ScalingExponent
 from harness.report import base_row, figure_from_evidence, plain, with_verdict
 from harness.report.images import images_from_evidence
 from harness.search import Search, Trial
+from harness.stats import Student
 
 SLT = Source("slt", "Adversarial Robustness Through the Lens of Singular Learning Theory", year=2024)
 LAZY = Source(
@@ -98,6 +101,19 @@ def estimate(effect: float, low: float | None, high: float | None, **more: Any) 
              "statement": "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12.",
              "study": None}
     return {**words, **numbers, "standardised": size, "power": power, "gates": [gate], **more}
+
+
+def voiced(rule: str, effect: float, low: float, high: float, centre: float = 0.0, margin: float = 0.005) -> dict[str, Any]:
+    """What the second voice says of a normal estimate with this 90 % interval."""
+    study = Student(effect, (high - low) / (2 * 1.645))
+    terms = {"margin": margin, "margin_reason": "half"}
+    if rule == "within":
+        prediction: Any = ScalingExponent("y", "x", "seed", value=centre, tolerance=margin, margin_reason="half")
+    else:
+        prediction = PairedDifference("llc", "regime", "standard", "robust", "seed", **terms)
+    found = voice(prediction, prediction.seen(study, estimand="mean", unit="seed", p=0.01, n=18))
+    assert found is not None
+    return {"voice": found.to_json() | {"bayes_factor": 41.3}}
 
 
 def standing(state: str, *changed: str) -> dict[str, Any]:
@@ -265,10 +281,12 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
     return [
         (claim_of("slt/robust-below", reported="0.021 against 0.030"),
          {"verdict": "supported", "grade": "at least m", "reason": "It lies above.", "figure": drawn["paired"], **full,
+          **voiced("above", 0.0118, 0.0081, 0.0161),
           **standing("as registered")}),
         (claim_of("slt/finetuning", WITHIN),
          {"verdict": "supported", "reason": "Within.", "figure": drawn["strip"],
           **standing("differs", "margin 0.02 → 0.01", "seeds 8 → 10"),
+          **voiced("within", 0.001, -0.004, 0.006, margin=0.01),
           **estimate(0.001, -0.004, 0.006), "search": plain(SEARCH.to_json())}),
         (claim_of("slt/peak-widens", tags=("slow",)),
          {"verdict": "refuted", "label": "reversed", "reason": "Narrower.", "expected": "supported",
@@ -276,6 +294,7 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
           **estimate(-0.019, -0.03, -0.009, p=0.99, p_support=0.99, p_refute=0.02)}),
         (claim_of("slt/correlation", ALL),
          {"verdict": "inconclusive", "reason": "One of three.", "parts": parts, "figure": drawn["facets"],
+          **voiced("above", 0.2, -0.05, 0.43, margin=0.3),
           **estimate(0.2, -0.05, 0.43, gates=[], margin=0.3, centre=0.0, alpha=0.05)}),
         (claim_of("slt/sample", BELOW),
          {"verdict": "refuted", "label": "negligible", "reason": "A real effect, smaller than of interest.",
@@ -283,7 +302,8 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
         (claim_of("slt/neighbourhood"),
          {"verdict": "invalid", "reason": "Chains drift.", **estimate(0.9, 0.4, 1.4, gates=distrust)}),
         (claim_of("lazy/step", SLOPE, "slope −1"),
-         {"verdict": "supported", "reason": "−1.", "figure": drawn["log"], **estimate(-1.004, -1.03, -0.98)}),
+         {"verdict": "supported", "reason": "−1.", "figure": drawn["log"], **estimate(-1.004, -1.03, -0.98),
+          **voiced("within", -1.004, -1.03, -0.98, -1.0, 0.1)}),
         (claim_of("lazy/perturbation"),
          {"verdict": "supported", "grade": "probably below m", "reason": "Above.", "figure": drawn["bars"],
           **estimate(9.0, 1.2, None),

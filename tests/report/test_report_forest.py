@@ -5,9 +5,14 @@ from __future__ import annotations
 import math
 from typing import Any
 
+import numpy as np
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from report_samples import voiced
 
-from harness.report.forest import bar, forest_marks, in_margins, margin_mark, nice_ticks, place
+from harness.report.forest import TALL, bar, forest_marks, in_margins, margin_mark, nice_ticks, place
+from harness.report.voices import bayes, severity
 
 
 def item(effect: Any, interval: Any, rule: str = "above", **more: Any) -> dict[str, Any]:
@@ -132,3 +137,69 @@ class TestBar:
 )
 def test_nice_ticks_are_round(low: float, high: float, ticks: list[float]) -> None:
     assert nice_ticks(low, high) == ticks
+
+
+class TestSeverity:
+    """The curve under a claim's own interval."""
+
+    def curve(self, kind: str, effect: float, low: float, high: float, **more: Any) -> tuple[Any, list[tuple[float, float]]]:
+        said = voiced(kind, effect, low, high, more.get("centre", 0.0), 0.3)
+        made = {"rule": kind, "effect": effect, "interval": [low, high], "centre": 0.0, "margin": 0.3, "n": 18, "strata": [],
+                "verdict": "supported", "estimand": "mean", "id": "slt/a"} | said | more  # fmt: skip
+        drawn = bar(made)
+        assert drawn is not None
+        assert drawn.severity is not None
+        return drawn, [tuple(map(float, corner.split(","))) for corner in drawn.severity.split(" ")]
+
+    @settings(deadline=None)
+    @given(effect=st.floats(-2, 2), half=st.floats(0.01, 2))
+    def test_falls_from_edge_to_edge_for_a_direction(self, effect: float, half: float) -> None:
+        _, corners = self.curve("above", effect, effect - half, effect + half)
+        assert corners[0][0] <= 0
+        assert corners[-1][0] >= 100
+        assert [x for x, _ in corners] == sorted(x for x, _ in corners)
+        assert [y for _, y in corners] == sorted(y for _, y in corners)
+        assert all(1 <= y <= TALL - 1 for _, y in corners)
+
+    @settings(deadline=None)
+    @given(effect=st.floats(-2, 2), half=st.floats(0.05, 2))
+    def test_has_its_level_where_the_interval_ends(self, effect: float, half: float) -> None:
+        drawn, corners = self.curve("above", effect, effect - half, effect + half)
+        for spot, level in ((drawn.marks[0].low, 0.95), (drawn.marks[0].effect, 0.5), (drawn.marks[0].high, 0.05)):
+            at = np.interp(spot, [x for x, _ in corners], [y for _, y in corners])
+            assert 1 - (at - 1) / (TALL - 2) == pytest.approx(level, abs=0.02)
+
+    def test_of_an_absence_it_is_the_same_on_both_sides_of_the_centre(self) -> None:
+        drawn, corners = self.curve("within", 0.05, -0.05, 0.15)
+        middle = min(y for _, y in corners[1:-1])
+        assert middle < TALL
+        lowest = [x for x, y in corners if y == max(y for _, y in corners)]
+        assert sum(lowest) / len(lowest) == pytest.approx(drawn.centre, abs=1)
+
+    def test_of_several_parts_the_weakest_is_drawn_with_it(self) -> None:
+        drawn, _ = self.curve("above", 0.2, -0.05, 0.43, rule="all")
+        assert [mark.name for mark in drawn.marks] == ["Weakest part"]
+
+    def test_a_run_that_did_not_tell_has_none(self) -> None:
+        row = {"rule": "above", "effect": 1.0, "interval": [0.0, 2.0], "centre": 0.0, "margin": 0.3, "n": 18, "strata": [],
+               "verdict": "supported"}  # fmt: skip
+        assert bar(row | {"voice": None}).severity is None
+        assert bar(row | {"rule": "all", "voice": None}) is None
+
+
+@pytest.mark.parametrize(("factor", "said"), [
+    (34.2, "34 for the prediction"), (1 / 12, "12 against the prediction"), (1e6, "more than 1,000,000 for the prediction"),
+    (1e-6, "more than 1,000,000 against the prediction"), (1.0, "1 for the prediction"),
+])  # fmt: skip
+def test_a_bayes_factor_in_words(factor: float, said: str) -> None:
+    assert bayes(factor) == said
+
+
+@pytest.mark.parametrize(("rule", "said"), [
+    ("above", "Severity 0.998 for more than 0, 0.31 for more than 0.3."),
+    ("below", "Severity 0.998 for less than 0, 0.31 for less than −0.3."), ("within", "Severity 0.31 for within 0.3 of 0."),
+])  # fmt: skip
+def test_severity_in_words(rule: str, said: str) -> None:
+    voice = {"rule": rule, "severity_null": 0.9984, "severity_margin": 0.312}
+    assert severity({"voice": voice, "centre": 0.0, "margin": 0.3}) == said
+    assert "above 0.999" in severity({"voice": voice | {"severity_margin": 0.9999}, "centre": 0.0, "margin": 0.3})
