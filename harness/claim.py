@@ -18,6 +18,8 @@ from harness.gate import Gate, names_of
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.kept import Account
+
 Kind = Literal["empirical", "theorem", "data"]
 KINDS: tuple[Kind, ...] = ("empirical", "theorem", "data")
 __all__ = ["KINDS", "SCALES", "Citation", "Claim", "ClaimError", "Evidence", "Figure", "Gate", "Images", "Source", "claim"]
@@ -138,6 +140,8 @@ class Evidence:
         shortfall: None, or what is missing so that the claim cannot be judged, with its remedy; the verdict is
             then INVALID with this text as its reason.
         images: example images to show under the figure, or None.
+        rows: how many rows were measured and why any of them is not in the table; for a claim with protocols, of each.  None
+            where nobody counted.
     """
 
     table: pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -146,6 +150,7 @@ class Evidence:
     settings: Mapping[str, Any] = field(default_factory=dict)
     shortfall: str | None = None
     images: Images | None = None
+    rows: Account | Mapping[str, Account] | None = None
 
 
 @dataclass(frozen=True)

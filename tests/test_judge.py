@@ -369,10 +369,10 @@ class TestFaults:
 
 ROW = {
     "verdict", "label", "grade", "reason", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
-    "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "n", "standardised", "power", "voice", "gates", "parts",
-    "strata", "companions", "protocols",
+    "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "n", "standardised", "power", "voice", "rows", "gates",
+    "parts", "strata", "companions", "protocols",
 }  # fmt: skip
-PART = ROW - {"margin_reason", "standardised", "power", "voice", "gates", "parts", "companions", "protocols"}
+PART = ROW - {"margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "companions", "protocols"}
 
 
 def strict(verdict):
@@ -410,6 +410,7 @@ class TestRow:
             "n",
             "reason",
             "gates",
+            "rows",
         }
         assert row["protocols"][1]["verdict"] == "refuted"
 

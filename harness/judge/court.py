@@ -14,7 +14,9 @@ from harness.claim import SCALES, Claim, ClaimError, Evidence
 from harness.judge.gates import check
 from harness.judge.rule import Outcome
 from harness.judge.ruling import joint, single
+from harness.judge.selection import selection
 from harness.judge.verdict import GateResult, Verdict
+from harness.kept import Account
 from harness.predict import Conjunction, Prediction
 
 
@@ -47,7 +49,8 @@ def judge(
     tables = _tables(claim, evidence, protocol)
     shortfall = (evidence.shortfall or None) if isinstance(evidence, Evidence) else None
     court = _Court(scale == "smoke", shortfall, share, None if blocks is None else tuple(blocks))
-    verdicts = {name: _under(judged, name, table, court) for name, table in tables.items()}
+    accounts = _accounts(evidence, tables)
+    verdicts = {name: _under(judged, name, table, court, accounts.get(name)) for name, table in tables.items()}
     first = next(iter(verdicts.values()))
     named = {name: verdict for name, verdict in verdicts.items() if name is not None}
     return replace(first, protocols=named)
@@ -81,6 +84,15 @@ def _tables(claim: Claim | None, evidence: Any, protocol: str | None) -> dict[st
     return {name: table[name] for name in wanted}
 
 
+def _accounts(evidence: Any, tables: Collection[str | None]) -> Mapping[str | None, Account]:
+    """What became of the rows that were measured, under each protocol of which the evidence tells."""
+    rows = evidence.rows if isinstance(evidence, Evidence) else None
+    known: Any = dict.fromkeys(tables, rows) if isinstance(rows, Account) else rows or {}
+    if not isinstance(known, Mapping) or not all(isinstance(each, Account) for each in known.values()):
+        raise ClaimError(f"the rows of Evidence are an Account, or one for each protocol; given {type(rows).__name__}")
+    return dict(known)
+
+
 def _kind(evidence: Any) -> str:
     table = evidence.table if isinstance(evidence, Evidence) else evidence
     of = "Evidence with table " if isinstance(evidence, Evidence) else ""
@@ -89,7 +101,9 @@ def _kind(evidence: Any) -> str:
     return f"{of}{type(table).__name__}"
 
 
-def _under(judged: Claim | Prediction, protocol: str | None, table: pd.DataFrame, court: _Court) -> Verdict:
+def _under(
+    judged: Claim | Prediction, protocol: str | None, table: pd.DataFrame, court: _Court, account: Account | None
+) -> Verdict:
     """Verdict under one protocol, with the companions on the same evidence."""
     claim = judged if isinstance(judged, Claim) else None
     prediction = judged.prediction if isinstance(judged, Claim) else judged
@@ -101,7 +115,8 @@ def _under(judged: Claim | Prediction, protocol: str | None, table: pd.DataFrame
         court = replace(court, gates=tuple(check(gate, table) for gate in applies))
     beside = claim.companions if claim else ()
     companions = tuple(court.verdict(each, table, f"companion {i}") for i, each in enumerate(beside))
-    return replace(court.verdict(prediction, table), gates=court.gates, companions=companions)
+    rows = selection(account, prediction, table) if court.shortfall is None else None
+    return replace(court.verdict(prediction, table), gates=court.gates, companions=companions, rows=rows)
 
 
 @dataclass(frozen=True)

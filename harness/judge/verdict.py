@@ -9,6 +9,7 @@ from typing import Any
 
 from harness.judge.power import plan
 from harness.judge.rule import Grade, Label, Outcome
+from harness.judge.selection import Rows
 from harness.judge.sides import Sides
 from harness.judge.voice import voice
 from harness.predict import Conjunction, Estimate, Prediction, Stratum
@@ -37,6 +38,7 @@ class Verdict:
         grade: of a supported direction how large the effect is against the margin; of several parts that of the
             weakest on which support hangs; else None.
         sides: p of a support and of a refutation by the curve that decides; None where nothing could be estimated.
+        rows: how many rows were measured and which are not judged; None where there was nothing to judge.
         gates: validity checks on the evidence.
         parts: verdicts on the parts of a conjunction.
         companions: verdicts on the claim's companions, which have no say in this one.
@@ -50,6 +52,7 @@ class Verdict:
     estimate: Estimate | None
     grade: Grade | None = None
     sides: Sides | None = None
+    rows: Rows | None = None
     gates: tuple[GateResult, ...] = ()
     parts: tuple[Verdict, ...] = ()
     companions: tuple[Verdict, ...] = ()
@@ -63,6 +66,7 @@ class Verdict:
             "standardised": self._standardised(),
             "power": self._power(),
             "voice": self._voice(),
+            "rows": self.rows.to_json() if self.rows else None,
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
             "companions": [companion._row() for companion in self.companions],
@@ -99,7 +103,8 @@ class Verdict:
         row = self._row()
         shown = {key: row[key] for key in ("verdict", "label", "grade", "effect", "interval", "n", "reason")}
         gates = [asdict(gate) for gate in self.gates]
-        return {"name": protocol, "primary": primary, **shown, "gates": gates}
+        rows = self.rows.to_json() if self.rows else None
+        return {"name": protocol, "primary": primary, **shown, "gates": gates, "rows": rows}
 
     def _terms(self) -> Prediction:
         """The prediction whose margin the estimate stands against: of several parts, the one on which support hangs."""

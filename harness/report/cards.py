@@ -13,7 +13,7 @@ from harness.report.rows import Row
 
 Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
-    "name", "primary", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
+    "name", "primary", "rows", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
 )) | {"strata": [], "gates": []}  # fmt: skip
 _NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
@@ -53,6 +53,7 @@ def card(
         "search": search(row["search"]), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "grade": standing.size(row), "holm": standing.survival(row),
+        "left_out": standing.left_out(row["rows"]), "selected": standing.selected(row),
         "changes": standing.changes(row), "instruments": standing.instruments(row),
     }  # fmt: skip
 

@@ -9,7 +9,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.report import forest, text, voices
+from harness.report import forest, standing, text, voices
 
 _HERE = Path(__file__).parent
 
@@ -41,6 +41,7 @@ def _environment() -> Environment:
     environment.globals |= {
         "measured": text.measured, "place": forest.place, "margin_mark": forest.margin_mark, "level": _level,
         "counted": text.counted, "bayes": voices.bayes, "severity": voices.severity,
+        "left_out": standing.left_out,
     }  # fmt: skip
     return environment
 

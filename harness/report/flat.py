@@ -21,7 +21,7 @@ _LAST = ("digest", "seconds", "cached", "error")
 _FIXED = ("design", "instruments", "changes", "registered")
 COLUMNS: tuple[str, ...] = (
     *_AS_IT_IS, "low", "high", *_AND, "standardised_effect", "standardised_low", "standardised_high", "bayes_factor",
-    "severity_margin",
+    "severity_margin", "rows_measured", "rows_left_out",
     "gates_failed", "protocols", "search", "reported", "section", "quote", "title", "address", "tags", *_LAST, *_FIXED, "scale",
     "device", "commit",
 )  # fmt: skip
@@ -54,6 +54,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
         "low": low, "high": high,
         "standardised_effect": size["effect"], "standardised_low": size_low, "standardised_high": size_high,
         **{name: (row["voice"] or {}).get(name) for name in ("bayes_factor", "severity_margin")},
+        "rows_measured": (row["rows"] or {}).get("measured"), "rows_left_out": " ".join(standing.left_out(row["rows"])),
         "gates_failed": "; ".join(gate["name"] for gate in row["gates"] if not gate["passed"]),
         "protocols": "; ".join(f"{protocol['name']} {protocol['verdict']}" for protocol in row["protocols"]),
         "search": (row["search"] or {}).get("reason"),

@@ -32,7 +32,7 @@ _BLANK: Row = {
     "margin_reason": None, "alpha": None, "p": None, "p_support": None, "p_refute": None, "p_adjusted": None,
     "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [],
     "companions": [], "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
-    "cached": None, "error": None, "expected": None, "power": None, "voice": None, "search": None,
+    "cached": None, "error": None, "expected": None, "power": None, "voice": None, "rows": None, "search": None,
     "declared": None, "design": None, "instruments": [], "changes": None, "registered": None,
 }  # fmt: skip
 FIELDS: tuple[str, ...] = tuple(_BLANK)

@@ -23,6 +23,7 @@ SIZES: Mapping[str, str] = {
     "at-least-m": "at least m", "m-not-excluded": "m not excluded", "probably-below-m": "probably below m",
 }  # fmt: skip
 SURVIVAL: Mapping[str, str] = {"survives": "survives Holm", "does-not-survive": "does not survive Holm"}
+SELECTED: Mapping[str, str] = {"on-the-outcome": "rows selected on the outcome", "left-out": "other rows left out"}
 
 
 def fixed(row: Row) -> str:
@@ -42,6 +43,23 @@ def registered(row: Row) -> str:
 def survival(row: Row) -> str:
     """Whether a verdict stands after Holm's adjustment: one of :data:`SURVIVAL`, or empty where no interval decided."""
     return "" if row["survives"] is None else "survives" if row["survives"] else "does-not-survive"
+
+
+def selected(row: Row) -> str:
+    """Whether measured rows are not judged: one of :data:`SELECTED`, or empty."""
+    out = (row["rows"] or {}).get("left_out") or ()
+    return "" if not out else "on-the-outcome" if any(each["on_outcome"] for each in out) else "left-out"
+
+
+def left_out(rows: Mapping[str, Any] | None) -> list[str]:
+    """A sentence for each group of measured rows that is not judged."""
+    said = []
+    for each in (rows or {}).get("left_out") or ():
+        of = f" of {text.number(rows['measured'])}" if rows and rows["measured"] is not None else ""
+        flag = " This is a selection on the outcome." if each["on_outcome"] else ""
+        one = each["rows"] == 1 and not of
+        said.append(f"{text.number(each['rows'])}{of} {'row is' if one else 'rows are'} not judged: {each['because']}.{flag}")
+    return said
 
 
 def surviving(rows: Sequence[Row]) -> str:
@@ -100,7 +118,8 @@ def choices(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The filters that tell claims of this page apart: name, label, and (value, words, number) of each choice."""
     found = []
     for name, label, words, of in (
-        ("grade", "Size", SIZES, size), ("holm", "Adjusted", SURVIVAL, survival), ("fixed", "Fixed", FIXED, fixed),
+        ("grade", "Size", SIZES, size), ("holm", "Adjusted", SURVIVAL, survival), ("rows", "Rows", SELECTED, selected),
+        ("fixed", "Fixed", FIXED, fixed),
         ("registered", "Registration", REGISTERED, registered),
     ):  # fmt: skip
         counts = Counter(map(of, rows))

@@ -156,7 +156,7 @@ def part(prediction: str, verdict: str, effect: float, low: float, high: float) 
 def protocol(name: str, verdict: str, *, primary: bool = False, failed: bool = False) -> dict[str, Any]:
     """The verdict under one protocol."""
     gate = {"name": "the estimate is positive", "passed": not failed, "detail": "in 11 of 36 models"}
-    numbers = {"effect": 0.0118, "interval": [0.0081, 0.0161], "n": 18, "gates": [gate]}
+    numbers = {"effect": 0.0118, "interval": [0.0081, 0.0161], "n": 18, "gates": [gate], "rows": None}
     return {"name": name, "primary": primary, "verdict": verdict, "label": None, "grade": None, "reason": "So.", **numbers}
 
 
