@@ -61,7 +61,7 @@ class TestFilters:
     @pytest.mark.parametrize(
         ("name", "value", "fitting"),
         [("fixed", "changed", ["slt/finetuning"]), ("fixed", "code", ["slt/peak-widens"]),
-         ("grade", "probably-below-m", ["lazy/perturbation"]),
+         ("grade", "probably-below-m", ["lazy/perturbation"]), ("rows", "on-the-outcome", ["slt/sample"]),
          ("registered", "not-registered", ["slt/peak-widens"]), ("registered", "as-registered", ["slt/robust-below"])],
     )  # fmt: skip
     def test_what_was_fixed_and_registered(

@@ -173,6 +173,19 @@ def error_at_the_estimate(studies: int, rng: Generator) -> Bools:
     return stats.pool(z_of(x, y, (16,) * 40), (16,) * 40).plain.interval(ALPHA)[1] < 0.8
 
 
+def any_of_twenty(studies: int, rng: Generator) -> Bools:
+    """Twenty claims of a document, all at their margins, one of them refuted at α."""
+    return (stats.stratified_mean(normal(rng, studies, 20, 10)).interval(ALPHA)[1] < 0).any(axis=-1)
+
+
+def negative_removed(studies: int, rng: Generator) -> Bools:
+    """Pairs of means of 20 estimates around 0 and 0.5, SD 1, without the negative ones: refuted at the margin of 0.5."""
+    seen = normal(rng, studies, 2, 16, 20) + np.array([0.0, 0.5])[:, None, None]
+    kept = seen >= 0
+    means = (seen * kept).sum(axis=-1) / np.maximum(kept.sum(axis=-1), 1)
+    return stats.stratified_mean(means[:, 1] - means[:, 0]).interval(ALPHA)[1] < 0.5
+
+
 CONTROLS = [
     Control("30 samples of each of 10 seeds as 300 pairs", "means of seeds", samples_as_units, 0.25),
     Control("20 samples of each of 10 seeds as 200 models", "means of seeds", samples_as_models, 0.2),
@@ -189,4 +202,6 @@ CONTROLS = [
     Control("peak and lows chosen on the units that judge them", "Peak", own_places, 0.2),
     Control("any of five differences at its margin refutes all, at α", "Conjunction", any_of_five, 0.2),
     Control("Spearman's ρ = 0.8 in 40 blocks, error at the estimate", "Correlation", error_at_the_estimate, 0.08, 1_000),
+    Control("any of twenty claims at their margins is refuted, at α", "Holm of both sides", any_of_twenty, 0.5),
+    Control("negative estimates removed, a difference at its margin refuted", "all estimates", negative_removed, 0.5),
 ]

@@ -116,6 +116,12 @@ def voiced(rule: str, effect: float, low: float, high: float, centre: float = 0.
     return {"voice": found.to_json() | {"bayes_factor": 41.3}}
 
 
+def left_out(measured: int, negative: int) -> dict[str, Any]:
+    """Rows that were measured, of which the negative ones are not judged."""
+    why = {"rows": negative, "because": "negative estimates, which are removed", "columns": ["llc"], "on_outcome": True}
+    return {"measured": measured, "judged": measured - negative, "left_out": [why]}
+
+
 def standing(state: str, *changed: str) -> dict[str, Any]:
     """How a claim stands to ledger and preregistration, and what measured it."""
     line = {"date": "2026-01-05", "changed": list(changed), "was": "inconclusive",
@@ -298,7 +304,7 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
           **estimate(0.2, -0.05, 0.43, gates=[], margin=0.3, centre=0.0, alpha=0.05)}),
         (claim_of("slt/sample", BELOW),
          {"verdict": "refuted", "label": "negligible", "reason": "A real effect, smaller than of interest.",
-          "figure": drawn["scatter"], **estimate(-0.04, -0.07, -0.01)}),
+          "figure": drawn["scatter"], "rows": left_out(5120, 214), **estimate(-0.04, -0.07, -0.01)}),
         (claim_of("slt/neighbourhood"),
          {"verdict": "invalid", "reason": "Chains drift.", **estimate(0.9, 0.4, 1.4, gates=distrust)}),
         (claim_of("lazy/step", SLOPE, "slope −1"),

@@ -41,6 +41,7 @@ def test_every_claim_counts_once(run: dict[str, Any]) -> None:
     found = {choice["name"]: {value: number for value, _, number in choice["choices"]} for choice in choices}
     assert found == {
         "grade": {"at-least-m": 1, "probably-below-m": 1},
+        "rows": {"on-the-outcome": 1},
         "holm": {"survives": 4, "does-not-survive": 2},
         "fixed": {"unchanged": 1, "changed": 1, "code": 1, "unknown": len(run["rows"]) - 3},
         "registered": {"as-registered": 1, "differs": 1, "not-registered": 1},
