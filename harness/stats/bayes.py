@@ -12,8 +12,9 @@ from functools import singledispatch
 from typing import Literal
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from harness.stats.confidence import Blurred, Confidence, Least, Share, Student
 from harness.stats.peaks import Prominence
@@ -53,7 +54,7 @@ def log_jzs(t: float, n: float, freedom: float, side: Side = 0, scale: float = S
     prior = -0.5 * (_G + 1 / g + np.log(2 * np.pi))  # of log g
     marginal = -0.5 * np.log(v) - 0.5 * (f + 1) * np.log1p(t**2 / (v * f))
     if side:
-        marginal += np.log(2) + stats.t.logcdf(side * t * np.sqrt((1 - 1 / v) * (f + 1) / (f + t**2 / v)), f + 1)
+        marginal += np.log(2) + scipy.stats.t.logcdf(side * t * np.sqrt((1 - 1 / v) * (f + 1) / (f + t**2 / v)), f + 1)
     null = -0.5 * (f + 1) * np.log1p(t**2 / f)
     return float(special.logsumexp(prior + marginal) + np.log(_G[1] - _G[0]) - null)
 
@@ -68,7 +69,7 @@ def log_share(yes: float, n: float, null: float, side: Side = 0) -> float:
         side: 0 for a share on either side, 1 for a larger, -1 for a smaller one.
     """
     no = n - yes
-    posterior = {0: 1.0, 1: stats.beta.sf(null, yes + 1, no + 1), -1: stats.beta.cdf(null, yes + 1, no + 1)}[side]
+    posterior = {0: 1.0, 1: scipy.stats.beta.sf(null, yes + 1, no + 1), -1: scipy.stats.beta.cdf(null, yes + 1, no + 1)}[side]
     room = {0: 1.0, 1: 1 - null, -1: null}[side]
     with np.errstate(divide="ignore"):
         alternative = special.betaln(yes + 1, no + 1) + np.log(posterior) - np.log(room)
