@@ -205,7 +205,7 @@ class Controller:
 
 
 def _summary_line(row: Row, wide: int) -> str:
-    """Glyph, verdict, id, effect with interval, margin, n; where the numbers say nothing, why."""
+    """Glyph, verdict, id, effect with interval, margin, n, which kind of verdict; where the numbers say nothing, why."""
     from harness.report.looks import LOOKS
     from harness.report.text import measured, number
 
@@ -218,6 +218,7 @@ def _summary_line(row: Row, wide: int) -> str:
         told = effect if row["interval"] is None else f"{effect} ({interval})"
         told += "" if row["margin"] is None else f", margin {number(row['margin'])}"
         told += "" if row["n"] is None else f", n {row['n']}"
+        told += f", {kind}" if (kind := row["label"] or row["grade"]) else ""
     changed = "" if known in (None, verdict) else f"; the ledger has {known}"
     if what := pending(row):
         changed += f"; changed since it was known: {', '.join(what)}"

@@ -49,7 +49,7 @@ def test_a_failing_claim_is_readable_by_a_stranger(project: Project, told):
         "paper/incompetent is invalid: The evidence failed a gate, so that it says nothing: models are",
         "report   reports/claims.html",
         "✓ SUPPORTED       paper/higher       1.000 (",
-        "margin 0.5, n 8",
+        "margin 0.5, n 8, at least m",
         "! ERROR           paper/broken       could not be run: RuntimeError: the sampler diverged",
         "report: reports/claims.html",
         "--scale full has their sizes",
