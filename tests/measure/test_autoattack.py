@@ -176,6 +176,26 @@ def test_without_a_gradient_square_finds_what_the_others_do_not(norm: str, epsil
     assert set(np.unique(outcome)) <= {"robust", "square"}
 
 
+class OnePixel(torch.nn.Module):
+    """Class 0 where one pixel is above 0.5, by steps that have no gradient."""
+
+    def __init__(self, row: int, column: int) -> None:
+        super().__init__()
+        self.row, self.column = row, column
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        score = torch.round(20 * (x[:, self.row, self.column] - 0.5))
+        return torch.stack([score, -score], dim=1)
+
+
+@pytest.mark.parametrize(("row", "column"), [(0, 0), (4, 4), (7, 4), (4, 7), (7, 7)])
+def test_square_reaches_every_pixel_the_last_row_and_column_too(row: int, column: int) -> None:
+    """The authors' code leaves half of the points at the last column standing: findings/pyautoattack_square_…"""
+    x, y = np.full((40, 8, 8), 0.55, np.float32), np.zeros(40, int)
+    spec = AutoAttackSpec(steps=2, queries=2000)
+    assert (autoattack(OnePixel(row, column), x, y, epsilon=0.1, spec=spec).outcome != "robust").all()
+
+
 @pytest.mark.parametrize("shape", [(3, 5, 7), (6, 5), (12,), (1, 2), (3, 2, 2, 2)])
 @NORMS
 def test_inputs_of_any_shape_are_attacked(shape: tuple[int, ...], norm: str) -> None:
