@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Callable
+from collections.abc import Callable, Mapping, Sequence
 from functools import partial
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any, Protocol, TypeVar
 
 import hypothesis
 import pandas as pd
@@ -13,15 +13,21 @@ from hypothesis.strategies import SearchStrategy
 
 from harness.drawn import drawn
 
-if TYPE_CHECKING:
-    from harness.store import Store
-
 Value = TypeVar("Value")
+
+
+class Keeper(Protocol):
+    """What keeps a table, as :class:`harness.store.Store` does, which stands above this floor."""
+
+    def cached(
+        self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame], *, values: Sequence[Any] = ()
+    ) -> pd.DataFrame:
+        """The table of that name, computed where it is not kept yet."""
 
 
 def falsify(
     check: Callable[[Value], None], strategy: SearchStrategy[Value] | Callable[[], SearchStrategy[Value]], *,
-    examples: int, key: str, store: Store | None = None,
+    examples: int, key: str, store: Keeper | None = None,
 ) -> pd.DataFrame:  # fmt: skip
     """Try a property on many admissible inputs and return what was found.
 
