@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness.errors import ClaimError
+from harness.factors import Factors
 from harness.gate import Gate, names_of
 
 if TYPE_CHECKING:
@@ -22,7 +23,8 @@ if TYPE_CHECKING:
 
 Kind = Literal["empirical", "theorem", "data"]
 KINDS: tuple[Kind, ...] = ("empirical", "theorem", "data")
-__all__ = ["KINDS", "SCALES", "Citation", "Claim", "ClaimError", "Evidence", "Figure", "Gate", "Images", "Source", "claim"]
+__all__ = ["KINDS", "SCALES", "Citation", "Claim", "ClaimError", "Evidence", "Factors", "Figure", "Gate", "Images", "Source",
+           "claim"]  # fmt: skip
 SCALES: tuple[str, ...] = ("smoke", "reduced", "full")
 _ID = re.compile(r"[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
 
@@ -170,6 +172,8 @@ class Claim:
         tags: words to filter by.
         scope: settings that the document leaves open or claims to hold for, by name, each with the Hypothesis strategy of
             its values; ``--search`` draws from it.  The claim's fixtures ask for them with ``harness.setting(name, …)``.
+        population: over what it generalises: every column of the units, strata and blocks of its predictions is random (its
+            levels stand for others) or fixed (it is about these very ones).  Without it units are taken as drawn one by one.
     """
 
     id: str
@@ -182,6 +186,7 @@ class Claim:
     companions: tuple[Any, ...] = ()
     tags: tuple[str, ...] = ()
     scope: Mapping[str, Any] = field(default_factory=dict, hash=False)
+    population: Factors | None = None
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -205,6 +210,32 @@ class Claim:
                 f"claim {self.id} has a scope whose {', '.join(broken)} is no Hypothesis strategy: "
                 "give the values that it may take, as in scope={'noise': st.floats(0.5, 2)}"
             )
+        self._hand_on_population()
+
+    def _hand_on_population(self) -> None:
+        """Check the population, and let the predictions carry it."""
+        population = self.population
+        if population is None:
+            return
+        if not isinstance(population, Factors):
+            raise ClaimError(
+                f"claim {self.id} has population={population!r}; say which factors are random and which fixed: "
+                "population=Factors(random=…, fixed=…)"
+            )
+        judged = [each for each in (self.prediction, *self.companions) if hasattr(each, "drawn_from")]
+        known = {column for each in judged for column in (*each.own_factors, *each.more_factors)}
+        unknown = [name for name in population.random if name not in known]
+        if unknown and any(each.own_factors for each in judged):
+            raise ClaimError(
+                f"claim {self.id} has random={', '.join(unknown)} in its population, which no unit, pair, strata or blocks "
+                f"of its predictions names (they name {', '.join(sorted(known))}): what its levels differ by is read off the "
+                "rows, so that they have to be told apart; hand over a row for each of them, or declare it fixed"
+            )
+        object.__setattr__(self, "prediction", self._over(self.prediction))
+        object.__setattr__(self, "companions", tuple(map(self._over, self.companions)))
+
+    def _over(self, prediction: Any) -> Any:
+        return prediction.drawn_from(self.population) if hasattr(prediction, "drawn_from") else prediction
 
     @property
     def document(self) -> str:
@@ -221,6 +252,8 @@ class Claim:
                       tuple(companion.describe() for companion in self.companions)))
         if self.scope:
             fixed += repr(sorted(self.scope.items(), key=lambda setting: setting[0]))
+        if self.population is not None:
+            fixed += repr(self.population)
         return hashlib.sha256(fixed.encode()).hexdigest()[:16]
 
 

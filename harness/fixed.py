@@ -40,6 +40,7 @@ def declared(claim: Claim) -> dict[str, Any]:
         "protocols": list(claim.protocols),
         "companions": [stable(companion) for companion in claim.companions],
         "scope": {name: str(values) for name, values in sorted(claim.scope.items())},
+        "population": stable(claim.population),
     }
     return {name: _filled(value) for name, value in said.items()}
 

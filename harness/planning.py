@@ -14,6 +14,7 @@ if TYPE_CHECKING:
     from harness.predict import Prediction
 
 Row = Mapping[str, Any]
+SEED = "seed"
 
 
 def statement(
@@ -48,17 +49,25 @@ def statement(
     return "\n    ".join(lines)
 
 
+def _counts(prediction: Prediction, design: Design) -> tuple[str, ...]:
+    """Columns of what is counted: the unit, or where a population is declared its random factor with the fewest levels."""
+    if prediction.population is None:
+        return prediction.units
+    known = [column for column in prediction.replicated if column in design.COLUMNS]
+    return (min(known, key=lambda column: design.units((column,), prediction.where)),) if known else prediction.replicated
+
+
 def _units(prediction: Prediction, design: Design) -> int:
-    return design.units(prediction.units, prediction.where)
+    return design.units(_counts(prediction, design), prediction.where)
 
 
 def _counted(prediction: Prediction, design: Design) -> bool:
     """Whether the members say how many units there are; a column that a fixture adds to its tables does not show in them."""
-    return all(column in design.COLUMNS for column in prediction.units)
+    return all(column in design.COLUMNS for column in prediction.replicated)
 
 
 def _configured(design: Design, prediction: Prediction, scale: str) -> str:
-    unit = prediction.crossed(prediction.units)
+    unit = prediction.crossed(_counts(prediction, design))
     units = f"units of {unit}, which are counted when they are measured"
     if _counted(prediction, design):
         units = f"{words.counted(_units(prediction, design), 'unit')} ({unit})"
@@ -74,7 +83,8 @@ def _measured(power: Row, design: Design, parts: list[Prediction], scale: str, r
     n = power["n"] if scale == ran_at else _units(parts[0], design)
     if scale != ran_at and (moved := again(power, n)):
         said = f"by the spread measured at scale {ran_at}: {moved}"
-    if power["units_needed"] and n:
+    counts = _counts(parts[0], design)
+    if power["units_needed"] and n and (parts[0].population is None or counts == (SEED,)):
         seeds = math.ceil(power["units_needed"] * design.seeds / n)
         said += f" That is {words.counted(seeds, 'seed')}."
     return said + (" Of its parts this is the weakest." if len(parts) > 1 else "")
@@ -87,7 +97,7 @@ def _before(prediction: Prediction, design: Design) -> str:
     n = _units(prediction, design)
     study = prediction.pilot(n)
     if study is not None:
-        return str(plan_for(prediction, study, n, prediction.crossed(prediction.units)))
+        return str(plan_for(prediction, study, n, prediction.crossed(_counts(prediction, design))))
     size = smallest_in_deviations(prediction, n)
     finds = "decide nothing, whatever is true" if size is None else f"find {words.number(size)} standard deviations or more"
     if prediction.rule == "within" and size is not None:

@@ -370,9 +370,9 @@ class TestFaults:
 ROW = {
     "verdict", "label", "grade", "reason", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
     "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "n", "standardised", "power", "voice", "rows", "gates",
-    "parts", "strata", "companions", "protocols",
+    "parts", "strata", "companions", "protocols", "population",
 }  # fmt: skip
-PART = ROW - {"margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "companions", "protocols"}
+PART = ROW - {"margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "companions", "protocols", "population"}
 
 
 def strict(verdict):

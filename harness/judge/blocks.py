@@ -43,6 +43,12 @@ def estimate_in_blocks(
             f"seeds are added block by block, and the table has no column {SEED!r} to tell the blocks apart; "
             f"it has {', '.join(map(str, table.columns))}"
         )
+    random = [name for name in prediction.random_among(prediction.own_factors) if name != SEED]
+    if shared := [name for name in random if _recurs(table, name, blocks)]:
+        raise Unusable(
+            f"blocks of seeds share their {words.listed(shared)}, whose levels stand for others, so that they are no studies "
+            f"of their own; judge a number of seeds that is fixed beforehand, or declare {words.listed(shared)} fixed"
+        )
     parts = [_block(prediction, table, number, seeds, rng) for number, seeds in enumerate(blocks, 1)]
     anytime = Anytime(whole.confidence, tuple(part.confidence for part in parts if part.confidence))
     low, high = anytime.interval(prediction.alpha)
@@ -56,6 +62,12 @@ def estimate_in_blocks(
         objection=_objection(prediction, whole, second),
         notes=(*whole.notes, _note(blocks)),
     )
+
+
+def _recurs(table: pd.DataFrame, name: str, blocks: Sequence[Collection[int]]) -> bool:
+    """Whether a level of a factor stands in several blocks."""
+    levels = [set(table.loc[table[SEED].isin(list(seeds)), name]) for seeds in blocks]
+    return len(set().union(*levels)) < sum(map(len, levels))
 
 
 def _block(

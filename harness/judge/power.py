@@ -17,6 +17,7 @@ import scipy
 
 from harness.judge.rule import supports
 from harness.predict import Estimate, Prediction, Rule, words
+from harness.predict.base import FEWEST_LEVELS
 from harness.stats import Anytime, Blurred, Confidence, Least, Ranked, Share, Student
 
 POWER = 0.9
@@ -210,12 +211,15 @@ def plan(prediction: Prediction, estimate: Estimate) -> Plan | None:
     """What a study as precise as this one finds; None for kinds without sampling error."""
     if estimate.confidence is None or prediction.rule not in ("above", "below", "within"):
         return None
+    if estimate.counted is not None:
+        return plan_for(prediction, estimate.confidence, estimate.counted[1], estimate.counted[0], FEWEST_LEVELS)
     return plan_for(prediction, estimate.confidence, estimate.n, estimate.unit)
 
 
-def plan_for(prediction: Prediction, study: Confidence, n: int, unit: str) -> Plan:
-    """The plan of a study of ``n`` units with this precision."""
-    return _plan(terms_of(prediction), study, n, unit, prediction.largest, prediction.fewest)
+def plan_for(prediction: Prediction, study: Confidence, n: int, unit: str, fewest: int | None = None) -> Plan:
+    """The plan of a study of ``n`` units with this precision; units are levels of a random factor where one is above them."""
+    least = prediction.fewest if fewest is None else fewest
+    return _plan(terms_of(prediction), study, n, unit, prediction.largest, least)
 
 
 def terms_of(prediction: Prediction) -> Terms:

@@ -13,6 +13,7 @@ from harness.judge.selection import Rows
 from harness.judge.sides import Sides
 from harness.judge.voice import voice
 from harness.predict import Conjunction, Estimate, Prediction, Stratum
+from harness.predict.base import Beyond
 
 
 @dataclass(frozen=True)
@@ -67,6 +68,7 @@ class Verdict:
             "power": self._power(),
             "voice": self._voice(),
             "rows": self.rows.to_json() if self.rows else None,
+            "population": self._population(),
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
             "companions": [companion._row() for companion in self.companions],
@@ -132,6 +134,13 @@ class Verdict:
         found = voice(self._terms(), self.estimate) if self.estimate is not None else None
         return found.to_json() if found else None
 
+    def _population(self) -> dict[str, Any] | None:
+        """Over what the estimate speaks, and what is to be expected of levels that were not seen."""
+        seen = self.estimate
+        if seen is None or not seen.population:
+            return None
+        return {"speaks": seen.population, "beyond": [_beyond(each) for each in seen.beyond]}
+
     def _standardised(self) -> dict[str, Any] | None:
         if self.estimate is None or self.estimate.standardised is None:
             return None
@@ -150,6 +159,16 @@ def _stratum(stratum: Stratum) -> dict[str, Any]:
         "effect": _strict(stratum.effect),
         "interval": _pair(stratum.interval),
         "n": int(stratum.n),
+    }
+
+
+def _beyond(beyond: Beyond) -> dict[str, Any]:
+    return {
+        "factor": beyond.factor,
+        "levels": int(beyond.levels),
+        "deviation": _strict(beyond.deviation),
+        "icc": _strict(beyond.icc),
+        "interval": _pair(beyond.interval),
     }
 
 

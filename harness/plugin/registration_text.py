@@ -48,6 +48,8 @@ def _claim(claim: Mapping[str, Any]) -> Iterator[str]:
         yield f"- **Validity check**, {name}: {_inline(rest)}"
     for companion in declared["companions"]:
         yield f"- **Companion**, without a say: {_inline(companion)}"
+    if declared.get("population"):
+        yield f"- **Population**: {_inline(declared['population'])}"
     if declared["protocols"]:
         yield f"- **Protocols**: {', '.join(declared['protocols'])}; the first decides"
     if declared["scope"]:

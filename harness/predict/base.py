@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from harness.claim import ClaimError
+from harness.factors import Factors
 from harness.limits import briefly, canonical
 from harness.predict import words
 from harness.rows import Where
@@ -26,6 +27,9 @@ if TYPE_CHECKING:
 Rule = Literal["above", "below", "within", "exact", "all"]
 MINIMUM = 5
 """Fewest units for an interval; at 5 only effects of two standard deviations and more can be decided."""
+
+FEWEST_LEVELS = 3
+"""Fewest levels of a random factor above the unit: with two, which leave one degree of freedom, t is 6.3 at alpha = 0.05."""
 
 
 class Unusable(ValueError):  # noqa: N818 - a state of evidence, not a fault of the program
@@ -50,6 +54,25 @@ class Stratum:
 
 
 @dataclass(frozen=True)
+class Beyond:
+    """What is to be expected of a level of a random factor that was not seen; shown, not decided by.
+
+    Attributes:
+        factor: the factor, as the reader sees it.
+        levels: levels that were seen.
+        deviation: standard deviation between levels, tau, in natural units.
+        icc: share of the variance of single units that lies between levels; None where a level is one unit.
+        interval: two-sided (1 - 2 alpha) prediction interval of the effect at a new level.
+    """
+
+    factor: str
+    levels: int
+    deviation: float
+    icc: float | None
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
 class Estimate:
     """An effect in its natural units and sign, with its uncertainty at the level of the unit of replication.
 
@@ -68,6 +91,9 @@ class Estimate:
         objection: why support is withheld although the interval would give it (a second test that the kind
             requires does not agree), or None.
         second_p: p of that second test, which has to be at most alpha; None for kinds with one test.
+        population: over what it speaks, in a sentence; empty for exact kinds.
+        counted: the random factor above the unit whose levels a plan counts, and their number; None where it counts units.
+        beyond: what is to be expected of levels that were not seen.
     """
 
     estimand: str
@@ -82,6 +108,9 @@ class Estimate:
     confidence: Confidence | None = None
     objection: str | None = None
     second_p: float | None = None
+    population: str = ""
+    counted: tuple[str, int] | None = None
+    beyond: tuple[Beyond, ...] = ()
 
 
 def own_size(confidence: Confidence, alpha: float) -> tuple[float, float, float]:
@@ -100,6 +129,8 @@ class Prediction(ABC):
         alpha: error rate on each side; the interval that decides is the two-sided (1 - 2 alpha) one.
         where: rows that it is about, by what their columns hold (:mod:`harness.rows`); all rows without.
         names: how columns and levels read in sentences; underscores read as spaces otherwise.
+        population: over what it generalises (:class:`harness.factors.Factors`); that of its claim, which hands it on with
+            :meth:`drawn_from`.  Without one, units are taken as drawn one by one, and strata and blocks as these very ones.
     """
 
     fewest: ClassVar[int] = MINIMUM
@@ -110,6 +141,7 @@ class Prediction(ABC):
     alpha: float = 0.05
     where: Mapping[str, Any] = field(default_factory=Where)
     names: Mapping[str, str] = field(default_factory=dict, hash=False)
+    population: Factors | None = None
 
     def __post_init__(self) -> None:
         self._read_where()
@@ -139,6 +171,74 @@ class Prediction(ABC):
         """Columns that identify a unit of replication in the whole table."""
         named: tuple[str, ...] = getattr(self, "keys", None) or getattr(self, "unit", None) or ()
         return tuple(named)
+
+    @property
+    def own_factors(self) -> tuple[str, ...]:
+        """Columns of which a population says whether their levels stand for others: those of units, strata and blocks."""
+        within = (getattr(self, "strata", None) or (), getattr(self, "blocks", None) or ())
+        return tuple(dict.fromkeys((*self.units, *within[0], *within[1])))
+
+    @property
+    def more_factors(self) -> tuple[str, ...]:
+        """Columns whose levels are the very ones that it is about unless a population says otherwise, such as samples."""
+        return ()
+
+    def random_among(self, columns: tuple[str, ...]) -> tuple[str, ...]:
+        """Those of some columns whose levels stand for others; none where no population is declared."""
+        random = self.population.random if self.population else ()
+        return tuple(column for column in dict.fromkeys(columns) if column in random)
+
+    @property
+    def replicated(self) -> tuple[str, ...]:
+        """Columns that identify what a plan counts: each random factor by itself, or the unit where none is declared."""
+        return self.random_among(self.own_factors) or self.units
+
+    def drawn_from(self, population: Factors | None) -> Prediction:
+        """The same prediction with a population; exact kinds, which sample nothing, as they are.
+
+        Raises:
+            ClaimError: a column of its units, strata or blocks is not declared, or none of them is random.
+        """
+        if population is None or not self.own_factors:
+            return self
+        kind, own = type(self).__name__, words.listed(self.own_factors)
+        named = (*population.random, *population.fixed)
+        if missing := [column for column in self.own_factors if column not in named]:
+            raise ClaimError(
+                f"{kind} has its units in {own}, and the population does not say of {words.listed(missing)} whether the claim "
+                "speaks of others like these levels or of these very ones: name every one of these columns in "
+                "population=Factors(random=…, fixed=…)"
+            )
+        if not set(population.random) & set(self.own_factors):
+            raise ClaimError(
+                f"{kind} has its units in {own}, and the population has all of them fixed: nothing was drawn, so that nothing "
+                "can be inferred; the training seed, at least, stands for others: random=…"
+            )
+        return replace(self, population=population)
+
+    def speaks(self, levels: Mapping[str, int] | None = None) -> str:
+        """Over what it speaks: "seeds like these 16; these very 6 architectures", with the numbers of levels that are known."""
+        if self.population is None:
+            return ""
+        held = (*self.own_factors, *self.more_factors)
+        counts = {} if levels is None else {column: f" {number:,}" for column, number in levels.items() if column in held}
+        random = [f"{words.plural(self.word(name))} like these{counts.get(name, '')}" for name in self.random_among(held)]
+        fixed = [
+            f"these very{counts.get(name, '')} {words.plural(self.word(name))}" for name in self.population.fixed
+            if name in held or not self._elsewhere(name)
+        ]  # fmt: skip
+        return "; ".join(words.listed(each) for each in (random, fixed) if each)
+
+    def _elsewhere(self, name: str) -> bool:
+        """Whether a factor of the claim is a column that this prediction does not read: another part's."""
+        return name.isidentifier()
+
+    def undeclared(self) -> str:
+        """What is taken as the population where none is declared."""
+        strata = getattr(self, "strata", None) or ()
+        rest = [column for column in self.own_factors if column not in self.units or column in strata]
+        very = f", these very {words.listed(words.plural(self.word(column)) for column in rest)}" if rest else ""
+        return f"not declared; units ({self.crossed(self.units)}) are taken as drawn one by one{very}"
 
     def pilot(self, n: int) -> Confidence | None:
         """How precise a study of ``n`` units is before any has run; None where that depends on their spread."""
@@ -181,6 +281,12 @@ class Prediction(ABC):
             effect=float(confidence.effect), interval=(float(low), float(high)), confidence=confidence, **said
         )
 
+    def tail(self, confidence: Confidence) -> float:
+        """One-sided p of its rule, by the curve from which the interval is read."""
+        if self.rule == "within":
+            return float(confidence.within(self.centre, self.margin))
+        return float((confidence.above if self.rule == "above" else confidence.below)(self.centre))
+
     def stratum(self, name: str, confidence: Confidence, n: int) -> Stratum:
         """The same estimate within one stratum."""
         low, high = confidence.interval(self.alpha)
@@ -204,10 +310,10 @@ class Prediction(ABC):
             )
 
     def describe(self) -> dict[str, Any]:
-        """All that was fixed beforehand, as JSON holds it; a claim's digest is made from it."""
+        """All that was fixed beforehand, as JSON holds it, but the population, which is its claim's; for digests."""
         return {
             "kind": type(self).__name__,
-            **{each.name: words.plain(getattr(self, each.name)) for each in fields(self)},
+            **{each.name: words.plain(getattr(self, each.name)) for each in fields(self) if each.name != "population"},
         }
 
     def strength(self, estimate: Estimate) -> float:
@@ -245,8 +351,12 @@ class Prediction(ABC):
         rows = [where.worded(column, self.word) for column in where]
         return f", where {words.listed(rows)}" if rows else ""
 
+    def generality(self) -> str:
+        """Over what it speaks, as a clause of its sentence: " (seeds like these; these very architectures)"."""
+        return f" ({self.speaks()})" if self.population else ""
+
     def __str__(self) -> str:
-        return f"{self.sentence()}{self.about()}{self._terms()}"
+        return f"{self.sentence()}{self.about()}{self.generality()}{self._terms()}"
 
     __repr__ = __str__
 

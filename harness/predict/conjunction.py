@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.claim import ClaimError
+from harness.factors import Factors
 from harness.predict.base import Estimate, Prediction, Rule
 
 if TYPE_CHECKING:
@@ -79,13 +80,34 @@ class Conjunction(Prediction):
         """Every part at its alpha times ``share``."""
         return replace(self, parts=tuple(part.stricter(share) for part in self.parts))
 
+    def drawn_from(self, population: Factors | None) -> Prediction:
+        """Every part with the population."""
+        return self if population is None else replace(self, parts=tuple(part.drawn_from(population) for part in self.parts))
+
+    @property
+    def own_factors(self) -> tuple[str, ...]:
+        """Those of all parts."""
+        return tuple(dict.fromkeys(column for part in self.parts for column in part.own_factors))
+
+    @property
+    def more_factors(self) -> tuple[str, ...]:
+        """Those of all parts."""
+        return tuple(dict.fromkeys(column for part in self.parts for column in part.more_factors))
+
     def own_columns(self) -> tuple[str, ...]:
         """Columns of all parts."""
         return tuple(dict.fromkeys(column for part in self.parts for column in part.columns()))
 
     def sentence(self) -> str:
         """What is tested."""
-        return "All of: " + " ".join(f"({i}) {part}." for i, part in enumerate(self.parts, 1)).rstrip(".")
+        once = len({part.generality() for part in self.parts}) == 1
+        said = [f"{part.sentence()}{part.about()}{part._terms()}" if once else str(part) for part in self.parts]
+        return "All of: " + " ".join(f"({i}) {part}." for i, part in enumerate(said, 1)).rstrip(".")
+
+    def generality(self) -> str:
+        """That of the parts, where all have the same; else it stands in each of them."""
+        said = {part.generality() for part in self.parts}
+        return said.pop() if len(said) == 1 else ""
 
     def _terms(self) -> str:
         return ""

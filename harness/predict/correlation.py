@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from dataclasses import dataclass, field
+from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -11,7 +12,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import tables, words
+from harness.predict import sampling, tables, words
 from harness.predict.base import Estimate, Prediction, own_size
 from harness.predict.equivalence import Equivalence
 from harness.predict.signed import Signed
@@ -54,6 +55,24 @@ def heterogeneity(z: ArrayLike, n: ArrayLike, cluster: ArrayLike, alpha: float) 
         return ()
     p = float(stats.cochran_q(z, stats.z_error(z, n)))
     return (f"The blocks differ {'more' if p <= alpha else 'no more'} than chance explains (p = {words.number(p)}).",)
+
+
+def pooled_z(x: NDArray[Any], y: NDArray[Any], parts: Blocks, kept: NDArray[np.bool_]) -> Any:
+    """Mean over blocks, weights n - 3, of Fisher's z of the rows that are kept; blocks of three rows and fewer do not count.
+
+    Args:
+        x: shape (..., row).
+        y: likewise.
+        parts: rows of each block.
+        kept: which rows count, shape (row,).
+    """
+    total: Any = 0.0
+    weight = 0
+    for rows in (part[kept[part]] for part in parts):
+        if len(rows) > 3:
+            z = stats.fisher_z(stats.spearman(x[..., rows], y[..., rows]), len(rows))
+            total, weight = total + (len(rows) - 3) * z, weight + len(rows) - 3
+    return total / weight
 
 
 @dataclass(frozen=True, repr=False)
@@ -118,19 +137,23 @@ class _AcrossUnits(Prediction):
         z = np.array([stats.fisher_z(stats.spearman(a, b), len(a)) for a, b in zip(x, y, strict=True)])
         cluster = stats.clusters(membership(units))
         pooled = stats.pool(z, n, cluster)
+        sample = sampling.of(self, frame)
+        parted = [part.index.to_numpy() for _, part in parts]
+        seen = sample.carry(pooled, partial(pooled_z, frame[self.x].to_numpy(), frame[self.y].to_numpy(), parted))
         return self.seen(
-            pooled,
+            seen,
             estimand=f"Spearman correlation of {self.word(self.x)} and {self.word(self.y)}"
             + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else ""),
             unit=self.crossed(self.unit),
-            p=self._p(x, y, units, pooled, rng),
+            p=self.tail(seen) if sample.carried else self._p(x, y, units, pooled, rng),
             n=int(codes.max() + 1),
-            standardised=own_size(pooled, self.alpha),
+            standardised=own_size(seen, self.alpha),
             strata=tuple(
                 self.stratum(name, stats.pool(each[None], n[i, None]), len(part))
                 for i, ((name, part), each) in enumerate(zip(parts, z, strict=True)) if self.blocks
             ),
             notes=heterogeneity(z, n, cluster, self.alpha),
+            **sample.fields(),
         )  # fmt: skip
 
     @abstractmethod

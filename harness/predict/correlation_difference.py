@@ -10,9 +10,10 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import tables, words
+from harness.predict import sampling, tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable, own_size
-from harness.predict.correlation import FEWEST, membership
+from harness.predict.correlation import FEWEST, membership, pooled_z
+from harness.stats.drawn import Again
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -109,22 +110,34 @@ class CorrelationDifference(Prediction):
         cluster = stats.clusters(membership([codes[part.index] for _, part in parts]))
         first, second = stats.pool(z.here, n, cluster), stats.pool(z.there, n, cluster)
         difference = stats.Overlapping(first, second, float(np.average(np.tanh(z.between), weights=n - 3)))
+        sample = sampling.of(self, here)
+        seen = sample.carry(difference, self._again(here, there, [part.index.to_numpy() for _, part in parts]))
         return self.seen(
-            difference,
+            seen,
             estimand=f"Spearman correlation of {self.word(self.y)} with {self.word(self.x)}, "
             f"{self.word(self.here)} minus {self.word(self.there)}"
             + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else ""),
             unit=self.crossed(self.unit),
-            p=float(difference.above(0)),
+            p=self.tail(seen),
             n=int(codes.max() + 1),
-            standardised=own_size(difference, self.alpha),
+            standardised=own_size(seen, self.alpha),
             strata=self._strata(parts, z, n) if self.blocks else (),
             notes=(
                 f"The correlation is {words.number(first.effect)} "
                 f"{self.level(self.factor, self.here)} and {words.number(second.effect)} "
                 f"{self.level(self.factor, self.there)}.",
             ),
+            **sample.fields(),
         )
+
+    def _again(self, here: pd.DataFrame, there: pd.DataFrame, parts: list[NDArray[np.intp]]) -> Again:
+        """The difference of the pooled correlations from some of the units."""
+        y, one, other = here[self.y].to_numpy(), here[self.x].to_numpy(), there[self.x].to_numpy()
+
+        def again(kept: NDArray[np.bool_]) -> Floats:
+            return np.asarray(np.tanh(pooled_z(one, y, parts, kept)) - np.tanh(pooled_z(other, y, parts, kept)))
+
+        return again
 
     def _sides(self, table: pd.DataFrame) -> list[pd.DataFrame]:
         frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(self.x, self.y))

@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import grids, tables, words
+from harness.predict import grids, sampling, tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Unusable
 
 if TYPE_CHECKING:
@@ -72,7 +72,8 @@ class Peak(Prediction):
         units, points, (heights,) = grids.grid(frame, tuple(self.unit), self.x, (self.y,))
         tables.enough(len(units), f"units ({self.crossed(self.unit)})")
         grids.enough_points(points, self.x)
-        curves = -heights if self.valley else heights
+        sample = sampling.of(self, units)
+        curves = self._averaged(sample, -heights if self.valley else heights)
         seen = stats.prominence(curves)
         self._spread(curves, seen)
         first, second = self.parts
@@ -85,7 +86,18 @@ class Peak(Prediction):
             standardised=self._standardised(curves),
             strata=(self.stratum(first, seen.rise, len(units)), self.stratum(second, seen.fall, len(units))),
             notes=(self._where(points, curves.mean(axis=0)),),
+            **sample.fields(),
         )
+
+    def _averaged(self, sample: sampling.Sample, curves: grids.Floats) -> grids.Floats:
+        """One curve for each unit, or for each level of the random factor above the units: its mean."""
+        if len(sample.carried) > 1:
+            both = words.listed(sample.carried)
+            raise Unusable(f"{both} are random and cross, and a peak is chosen across one factor: declare the other one fixed")
+        averaged = sample.averaged(curves)
+        if sample.counted is not None:
+            tables.enough(len(averaged), f"levels of {sample.carried[0]}, each with its mean curve")
+        return averaged
 
     def _spread(self, curves: grids.Floats, seen: stats.Prominence) -> None:
         """Refuse curves that are the same in all units, up to where they start."""

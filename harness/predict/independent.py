@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import tables, words
+from harness.predict import sampling, tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
 from harness.predict.strata import InStrata, differences, stratum
 from harness.rows import present
@@ -79,7 +79,8 @@ class IndependentDifference(InStrata, Prediction):
                 "no spread to judge the difference by"
             )
         weights = np.tile([-1.0, 1.0], len(parts)) / len(parts)
-        mean = stats.contrast(values, 2 * codes + side, weights)
+        sample = sampling.of(self, frame, strata)
+        mean = sample.contrast(values, 2 * codes + side, weights)
         within = [stats.contrast(values[codes == s], side[codes == s], [-1, 1]) for s in range(len(parts))]
         shown = tuple(
             stratum(self, name, each, len(part))
@@ -90,11 +91,12 @@ class IndependentDifference(InStrata, Prediction):
             estimand=f"difference of mean {self.word(self.value)}, {self.word(self.higher)} minus {self.word(self.lower)}"
             f"{self.equal_weight()}",
             unit=self.crossed(self.keys),
-            p=stats.label_p(values, side, codes, rng=rng),
+            p=self.tail(mean.confidence) if sample.carried else stats.label_p(values, side, codes, rng=rng),
             n=len(values),
             standardised=stats.hedges_g(mean, np.bincount(2 * codes + side), weights, self.alpha),
             strata=shown,
             notes=(self._sizes(side), *self._heterogeneity(shown, within)),
+            **sample.fields(),
         )
 
     def _groups(self, table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:

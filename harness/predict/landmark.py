@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import grids, tables, words
+from harness.predict import grids, sampling, tables, words
 from harness.predict.base import Estimate, Prediction, Unusable
 from harness.predict.equivalence import AtValue
 
@@ -90,10 +90,12 @@ class Landmark(AtValue, Prediction):
         grids.enough_points(points, self.x)
         x = grids.axis(points, self.x, self.log_x)
         read, reach = self._read(units, x, heights)
-        mean, half = stats.stratified_mean(read), float(reach.mean())
-        error = max(float(mean.error), LEAST * half)
-        seen = stats.Blurred(stats.Student(float(mean.mean), error, len(read) - 1), half)
         equal = stats.is_constant(read, float(np.abs(x).max()))
+        sample, half = sampling.of(self, units), float(reach.mean())
+        mean = stats.stratified_mean(read) if equal else sample.mean(read)
+        error = max(float(mean.error), LEAST * half)
+        freedom = float(mean.freedom) if sample.carried and not equal else len(read) - 1
+        seen = stats.Blurred(stats.Student(float(mean.mean), error, freedom), half)
         return self.seen(
             seen,
             estimand=f"mean {self.what} of the {self.landmark}",
@@ -105,6 +107,7 @@ class Landmark(AtValue, Prediction):
                 f"Its {self.what} is {words.number(read.min())} to {words.number(read.max())} in single units; what is read "
                 f"off the grid is known to ± {words.number(half)}, by which the interval is widened.",
             ),
+            **sample.fields(beyond=() if equal else sample.beyond(read, mean.confidence)),
         )
 
     def _read(self, units: pd.DataFrame, x: grids.Floats, heights: grids.Floats) -> tuple[grids.Floats, grids.Floats]:

@@ -7,11 +7,11 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness import stats
 from harness.predict import words
 from harness.predict.base import Estimate
 from harness.predict.equivalence import Equivalence
 from harness.predict.paired import Floats, OnPairs
+from harness.predict.strata import Averaged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -63,8 +63,8 @@ class NoChange(Equivalence, OnPairs):
         pairs, difference, scale = self.paired_values(table, self.value)
         return self.judged(pairs, difference, scale, f"difference of {self.word(self.value)}", rng)
 
-    def _p(self, mean: stats.Mean, difference: Floats, weights: Floats, rng: np.random.Generator) -> float:
-        return float(mean.confidence.within(0, self.margin))
+    def _p(self, found: Averaged, difference: Floats, rng: np.random.Generator) -> float:
+        return self.tail(found.mean.confidence)
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""

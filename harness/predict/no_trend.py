@@ -76,7 +76,9 @@ class NoTrend(Equivalence, InStrata, Prediction):
         units = frame.drop_duplicates(list(self.keys)).reset_index(drop=True)
         fits = [self._slope(name, part) for name, part in tables.groups(frame, self.keys)]
         what = f"slope of {self.word(self.value)} for every {self.step}"
-        found = average(self, units, np.array(fits), strata, noun="unit", what=what, scale=self._rounding(frame))
+        found = average(
+            self, units, np.array(fits), strata, noun="unit", what=what, scale=self._rounding(frame), curves=self._curves(frame)
+        )
         return self.seen(
             found.mean.confidence,
             estimand=f"mean least-squares {what}{self.equal_weight()}",
@@ -86,7 +88,20 @@ class NoTrend(Equivalence, InStrata, Prediction):
             standardised=stats.standardised(found.mean, self.alpha),
             strata=found.shown,
             notes=found.notes,
+            **found.said(np.array(fits)),
         )
+
+    @property
+    def more_factors(self) -> tuple[str, ...]:
+        """The points of x."""
+        return (self.x,)
+
+    def _curves(self, frame: pd.DataFrame) -> tuple[str, grids.Floats, grids.Floats] | None:
+        """Column, points and curves, where the points stand for others; all units have to have the same."""
+        if not self.random_among((self.x,)):
+            return None
+        _, points, (curves,) = grids.grid(frame, self.keys, self.x, (self.value,))
+        return self.x, grids.axis(points, self.x, self.per == "doubling"), curves
 
     def _axis(self, part: pd.DataFrame) -> grids.Floats:
         return grids.axis(part[self.x].to_numpy(), self.x, self.per == "doubling")

@@ -24,9 +24,9 @@ class Ordering(InStrata, Prediction):
 
     Each unit gives one number: the least-squares slope of value on the step number 0, 1, 2, …, in natural units per
     step.  The mean over strata (equal weight) of their mean has a t interval, which decides.  Support needs the
-    ranks too: p is that of Page's trend test with units as blocks (Page 1963, J. Am. Stat. Assoc. 58, 216-230), and where it
-    is above alpha support is withheld.  The mean change of every single step is shown, since a trend
-    is not an ordering of every neighbour.
+    ranks too: p is that of Page's trend test with units as blocks, or the levels of a random factor above them (Page 1963,
+    J. Am. Stat. Assoc. 58, 216-230), and where it is above alpha support is withheld.  The mean change of every single step is
+    shown, since a trend is not an ordering of every neighbour.
 
     Attributes:
         value: column that rises.
@@ -86,7 +86,7 @@ class Ordering(InStrata, Prediction):
         scale = len(self.levels) * float(np.abs(values).max())  # a sum over levels carries the rounding of each
         what = f"rise of {self.word(self.value)}"
         found = average(self, units, slopes, strata, noun="unit", what=what, scale=scale)
-        page = float(scipy.stats.page_trend_test(values).pvalue)
+        page = float(scipy.stats.page_trend_test(found.sample.averaged(values)).pvalue)
         steps = tuple(
             stratum(self, f"{self.word(a)} → {self.word(b)}", stats.stratified_mean(step, found.codes), len(step))
             for a, b, step in zip(self.levels, self.levels[1:], np.diff(values, axis=1).T, strict=False)
@@ -102,6 +102,7 @@ class Ordering(InStrata, Prediction):
             notes=(*self._back(steps), *found.notes),
             objection=self._objection(page),
             second_p=page,
+            **found.said(slopes),
         )
 
     def _objection(self, page: float) -> str | None:

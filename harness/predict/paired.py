@@ -13,7 +13,7 @@ from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
 from harness.predict.base import Estimate, Prediction, Rule
-from harness.predict.strata import average
+from harness.predict.strata import Averaged, average
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -88,16 +88,19 @@ class OnPairs(Prediction):
             estimand=f"mean paired {what}, {one} minus {other}"
             + (f", equal weight per {self.crossed(strata)}" if strata else ""),
             unit=f"pair ({self.crossed(self.keys)})",
-            p=self._p(found.mean, difference, 1 / np.bincount(found.codes)[found.codes], rng),
+            p=self._p(found, difference, rng),
             n=len(difference),
             standardised=stats.standardised(found.mean, self.alpha),
             strata=found.shown,
             notes=found.notes,
+            **found.said(difference),
         )
 
-    def _p(self, mean: stats.Mean, difference: Floats, weights: Floats, rng: np.random.Generator) -> float:
-        """P of the mean: by the sign flips of the same weighted mean, for a direction."""
-        return stats.sign_flip_p(difference, weights, rng=rng)
+    def _p(self, found: Averaged, difference: Floats, rng: np.random.Generator) -> float:
+        """P of the mean: by the sign flips of the same weighted mean, for a direction over pairs that were drawn one by one."""
+        if found.sample.carried:
+            return self.tail(found.mean.confidence)
+        return stats.sign_flip_p(difference, 1 / np.bincount(found.codes)[found.codes], rng=rng)
 
 
 @dataclass(frozen=True, repr=False)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import tables, words
+from harness.predict import sampling, tables, words
 from harness.predict.base import MINIMUM, Estimate, Prediction, Unusable
 from harness.predict.signed import Signed
 
@@ -95,7 +95,24 @@ class PerSampleCorrelation(Signed, Prediction):
                 f"no sample of {tables.first(frame, rows == empty.argmax(), unit)} has a correlation: "
                 f"{self.x} or {self.y} is constant, or there are fewer than {MINIMUM} rows"
             )
-        return self._estimate(np.nanmean(z, axis=1), z.shape[1], undefined, z.size, rng)
+        units, panel = (frame[list(keys)].drop_duplicates() for keys in (unit, sample))  # as the codes number them
+        return self._estimate(z, *self._drawn(z, units, panel), undefined, rng)
+
+    @property
+    def more_factors(self) -> tuple[str, ...]:
+        """The samples."""
+        return tuple(self.sample)
+
+    def _drawn(
+        self, z: NDArray[np.float64], units: pd.DataFrame, panel: pd.DataFrame
+    ) -> tuple[sampling.Sample, NDArray[np.float64]]:
+        """One number per unit, for a fixed panel; one per cell, where samples stand for others; and how they were drawn."""
+        units = units.reset_index(drop=True)
+        if not self.random_among(tuple(self.sample)):
+            return sampling.of(self, units), np.nanmean(z, axis=1)
+        row, column = np.nonzero(~np.isnan(z))
+        cells = pd.concat([units.loc[row].reset_index(drop=True), panel.iloc[column].reset_index(drop=True)], axis=1)
+        return sampling.of(self, cells, crossed=self.sample), z[row, column]
 
     def _cells(
         self, frame: pd.DataFrame, rows: NDArray[np.intp], columns: NDArray[np.intp]
@@ -113,32 +130,37 @@ class PerSampleCorrelation(Signed, Prediction):
         return z
 
     def _estimate(
-        self, z: NDArray[np.float64], samples: int, undefined: int, cells: int, rng: np.random.Generator
-    ) -> Estimate:
+        self, cells: NDArray[np.float64], drawn: sampling.Sample, z: NDArray[np.float64], undefined: int,
+        rng: np.random.Generator,
+    ) -> Estimate:  # fmt: skip
         unit, sample = self.crossed(self.unit), self.crossed(self.sample)
         if stats.is_constant(z):
             raise Unusable(
                 f"every {unit} has the same mean correlation, so that there is no spread to judge it by"
             )
-        mean = stats.stratified_mean(z)
+        mean = drawn.mean(z)
+        confidence = stats.Student(mean.mean, mean.error, mean.freedom, link="fisher")
         dropped = (
-            f"{undefined} of {cells} cells ({unit} × {sample}) have a constant {self.word(self.x)} or "
+            f"{undefined} of {cells.size} cells ({unit} × {sample}) have a constant {self.word(self.x)} or "
             f"{self.word(self.y)}, or fewer than {MINIMUM} rows, and were dropped."
         )
         return self.seen(
-            stats.Student(mean.mean, mean.error, mean.freedom, link="fisher"),
+            confidence,
             estimand=f"mean over {unit} and {sample} of the Spearman correlation of {self.word(self.x)} and "
             f"{self.word(self.y)} within both (Fisher z)",
             unit=unit,
-            p=stats.sign_flip_p(self.sign * z, rng=rng),
-            n=len(z),
+            p=self.tail(confidence) if drawn.carried else stats.sign_flip_p(self.sign * z, rng=rng),
+            n=len(cells),
             standardised=stats.standardised(mean, self.alpha),
             notes=(
-                f"Fixed panel of {samples:,} ({sample}): the interval speaks of new training seeds, not of "
-                "new samples.",
+                *(() if self.random_among(tuple(self.sample)) else (
+                    f"Fixed panel of {cells.shape[1]:,} ({sample}): the interval speaks of new training seeds, not of "
+                    "new samples.",
+                )),
                 *((dropped,) if undefined else ()),
             ),
-        )
+            **drawn.fields(),
+        )  # fmt: skip
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""

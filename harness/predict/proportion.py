@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 
 from harness import stats
 from harness.claim import ClaimError
+from harness.factors import Factors
 from harness.limits import Limit, Limited
-from harness.predict import tables, words
+from harness.predict import sampling, tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
 
 if TYPE_CHECKING:
@@ -116,13 +117,13 @@ class Proportion(Limited, Prediction):
         frame = tables.usable(self, table, keys=keys, **{"compared" if self.limits else "numeric": read})
         tables.once(frame, keys)
         frame = frame.assign(**{_HAS: self._has(frame)})
-        names, shares = [], []
-        for name, part in tables.groups(frame, tuple(self.every)):
+        parts, shares, samples = tables.groups(frame, tuple(self.every)), [], []
+        for name, part in parts:
             tables.enough(len(part), f"units ({self.crossed(self.unit)})" + (f" in {name}" if name else ""))
-            names.append(name)
-            shares.append(stats.Share(int(part[_HAS].sum()), len(part)))
+            samples.append(sampling.of(self, part))
+            shares.append(self._share(part, samples[-1]))
         least = stats.Least(tuple(shares))
-        levels = tuple(self.stratum(name, share, share.n) for name, share in zip(names, shares, strict=True))
+        levels = tuple(self.stratum(name, share, len(part)) for (name, part), share in zip(parts, shares, strict=True))
         strata = levels if self.every else ()
         return self.seen(
             least,
@@ -132,7 +133,38 @@ class Proportion(Limited, Prediction):
             n=_lowest(levels).n,
             standardised=self._cohen(least),
             strata=strata,
+            notes=self._worth(samples, shares),
+            **replace(samples[0], frame=frame).fields(),
         )
+
+    def drawn_from(self, population: Factors | None) -> Prediction:
+        """With a population; what has to hold at every level speaks of these very levels."""
+        if population and (drawn := [column for column in self.every if column in population.random]):
+            raise ClaimError(
+                f"Proportion has every={self.every!r}, and the population has {words.listed(drawn)} random; what holds at "
+                f"every level speaks of these very levels: declare {words.listed(drawn)} fixed, or make it part of unit"
+            )
+        return super().drawn_from(population)
+
+    @property
+    def more_factors(self) -> tuple[str, ...]:
+        """The levels at every combination of which it has to hold."""
+        return tuple(self.every)
+
+    def _share(self, part: pd.DataFrame, sample: sampling.Sample) -> stats.Share:
+        """The share at one level: of its units, or of as many as they are worth where random factors make them alike."""
+        has = part[_HAS].to_numpy(dtype=bool)
+        if sample.drawn is None:
+            return stats.Share(int(has.sum()), len(has))
+        return stats.drawn_share(has, sample.drawn, self.alpha)
+
+    def _worth(self, samples: Sequence[sampling.Sample], shares: Sequence[stats.Share]) -> tuple[str, ...]:
+        """As how many independent units those are worth that share random factors."""
+        if not samples[0].carried:
+            return ()
+        least = words.number(min(float(share.n) for share in shares))
+        alike = words.listed(words.plural(self.word(name)) for name in samples[0].carried)
+        return (f"Units of one level of a random factor may be alike ({alike}): they count as {least} independent ones.",)
 
     def _has(self, frame: pd.DataFrame) -> NDArray[np.bool_]:
         """Which units have the property."""

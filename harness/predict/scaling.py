@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import tables, words
+from harness.predict import grids, sampling, tables, words
 from harness.predict.base import Estimate, Prediction, Unusable
 from harness.predict.equivalence import AtValue
 
@@ -75,7 +75,9 @@ class ScalingExponent(AtValue, Prediction):
         slopes, fits = np.transpose([self._fit(name, part) for name, part in parts])
         if stats.is_constant(slopes):
             raise Unusable(f"every unit has the same exponent, {slopes[0]:.3g}, so that there is no spread")
-        mean = stats.stratified_mean(slopes)
+        units = frame.drop_duplicates(list(self.unit)).reset_index(drop=True)
+        sample = sampling.of(self, units)
+        mean = self._mean(sample, slopes, frame)
         return self.seen(
             mean.confidence,
             estimand=f"exponent of {self.word(self.y)} against {self.word(self.x)}, mean over "
@@ -87,7 +89,20 @@ class ScalingExponent(AtValue, Prediction):
             notes=(
                 f"Each straight line explains {words.percent(float(fits.min()))} or more of the variance.",
             ),
+            **sample.fields(beyond=sample.beyond(slopes, mean.confidence)),
         )
+
+    @property
+    def more_factors(self) -> tuple[str, ...]:
+        """The points of x."""
+        return (self.x,)
+
+    def _mean(self, sample: sampling.Sample, slopes: grids.Floats, frame: pd.DataFrame) -> stats.Mean:
+        """Mean exponent; where the points of x stand for others, all units have to have the same."""
+        if not self.random_among((self.x,)):
+            return sample.mean(slopes)
+        _, points, (curves,) = grids.grid(frame, tuple(self.unit), self.x, (self.y,))
+        return sample.slope(slopes, np.log(points), np.log(curves), self.x)
 
     def _fit(self, name: str, part: pd.DataFrame) -> tuple[float, float]:
         """Slope of log y on log x, and the share of the variance of log y that it explains."""

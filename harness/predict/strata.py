@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.predict import tables, words
+from harness.predict import sampling, tables, words
 from harness.predict.base import Prediction, Stratum, Unusable
+from harness.predict.sampling import Sample
 
 Floats = NDArray[np.float64]
 
@@ -41,16 +43,22 @@ class Averaged:
     """A mean over strata with equal weight.
 
     Attributes:
-        mean: the mean with its uncertainty.
+        mean: the mean with its uncertainty, which carries the random factors.
+        sample: how the units were drawn.
         codes: stratum of each unit.
         shown: the mean within every stratum; empty where there are no strata.
         notes: how far strata differ.
     """
 
     mean: stats.Mean
+    sample: Sample
     codes: NDArray[np.intp]
     shown: tuple[Stratum, ...]
     notes: tuple[str, ...]
+
+    def said(self, values: Floats) -> dict[str, Any]:
+        """What an estimate says of its population."""
+        return self.sample.fields(beyond=self.sample.beyond(values, self.mean.confidence))
 
 
 def average(
@@ -62,6 +70,7 @@ def average(
     noun: str,
     what: str,
     scale: float | None = None,
+    curves: tuple[str, Floats, Floats] | None = None,
 ) -> Averaged:
     """Mean over strata of the means within strata.
 
@@ -73,6 +82,7 @@ def average(
         noun: what a unit is called, such as "pair".
         what: what the number is, such as "difference of llc".
         scale: size of the numbers that the values were computed from; None for the values' own.
+        curves: where the values are slopes, the column of x, its points on the axis of the slopes, the curves (unit, point).
 
     Raises:
         Unusable: too few units, or no spread in any stratum.
@@ -88,12 +98,14 @@ def average(
             "no spread to judge it by"
         )
     codes = tables.codes(units, strata)
+    sample = sampling.of(prediction, units, strata)
     shown = tuple(
         stratum(prediction, name, stats.stratified_mean(each), len(each))
         for (name, _), each in zip(parts, within, strict=True) if strata
     )  # fmt: skip
     notes = differences(what.split(" of ")[0], shown, stats.heterogeneity(within, scale), prediction.alpha)
-    return Averaged(stats.stratified_mean(values, codes), codes, shown, notes)
+    mean = sample.mean(values) if curves is None else sample.slope(values, curves[1], curves[2], curves[0])
+    return Averaged(mean, sample, codes, shown, notes)
 
 
 def stratum(prediction: Prediction, name: str, mean: stats.Mean, n: int) -> Stratum:

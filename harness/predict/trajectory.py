@@ -9,7 +9,7 @@ import numpy as np
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import grids, tables, words
+from harness.predict import grids, sampling, tables, words
 from harness.predict.base import MINIMUM, Estimate, Prediction, Unusable
 from harness.predict.signed import Signed
 
@@ -83,11 +83,13 @@ class Trajectory(Signed, Prediction):
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean Fisher z over units; see the class and :meth:`Prediction.estimate`."""
         unit = self.crossed(self.unit)
-        z = stats.between_units(*self._series(table))
+        units, *series = self._series(table)
+        z = stats.between_units(*series)
         own = np.diagonal(z)
         if stats.is_constant(own):
             raise Unusable(f"every {unit} has the same correlation, so that there is no spread to judge it by")
-        mean = stats.stratified_mean(own)
+        sample = sampling.of(self, units)
+        mean = sample.mean(own)
         confidence = stats.Student(mean.mean, mean.error, mean.freedom, link="fisher")
         paired = stats.pairing_p(z, self.sign, rng=rng)
         others = float(np.tanh(z[~np.eye(len(z), dtype=bool)].mean()))
@@ -105,6 +107,7 @@ class Trajectory(Signed, Prediction):
             ),
             objection=self._objection(paired),
             second_p=paired,
+            **sample.fields(),
         )
 
     def _objection(self, paired: float) -> str | None:
@@ -115,8 +118,8 @@ class Trajectory(Signed, Prediction):
             f"paired at random p = {words.number(paired)}, above {words.number(self.alpha)}."
         )
 
-    def _series(self, table: pd.DataFrame) -> tuple[grids.Floats, grids.Floats]:
-        """Both series after detrending, shape (unit, point)."""
+    def _series(self, table: pd.DataFrame) -> tuple[pd.DataFrame, grids.Floats, grids.Floats]:
+        """One row per unit, and both series after detrending, shape (unit, point)."""
         keys = (*self.unit, self.over)
         frame = tables.usable(self, table, keys=keys, numeric=(self.over, self.x, self.y))
         units, points, columns = grids.grid(frame, tuple(self.unit), self.over, (self.x, self.y))
@@ -135,7 +138,7 @@ class Trajectory(Signed, Prediction):
                     f"{tables.first(units, still, tuple(self.unit))}"
                 )
             series.append(moves)
-        return series[0], series[1]
+        return units, series[0], series[1]
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""

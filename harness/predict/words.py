@@ -48,6 +48,21 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun if n == 1 else noun + 's'}"
 
 
+def plural(noun: str) -> str:
+    """Several of a thing: of what stands before "of", and of a letter its values.
+
+    Example:
+        >>> plural("seed"), plural("draw of the data"), plural("batch"), plural("test points"), plural("d")
+        ('seeds', 'draws of the data', 'batches', 'test points', 'values of d')
+    """
+    if len(noun) == 1:
+        return f"values of {noun}"
+    head, of, rest = noun.partition(" of ")
+    if not head.endswith(("s", "data")):
+        head += "es" if head.endswith(("ch", "sh", "x")) else "s"
+    return head + of + rest
+
+
 def listed(words: Iterable[str]) -> str:
     """A, B and C."""
     items = list(words)

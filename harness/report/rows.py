@@ -33,7 +33,7 @@ _BLANK: Row = {
     "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [],
     "companions": [], "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
     "cached": None, "error": None, "expected": None, "power": None, "voice": None, "rows": None, "search": None,
-    "declared": None, "design": None, "instruments": [], "changes": None, "registered": None,
+    "declared": None, "design": None, "instruments": [], "changes": None, "registered": None, "population": None,
 }  # fmt: skip
 FIELDS: tuple[str, ...] = tuple(_BLANK)
 

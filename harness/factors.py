@@ -1,0 +1,51 @@
+"""Over what a claim generalises: factors whose levels stand for others, and factors whose levels it is about."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from harness.errors import ClaimError
+from harness.limits import briefly
+
+
+@dataclass(frozen=True)
+class Factors:
+    """The population of a claim.
+
+    A factor is a column of the table, or something that all rows share and no column says, such as the test points.  The levels
+    of a *random* factor are a sample, and the claim speaks of others like them: the inference carries how much they differ.  A
+    *fixed* factor's are the very ones that the claim is about, and the sentence says so.
+
+    Example:
+        >>> Factors(random="seed", fixed=("architecture", "test points"))
+        Factors(random=('seed',), fixed=('architecture', 'test points'))
+
+    Attributes:
+        random: names of the random factors; columns, since what they differ by is read off the rows.
+        fixed: names of the fixed factors.
+
+    Raises:
+        ClaimError: a name is no text, or stands twice.
+    """
+
+    random: str | tuple[str, ...] = ()
+    fixed: str | tuple[str, ...] = ()
+
+    def __post_init__(self) -> None:
+        for role in ("random", "fixed"):
+            given = getattr(self, role)
+            names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
+            if odd := [name for name in names if not isinstance(name, str) or not name.strip()]:
+                raise ClaimError(f"Factors has {role}={briefly(given)}; {briefly(odd[0])} is no name of a factor: give text")
+            object.__setattr__(self, role, names)
+        both = [*self.random, *self.fixed]
+        if twice := sorted({name for name in both if both.count(name) > 1}):
+            raise ClaimError(
+                f"Factors names {', '.join(twice)} more than once; the levels of a factor stand for others (random) or for "
+                "themselves (fixed)"
+            )
+
+    def describe(self) -> dict[str, list[str]]:
+        """As JSON holds it."""
+        return {"random": list(self.random), "fixed": list(self.fixed)}

@@ -1,0 +1,199 @@
+"""From the population that a claim declares to the error of its estimate: which factors are random, and what carries them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from functools import cached_property
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.predict import tables, words
+from harness.predict.base import FEWEST_LEVELS, Beyond, Prediction, Unusable
+from harness.stats.drawn import Again
+
+Floats = NDArray[np.float64]
+FEWEST_POINTS = 4
+"""Fewest points of x that stand for others: a line through so many leaves two degrees of freedom."""
+_APPROXIMATE = 0.05
+"""Level at which an estimate with an interval of another shape is read as a normal one."""
+
+
+@dataclass(frozen=True)
+class Sample:
+    """How the rows behind an estimate were drawn.
+
+    Attributes:
+        prediction: whose population it is.
+        frame: one row for each number that the estimate is made of, with the columns of its factors.
+        strata: columns within whose levels it is made, with equal weight.
+        crossed: further columns that tell two rows of a unit apart, where they may be random (samples, points of x).
+    """
+
+    prediction: Prediction
+    frame: pd.DataFrame
+    strata: tuple[str, ...] = ()
+    crossed: tuple[str, ...] = ()
+
+    def _random(self) -> tuple[str, ...]:
+        return self.prediction.random_among((*self.prediction.own_factors, *self.crossed))
+
+    @cached_property
+    def carried(self) -> tuple[str, ...]:
+        """Random factors that units are not simply levels of: those above the unit, and those that cross.
+
+        Raises:
+            Unusable: one of them has too few levels.
+        """
+        names = self._random()
+        codes = [tables.codes(self.frame, (name,)) for name in names]
+        kept = stats.coarsest(codes)
+        unit = tables.codes(self.frame, (*self.prediction.units, *self.crossed))
+        if not kept or (len(kept) == 1 and stats.finer(codes[kept[0]], unit)):
+            return ()
+        for place in kept:
+            self._enough(names[place], int(codes[place].max()) + 1)
+        return tuple(names[place] for place in kept)
+
+    def _enough(self, name: str, levels: int) -> None:
+        if levels < FEWEST_LEVELS:
+            what = words.plural(self.prediction.word(name))
+            raise Unusable(
+                f"{words.counted(levels, 'level')} of {name}; the claim speaks of {what} like these, which takes "
+                f"{FEWEST_LEVELS} or more: measure more of them, or declare {name} fixed where the claim is about these very "
+                f"{what}"
+            )
+
+    @cached_property
+    def drawn(self) -> stats.Drawn | None:
+        """Levels of the random factors that are carried; None where units were drawn one by one."""
+        if not self.carried:
+            return None
+        fixed = [column for column in self.strata if column not in self._random()]
+        return stats.Drawn(tuple(tables.codes(self.frame, (name,)) for name in self.carried), tables.codes(self.frame, fixed))
+
+    def carry(self, plain: stats.Confidence, again: Again) -> stats.Confidence:
+        """The estimate with the error that its random factors give it; as it is where units were drawn one by one.
+
+        Args:
+            plain: as of units that were drawn one by one.
+            again: the estimate, on the scale of its link, from some of the rows of the frame.
+
+        Raises:
+            Unusable: leaving out levels never changes the estimate, so that there is no spread between them.
+        """
+        drawn = self.drawn
+        if drawn is None:
+            return plain
+        parts = [stats.left_out(again, levels, drawn.strata) for levels in drawn.factors]
+        one_by_one = plain.approximate(_APPROXIMATE)
+        own = stats.from_cell_to_cell(one_by_one, parts, drawn.levels, drawn.cells) if len(parts) > 1 else 0.0
+        found = stats.carry(one_by_one, parts, own)
+        if not found.error > 0:
+            whose = words.listed(map(self.prediction.word, self.carried))
+            raise Unusable(f"every level of {whose} gives the same, so that there is no spread to judge it by")
+        return found
+
+    def contrast(self, values: Floats, cells: NDArray[np.intp], weights: Floats) -> stats.Mean:
+        """A contrast of the means of cells (``stats.contrast``) with the error that the random factors give it.
+
+        Cells without a row that is left (those of a level that is left out) pass their weight on to the others of its sign.
+        """
+        plain = stats.contrast(values, cells, weights)
+
+        def again(kept: NDArray[np.bool_]) -> Floats:
+            count = np.bincount(cells[kept], minlength=len(weights))
+            means = np.bincount(cells[kept], values[kept], minlength=len(weights)) / np.maximum(count, 1)
+            there = np.where(count > 0, weights, 0.0)
+            for side in (weights > 0, weights < 0):
+                if side.any():
+                    there[side] *= weights[side].sum() / there[side].sum()
+            return np.asarray(there @ means)
+
+        found = self.carry(plain.confidence, again)
+        assert isinstance(found, stats.Student)  # that of a mean is one
+        return replace(plain, error=np.asarray(found.error), freedom=np.asarray(found.freedom))
+
+    def mean(self, values: Floats) -> stats.Mean:
+        """Mean over strata, with equal weight, of the means within them."""
+        cells = tables.codes(self.frame, self.strata)
+        count = int(cells.max()) + 1
+        return self.contrast(values, cells, np.full(count, 1 / count))
+
+    def slope(self, slopes: Floats, x: Floats, y: Floats, column: str) -> stats.Mean:
+        """Mean over strata of the units' slopes; it carries what all share at the points of x, where these stand for others.
+
+        Args:
+            slopes: one for each row of the frame.
+            x: points, on the axis on which the slopes are read, shape (point,).
+            y: curves, likewise, shape (row, point).
+            column: column of x.
+
+        Raises:
+            Unusable: x is random and has too few points.
+        """
+        mean = self.mean(slopes)
+        if not self.prediction.random_among((column,)):
+            return mean
+        if len(x) < FEWEST_POINTS:
+            raise Unusable(
+                f"{len(x)} values of {column}; the claim speaks of others like these, which takes {FEWEST_POINTS} or more: "
+                f"measure more of them, or declare {column} fixed where the claim is about these very values"
+            )
+        cells = tables.codes(self.frame, self.strata)
+        weights = 1 / np.bincount(cells)[cells] / (int(cells.max()) + 1)
+        points, own = stats.about_line(x, y, weights)
+        units = stats.Part(np.square(mean.error), mean.freedom)
+        found = stats.carry(mean.confidence, (units, points), own)
+        return replace(mean, error=np.asarray(found.error), freedom=np.asarray(found.freedom))
+
+    def averaged(self, values: Floats) -> Floats:
+        """Values (row, …) averaged within the levels of the random factor with the fewest levels, for tests by ranks."""
+        if self.drawn is None:
+            return values
+        levels = min(self.drawn.factors, key=lambda codes: int(codes.max()))
+        return np.stack([values[levels == level].mean(axis=0) for level in range(int(levels.max()) + 1)])
+
+    def beyond(self, values: Floats, estimate: stats.Student) -> tuple[Beyond, ...]:
+        """How far the levels of each random factor lie apart, and where that of a new one is to be expected."""
+        found = []
+        fixed = tables.codes(self.frame, [column for column in self.strata if column not in self._random()])
+        for name in self._random() or self._whole_units():
+            levels = tables.codes(self.frame, (name,) if self._random() else self.prediction.units)
+            if levels.max() > 0:
+                seen = stats.spread(values, levels, fixed)
+                interval = seen.expected(estimate, self.prediction.alpha)
+                found.append(Beyond(self.prediction.word(name), seen.levels, seen.deviation, seen.icc, interval))
+        return tuple(found)
+
+    def _whole_units(self) -> tuple[str, ...]:
+        """The unit itself as the one factor that varies, where no population is declared."""
+        return (self.prediction.crossed(self.prediction.units),)
+
+    @property
+    def counted(self) -> tuple[str, int] | None:
+        """Of the random factors that are carried the one with the fewest levels, and their number: what a plan counts."""
+        if self.drawn is None:
+            return None
+        levels, name = min(zip(self.drawn.levels, self.carried, strict=True))
+        return self.prediction.word(name), levels
+
+    def said(self) -> str:
+        """Over what the estimate speaks, with the numbers of levels."""
+        prediction = self.prediction
+        if prediction.population is None:
+            return prediction.undeclared()
+        return prediction.speaks({column: self.frame[column].nunique() for column in self.frame.columns})
+
+    def fields(self, **more: Any) -> dict[str, Any]:
+        """What an estimate says of its population."""
+        return {"population": self.said(), "counted": self.counted, **more}
+
+
+def of(prediction: Prediction, frame: pd.DataFrame, strata: Sequence[str] = (), crossed: Sequence[str] = ()) -> Sample:
+    """How the rows of a frame were drawn, by what the prediction declares."""
+    return Sample(prediction, frame.reset_index(drop=True), tuple(strata), tuple(crossed))
