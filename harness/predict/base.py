@@ -8,7 +8,7 @@ is ``harness.judge``).  A new kind is one small file: a frozen dataclass with it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -217,17 +217,19 @@ class Prediction(ABC):
         return replace(self, population=population)
 
     def speaks(self, levels: Mapping[str, int] | None = None) -> str:
-        """Over what it speaks: "seeds like these 16; these very 6 architectures", with the numbers of levels that are known."""
+        """Over what it speaks: "for others like these 16 seeds; on these very 6 architectures", with the numbers known."""
         if self.population is None:
             return ""
         held = (*self.own_factors, *self.more_factors)
-        counts = {} if levels is None else {column: f" {number:,}" for column, number in levels.items() if column in held}
-        random = [f"{words.plural(self.word(name))} like these{counts.get(name, '')}" for name in self.random_among(held)]
-        fixed = [
-            f"these very{counts.get(name, '')} {words.plural(self.word(name))}" for name in self.population.fixed
-            if name in held or not self._elsewhere(name)
-        ]  # fmt: skip
-        return "; ".join(words.listed(each) for each in (random, fixed) if each)
+        counts = {column: f"{number:,} " for column, number in (levels or {}).items() if column in held}
+
+        def several(names: Iterable[str]) -> list[str]:
+            return [f"{counts.get(name, '')}{words.plural(self.word(name))}" for name in names]
+
+        random = several(self.random_among(held))
+        fixed = several(name for name in self.population.fixed if name in held or not self._elsewhere(name))
+        said = [f"for others like these {words.listed(random)}"] if random else []
+        return "; ".join([*said, *([f"on these very {words.listed(fixed)}"] if fixed else [])])
 
     def _elsewhere(self, name: str) -> bool:
         """Whether a factor of the claim is a column that this prediction does not read: another part's."""
@@ -237,7 +239,7 @@ class Prediction(ABC):
         """What is taken as the population where none is declared."""
         strata = getattr(self, "strata", None) or ()
         rest = [column for column in self.own_factors if column not in self.units or column in strata]
-        very = f", these very {words.listed(words.plural(self.word(column)) for column in rest)}" if rest else ""
+        very = f", on these very {words.listed(words.plural(self.word(column)) for column in rest)}" if rest else ""
         return f"not declared; units ({self.crossed(self.units)}) are taken as drawn one by one{very}"
 
     def pilot(self, n: int) -> Confidence | None:
@@ -352,7 +354,7 @@ class Prediction(ABC):
         return f", where {words.listed(rows)}" if rows else ""
 
     def generality(self) -> str:
-        """Over what it speaks, as a clause of its sentence: " (seeds like these; these very architectures)"."""
+        """Over what it speaks, as a clause of its sentence: " (for others like these seeds; on these very test points)"."""
         return f" ({self.speaks()})" if self.population else ""
 
     def __str__(self) -> str:

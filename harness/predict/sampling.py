@@ -89,34 +89,22 @@ class Sample:
         drawn = self.drawn
         if drawn is None:
             return plain
-        parts = [stats.left_out(again, levels, drawn.strata) for levels in drawn.factors]
-        one_by_one = plain.approximate(_APPROXIMATE)
-        own = stats.from_cell_to_cell(one_by_one, parts, drawn.levels, drawn.cells) if len(parts) > 1 else 0.0
-        found = stats.carry(one_by_one, parts, own)
-        if not found.error > 0:
-            whose = words.listed(map(self.prediction.word, self.carried))
-            raise Unusable(f"every level of {whose} gives the same, so that there is no spread to judge it by")
+        found = stats.carried(plain.approximate(_APPROXIMATE), again, drawn)
+        self._differ(found.error)
         return found
 
+    def _differ(self, error: Any) -> None:
+        if not error > 0:
+            whose = words.listed(map(self.prediction.word, self.carried))
+            raise Unusable(f"every level of {whose} gives the same, so that there is no spread to judge it by")
+
     def contrast(self, values: Floats, cells: NDArray[np.intp], weights: Floats) -> stats.Mean:
-        """A contrast of the means of cells (``stats.contrast``) with the error that the random factors give it.
-
-        Cells without a row that is left (those of a level that is left out) pass their weight on to the others of its sign.
-        """
-        plain = stats.contrast(values, cells, weights)
-
-        def again(kept: NDArray[np.bool_]) -> Floats:
-            count = np.bincount(cells[kept], minlength=len(weights))
-            means = np.bincount(cells[kept], values[kept], minlength=len(weights)) / np.maximum(count, 1)
-            there = np.where(count > 0, weights, 0.0)
-            for side in (weights > 0, weights < 0):
-                if side.any():
-                    there[side] *= weights[side].sum() / there[side].sum()
-            return np.asarray(there @ means)
-
-        found = self.carry(plain.confidence, again)
-        assert isinstance(found, stats.Student)  # that of a mean is one
-        return replace(plain, error=np.asarray(found.error), freedom=np.asarray(found.freedom))
+        """A contrast of the means of cells with the error that the random factors give it (``stats.drawn_contrast``)."""
+        if self.drawn is None:
+            return stats.contrast(values, cells, weights)
+        found = stats.drawn_contrast(values, cells, weights, self.drawn)
+        self._differ(found.error)
+        return found
 
     def mean(self, values: Floats) -> stats.Mean:
         """Mean over strata, with equal weight, of the means within them."""

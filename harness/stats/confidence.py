@@ -125,7 +125,7 @@ class Share(Confidence):
 
     Attributes:
         yes: units with the property.
-        n: units.
+        n: units; no whole number where they are as many independent ones as units that are alike are worth.
     """
 
     yes: Any
@@ -137,18 +137,24 @@ class Share(Confidence):
         return self.yes / self.n
 
     def above(self, value: float) -> Any:
-        """One-sided exact binomial p of "the share is above ``value``"."""
-        return scipy.stats.binom.sf(np.asarray(self.yes) - 1, self.n, value)
+        """One-sided exact binomial p of "the share is above ``value``", by the beta distribution."""
+        yes, no = self._counts()
+        return np.where(yes == 0, 1.0, scipy.stats.beta.cdf(value, np.where(yes == 0, 1, yes), no + 1))
 
     def below(self, value: float) -> Any:
-        """One-sided exact binomial p of "the share is below ``value``"."""
-        return scipy.stats.binom.cdf(self.yes, self.n, value)
+        """One-sided exact binomial p of "the share is below ``value``", by the beta distribution."""
+        yes, no = self._counts()
+        return np.where(no == 0, 1.0, scipy.stats.beta.sf(value, yes + 1, np.where(no == 0, 1, no)))
+
+    def _counts(self) -> tuple[Floats, Floats]:
+        yes = np.asarray(self.yes, dtype=float)
+        return yes, np.asarray(self.n, dtype=float) - yes
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Clopper & Pearson's interval, by quantiles of the beta distribution."""
-        yes, no = np.asarray(self.yes), np.asarray(self.n) - np.asarray(self.yes)
-        low = np.where(yes == 0, 0.0, scipy.stats.beta.ppf(alpha, np.maximum(yes, 1), no + 1))
-        high = np.where(no == 0, 1.0, scipy.stats.beta.ppf(1 - alpha, yes + 1, np.maximum(no, 1)))
+        yes, no = self._counts()
+        low = np.where(yes == 0, 0.0, scipy.stats.beta.ppf(alpha, np.where(yes == 0, 1, yes), no + 1))
+        high = np.where(no == 0, 1.0, scipy.stats.beta.ppf(1 - alpha, yes + 1, np.where(no == 0, 1, no)))
         return low, high
 
     def resized(self, before: float, after: float) -> Share:

@@ -18,6 +18,7 @@ from scipy import stats
 from scipy.sparse.csgraph import connected_components
 
 from harness.stats.confidence import Share, Student
+from harness.stats.means import Mean, contrast
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -128,6 +129,38 @@ def carry(plain: Student, parts: Sequence[Part], own: Floats | float = 0.0) -> S
         freedom = total**2 / (variances**2 / freedoms).sum(axis=0)
     freedom = np.clip(np.nan_to_num(freedom, nan=1.0), 1, freedoms.max(axis=0))
     return replace(plain, error=np.sqrt(total), freedom=freedom, lost=0.0)
+
+
+def carried(plain: Student, again: Again, drawn: Drawn) -> Student:
+    """An estimate with the error that its random factors give it.
+
+    Args:
+        plain: with the error of units that were drawn one by one.
+        again: the same estimate from some of the rows.
+        drawn: how the rows were drawn.
+    """
+    parts = [left_out(again, levels, drawn.strata) for levels in drawn.factors]
+    return carry(plain, parts, from_cell_to_cell(plain, parts, drawn.levels, drawn.cells) if len(parts) > 1 else 0.0)
+
+
+def drawn_contrast(values: Floats, cells: Codes, weights: Floats, drawn: Drawn) -> Mean:
+    """A contrast of the means of cells (``stats.contrast``) with the error that the random factors give it.
+
+    Cells that lose all their rows with a level that is left out pass their weight on to the others of its sign.
+    """
+    plain = contrast(values, cells, weights)
+    member = np.eye(len(weights))[cells]
+
+    def again(kept: Bools) -> Floats:
+        count = member[kept].sum(axis=0)
+        there = np.where(count > 0, weights, 0.0)
+        for side in (weights > 0, weights < 0):
+            if side.any():
+                there[side] *= weights[side].sum() / there[side].sum()
+        return np.asarray(values[..., kept] @ (member[kept] * (there / np.maximum(count, 1))).sum(axis=1))
+
+    found = carried(plain.confidence, again, drawn)
+    return replace(plain, error=np.asarray(found.error), freedom=np.asarray(found.freedom))
 
 
 def about_line(x: Floats, y: Floats, weights: Floats) -> tuple[Part, Floats]:
