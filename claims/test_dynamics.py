@@ -8,7 +8,7 @@ from typing import Any
 import pandas as pd
 
 from fixtures.sources import DYNAMICS
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.data import DataShortfall, RawImages, raw_cifar10, raw_mnist
 from harness.measure import separation
 from harness.predict import DataFact
@@ -30,6 +30,7 @@ ATTACK_SIZE = {"MNIST": 0.1, "CIFAR-10": 0.031}
     ),
     kind="data",
     prediction=DataFact(value="value", reported="reported", digits="digits", case="case"),
+    population=Factors(fixed="the data sets"),
     tags=("mnist", "cifar-10", "separation"),
 )  # fmt: skip
 def test_data_well_separated(harness: Any) -> Evidence:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fixtures.dynamics_clusters import BINARY, CLUSTER, LARGE
 from fixtures.dynamics_gates import CLASSIFIES, REACHED
 from fixtures.sources import DYNAMICS
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.predict import Conjunction, NoTrend, PairedDifference, Proportion, ScalingExponent
 
 if TYPE_CHECKING:
@@ -27,6 +27,7 @@ SHARE = (
 )
 OTHER = "a largest other coefficient, in units of the least own one,"
 QUARTER = "half the way to the next quarter, from which the exponent has to be told apart"
+LAWS = Factors(random=("seed", *CELLS), fixed="test points")
 SCOPE = {"noise": st.floats(0.5, 2.0), "units": st.integers(4, 32), "binary_rate": st.floats(1.0, 8.0),
          "cluster_rate": st.floats(0.2, 1.6)}
 
@@ -95,6 +96,7 @@ def cosines(study: Study, training: str) -> Figure:
     ),
     prediction=share_of("accuracy", "an accuracy", BINARY, at_least=0.99),
     gates=(REACHED,),
+    population=Factors(random="seed", fixed=CELLS),
     tags=("clusters",),
     scope=SCOPE,
 )  # fmt: skip
@@ -123,6 +125,7 @@ def test_feature_averaging_accuracy(cluster_networks: Study) -> Evidence:
         does_not_vanish(BINARY),
     )),
     gates=(CLASSIFIES,),
+    population=LAWS,
     tags=("clusters", "features"),
     scope=SCOPE,
 )  # fmt: skip
@@ -146,6 +149,7 @@ def test_features_averaged(cluster_networks: Study) -> Evidence:
         radius_law("clusters", -0.5, BINARY, OVER_K),
     )),
     gates=(CLASSIFIES, REACHED),
+    population=LAWS,
     tags=("clusters", "robustness"),
     scope=SCOPE,
 )  # fmt: skip
@@ -176,6 +180,7 @@ def test_averaged_features_fragile(cluster_networks: Study) -> Evidence:
     )),
     companions=(share_of("other_share", OTHER, LARGE, at_most=0.25),),
     gates=(CLASSIFIES,),
+    population=LAWS,
     tags=("clusters", "features"),
     scope=SCOPE,
 )  # fmt: skip
@@ -202,6 +207,7 @@ def test_cluster_labels_decouple(cluster_networks: Study) -> Evidence:
     )),
     companions=(more_robust(LARGE), radius_law("dimension", 0.5, LARGE, OVER_D)),
     gates=(CLASSIFIES, REACHED),
+    population=LAWS,
     tags=("clusters", "robustness"),
     scope=SCOPE,
 )  # fmt: skip

@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from fixtures.dynamics_gates import ATTACK_HURTS, FLIPPED, LEARNT_GROUPS, LEARNT_IMAGES
 from fixtures.dynamics_images import ROBUST, STANDARD, TEN, TWO
+from fixtures.generality import SEEDS
 from fixtures.sources import DYNAMICS
 from fixtures.study import needs_data
 from harness.claim import Evidence, Figure, claim
@@ -51,6 +52,7 @@ def curves(study: Study) -> Figure:
         names=NAMES,
     ),
     gates=(LEARNT_IMAGES, ATTACK_HURTS),
+    population=SEEDS,
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -87,6 +89,7 @@ def test_adversarial_training_works(adversarial_images: Study) -> Evidence:
         ),
     )),
     gates=(LEARNT_IMAGES, ATTACK_HURTS),
+    population=SEEDS,
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -126,6 +129,7 @@ def test_robust_generalisation_gap(adversarial_images: Study) -> Evidence:
         ),
     ),
     gates=(LEARNT_IMAGES, ATTACK_HURTS),
+    population=SEEDS,
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -155,6 +159,7 @@ def ten_above_two(dataset: str) -> AreaDifference:
     prediction=Conjunction((ten_above_two("MNIST"), ten_above_two("CIFAR-10"))),
     gates=(LEARNT_GROUPS, FLIPPED),
     scope={"hidden": st.sampled_from([(32,), (256,), (128, 128)]), "rate_factor": st.floats(0.5, 2.0)},
+    population=SEEDS,
     tags=("mnist", "cifar-10", "robustness"),
 )  # fmt: skip
 @needs_data

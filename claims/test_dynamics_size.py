@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fixtures.dynamics_cubes import ROBUST, STANDARD, WIDE
 from fixtures.dynamics_gates import SMALLEST_LEARNT
 from fixtures.sources import DYNAMICS
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.predict import Conjunction, NoTrend, Ordering, PairedDifference, Proportion
 
 if TYPE_CHECKING:
@@ -48,6 +48,7 @@ SCOPE = {"gap": st.floats(0.05, 0.2), "learning_rate": st.floats(0.003, 0.02)}
         ),
     ),
     gates=(SMALLEST_LEARNT,),
+    population=Factors(random="seed", fixed=("labelling", "dimension", "test points")),
     tags=("cubes", "size"),
     scope=SCOPE,
 )  # fmt: skip
@@ -81,6 +82,7 @@ def test_robust_generalisation_needs_size(labelled_cubes: Study) -> Evidence:
         ),
     )),
     gates=(SMALLEST_LEARNT,),
+    population=Factors(random=("labelling", "seed", "ambient"), fixed="test points"),
     tags=("cubes", "manifold"),
     scope=SCOPE,
 )  # fmt: skip

@@ -17,6 +17,7 @@ from fixtures.dynamics_theorems import (
     robust_network,
     training_sets,
 )
+from fixtures.generality import INPUTS
 from fixtures.sources import DYNAMICS
 from harness.claim import Evidence, Figure, claim
 from harness.measure.falsify import falsify
@@ -36,6 +37,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     ),
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
+    population=INPUTS,
     tags=("construction",),
 )  # fmt: skip
 def test_robust_training_linear_size(harness: Any) -> Evidence:
@@ -73,6 +75,7 @@ def figure_of_construction() -> Figure:
     ),
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
+    population=INPUTS,
     tags=("construction", "clusters"),
 )  # fmt: skip
 def test_robust_solution_exists(harness: Any) -> Evidence:
@@ -101,6 +104,7 @@ def test_robust_solution_exists(harness: Any) -> Evidence:
     ),
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
+    population=INPUTS,
     tags=("robust-classifier",),
 )
 def test_distance_classifier(harness: Any) -> Evidence:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from fixtures.lazy_gates import BALL_REACHED, COMPETENT, IN_BALL
 from fixtures.sources import LAZY
 from fixtures.study import needs_data
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.predict import Conjunction, NoTrend, Proportion, ScalingExponent
 
 if TYPE_CHECKING:
@@ -28,6 +28,9 @@ HIGH_PROBABILITY = (
     "the theorem holds with probability 1 − γ; a share of networks below 0.8 would be no theorem's “high probability”, 0.9 "
     "and above is"
 )
+TRIED = Factors(random="seed", fixed=("width", "deviation", "weights", "test points"))
+LAW = Factors(random=("seed", "dimension"), fixed=("width", "deviation", "test points"))
+LAWS = Factors(random=("seed", "dimension", "width", "deviation"), fixed="test points")
 SCOPE = {"learning_rate": st.floats(4.0, 16.0), "digits": st.sampled_from([(0, 1), (3, 8), (4, 9), (1, 7)])}
 
 
@@ -75,6 +78,7 @@ def law(study: Study, y: str, slope: float, title: str, label: str) -> Figure:
         names={"accuracy": "a held-out accuracy", **NAMES},
     ),
     gates=(IN_BALL, BALL_REACHED),
+    population=TRIED,
     tags=("mnist", "lazy ball"),
     scope=SCOPE,
 )  # fmt: skip
@@ -104,6 +108,7 @@ def test_trains_in_lazy_ball(lazy_steps: Study) -> Evidence:
         names={"flipped": "a share of flipped points", "deviation": "C₀", "width": "m"},
     ),
     gates=(COMPETENT,),
+    population=TRIED,
     tags=("mnist", "single step"),
     scope=SCOPE,
 )  # fmt: skip
@@ -131,6 +136,7 @@ def test_single_step_flips(lazy_steps: Study) -> Evidence:
         margin_reason=HIGH_PROBABILITY, names={"robust_error": "a robust error", **NAMES},
     ),
     gates=(COMPETENT,),
+    population=TRIED,
     tags=("mnist", "robust error"),
     scope=SCOPE,
 )  # fmt: skip
@@ -156,6 +162,7 @@ def test_robust_error_high(lazy_steps: Study) -> Evidence:
     prediction=exponent("relative_size", -0.5, CENTRE),
     companions=tuple(exponent("relative_size", -0.5, where) for where in (*NEIGHBOURS, FROM_100)),
     gates=(COMPETENT,),
+    population=LAW,
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
@@ -177,6 +184,7 @@ def test_perturbation_scales(lazy_scaling: Study) -> Evidence:
     prediction=exponent("step", -1.0, CENTRE),
     companions=tuple(exponent("step", -1.0, where) for where in (*NEIGHBOURS, FROM_100)),
     gates=(COMPETENT,),
+    population=LAW,
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
@@ -204,6 +212,7 @@ def test_step_scales(lazy_scaling: Study) -> Evidence:
     )),
     companions=tuple(exponent("gradient_norm", 0.5, where) for where in (*NEIGHBOURS, FROM_100)),
     gates=(COMPETENT,),
+    population=LAWS,
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip

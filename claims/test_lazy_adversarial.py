@@ -11,7 +11,7 @@ from fixtures.lazy_adversarial import thresholds
 from fixtures.lazy_gates import CLEAN_AT_THE_ROBUST_END, CROSSED
 from fixtures.sources import LAZY
 from fixtures.study import needs_data
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.predict import Conjunction, Proportion, ScalingExponent
 
 if TYPE_CHECKING:
@@ -49,6 +49,7 @@ def sharp(every: str) -> Proportion:
     prediction=Conjunction((law("dimension"), sharp("dimension"))),
     companions=(law("dimension", {"dimension": [100, 400, 784]}),),
     gates=(CROSSED, CLEAN_AT_THE_ROBUST_END),
+    population=Factors(random=("seed", "dimension"), fixed="test points"),
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -74,6 +75,7 @@ def test_adversarial_training_threshold(lazy_budgets: Study) -> Evidence:
     ),
     prediction=Conjunction((law("width"), sharp("width"))),
     gates=(CROSSED, CLEAN_AT_THE_ROBUST_END),
+    population=Factors(random=("seed", "width"), fixed="test points"),
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip

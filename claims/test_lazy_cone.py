@@ -7,6 +7,7 @@ from typing import Any
 
 import pandas as pd
 
+from fixtures.generality import INPUTS
 from fixtures.lazy_cone import check_cone, gradient, output, scaled_networks
 from fixtures.sources import LAZY
 from harness.claim import Evidence, Figure, claim
@@ -26,6 +27,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     ),
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
+    population=INPUTS,
     tags=("cone",),
 )  # fmt: skip
 def test_cone(harness: Any) -> Evidence:

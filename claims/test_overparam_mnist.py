@@ -6,10 +6,11 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from fixtures.generality import SEEDS
 from fixtures.overparam_gates import ATTACK_BITES, COMPETENT, FITTED, NOISE_BITES
 from fixtures.sources import OVERPARAM
 from fixtures.study import needs_data
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.predict import AreaDifference, PairedDifference
 
 if TYPE_CHECKING:
@@ -60,6 +61,7 @@ def curves_of(experiment: Curves, attacks: list[str], title: str, x_label: str, 
     ),
     gates=(FITTED, COMPETENT),
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "accuracy"),
 )  # fmt: skip
 @needs_data
@@ -81,6 +83,7 @@ def test_mnist_large_more_accurate(overparam_mnist: Curves) -> Evidence:
     ),
     gates=(FITTED, COMPETENT),
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "loss"),
 )  # fmt: skip
 @needs_data
@@ -107,6 +110,7 @@ def higher(attack: str, y: str = "accuracy") -> AreaDifference:
     companions=(higher("FGSM", "kept"),),
     gates=(FITTED, ATTACK_BITES),
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "fgsm"),
 )  # fmt: skip
 @needs_data
@@ -128,6 +132,7 @@ def test_mnist_fgsm(overparam_mnist: Curves) -> Evidence:
     companions=(higher("white noise", "kept"),),
     gates=(FITTED, NOISE_BITES),
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "noise"),
 )  # fmt: skip
 @needs_data
@@ -151,6 +156,7 @@ def test_mnist_white_noise(overparam_mnist: Curves) -> Evidence:
     ),
     gates=(FITTED,),
     scope=SCOPE,
+    population=Factors(random="seed", fixed=("model", "test points")),
     tags=("mnist", "fgsm", "noise"),
 )  # fmt: skip
 @needs_data

@@ -10,7 +10,7 @@ from hypothesis import strategies as st
 from fixtures.overparam_gates import MEMORISED, SETTLED, THRESHOLD
 from fixtures.sources import OVERPARAM
 from fixtures.study import needs_data
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.predict import Conjunction, Ordering, PairedDifference, Proportion
 from harness.rows import Between
 
@@ -74,6 +74,7 @@ def against_dimension(study: Study, title: str) -> Evidence:
     ),
     gates=(SETTLED,),
     scope={"learning_rate": RATES},
+    population=Factors(random=UNIT, fixed="ratio"),
     tags=("random data", "memorisation"),
 )  # fmt: skip
 @needs_data
@@ -107,6 +108,7 @@ def rises(value: str) -> Ordering:
     prediction=rises("gradient_in_steps"),
     gates=(MEMORISED,),
     scope=SCOPE,
+    population=Factors(random=UNIT),
     tags=("random data", "gradients"),
 )  # fmt: skip
 @needs_data
@@ -133,6 +135,7 @@ def test_small_model_gradient_grows(overparam_random: Study) -> Evidence:
     )),
     gates=(MEMORISED,),
     scope=SCOPE,
+    population=Factors(random=UNIT, fixed="step"),
     tags=("random data", "gradients"),
 )  # fmt: skip
 @needs_data
@@ -166,6 +169,7 @@ def test_large_model_smoother(overparam_random: Study) -> Evidence:
     )),
     gates=(MEMORISED,),
     scope=SCOPE,
+    population=Factors(random=UNIT, fixed=("dimension", "ratio")),
     tags=("random data", "gradients", "law of robustness"),
 )  # fmt: skip
 @needs_data

@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from fixtures import overparam_bumps as bumps
 from fixtures import overparam_lipschitz as lipschitz
+from fixtures.generality import INPUTS
 from fixtures.overparam_gates import INTERPOLATES
 from fixtures.sources import OVERPARAM
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.measure.falsify import falsify
 from harness.predict import Conjunction, Landmark, Peak, Theorem
 from harness.recipe import describe
@@ -32,6 +33,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     ),
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
+    population=INPUTS,
     tags=("memorisation", "lipschitz"),
 )  # fmt: skip
 def test_sum_of_bumps(harness: Any) -> Evidence:
@@ -65,6 +67,7 @@ def figure_of_bumps() -> Figure:
     ),
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
+    population=INPUTS,
     tags=("lipschitz", "gradients"),
 )  # fmt: skip
 def test_lipschitz_definition(harness: Any) -> Evidence:
@@ -128,6 +131,7 @@ NAMES = {"log_error": "log₁₀ of the test error", "ratio": "p / n"}
     )),
     gates=(INTERPOLATES,),
     scope={"noise": st.floats(0.1, 1.5)},
+    population=Factors(random="seed"),
     tags=("double descent", "random features"),
 )  # fmt: skip
 def test_double_descent(harness: Any) -> Evidence:

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from fixtures.generality import SEEDS
 from fixtures.regularization_gates import GATES
 from fixtures.sources import REGULARIZATION
 from fixtures.study import needs_data
@@ -83,6 +84,7 @@ def over_epsilon(study: Study, value: str, title: str, label: str, **more: Any) 
     companions=dose("test_accuracy", 0.01, POINT, rising=False),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "accuracy"),
 )  # fmt: skip
 @needs_data
@@ -105,6 +107,7 @@ def test_accuracy_trade_off(regularization: Regularization) -> Evidence:
     ),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "gap"),
 )  # fmt: skip
 @needs_data
@@ -128,6 +131,7 @@ LOSS = "five hundredths of a nat, the loss of one image in twenty whose probabil
     ),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "gap"),
 )  # fmt: skip
 @needs_data
@@ -154,6 +158,7 @@ def test_loss_gap_shrinks(regularization: Regularization) -> Evidence:
     ),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "attack"),
 )  # fmt: skip
 @needs_data
@@ -189,6 +194,7 @@ def test_smoother_under_attack(regularization: Regularization) -> Evidence:
     ),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
 @needs_data

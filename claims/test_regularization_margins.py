@@ -9,10 +9,11 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from fixtures import regularization_margin_bound as margin_bound
+from fixtures.generality import INPUTS, SEEDS
 from fixtures.regularization_gates import GATES
 from fixtures.sources import REGULARIZATION
 from fixtures.study import needs_data
-from harness.claim import Evidence, Figure, claim
+from harness.claim import Evidence, Factors, Figure, claim
 from harness.measure.falsify import falsify
 from harness.predict import Conjunction, Ordering, PairedDifference, Proportion, Theorem
 
@@ -50,6 +51,7 @@ STEP = "a third of log₂ 1.1: a change by a tenth over the three steps from sta
     )),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "singular values"),
 )  # fmt: skip
 @needs_data
@@ -98,6 +100,7 @@ def by_layer(regularization: Regularization, of: str, title: str, label: str) ->
     ),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "activations"),
 )  # fmt: skip
 @needs_data
@@ -135,6 +138,7 @@ def test_activation_norm_variance(regularization: Regularization) -> Evidence:
     ),
     gates=GATES,
     scope=SCOPE,
+    population=SEEDS,
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
 @needs_data
@@ -183,6 +187,7 @@ SEARCHES = {"ReLU networks": margin_bound.relu_cases, "all units active up to th
     companions=(
         Theorem(at_least_examples=EXAMPLES["reduced"], where={"networks": "all units active up to the boundary"}),
     ),
+    population=INPUTS,
     tags=("margins", "singular values"),
 )  # fmt: skip
 def test_margin_lower_bound(harness: Any) -> Evidence:
@@ -242,6 +247,7 @@ def figure_of_margins() -> Figure:
     ),
     gates=GATES,
     scope=SCOPE,
+    population=Factors(random="seed", fixed=("data", "training")),
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
 @needs_data

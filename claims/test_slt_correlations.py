@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fixtures.generality import NETWORKS, NETWORKS_BY_REGIME
 from fixtures.slt_drawing import coloured
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS
 from fixtures.slt_rates import REGIMES, whole, with_pseudo_correlations
@@ -52,6 +53,7 @@ RATES = ("asr_2", "asr_3")
     gates=GRID_GATES,
     protocols=PROTOCOLS,
     companions=tuple(correlates("all", rate, grouping) for rate in RATES for grouping in (ACROSS, WITHIN)),
+    population=NETWORKS_BY_REGIME,
     tags=("llc", "robustness", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -71,6 +73,7 @@ def test_llc_asr_positive_correlation(slt_grid: Study) -> Evidence:
     gates=GRID_GATES,
     protocols=PROTOCOLS,
     companions=tuple(correlates("all", rate, ACROSS) for rate in RATES),
+    population=NETWORKS_BY_REGIME,
     tags=("llc", "robustness", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -105,6 +108,7 @@ def stronger_than_robust(regime: str, value: str = "correlation") -> PairedDiffe
         stronger_than_robust(regime, value)
         for regime in ("standard", "finetuned") for value in ("correlation_2", "correlation_3")
     ),
+    population=NETWORKS,
     tags=("llc", "robustness", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip

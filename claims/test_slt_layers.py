@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fixtures.generality import NETWORKS, NETWORKS_BY_REGIME
 from fixtures.slt_drawing import coloured
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS, RELIABLE
 from fixtures.slt_quantities import grid_relative_llc
@@ -78,6 +79,7 @@ def deep(grid: Study) -> Study:
     )),
     gates=GRID_GATES,
     protocols=PROTOCOLS,
+    population=NETWORKS,
     tags=("llc", "layers", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -111,6 +113,7 @@ def test_layers_follow_ordering(slt_grid: Study) -> Evidence:
         correlates("input", grouping=WITHIN), correlates("output", grouping=WITHIN),
         correlates("input", "asr_3"), correlates("output", "asr_3"),
     ),
+    population=NETWORKS_BY_REGIME,
     tags=("llc", "layers", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -139,6 +142,7 @@ def test_input_output_correlation(slt_grid: Study) -> Evidence:
     gates=(*GRID_GATES, RELIABLE),
     protocols=PROTOCOLS,
     companions=(correlates("hidden", grouping=WITHIN), correlates("hidden", "asr_3")),
+    population=NETWORKS_BY_REGIME,
     tags=("llc", "layers", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip

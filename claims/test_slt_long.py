@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from fixtures.generality import SEEDS
 from fixtures.slt_drawing import side_by_side
 from fixtures.slt_gates import (
     AT_A_MINIMUM,
@@ -67,6 +68,7 @@ def course(table: pd.DataFrame, *values: str) -> Figure:
     prediction=robustness_falls("standard"),
     gates=(COMPETENT, ATTACK_SANE),
     companions=(robustness_falls("robust"), robustness_falls("standard", "smaller")),
+    population=SEEDS,
     tags=("robustness", "long training"),
     scope=SCOPE,
 )
@@ -93,6 +95,7 @@ def test_long_training_lowers_robustness(slt_long: Study) -> Evidence:
             names=NAMES,
         ),
     ),
+    population=SEEDS,
     tags=("llc", "long training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -111,6 +114,7 @@ def test_long_training_leaves_llc(slt_long: Study) -> Evidence:
         names={"lost": "loss of robustness (median smallest perturbation)", "8 × start": "the last epoch", "doubling": "epoch"},
     ),
     gates=(COMPETENT, ATTACK_SANE),
+    population=SEEDS,
     tags=("robustness", "long training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -172,6 +176,7 @@ def mnist_figure(table: pd.DataFrame) -> Figure:
             margin=RHO_MARGIN, margin_reason=RHO_MARGIN_REASON, names=NAMES,
         ),
     ),
+    population=SEEDS,
     tags=("llc", "robustness", "mnist", "long training"),
     scope=MNIST_SCOPE,
 )  # fmt: skip
@@ -196,6 +201,7 @@ def test_mnist_llc_rises(slt_mnist: Study) -> Evidence:
             margin=TENTH, margin_reason="a tenth of the robustness when the task is learned", names=MNIST_NAMES,
         ),
     ),
+    population=SEEDS,
     tags=("robustness", "mnist", "long training"),
     scope=MNIST_SCOPE,
 )  # fmt: skip

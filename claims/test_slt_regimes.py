@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from fixtures.generality import NETWORKS, SIZES_OF_NETWORKS
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS, ROBUSTNESS_GATES
 from fixtures.slt_quantities import grid_relative_llc
 from fixtures.slt_rates import REGIMES, by_threshold
@@ -57,6 +58,7 @@ ORDER = SLT.at(
     prediction=lower("robust", "standard"),
     gates=GRID_GATES,
     protocols=PROTOCOLS,
+    population=NETWORKS,
     tags=("llc", "regimes"),
     scope=GRID_SCOPE,
 )
@@ -72,6 +74,7 @@ def test_robust_llc_below_standard(slt_grid: Study) -> Evidence:
     prediction=Conjunction((lower("finetuned", "robust"), lower("finetuned", "standard"))),
     gates=GRID_GATES,
     protocols=PROTOCOLS,
+    population=NETWORKS,
     tags=("llc", "regimes"),
     scope=GRID_SCOPE,
 )
@@ -104,6 +107,7 @@ TREND_REASON = (
     )),
     gates=GRID_GATES,
     protocols=PROTOCOLS,
+    population=SIZES_OF_NETWORKS,
     tags=("llc", "regimes", "architecture"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -153,6 +157,7 @@ def against_standard(grid: Study) -> Evidence:
         for regime in REGIMES
     )),
     gates=ROBUSTNESS_GATES,
+    population=NETWORKS,
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -182,6 +187,7 @@ def test_asr_increases_with_threshold(slt_grid: Study) -> Evidence:
         for regime in TRAINED for threshold in THRESHOLDS
     )),
     gates=ROBUSTNESS_GATES,
+    population=NETWORKS,
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -210,6 +216,7 @@ RELATIVE_NAMES = {
         for regime in TRAINED
     )),
     gates=ROBUSTNESS_GATES,
+    population=NETWORKS,
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -230,6 +237,7 @@ def test_gain_shrinks_with_threshold(slt_grid: Study) -> Evidence:
         for threshold in THRESHOLDS
     )),
     gates=ROBUSTNESS_GATES,
+    population=NETWORKS,
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -254,6 +262,7 @@ def test_finetuned_more_robust_than_robust(slt_grid: Study) -> Evidence:
         for regime in TRAINED for threshold in THRESHOLDS
     )),
     gates=ROBUSTNESS_GATES,
+    population=SIZES_OF_NETWORKS,
     tags=("robustness", "regimes", "architecture"),
     scope=GRID_SCOPE,
 )  # fmt: skip

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from fixtures.generality import SAMPLES, SEEDS
 from fixtures.slt_gates import AT_A_MINIMUM, COMPETENT, COURSE_PROTOCOLS, FINITE, INSIDE, PROTOCOLS, SEEDS_AT_MINIMA
 from fixtures.slt_points import (
     MUCH,
@@ -72,6 +73,7 @@ def ordered(tables: dict[str, pd.DataFrame]) -> Figure:
             margin_reason=RHO_MARGIN_REASON, names=NAMES,
         ),
     ),
+    population=SAMPLES,
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
@@ -99,6 +101,7 @@ def test_sample_llc_perturbation_negative(slt_samples: Study) -> Evidence:
             names={"selection": "estimates", "all": "all of them", "not negative": "those that are not negative"},
         ),
     ),
+    population=SAMPLES,
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
@@ -134,6 +137,7 @@ def test_sample_llc_perturbation_selection(slt_samples: Study) -> Evidence:
             names={"least_inside_all": f"{LEAST}, misclassified ones included,"},
         ),
     ),
+    population=SEEDS,
     tags=("samples", "robustness"),
     scope=SCOPE,
 )  # fmt: skip
@@ -160,6 +164,7 @@ def test_neighbourhood_inside_perturbation(slt_samples: Study) -> Evidence:
         names={"settled_at": "epoch from which a sample's smallest perturbation has settled"},
     ),
     gates=(COMPETENT,),
+    population=SEEDS,
     tags=("samples", "robustness", "training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -195,6 +200,7 @@ def test_robust_training_saturates_samples(slt_samples: Study) -> Evidence:
     ),
     gates=(COMPETENT, FINITE, SEEDS_AT_MINIMA),
     protocols=PROTOCOLS,
+    population=SEEDS,
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip

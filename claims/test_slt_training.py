@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
+from fixtures.generality import SEEDS
 from fixtures.slt_courses import finetuning_moments, peak_widths, same_updates, settled, spikes
 from fixtures.slt_drawing import side_by_side
 from fixtures.slt_gates import (
@@ -64,6 +65,7 @@ def spike(scope: str) -> Peak:
     )),
     gates=COURSE_GATES,
     protocols=COURSE_PROTOCOLS,
+    population=SEEDS,
     tags=("llc", "training", "layers"),
     scope=SCOPE,
 )  # fmt: skip
@@ -98,6 +100,7 @@ def test_llc_spike_standard(slt_early: Study) -> Evidence:
     )),
     gates=COURSE_GATES,
     protocols=COURSE_PROTOCOLS,
+    population=SEEDS,
     tags=("llc", "training", "layers"),
     scope=SCOPE,
 )  # fmt: skip
@@ -130,6 +133,7 @@ def test_output_layer_dips_first(slt_early: Study) -> Evidence:
         )
         for batch in BATCHES[1:]
     ),
+    population=SEEDS,
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
@@ -190,6 +194,7 @@ def regimes(table: pd.DataFrame) -> Figure:
             for batch in BATCHES[1:]
         ),
     ),
+    population=SEEDS,
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
@@ -219,6 +224,7 @@ def test_robust_stabilises_llc_faster(slt_course: Study) -> Evidence:
             names=NAMES | {"llc_of_before": "LLC relative to its mean before finetuning"},
         ),
     ),
+    population=SEEDS,
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
@@ -255,6 +261,7 @@ def batches(table: pd.DataFrame) -> Figure:
             margin_reason="one epoch of batch 32, 96 updates, a doubling: what is left beside fewer updates an epoch",
         ),
     ),
+    population=SEEDS,
     tags=("llc", "training", "batch size"),
     scope=SCOPE,
 )  # fmt: skip
@@ -298,6 +305,7 @@ ROBUSTNESS_STEP_REASON = (
             (course_relative_llc, LLC_STEP, LLC_STEP_REASON), ("median_perturbation", ROBUSTNESS_STEP, ROBUSTNESS_STEP_REASON),
         )
     ),
+    population=SEEDS,
     tags=("llc", "training", "batch size"),
     scope=SCOPE,
 )  # fmt: skip

@@ -231,11 +231,12 @@ class Claim:
                 f"of its predictions names (they name {', '.join(sorted(known))}): what its levels differ by is read off the "
                 "rows, so that they have to be told apart; hand over a row for each of them, or declare it fixed"
             )
-        object.__setattr__(self, "prediction", self._over(self.prediction))
-        object.__setattr__(self, "companions", tuple(map(self._over, self.companions)))
-
-    def _over(self, prediction: Any) -> Any:
-        return prediction.drawn_from(self.population) if hasattr(prediction, "drawn_from") else prediction
+        prediction, *companions = (
+            each.drawn_from(population, known) if hasattr(each, "drawn_from") else each
+            for each in (self.prediction, *self.companions)
+        )
+        object.__setattr__(self, "prediction", prediction)
+        object.__setattr__(self, "companions", tuple(companions))
 
     @property
     def document(self) -> str:

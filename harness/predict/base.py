@@ -8,7 +8,7 @@ is ``harness.judge``).  A new kind is one small file: a frozen dataclass with it
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -193,8 +193,12 @@ class Prediction(ABC):
         """Columns that identify what a plan counts: each random factor by itself, or the unit where none is declared."""
         return self.random_among(self.own_factors) or self.units
 
-    def drawn_from(self, population: Factors | None) -> Prediction:
-        """The same prediction with a population; exact kinds, which sample nothing, as they are.
+    def drawn_from(self, population: Factors | None, elsewhere: Collection[str] = ()) -> Prediction:
+        """The same prediction with what a population says of it; exact kinds, which sample nothing, as they are.
+
+        Args:
+            population: that of the whole claim, or None.
+            elsewhere: columns that other predictions of the claim have their units in.
 
         Raises:
             ClaimError: a column of its units, strata or blocks is not declared, or none of them is random.
@@ -214,7 +218,12 @@ class Prediction(ABC):
                 f"{kind} has its units in {own}, and the population has all of them fixed: nothing was drawn, so that nothing "
                 "can be inferred; the training seed, at least, stands for others: random=…"
             )
-        return replace(self, population=population)
+        held = (*self.own_factors, *self.more_factors)
+        restricted = Factors(
+            tuple(name for name in population.random if name in held),
+            tuple(name for name in population.fixed if name in held or name not in elsewhere),
+        )
+        return replace(self, population=restricted)
 
     def speaks(self, levels: Mapping[str, int] | None = None) -> str:
         """Over what it speaks: "for others like these 16 seeds; on these very 6 architectures", with the numbers known."""
@@ -227,13 +236,9 @@ class Prediction(ABC):
             return [f"{counts.get(name, '')}{words.plural(self.word(name))}" for name in names]
 
         random = several(self.random_among(held))
-        fixed = several(name for name in self.population.fixed if name in held or not self._elsewhere(name))
+        fixed = several(self.population.fixed)
         said = [f"for others like these {words.listed(random)}"] if random else []
         return "; ".join([*said, *([f"on these very {words.listed(fixed)}"] if fixed else [])])
-
-    def _elsewhere(self, name: str) -> bool:
-        """Whether a factor of the claim is a column that this prediction does not read: another part's."""
-        return name.isidentifier()
 
     def undeclared(self) -> str:
         """What is taken as the population where none is declared."""

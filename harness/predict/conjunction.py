@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -80,9 +80,10 @@ class Conjunction(Prediction):
         """Every part at its alpha times ``share``."""
         return replace(self, parts=tuple(part.stricter(share) for part in self.parts))
 
-    def drawn_from(self, population: Factors | None) -> Prediction:
-        """Every part with the population."""
-        return self if population is None else replace(self, parts=tuple(part.drawn_from(population) for part in self.parts))
+    def drawn_from(self, population: Factors | None, elsewhere: Collection[str] = ()) -> Prediction:
+        """Every part with what the population says of it."""
+        columns = {*elsewhere, *self.own_factors, *self.more_factors}
+        return replace(self, parts=tuple(part.drawn_from(population, columns) for part in self.parts))
 
     @property
     def own_factors(self) -> tuple[str, ...]:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import Literal
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 
 from harness import stats
@@ -13,9 +14,6 @@ from harness.claim import ClaimError
 from harness.predict import sampling, tables, words
 from harness.predict.base import MINIMUM, Estimate, Prediction, Unusable
 from harness.predict.signed import Signed
-
-if TYPE_CHECKING:
-    import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)

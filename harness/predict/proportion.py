@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
@@ -137,14 +137,13 @@ class Proportion(Limited, Prediction):
             **replace(samples[0], frame=frame).fields(),
         )
 
-    def drawn_from(self, population: Factors | None) -> Prediction:
-        """With a population; what has to hold at every level speaks of these very levels."""
-        if population and (drawn := [column for column in self.every if column in population.random]):
-            raise ClaimError(
-                f"Proportion has every={self.every!r}, and the population has {words.listed(drawn)} random; what holds at "
-                f"every level speaks of these very levels: declare {words.listed(drawn)} fixed, or make it part of unit"
-            )
-        return super().drawn_from(population)
+    def drawn_from(self, population: Factors | None, elsewhere: Collection[str] = ()) -> Prediction:
+        """With a population; what has to hold at every level speaks of these very levels, whatever other predictions do."""
+        if population is not None:
+            every = tuple(column for column in self.every if column in population.random)
+            random = tuple(column for column in population.random if column not in every)
+            population = Factors(random, (*every, *population.fixed))
+        return super().drawn_from(population, elsewhere)
 
     @property
     def more_factors(self) -> tuple[str, ...]:

@@ -17,8 +17,6 @@ from harness.predict.base import FEWEST_LEVELS, Beyond, Prediction, Unusable
 from harness.stats.drawn import Again
 
 Floats = NDArray[np.float64]
-FEWEST_POINTS = 4
-"""Fewest points of x that stand for others: a line through so many leaves two degrees of freedom."""
 _APPROXIMATE = 0.05
 """Level at which an estimate with an interval of another shape is read as a normal one."""
 
@@ -120,18 +118,10 @@ class Sample:
             x: points, on the axis on which the slopes are read, shape (point,).
             y: curves, likewise, shape (row, point).
             column: column of x.
-
-        Raises:
-            Unusable: x is random and has too few points.
         """
         mean = self.mean(slopes)
         if not self.prediction.random_among((column,)):
             return mean
-        if len(x) < FEWEST_POINTS:
-            raise Unusable(
-                f"{len(x)} values of {column}; the claim speaks of others like these, which takes {FEWEST_POINTS} or more: "
-                f"measure more of them, or declare {column} fixed where the claim is about these very values"
-            )
         cells = tables.codes(self.frame, self.strata)
         weights = 1 / np.bincount(cells)[cells] / (int(cells.max()) + 1)
         points, own = stats.about_line(x, y, weights)

@@ -49,17 +49,18 @@ def counted(n: int, noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """Several of a thing: of what stands before "of", and of a letter its values.
+    """Several of a thing: of what stands before "of", and of a symbol its values.
 
     Example:
-        >>> plural("seed"), plural("draw of the data"), plural("batch"), plural("test points"), plural("d")
-        ('seeds', 'draws of the data', 'batches', 'test points', 'values of d')
+        >>> plural("seed"), plural("draw of the data"), plural("batch"), plural("the test points"), plural("C₀")
+        ('seeds', 'draws of the data', 'batches', 'test points', 'values of C₀')
     """
-    if len(noun) == 1:
+    noun = noun.removeprefix("the ").removeprefix("an ").removeprefix("a ")
+    if len(noun) < 3:
         return f"values of {noun}"
     head, of, rest = noun.partition(" of ")
-    if not head.endswith(("s", "data")):
-        head += "es" if head.endswith(("ch", "sh", "x")) else "s"
+    if not head.split(" a ")[0].endswith(("s", "data")):
+        head += "es" if head.endswith(("tch", "sh", "x")) else "s"
     return head + of + rest
 
 

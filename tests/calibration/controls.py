@@ -17,6 +17,10 @@ from .cells import ALPHA, Bools, Rate, generator
 from .correlations import blocks, repeated, shifted, z_of
 from .curves import around, risen, smaller
 from .draws import Floats, Generator, course, normal, triple
+from .grids import Grid
+from .on_grids import Links
+from .populations import FIVE, SIX, TESTED, alike, law, linked, numbers
+from .scaling import ERROR, X
 from .within import Courses, shared_trend
 
 STUDIES = 4_000
@@ -186,6 +190,35 @@ def negative_removed(studies: int, rng: Generator) -> Bools:
     return stats.stratified_mean(means[:, 1] - means[:, 0]).interval(ALPHA)[1] < 0.5
 
 
+def sizes_as_units(studies: int, rng: Generator) -> Bools:
+    """Five sizes of 8 seeds with half of the variance between sizes, as strata of pairs that were drawn one by one."""
+    return stats.stratified_mean(numbers(FIVE, 0.5)(0.0, studies, rng), FIVE.size).interval(ALPHA)[0] > 0
+
+
+def points_of_all(studies: int, rng: Generator) -> Bools:
+    """Eight seeds at the 64 points of one test set, by the means of seeds, read as a statement on other points."""
+    values = numbers(TESTED, 0.05, 0.4)(0.0, studies, rng).reshape(studies, TESTED.outer, TESTED.inner)
+    return stats.stratified_mean(values.mean(axis=-1)).interval(ALPHA)[0] > 0
+
+
+def sizes_in_a_correlation(studies: int, rng: Generator) -> Bools:
+    """Unrelated x and y of 6 × 16 models in three regimes, half of each between sizes, as 96 models."""
+    kind = Links(SIX, 3)
+    return kind.plain(linked(SIX, 3, 0.5)(0.0, studies, rng)).interval(ALPHA)[0] > 0
+
+
+def alike_units(studies: int, rng: Generator) -> Bools:
+    """Twelve units of 4 × 3, alike within the four (ICC .6), more than half of which are claimed to have a property."""
+    grid = Grid(4, 3)
+    return stats.Share(alike(grid, 0.6)(0.5, studies, rng).sum(axis=-1), 12).interval(ALPHA)[0] > 0.5
+
+
+def one_lack_of_fit(studies: int, rng: Generator) -> Bools:
+    """Exponents of 12 seeds whose points stray from the law alike, just outside of what is claimed."""
+    slopes = stats.slope(np.log(X), np.log(law(12, 0.1, 0.1)(-0.5 + 0.2 * ERROR, studies, rng)))
+    return stats.stratified_mean(slopes).interval(ALPHA)[1] < -0.5 + 0.2 * ERROR
+
+
 CONTROLS = [
     Control("30 samples of each of 10 seeds as 300 pairs", "means of seeds", samples_as_units, 0.25),
     Control("20 samples of each of 10 seeds as 200 models", "means of seeds", samples_as_models, 0.2),
@@ -200,6 +233,12 @@ CONTROLS = [
     Control("percentile bootstrap of 5 values: a 90 % interval misses", "t interval", bootstrapped, 0.15),
     Control("t interval of 8 values with one long tail: its end on that side", "logarithms, or more units", one_long_tail, 0.1),
     Control("peak and lows chosen on the units that judge them", "Peak", own_places, 0.2),
+    Control("8 seeds at one test set as a statement on other points", "points random", points_of_all, 0.08),
+    Control("5 × 8 pairs, half of the variance between the five, as 40", "sizes random", sizes_as_units, 0.15),
+    Control("unrelated x and y of 6 × 16 models, half of each between the six, as 96", "sizes random", sizes_in_a_correlation,
+            0.12),
+    Control("4 × 3 units of ICC 0.6 as 12 independent ones", "sizes random", alike_units, 0.08),
+    Control("an exponent where all seeds share a lack of fit", "points of x random", one_lack_of_fit, 0.15),
     Control("any of five differences at its margin refutes all, at α", "Conjunction", any_of_five, 0.2),
     Control("Spearman's ρ = 0.8 in 40 blocks, error at the estimate", "Correlation", error_at_the_estimate, 0.08, 1_000),
     Control("any of twenty claims at their margins is refuted, at α", "Holm of both sides", any_of_twenty, 0.5),
