@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.claim import Evidence, Figure, Gate, Source, claim
+from harness.claim import Evidence, Factors, Figure, Gate, Source, claim
 from harness.data import ToyImages
 from harness.predict import PairedDifference
 from harness.recipe import MLP, Recipe, Threat
@@ -57,6 +57,7 @@ SIZES = {"smoke": Sizes(2, 96, 2), "reduced": Sizes(12, 768, 20), "full": Sizes(
     source=SOURCE.at("Introduction", "adversarial training makes networks harder to attack", reported=None),
     prediction=LOWER,
     gates=(COMPETENT, ATTACK_SANE),
+    population=Factors(random="seed", fixed="test points"),  # speaks of other seeds, on these very test points
     tags=("robustness",),
 )
 def test_adversarial_training_hardens(harness: Any) -> Evidence:

@@ -16,7 +16,7 @@ from harness.report.rows import with_verdict
 
 CLAIMS = """
 import pytest
-from harness.claim import Evidence, Source, claim
+from harness.claim import Evidence, Factors, Source, claim
 from harness.data import ToyImages
 from harness.predict import *
 from harness.recipe import MLP, Recipe, Threat
@@ -26,8 +26,8 @@ UNIT = ("architecture", "seed")
 HIGHER = PairedDifference("llc", "regime", "standard", "robust", "seed", "architecture", margin=0.5, margin_reason="half")
 RELATED = Correlation("llc", "asr", UNIT, sign=1, margin=0.3, margin_reason="medium", where={"regime": "standard"})
 
-def declare(name, prediction):
-    return claim(f"paper/{name}", statement="It is so.", source=PAPER, prediction=prediction)
+def declare(name, prediction, **more):
+    return claim(f"paper/{name}", statement="It is so.", source=PAPER, prediction=prediction, **more)
 
 @pytest.fixture(scope="session")
 def grid(harness):
@@ -68,6 +68,14 @@ def test_shares(harness):
 def test_draws(harness):
     population = harness.store.population(Recipe(ToyImages(train=24), MLP((2,)), epochs=0), range(12))
     return population.final
+
+@declare("others", HIGHER, population=Factors(random=UNIT))
+def test_others(grid):
+    raise AssertionError
+
+@declare("these", HIGHER, population=Factors(random="seed", fixed="architecture"))
+def test_these(grid):
+    raise AssertionError
 
 @declare("theorem", Theorem(100))
 def test_theorem():
@@ -141,6 +149,13 @@ def test_units_that_the_members_do_not_show_are_not_guessed(plans) -> None:
     )
 
 
+def test_where_a_random_factor_lies_above_the_unit_its_levels_are_counted(plans) -> None:
+    said = plans()
+    assert said["paper/others"].startswith("configured at scale reduced: 16 seeds, 64 members, 2 units (architecture)")
+    assert "With 90 % power 2 units find" in said["paper/others"]
+    assert said["paper/these"].startswith("configured at scale reduced: 16 seeds, 64 members, 16 units (seed)")
+
+
 def test_a_conjunction_has_a_line_for_each_part(plans) -> None:
     assert plans()["paper/both"].count("With 90 % power") == 2
 
@@ -188,7 +203,7 @@ def test_a_run_can_be_named(folder: Path, plans) -> None:
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (["plan", "paper/none"], "there is no claim paper/none; python -m harness list shows all 9"),
+    (["plan", "paper/none"], "there is no claim paper/none; python -m harness list shows all 11"),
     (["plan", "--from", "none.json"], "cannot read none.json"),
     (["plan", "--folder", "nowhere"], "there is no folder nowhere; name the folder that has the claims"),
 ])  # fmt: skip
