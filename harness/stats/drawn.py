@@ -192,7 +192,8 @@ def drawn_share(has: NDArray[np.bool_], drawn: Drawn, alpha: float) -> Share:
 
     A level of m units is worth m / (1 + (m - 1) ICC) of them (Kish 1965).  The intraclass correlation of each factor is taken
     at its upper limit by the F distribution of its analysis of variance (Searle 1971, "Linear Models", section 9.8), since with
-    a few levels it is hardly known: where all units agree it is 1, and a level counts as one unit.  Several factors add.
+    a few levels it is hardly known: where all units agree it is 1, and a level counts as one unit.  Several factors add, up to
+    one of them with all of the variance.
 
     Args:
         has: which units have the property, shape (..., unit).
@@ -205,7 +206,7 @@ def drawn_share(has: NDArray[np.bool_], drawn: Drawn, alpha: float) -> Share:
     for levels in drawn.factors:
         size = len(levels) / (levels.max() + 1)
         excess = excess + (_worth(levels) - 1) * _most_alike(yes, levels, size, alpha)
-    worth = np.clip(n / (1 + excess), min(drawn.levels) if len(drawn.levels) == 1 else 1, n)
+    worth = np.clip(n / (1 + excess), min(n / _worth(levels) for levels in drawn.factors), n)
     return Share(yes.mean(axis=-1) * worth, worth)
 
 
