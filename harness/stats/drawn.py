@@ -13,9 +13,8 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
+import scipy
 from numpy.typing import NDArray
-from scipy import stats
-from scipy.sparse.csgraph import connected_components
 
 from harness.stats.confidence import Share, Student
 from harness.stats.means import Mean, contrast
@@ -82,7 +81,7 @@ def left_out(again: Again, levels: Codes, strata: Codes) -> Part:
     without = np.stack([np.asarray(again(levels != level), dtype=float) for level in range(count)], axis=-1)
     held = np.zeros((count, int(strata.max()) + 1), dtype=int)
     held[levels, strata] = 1
-    apart = connected_components(held @ held.T, directed=False)[1]
+    apart = scipy.sparse.csgraph.connected_components(held @ held.T, directed=False)[1]
     total = squares = np.zeros(without.shape[:-1])
     for own in (without[..., apart == group] for group in range(int(apart.max()) + 1)):
         size = own.shape[-1]
@@ -223,7 +222,7 @@ def _most_alike(yes: Floats, levels: Codes, size: float, alpha: float) -> Floats
     means = yes @ member / count
     between = (count * (means - yes.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1) / (len(count) - 1)
     within = ((yes - means[..., levels]) ** 2).sum(axis=-1) / max(len(levels) - len(count), 1)
-    low = stats.f.ppf(alpha, len(count) - 1, max(len(levels) - len(count), 1))
+    low = scipy.stats.f.ppf(alpha, len(count) - 1, max(len(levels) - len(count), 1))
     with np.errstate(invalid="ignore", divide="ignore"):
         ratio = np.where(within > 0, between / within, np.inf) / low
         icc = np.where(np.isinf(ratio), 1.0, (ratio - 1) / (ratio + size - 1))
@@ -250,7 +249,7 @@ class Spread:
         Source: Higgins, Thompson & Spiegelhalter 2009, J. R. Statist. Soc. A 172(1), 137-159.
         """
         freedom = min(float(estimate.freedom), self.levels - 1)
-        reach = float(stats.t.ppf(1 - alpha, freedom) * np.hypot(self.deviation, float(estimate.error)))
+        reach = float(scipy.stats.t.ppf(1 - alpha, freedom) * np.hypot(self.deviation, float(estimate.error)))
         return float(estimate.estimate) - reach, float(estimate.estimate) + reach
 
 
