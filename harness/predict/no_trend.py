@@ -73,7 +73,7 @@ class NoTrend(Equivalence, InStrata, Prediction):
         keys = (*self.keys, self.x)
         frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.value))
         tables.once(frame, keys)
-        units = frame.drop_duplicates(list(self.keys)).reset_index(drop=True)
+        units = frame[list(self.keys)].drop_duplicates().reset_index(drop=True)
         fits = [self._slope(name, part) for name, part in tables.groups(frame, self.keys)]
         what = f"slope of {self.word(self.value)} for every {self.step}"
         found = average(

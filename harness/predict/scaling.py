@@ -75,7 +75,7 @@ class ScalingExponent(AtValue, Prediction):
         slopes, fits = np.transpose([self._fit(name, part) for name, part in parts])
         if stats.is_constant(slopes):
             raise Unusable(f"every unit has the same exponent, {slopes[0]:.3g}, so that there is no spread")
-        units = frame.drop_duplicates(list(self.unit)).reset_index(drop=True)
+        units = frame[list(self.unit)].drop_duplicates().reset_index(drop=True)
         sample = sampling.of(self, units)
         mean = self._mean(sample, slopes, frame)
         return self.seen(

@@ -156,6 +156,7 @@ class TestEstimate:
         flat = NoTrend("y", "d", "seed", **TERMS)
         narrow, wide = (judge(flat.drawn_from(Factors(each)), table).estimate for each in ("seed", ("seed", "d")))
         assert np.ptp(wide.interval) > 3 * np.ptp(narrow.interval)
+        assert wide.population == "for others like these 8 seeds and values of d"
 
     def test_a_peak_is_not_chosen_across_two_factors(self):
         rng = np.random.default_rng(4)
