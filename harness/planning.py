@@ -66,6 +66,11 @@ def _counted(prediction: Prediction, design: Design) -> bool:
     return all(column in design.COLUMNS for column in prediction.replicated)
 
 
+def _are_seeds(prediction: Prediction, design: Design) -> bool:
+    """Whether more seeds make more of what is counted: not where levels of another random factor are."""
+    return prediction.population is None or _counts(prediction, design) == (SEED,)
+
+
 def _configured(design: Design, prediction: Prediction, scale: str) -> str:
     unit = prediction.crossed(_counts(prediction, design))
     units = f"units of {unit}, which are counted when they are measured"
@@ -83,8 +88,7 @@ def _measured(power: Row, design: Design, parts: list[Prediction], scale: str, r
     n = power["n"] if scale == ran_at else _units(parts[0], design)
     if scale != ran_at and (moved := again(power, n)):
         said = f"by the spread measured at scale {ran_at}: {moved}"
-    counts = _counts(parts[0], design)
-    if power["units_needed"] and n and (parts[0].population is None or counts == (SEED,)):
+    if power["units_needed"] and n and _are_seeds(parts[0], design):
         seeds = math.ceil(power["units_needed"] * design.seeds / n)
         said += f" That is {words.counted(seeds, 'seed')}."
     return said + (" Of its parts this is the weakest." if len(parts) > 1 else "")
@@ -128,8 +132,8 @@ def _surviving(prediction: Prediction, design: Design, measured: Row | None, fam
     units = power.surviving(terms, study, at, family, fewest)
     if units is None:
         return f"{among} with more than {power.MOST_UNITS:,} units."
-    seeds = math.ceil(units * design.seeds / n)
-    said = f"{among} with {words.counted(units, 'unit')}, {words.counted(seeds, 'seed')} ({words.percent(power.POWER)} power)"
+    seeds = f", {words.counted(math.ceil(units * design.seeds / n), 'seed')}" if _are_seeds(prediction, design) else ""
+    said = f"{among} with {words.counted(units, 'unit')}{seeds} ({words.percent(power.POWER)} power)"
     floor = power.least_units(study, terms, family)
     return f"{said}, and with fewer than {floor} never." if floor and floor > prediction.fewest else f"{said}."
 

@@ -372,7 +372,9 @@ ROW = {
     "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "n", "standardised", "power", "voice", "rows", "gates",
     "parts", "strata", "companions", "protocols", "population",
 }  # fmt: skip
-PART = ROW - {"margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "companions", "protocols", "population"}
+PART = ROW - {
+    "margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "companions", "protocols", "population",
+}  # fmt: skip
 
 
 def strict(verdict):

@@ -127,7 +127,8 @@ def test_before_any_run_in_standard_deviations(plans) -> None:
         "configured at scale reduced: 16 seeds, 64 members, 32 units (architecture × seed)\n"
         "    With 90 % power 32 units find 0.529 standard deviations or more, of the spread between units; how many the "
         "margin, 0.5, needs is known after a first run.\n"
-        "    Adjusted for the 8 claims of its document that an interval decides, it survives from 0.704 standard deviations on."
+        "    Adjusted for the 10 claims of its document that an interval decides, it survives from 0.721 standard deviations "
+        "on."
     )
 
 
@@ -166,11 +167,11 @@ def test_an_equivalence_says_what_absence_it_confirms(plans) -> None:
 
 def test_it_names_the_seeds_with_which_a_claim_survives_its_document(plans, folder: Path) -> None:
     said = plans()
-    before = "Adjusted for the 8 claims of its document that an interval decides, it survives"
+    before = "Adjusted for the 10 claims of its document that an interval decides, it survives"
     assert f"{before} with" in said["paper/related"]
     assert "seeds (90 % power)." in said["paper/related"]
     share = said["paper/shares"].partition(before)[2]
-    assert share.endswith(", and with fewer than 8 never.")  # .5^7 = .0078 > .05/8, .5^8 = .0039
+    assert share.endswith(", and with fewer than 8 never.")  # .5^7 = .0078 > .05/10, .5^8 = .0039
     assert said["paper/both"].count(before) == 2
     assert before not in said["paper/draws"] + said["paper/theorem"] + said["paper/table"]
     earlier_run(folder)
