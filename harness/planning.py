@@ -145,5 +145,5 @@ def smallest_in_deviations(prediction: Prediction, n: int, family: int = 1) -> f
 
     if n < 2:
         return None
-    study = Student(0.0, 1 / math.sqrt(n), n - 1)
+    study = Student(0.0, 1 / math.sqrt(n), n - 1, lean=0.0)
     return smallest(study, Terms("within" if prediction.rule == "within" else "above", 0.0, 0.0, prediction.alpha / family))

@@ -18,11 +18,13 @@ import scipy
 from harness.judge.rule import supports
 from harness.predict import Estimate, Prediction, Rule, words
 from harness.predict.base import FEWEST_LEVELS
-from harness.stats import Anytime, Blurred, Confidence, Least, Ranked, Share, Student
+from harness.stats import Anytime, Blurred, Confidence, Least, Ranked, Share, Skewed, Student
+from harness.stats.confidence import CAUTION
 
 POWER = 0.9
 MOST_UNITS = 100_000
 _GRID = (np.arange(400) + 0.5) / 400  # quantiles of the error's own distribution
+_LEANS = (np.arange(40) + 0.5) / 40  # of the lean's
 
 
 @dataclass(frozen=True)
@@ -60,16 +62,33 @@ def _(study: Student, terms: Terms, effect: float) -> float:
     """Exact for normal estimates: an integral over the distribution of the standard error."""
     error, freedom = float(study.error), float(study.freedom)
     seen = np.full(1, error) if np.isinf(freedom) else error * np.sqrt(scipy.stats.chi2.ppf(_GRID, freedom) / freedom)
-    reach = scipy.stats.t.ppf(1 - terms.alpha, freedom) * seen
-    far = reach if terms.far is None else scipy.stats.t.ppf(1 - terms.far, freedom) * seen
+    near, further = _quantiles(study, terms.alpha), _quantiles(study, terms.far or terms.alpha)
+    reach, far = near[0] * seen, further[1] * seen
     # Mirrored for "below"; both links are odd.
     centre, true = (study.scaled(terms.sign * value) for value in (terms.centre, effect))
     upper = study.scaled(terms.sign * terms.centre + terms.margin)
     if terms.rule == "within":
         lower = study.scaled(terms.centre - terms.margin)
-        inside = scipy.stats.norm.cdf((upper - reach - true) / error) - scipy.stats.norm.cdf((lower + reach - true) / error)
+        inside = scipy.stats.norm.cdf((upper - near[1] * seen - true) / error) - scipy.stats.norm.cdf((lower + reach - true) / error)
         return float(np.maximum(inside, 0).mean())
     return float(scipy.stats.norm.sf((np.maximum(centre + reach, upper - far) - true) / error).mean())
+
+
+def _quantiles(study: Student, alpha: float) -> tuple[Any, Any]:
+    """T at which the lower end and the upper end of the interval lie off, the second opinion included, for normal units.
+
+    The skewness that normal units show is as good as normal itself, with variance 6 n (n - 1) / ((n - 2) (n + 1) (n + 3))
+    (Fisher 1930), and independent of mean and spread; one row for each of its quantiles.
+    """
+    freedom = float(study.freedom)
+    plain = scipy.stats.t.ppf(1 - alpha, freedom)
+    if study.lean is None or np.isinf(freedom):
+        return plain, plain
+    n = max(freedom + 1, 3.0)
+    lean = np.sqrt(6 * (n - 1) / ((n - 2) * (n + 1) * (n + 3))) * scipy.stats.norm.ppf(_LEANS)[:, None]
+    leaning = Skewed(Student(0.0, 1.0, freedom, lean=lean))
+    quantile = scipy.stats.t.ppf(1 - CAUTION * alpha, freedom)
+    return np.maximum(plain, leaning.reached(quantile)), np.maximum(plain, -leaning.reached(-quantile))
 
 
 @power.register
@@ -184,7 +203,7 @@ class Plan:
         freedom = float(self.study.freedom)
         return known | {
             "error": float(self.study.error), "freedom": freedom if np.isfinite(freedom) else None,
-            "link": self.study.link, "lost": float(self.study.lost), "fewest": self.fewest,
+            "link": self.study.link, "lost": float(self.study.lost), "fewest": self.fewest, "mean": self.study.lean is not None,
         }  # fmt: skip
 
 
@@ -265,7 +284,8 @@ def earlier(power: Mapping[str, Any]) -> tuple[Student, Terms, int] | None:
     if known is None:
         return None
     freedom = np.inf if known["freedom"] is None else known["freedom"]
-    study = Student(known["centre"], known["error"], freedom, known["link"], known["lost"])
+    lean = 0.0 if known.get("mean") else None
+    study = Student(known["centre"], known["error"], freedom, known["link"], known["lost"], lean=lean)
     return study, Terms(known["rule"], known["centre"], known["margin"], known["alpha"]), known["fewest"]
 
 

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from harness.judge.blocks import estimate_in_blocks
+from harness.judge.caution import second_opinion, survives
 from harness.judge.rule import Grade, Outcome, conjoin, decide, grade, joint_grade
 from harness.judge.sides import joint_sides, sides
 from harness.judge.verdict import Verdict
@@ -39,8 +40,10 @@ def single(
     except Unusable as problem:
         return Verdict(Outcome.INVALID, f"The evidence cannot be used: {problem}.", None, prediction, None)
     outcome, label = decide(prediction.rule, prediction.centre, prediction.margin, estimate.interval)
+    outcome, cautions = second_opinion(outcome, prediction, estimate)
     if outcome is Outcome.SUPPORTED and estimate.objection:
         outcome = Outcome.INCONCLUSIVE
+    label = label if outcome is Outcome.REFUTED else None
     reason = prediction.finding(estimate) + prediction.about()
     if prediction.rule != "exact":
         reason += ": " + words.standing(
@@ -48,15 +51,16 @@ def single(
         )
     size = _grade(prediction, estimate) if outcome is Outcome.SUPPORTED else None
     reason += _SAID[size] if size else ""
-    said = [f"{reason}.", *([estimate.objection] if estimate.objection else []), *estimate.notes]
+    said = [f"{reason}.", *([estimate.objection] if estimate.objection else []), *cautions, *estimate.notes]
     return Verdict(outcome, " ".join(said), label, prediction, estimate, size, sides(prediction, estimate))
 
 
 def _grade(prediction: Prediction, seen: Estimate, share: float = 1.0) -> Grade | None:
     """How large the effect is, by the interval at alpha times ``share``."""
     interval = seen.interval
-    if share != 1 and seen.confidence is not None:
-        low, high = seen.confidence.interval(prediction.alpha * share)
+    second = seen.confidence.cautious if seen.confidence is not None else None
+    if second is not None or (share != 1 and seen.confidence is not None):
+        low, high = (second or seen.confidence).interval(prediction.alpha * share)
         interval = float(low), float(high)
     return grade(prediction.rule, prediction.centre, prediction.margin, seen.effect, interval)
 
@@ -71,6 +75,8 @@ def _firm(part: Verdict, share: float) -> Outcome:
         return part.outcome
     alpha = prediction.alpha * share
     outcome = decide(prediction.rule, prediction.centre, prediction.margin, seen.confidence.interval(alpha))[0]
+    if not survives(outcome, prediction, seen.confidence, alpha):
+        return Outcome.INCONCLUSIVE
     objected = seen.objection or (seen.second_p is not None and seen.second_p > alpha)
     if outcome is Outcome.SUPPORTED and (objected or part.outcome is not Outcome.SUPPORTED):
         return Outcome.INCONCLUSIVE

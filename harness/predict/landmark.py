@@ -95,7 +95,8 @@ class Landmark(AtValue, Prediction):
         mean = stats.stratified_mean(read) if equal else sample.mean(read)
         error = max(float(mean.error), LEAST * half)
         freedom = float(mean.freedom) if sample.carried and not equal else len(read) - 1
-        seen = stats.Blurred(stats.Student(float(mean.mean), error, freedom), half)
+        lean = 0.0 if equal else float(mean.lean)
+        seen = stats.Blurred(stats.Student(float(mean.mean), error, freedom, lean=lean), half)
         return self.seen(
             seen,
             estimand=f"mean {self.what} of the {self.landmark}",

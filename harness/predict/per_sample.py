@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Literal
 
 import numpy as np
@@ -137,7 +137,7 @@ class PerSampleCorrelation(Signed, Prediction):
                 f"every {unit} has the same mean correlation, so that there is no spread to judge it by"
             )
         mean = drawn.mean(z)
-        confidence = stats.Student(mean.mean, mean.error, mean.freedom, link="fisher")
+        confidence = replace(mean.confidence, link="fisher")
         dropped = (
             f"{undefined} of {cells.size} cells ({unit} × {sample}) have a constant {self.word(self.x)} or "
             f"{self.word(self.y)}, or fewer than {MINIMUM} rows, and were dropped."

@@ -125,9 +125,9 @@ class Sample:
         cells = tables.codes(self.frame, self.strata)
         weights = 1 / np.bincount(cells)[cells] / (int(cells.max()) + 1)
         points, own = stats.about_line(x, y, weights)
-        units = stats.Part(np.square(mean.error), mean.freedom)
+        units = stats.Part(np.square(mean.error), mean.freedom, mean.lean * mean.error**3)
         found = stats.carry(mean.confidence, (units, points), own)
-        return replace(mean, error=np.asarray(found.error), freedom=np.asarray(found.freedom))
+        return replace(mean, error=np.asarray(found.error), freedom=np.asarray(found.freedom), lean=np.asarray(found.lean))
 
     def averaged(self, values: Floats) -> Floats:
         """Values (row, …) averaged within the levels of the random factor with the fewest levels, for tests by ranks."""

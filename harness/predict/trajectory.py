@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, ClassVar, Literal
 
 import numpy as np
@@ -90,7 +90,7 @@ class Trajectory(Signed, Prediction):
             raise Unusable(f"every {unit} has the same correlation, so that there is no spread to judge it by")
         sample = sampling.of(self, units)
         mean = sample.mean(own)
-        confidence = stats.Student(mean.mean, mean.error, mean.freedom, link="fisher")
+        confidence = replace(mean.confidence, link="fisher")
         paired = stats.pairing_p(z, self.sign, rng=rng)
         others = float(np.tanh(z[~np.eye(len(z), dtype=bool)].mean()))
         return self.seen(

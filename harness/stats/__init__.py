@@ -7,7 +7,7 @@ thousands of simulated studies can be judged in one call; the judge's own error 
 from __future__ import annotations
 
 from harness.stats.bayes import log_factor, log_jzs, log_share
-from harness.stats.confidence import Blurred, Confidence, Least, Share, Student
+from harness.stats.confidence import Blurred, Confidence, Least, Share, Skewed, Student
 from harness.stats.correlations import clusters, fisher_z, permutation_p, pool, spearman, z_error
 from harness.stats.courses import Detrend, between_units, detrended, slope
 from harness.stats.curves import (
@@ -61,6 +61,7 @@ __all__ = [
     "Reliability",
     "Share",
     "Sides",
+    "Skewed",
     "Student",
     "Summit",
     "about_line",

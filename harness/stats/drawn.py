@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from harness.stats.confidence import Share, Student
-from harness.stats.means import Mean, contrast
+from harness.stats.means import Mean, contrast, leaning
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -52,10 +52,11 @@ class Drawn:
 
 @dataclass(frozen=True)
 class Part:
-    """A variance of an estimate with its degrees of freedom; of the shape of the leading axes of the estimate."""
+    """A variance of an estimate with its degrees of freedom and its third cumulant; of the shape of its leading axes."""
 
     variance: Floats
     freedom: Floats
+    third: Floats | float = 0.0
 
 
 def finer(one: Codes, other: Codes) -> bool:
@@ -75,20 +76,23 @@ def left_out(again: Again, levels: Codes, strata: Codes) -> Part:
     """Variance of an estimate by leaving out one level of a factor at a time.
 
     Levels that share no stratum, directly or through other levels, are drawn apart: their variances add, with degrees of
-    freedom by Satterthwaite (1946).
+    freedom by Satterthwaite (1946).  So do their third cumulants, -(G - 1)^2 / (G (G - 2)) sum((theta_(-g) - their mean)^3),
+    which for a mean over levels of equal size is the k statistic of the levels' means over G^2; 0 for two levels.
     """
     count = int(levels.max()) + 1
     without = np.stack([np.asarray(again(levels != level), dtype=float) for level in range(count)], axis=-1)
     held = np.zeros((count, int(strata.max()) + 1), dtype=int)
     held[levels, strata] = 1
     apart = scipy.sparse.csgraph.connected_components(held @ held.T, directed=False)[1]
-    total = squares = np.zeros(without.shape[:-1])
+    total = squares = third = np.zeros(without.shape[:-1])
     for own in (without[..., apart == group] for group in range(int(apart.max()) + 1)):
         size = own.shape[-1]
-        part = (size - 1) / size * ((own - own.mean(axis=-1, keepdims=True)) ** 2).sum(axis=-1)
+        away = own - own.mean(axis=-1, keepdims=True)
+        part = (size - 1) / size * (away**2).sum(axis=-1)
         total, squares = total + part, squares + part**2 / max(size - 1, 1)
+        third = third - (size - 1) ** 2 / (size * max(size - 2, 1)) * (away**3).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
-        return Part(total, np.where(squares > 0, total**2 / squares, count - 1))
+        return Part(total, np.where(squares > 0, total**2 / squares, count - 1), third)
 
 
 def from_cell_to_cell(plain: Student, parts: Sequence[Part], levels: Sequence[int], cells: int) -> Floats:
@@ -120,14 +124,20 @@ def carry(plain: Student, parts: Sequence[Part], own: Floats | float = 0.0) -> S
     """
     variances = np.stack([part.variance for part in parts])
     freedoms = np.stack([np.broadcast_to(part.freedom, part.variance.shape) for part in parts])
+    third = np.sum([np.broadcast_to(part.third, part.variance.shape) for part in parts], axis=0)
+
+    def with_error(variance: Floats, freedom: Floats) -> Student:
+        lean = None if plain.lean is None else leaning(third, variance)
+        return replace(plain, error=np.sqrt(variance), freedom=freedom, lost=0.0, lean=lean)
+
     if len(parts) == 1:
-        return replace(plain, error=np.sqrt(variances[0]), freedom=freedoms[0], lost=0.0)
+        return with_error(variances[0], freedoms[0])
     held = np.clip(own, 0, variances.min(axis=0))
     total = np.maximum(variances.sum(axis=0) - (len(parts) - 1) * held, variances.max(axis=0))
     with np.errstate(invalid="ignore", divide="ignore"):
         freedom = total**2 / (variances**2 / freedoms).sum(axis=0)
     freedom = np.clip(np.nan_to_num(freedom, nan=1.0), 1, freedoms.max(axis=0))
-    return replace(plain, error=np.sqrt(total), freedom=freedom, lost=0.0)
+    return with_error(total, freedom)
 
 
 def carried(plain: Student, again: Again, drawn: Drawn) -> Student:
@@ -159,7 +169,7 @@ def drawn_contrast(values: Floats, cells: Codes, weights: Floats, drawn: Drawn) 
         return np.asarray(values[..., kept] @ (member[kept] * (there / np.maximum(count, 1))).sum(axis=1))
 
     found = carried(plain.confidence, again, drawn)
-    return replace(plain, error=np.asarray(found.error), freedom=np.asarray(found.freedom))
+    return replace(plain, error=np.asarray(found.error), freedom=np.asarray(found.freedom), lean=np.asarray(found.lean))
 
 
 def about_line(x: Floats, y: Floats, weights: Floats) -> tuple[Part, Floats]:

@@ -25,17 +25,19 @@ class Mean:
         error: its standard error.
         freedom: degrees of freedom of the error.
         spread: standard deviation within strata or cells, pooled over them.
+        lean: skewness of the mean itself, estimated (:class:`harness.stats.Student`).
     """
 
     mean: Floats
     error: Floats
     freedom: Floats
     spread: Floats
+    lean: Floats
 
     @property
     def confidence(self) -> Student:
         """The mean with its t distribution."""
-        return Student(self.mean, self.error, self.freedom, spread=self.spread)
+        return Student(self.mean, self.error, self.freedom, spread=self.spread, lean=self.lean)
 
     def interval(self, alpha: float) -> tuple[Floats, Floats]:
         """Two-sided (1 - 2 alpha) t interval; each end excludes the truth with probability alpha."""
@@ -48,7 +50,8 @@ def contrast(values: ArrayLike, cells: ArrayLike, weights: ArrayLike) -> Mean:
     With weights c_s and cells of n_s units, mean m_s and variance s_s^2 the estimate is sum(c_s m_s), its squared
     error sum(v_s) with v_s = c_s^2 s_s^2 / n_s, and its degrees of freedom sum(v_s)^2 / sum(v_s^2 / (n_s - 1))
     (Welch 1947, Biometrika 34, 28-35; Satterthwaite 1946, Biometrics Bulletin 2(6), 110-114).  Weights 1 and -1
-    give Welch's t statistic of two groups, one cell the one-sample t statistic.
+    give Welch's t statistic of two groups, one cell the one-sample t statistic.  Its third cumulant is sum(c_s^3 k_s / n_s^2)
+    with the k statistics k_s = n_s / ((n_s - 1) (n_s - 2)) sum(residual^3) (Fisher 1930), 0 for cells of two units.
 
     Args:
         values: array of shape (..., unit).
@@ -72,7 +75,14 @@ def contrast(values: ArrayLike, cells: ArrayLike, weights: ArrayLike) -> Mean:
     with np.errstate(invalid="ignore", divide="ignore"):  # no spread at all: nan, for the caller to refuse
         freedom = total**2 / (part**2 / (count - 1)).sum(axis=-1)
     pooled = squares.sum(axis=-1) / (count - 1).sum()
-    return Mean(means @ weight, np.sqrt(total), freedom, np.sqrt(pooled))
+    third = (residual**3 @ member * weight**3 / (count * (count - 1) * np.maximum(count - 2, 1))).sum(axis=-1)
+    return Mean(means @ weight, np.sqrt(total), freedom, np.sqrt(pooled), leaning(third, total))
+
+
+def leaning(third: Floats, variance: Floats) -> Floats:
+    """Skewness of an estimate from its third cumulant and its variance; 0 without any variance."""
+    lean: Floats = np.where(variance > 0, third / np.where(variance > 0, variance, 1) ** 1.5, 0.0)
+    return lean
 
 
 def stratified_mean(values: ArrayLike, strata: ArrayLike | None = None) -> Mean:

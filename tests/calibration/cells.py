@@ -80,10 +80,10 @@ class Kind(ABC):
 
     def judged(self, data: Any, terms: Terms, rng: np.random.Generator) -> Judged:
         """What is decided in every study, by the written rule."""
-        low, high = self.confidence(data).interval(terms.alpha)
-        supported = supports(terms.rule, terms.centre, terms.margin, low, high)
+        seen = self.confidence(data)
+        supported, refuted = decided(seen, terms, terms.alpha)
         supported[supported] &= self.agrees(taken(data, supported), terms, rng)
-        return Judged(supported, refutes(terms.rule, terms.centre, terms.margin, low, high), low, high)
+        return Judged(supported, refuted, *seen.interval(terms.alpha))
 
     @abstractmethod
     def table(self, data: Any) -> pd.DataFrame:
@@ -97,6 +97,16 @@ class Kind(ABC):
     def name(self) -> str:
         """Of the prediction."""
         return type(self.prediction(Terms("above", 0.1))).__name__
+
+
+def decided(seen: Confidence, terms: Terms, alpha: float) -> tuple[Bools, Bools]:
+    """Which studies are supported and which refuted at a level, by the interval and by the second opinion."""
+    readings = [each.interval(alpha) for each in (seen, seen.cautious) if each is not None]
+    supported, refuted = (
+        np.all([rule(terms.rule, terms.centre, terms.margin, *ends) for ends in readings], axis=0)
+        for rule in (supports, refutes)
+    )
+    return supported, refuted
 
 
 def taken(data: Any, which: Any) -> Any:
@@ -118,6 +128,7 @@ class Cell:
         studies: simulated for every true effect.
         wide: why the interval covers more than (1 - 2 alpha), or None; it must not cover less in any case.
         asked: what has a meaning in this situation.
+        limit: of either error, where it is not 1.5 alpha (a mean of few units with a long tail, of which nobody knows).
     """
 
     kind: Kind
@@ -129,6 +140,7 @@ class Cell:
     studies: int = 10_000
     wide: str | None = None
     asked: tuple[Asked, ...] = get_args(Asked)
+    limit: float | None = None
 
     def __str__(self) -> str:
         return f"{self.kind.name}, {self.situation}, {self.n}, α = {self.terms.alpha:g}"

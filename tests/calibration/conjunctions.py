@@ -9,10 +9,9 @@ import numpy as np
 import pandas as pd
 
 from harness import stats
-from harness.judge.rule import refutes, supports
 from harness.predict import AtLeast, Conjunction, Prediction
 
-from .cells import Cell, Draw, Judged, Kind, Terms
+from .cells import Cell, Draw, Judged, Kind, Terms, decided
 from .correlations import Across, Difference, Unrelated
 from .differences import Paired
 from .draws import Floats, Generator, normal, t_power, triple
@@ -35,9 +34,8 @@ class Joint(Kind):
         for kind, own, its in parts:
             seen = kind.confidence(own)
             levels = (its.alpha, its.alpha * whole.support_share)
-            each = [supports(its.rule, its.centre, its.margin, *seen.interval(level)) for level in levels]
-            supported.append(np.all(each, axis=0))
-            refuted.append(refutes(its.rule, its.centre, its.margin, *seen.interval(its.alpha * whole.refute_share)))
+            supported.append(np.all([decided(seen, its, level)[0] for level in levels], axis=0))
+            refuted.append(decided(seen, its, its.alpha * whole.refute_share)[1])
         left = len(parts) - np.sum(refuted, axis=0)
         return Judged(np.sum(supported, axis=0) >= whole.needed, left < whole.needed)
 

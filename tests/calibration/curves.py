@@ -56,7 +56,8 @@ class Marked(Kind):
             read, reach = x[top.place], stats.half_step(x, top.place)
         mean = stats.stratified_mean(read)
         half = reach.mean(axis=-1)
-        return stats.Blurred(stats.Student(mean.mean, np.maximum(mean.error, 1e-9 * half), read.shape[-1] - 1), half)
+        error = np.maximum(mean.error, 1e-9 * half)
+        return stats.Blurred(stats.Student(mean.mean, error, read.shape[-1] - 1, lean=mean.lean), half)
 
     def table(self, data: Floats) -> pd.DataFrame:
         return as_table(data)
@@ -132,13 +133,13 @@ def _landmark_cells() -> list[Cell]:
     middle = Marked.value
     return [
         Cell(Marked("change"), "change at 4 ± 1.5 steps of the grid", "10 units", stepping(normal, 10),
-             Terms("within", 1.5, middle), (middle, 0.9), wide=coarse),
+             Terms("within", 1.5, middle), (middle, 0.86), wide=coarse),
         Cell(Marked("change"), "change, heavy tails, fewest admitted", "5 units", stepping(heavy, 5),
              Terms("within", 1.5, middle), wide=coarse),
         Cell(Marked("change"), "change, all units at the same place", "10 units", together, Terms("within", 1.9, middle),
              wide=coarse),
         Cell(Marked("peak"), "peak at 4 ± 1.5 steps of the grid", "10 units", humped, Terms("within", 1.5, middle),
-             (middle, 0.9), wide=coarse),
+             (middle, 0.82), wide=coarse),
     ]  # fmt: skip
 
 

@@ -187,7 +187,7 @@ def _paired_cells() -> list[Cell]:
              (2.0, 8, STRICT)]  # fmt: skip
     return [
         *(Cell(Paired((n,)), f"normal, {size:g} SD to be found", f"{n} pairs", paired(normal, n),
-               Terms("above", size / 2, alpha=alpha), (size, 0.9), MANY if alpha < ALPHA else 10_000)
+               Terms("above", size / 2, alpha=alpha), (size, t_power(size, n, alpha)), MANY if alpha < ALPHA else 10_000)
           for size, n, alpha in found),
         Cell(Paired((5,)), "normal, 2 SD to be found, fewest admitted", "5 pairs", paired(normal, 5), Terms("above", 1.0),
              (2.0, t_power(2, 5, ALPHA))),
@@ -202,7 +202,7 @@ def _unchanged_cells() -> list[Cell]:
     found = [(1.0, 13, 0.05), (0.8, 19, 0.05), (0.5, 45, 0.05), (1.0, 22, STRICT), (0.8, 32, STRICT), (0.5, 80, STRICT)]
     return [
         *(Cell(Unchanged((n,)), f"normal, within {margin:g} SD", f"{n} pairs", paired(normal, n),
-               Terms("within", margin, alpha=alpha), (0.0, 0.9), MANY if alpha < ALPHA else 10_000)
+               Terms("within", margin, alpha=alpha), (0.0, tost_power(margin, n, alpha)), MANY if alpha < ALPHA else 10_000)
           for margin, n, alpha in found),
         Cell(Unchanged((5,)), "normal, within 2 SD, fewest admitted", "5 pairs", paired(normal, 5), Terms("within", 2.0),
              (0.0, tost_power(2.0, 5, ALPHA))),
@@ -214,9 +214,9 @@ def _independent_cells() -> list[Cell]:
     # 18 and 9 in each group: fewest with 90 % power by the noncentral t distribution (statsmodels' TTestIndPower).
     return [
         Cell(Independent(((18, 18),)), "normal, 1 SD to be found", "18 + 18 units", groups(normal, (18, 1), (18, 1)),
-             Terms("above", 0.5), (1.0, 0.9)),
+             Terms("above", 0.5), (1.0, t_power(1.0, 18, ALPHA, 2))),
         Cell(Independent(((9, 9),)), "normal, 1.5 SD to be found", "9 + 9 units", groups(normal, (9, 1), (9, 1)),
-             Terms("above", 0.75), (1.5, 0.9)),
+             Terms("above", 0.75), (1.5, t_power(1.5, 9, ALPHA, 2))),
         Cell(Independent(((5, 5),)), "normal, fewest admitted", "5 + 5 units", groups(normal, (5, 1), (5, 1)),
              Terms("above", 0.5)),
         Cell(Independent(((6, 18),)), "the smaller group has three times the spread", "6 + 18 units",
@@ -235,7 +235,7 @@ def _curve_cells() -> list[Cell]:
         Cell(Area(), "slow courses, AR(0.9)", "11 pairs", heights(course, 11), Terms("above", 0.4)),
         Cell(Area(), "heavy tails, fewest admitted", "5 pairs", heights(heavy, 5), Terms("above", 0.2)),
         Cell(Flat(), "normal, within 1 SD of the slope", "13 units", over_levels(normal, 13, 5),
-             Terms("within", np.sqrt(0.1)), (0.0, 0.9)),
+             Terms("within", np.sqrt(0.1)), (0.0, tost_power(1.0, 13, ALPHA))),
         Cell(Flat(), "normal, within 2 SD, fewest admitted", "5 units", over_levels(normal, 5, 5),
              Terms("within", 2 * np.sqrt(0.1)), (0.0, tost_power(2.0, 5, ALPHA))),
         Cell(Flat(), "slow courses, AR(0.9), with heavy tails", "13 units", over_levels(

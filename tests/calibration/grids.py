@@ -186,7 +186,7 @@ class Places(OnGrid):
     def confidence(self, data: Floats) -> stats.Confidence:
         place = stats.change(data).place - 0.5
         mean = stats.drawn_contrast(place, np.zeros(place.shape[-1], dtype=int), np.ones(1), self.grid.drawn)
-        return stats.Blurred(stats.Student(mean.mean, np.maximum(mean.error, 0.5e-9), mean.freedom), 0.5)
+        return stats.Blurred(stats.Student(mean.mean, np.maximum(mean.error, 0.5e-9), mean.freedom, lean=mean.lean), 0.5)
 
     def table(self, data: Floats) -> pd.DataFrame:
         return self.grid.long(data, "width", np.arange(float(POINTS)), "loss")

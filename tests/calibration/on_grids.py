@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 
 import numpy as np
@@ -44,7 +44,7 @@ class Laws(Kind):
     def confidence(self, data: Floats) -> stats.Confidence:
         x, y = (np.log(X), np.log(data)) if self.kind == "exponent" else (np.log2(X), data)
         mean = stats.stratified_mean(stats.slope(x, y))
-        units = stats.Part(np.square(mean.error), mean.freedom)
+        units = stats.Part(np.square(mean.error), mean.freedom, mean.lean * mean.error**3)
         points, own = stats.about_line(x, y, np.full(data.shape[-2], 1 / data.shape[-2]))
         return stats.carry(mean.confidence, (units, points), own)
 
@@ -158,7 +158,7 @@ class Panels(Kind):
         _, models, samples = z.shape
         grid = Grid(models, samples)
         mean = stats.drawn_contrast(z.reshape(len(z), -1), np.zeros(models * samples, dtype=int), np.ones(1), grid.drawn)
-        return stats.Student(mean.mean, mean.error, mean.freedom, link="fisher")
+        return replace(mean.confidence, link="fisher")
 
     def table(self, data: tuple[Floats, Floats]) -> pd.DataFrame:
         seed, sample, epoch = (each.ravel() for each in np.indices(data[0].shape))
@@ -179,7 +179,7 @@ class GridCourses(Courses):
     def confidence(self, data: tuple[Floats, Floats]) -> stats.Confidence:
         own = np.diagonal(self.z(data), axis1=-2, axis2=-1)
         mean = stats.drawn_contrast(own, np.zeros(own.shape[-1], dtype=int), np.ones(1), self.grid.drawn)
-        return stats.Student(mean.mean, mean.error, mean.freedom, link="fisher")
+        return replace(mean.confidence, link="fisher")
 
     def table(self, data: tuple[Floats, Floats]) -> pd.DataFrame:
         epochs = np.arange(data[0].shape[-1])

@@ -49,7 +49,7 @@ def powers(units: int, own: float = 0.0, slow: float = 0.0, tails: float = 0.0, 
 
 CELLS = [
     Cell(Exponent(), "normal, within 1 SD of the exponents", "13 units", powers(13, noise=0.1),
-         Terms("within", 0.1 * ERROR, -0.5), (-0.5, 0.9)),
+         Terms("within", 0.1 * ERROR, -0.5), (-0.5, tost_power(1.0, 13, 0.05))),
     Cell(Exponent(), "normal, within 2 SD, fewest admitted", "5 units", powers(5, noise=0.1),
          Terms("within", 0.2 * ERROR, -0.5), (-0.5, tost_power(2.0, 5, 0.05))),
     Cell(Exponent(), "every unit has its own exponent, slow residuals with heavy tails", "10 units",

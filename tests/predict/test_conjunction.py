@@ -160,8 +160,8 @@ class TestAtLeast:
         frame = cases(1, 1, 1, 0)
         weak = frame.scope == 2
         spread = frame[weak & (frame.regime == "standard")].llc - 1
-        # with n = 10 the one-sided t of this part is 2.0: p = .04, between .05 / 2 and .05
-        frame.loc[spread.index, "llc"] = 2.0 * spread.std() / np.sqrt(10) + spread
+        # with n = 10 the one-sided t of this part is 2.15: p = .03, between .05 / 2 and .05
+        frame.loc[spread.index, "llc"] = 2.15 * spread.std() / np.sqrt(10) + spread
         verdict = judge(AtLeast(parts=tuple(part(scope, 0.05) for scope in range(4)), count=3), frame)
         assert [each.outcome for each in verdict.parts].count(Outcome.SUPPORTED) == 3
         assert verdict.outcome is Outcome.INCONCLUSIVE
