@@ -230,9 +230,10 @@ def plan(prediction: Prediction, estimate: Estimate) -> Plan | None:
     """What a study as precise as this one finds; None for kinds without sampling error."""
     if estimate.confidence is None or prediction.rule not in ("above", "below", "within"):
         return None
+    study = estimate.planned or estimate.confidence
     if estimate.counted is not None:
-        return plan_for(prediction, estimate.confidence, estimate.counted[1], estimate.counted[0], FEWEST_LEVELS)
-    return plan_for(prediction, estimate.confidence, estimate.n, estimate.unit)
+        return plan_for(prediction, study, estimate.counted[1], estimate.counted[0], FEWEST_LEVELS)
+    return plan_for(prediction, study, estimate.n, estimate.unit)
 
 
 def plan_for(prediction: Prediction, study: Confidence, n: int, unit: str, fewest: int | None = None) -> Plan:

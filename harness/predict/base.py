@@ -94,6 +94,7 @@ class Estimate:
         population: over what it speaks, in a sentence; empty for exact kinds.
         counted: the random factor above the unit whose levels a plan counts, and their number; None where it counts units.
         beyond: what is to be expected of levels that were not seen.
+        planned: what a plan counts with where support hangs on more than the effect; None where it is ``confidence``.
     """
 
     estimand: str
@@ -111,6 +112,7 @@ class Estimate:
     population: str = ""
     counted: tuple[str, int] | None = None
     beyond: tuple[Beyond, ...] = ()
+    planned: Confidence | None = None
 
 
 def own_size(confidence: Confidence, alpha: float) -> tuple[float, float, float]:

@@ -153,8 +153,15 @@ class _AcrossUnits(Prediction):
                 for i, ((name, part), each) in enumerate(zip(parts, z, strict=True)) if self.blocks
             ),
             notes=heterogeneity(z, n, cluster, self.alpha),
+            objection=self._turned(frame, parted, n, cluster, sample),
             **sample.fields(),
         )  # fmt: skip
+
+    def _turned(
+        self, frame: pd.DataFrame, parts: Blocks, n: NDArray[Any], cluster: NDArray[Any], sample: sampling.Sample
+    ) -> str | None:
+        """Why support is withheld where the two are related although they do not correlate; no reason for a direction."""
+        return None
 
     @abstractmethod
     def _p(self, x: Blocks, y: Blocks, units: Blocks, pooled: stats.Confidence, rng: np.random.Generator) -> float:
@@ -216,9 +223,34 @@ class NoCorrelation(Equivalence, _AcrossUnits):
     """Two columns have no correlation across units: it is smaller than the margin in either direction.
 
     Effect, interval and fields are those of :class:`Correlation`, without a sign.  The p value is that of the
-    two one-sided score tests (TOST).  Noise in either column shrinks
-    correlations, so that a claim with this prediction needs gates on the reliability of what it measures.
+    two one-sided score tests (TOST).  A relation that turns (y = |x|) has no correlation: where either column correlates with
+    how far the other ranks from the middle (at alpha / 2 each), and that is not shown to be within the margin, support is
+    withheld.  Noise in either column shrinks correlations, so that a claim with this prediction needs gates on the reliability
+    of what it measures.
     """
+
+    def _turned(
+        self, frame: pd.DataFrame, parts: Blocks, n: NDArray[Any], cluster: NDArray[Any], sample: sampling.Sample
+    ) -> str | None:
+        """Correlations of either column with how far the rank of the other lies from the middle of its block."""
+        values = {column: frame[column].to_numpy(dtype=float) for column in (self.x, self.y)}
+        for column, other in ((self.x, self.y), (self.y, self.x)):
+            fold = np.empty(len(frame))
+            for rows in parts:
+                fold[rows] = stats.folded(values[column][rows])
+            if any(stats.is_constant(fold[rows]) for rows in parts):
+                continue
+            rho = [stats.spearman(fold[rows], values[other][rows]) for rows in parts]
+            pooled = stats.pool(stats.fisher_z(rho, n), n, cluster)
+            seen = sample.carry(pooled, partial(pooled_z, fold, values[other], parts))
+            if stats.turned(seen, self.margin, self.alpha):
+                low, high = seen.interval(self.alpha)
+                return (
+                    f"They are related in another way: {self.word(other)} has a Spearman correlation of "
+                    f"{words.number(float(seen.effect))} ({words.span((float(low), float(high)))}) with how far "
+                    f"{self.word(column)} ranks from the middle."
+                )
+        return None
 
     def sentence(self) -> str:
         """What is tested."""

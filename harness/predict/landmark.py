@@ -30,7 +30,8 @@ class Landmark(AtValue, Prediction):
     upside down; the change is the least-squares split of the curve into two levels (``stats.change``), half-way between the
     points on both sides, its width the distance from 10 % to 90 % of it.  The mean over units has a t interval, which
     is widened by half a step of the grid at both ends (the mean over units, at their landmarks): what is
-    read off a grid is known no better, however many units agree.  P is that of the two one-sided tests (TOST).
+    read off a grid is known no better, however many units agree.  Where fewer units lie within the tolerance than normal ones
+    of that mean and spread would, support is withheld.  P is that of the two one-sided tests (TOST).
 
     Attributes:
         y: column of the height.
@@ -108,6 +109,7 @@ class Landmark(AtValue, Prediction):
                 f"Its {self.what} is {words.number(read.min())} to {words.number(read.max())} in single units; what is read "
                 f"off the grid is known to ± {words.number(half)}, by which the interval is widened.",
             ),
+            objection=None if equal else self.scattered(read),
             **sample.fields(beyond=() if equal else sample.beyond(read, mean.confidence)),
         )
 

@@ -22,8 +22,9 @@ class NoChange(Equivalence, OnPairs):
     """A value changes by less than the margin from one level of a factor to another, on average over pairs.
 
     Effect and interval are those of ``PairedDifference``, for value[second] - value[first]; p is that of the two one-sided
-    t tests (TOST).  What is not measured well does not change either: a claim with this prediction needs gates on the
-    reliability of the value.
+    t tests (TOST).  Where fewer pairs lie within the margin than normal ones of that mean and spread would, as where half of
+    them rise and half of them fall, support is withheld (``stats.scattered_p``).  What is not measured well does not change
+    either: a claim with this prediction needs gates on the reliability of the value.
 
     Attributes:
         value: column that is compared.
@@ -62,6 +63,10 @@ class NoChange(Equivalence, OnPairs):
         """Mean paired difference; see the class and :meth:`Prediction.estimate`."""
         pairs, difference, scale = self.paired_values(table, self.value)
         return self.judged(pairs, difference, scale, f"difference of {self.word(self.value)}", rng)
+
+    def objects(self, difference: Floats) -> str | None:
+        """Units that go apart."""
+        return self.scattered(difference)
 
     def _p(self, found: Averaged, difference: Floats, rng: np.random.Generator) -> float:
         return self.tail(found.mean.confidence)

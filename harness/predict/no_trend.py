@@ -12,7 +12,7 @@ from harness.claim import ClaimError
 from harness.predict import grids, tables, words
 from harness.predict.base import Estimate, Prediction, Unusable
 from harness.predict.equivalence import Equivalence
-from harness.predict.strata import InStrata, average
+from harness.predict.strata import Averaged, InStrata, average
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -26,7 +26,8 @@ class NoTrend(Equivalence, InStrata, Prediction):
 
     Each unit gives one number, the least-squares slope of value on log2 x or on x; the mean over strata (equal weight) of
     their mean has a t interval, and p is that of the two one-sided tests (TOST).  A slope speaks of a straight
-    line: a value that rises and falls again may have none.
+    line: where the lower and the upper half of the points have different slopes, and not both are shown to be within
+    the margin, support is withheld (``stats.bent``).
 
     Attributes:
         value: column that does not change.
@@ -74,10 +75,10 @@ class NoTrend(Equivalence, InStrata, Prediction):
         frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.value))
         tables.once(frame, keys)
         units = frame[list(self.keys)].drop_duplicates().reset_index(drop=True)
-        fits = [self._slope(name, part) for name, part in tables.groups(frame, self.keys)]
+        fits, lower, upper = np.transpose([self._slopes(name, part) for name, part in tables.groups(frame, self.keys)])
         what = f"slope of {self.word(self.value)} for every {self.step}"
         found = average(
-            self, units, np.array(fits), strata, noun="unit", what=what, scale=self._rounding(frame), curves=self._curves(frame)
+            self, units, fits, strata, noun="unit", what=what, scale=self._rounding(frame), curves=self._curves(frame)
         )
         return self.seen(
             found.mean.confidence,
@@ -88,7 +89,8 @@ class NoTrend(Equivalence, InStrata, Prediction):
             standardised=stats.standardised(found.mean, self.alpha),
             strata=found.shown,
             notes=found.notes,
-            **found.said(np.array(fits)),
+            objection=self._bend(found, lower, upper),
+            **found.said(fits),
         )
 
     @property
@@ -111,11 +113,21 @@ class NoTrend(Equivalence, InStrata, Prediction):
         parts = [self._axis(part) for _, part in tables.groups(frame, self.keys)]
         return float(frame[self.value].abs().max()) * max(len(x) / np.ptp(x) for x in parts)
 
-    def _slope(self, name: str, part: pd.DataFrame) -> float:
+    def _bend(self, found: Averaged, lower: grids.Floats, upper: grids.Floats) -> str | None:
+        """Why support is withheld where a fall follows a rise; where points of x stand for others the error carries it."""
+        if self.random_among((self.x,)):
+            return None
+        return self.bends(found.sample.mean, lower, upper, f"slope of {self.word(self.value)}")
+
+    def _slopes(self, name: str, part: pd.DataFrame) -> tuple[float, float, float]:
+        """Slope of the value, and that on the lower and on the upper half of the points."""
+        part = part.sort_values(self.x)
         x = self._axis(part)
         if len(x) < grids.MIN_POINTS:
             raise Unusable(f"{name} has {len(x)} value(s) of {self.x}; a trend needs {grids.MIN_POINTS} or more")
-        return float(stats.slope(x, part[self.value].to_numpy()))
+        y = part[self.value].to_numpy()
+        lower, upper = stats.halves(x, y)
+        return float(stats.slope(x, y)), float(lower), float(upper)
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""

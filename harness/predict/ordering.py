@@ -12,10 +12,28 @@ from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
 from harness.predict.base import Estimate, Prediction, Rule, Stratum
+from harness.predict.sampling import Sample
 from harness.predict.strata import InStrata, average, stratum
 
 if TYPE_CHECKING:
     import pandas as pd
+
+
+def rises(values: grids.Floats, sample: Sample) -> tuple[list[float], stats.Confidence | None]:
+    """P of "this step rises" for every step, which is certain without any spread, and all steps that have one together.
+
+    Args:
+        values: shape (unit, level).
+        sample: how the units were drawn.
+    """
+    p, uncertain = [], []
+    for step in np.diff(values, axis=1).T:
+        if stats.is_constant(step):
+            p.append(0.0 if step.mean() > 0 else 1.0)
+        else:
+            uncertain.append(sample.mean(step).confidence)
+            p.append(float(stats.Skewed(uncertain[-1]).above(0)))
+    return p, stats.Least(tuple(uncertain)) if uncertain else None
 
 
 @dataclass(frozen=True, repr=False)
@@ -25,8 +43,9 @@ class Ordering(InStrata, Prediction):
     Each unit gives one number: the least-squares slope of value on the step number 0, 1, 2, …, in natural units per
     step.  The mean over strata (equal weight) of their mean has a t interval, which decides.  Support needs the
     ranks too: p is that of Page's trend test with units as blocks, or the levels of a random factor above them (Page 1963,
-    J. Am. Stat. Assoc. 58, 216-230), and where it is above alpha support is withheld.  The mean change of every single step is
-    shown, since a trend is not an ordering of every neighbour.
+    J. Am. Stat. Assoc. 58, 216-230), and where it is above alpha support is withheld.  So is it unless the mean change of
+    every single step is above zero at alpha, by t and with its skewness allowed for: "the more, the more" says that each level
+    lies above the one before, which a trend that one step carries does not (intersection-union, without a correction).
 
     Attributes:
         value: column that rises.
@@ -87,6 +106,7 @@ class Ordering(InStrata, Prediction):
         what = f"rise of {self.word(self.value)}"
         found = average(self, units, slopes, strata, noun="unit", what=what, scale=scale)
         page = float(scipy.stats.page_trend_test(found.sample.averaged(values)).pvalue)
+        risen, every = rises(values, found.sample)
         steps = tuple(
             stratum(self, f"{self.word(a)} → {self.word(b)}", stats.stratified_mean(step, found.codes), len(step))
             for a, b, step in zip(self.levels, self.levels[1:], np.diff(values, axis=1).T, strict=False)
@@ -99,29 +119,30 @@ class Ordering(InStrata, Prediction):
             n=len(slopes),
             standardised=stats.standardised(found.mean, self.alpha),
             strata=steps,
-            notes=(*self._back(steps), *found.notes),
-            objection=self._objection(page),
-            second_p=page,
+            notes=found.notes,
+            objection=self._objection(page, steps, risen),
+            second_p=max(page, *risen),
+            planned=every,
             **found.said(slopes),
         )
 
-    def _objection(self, page: float) -> str | None:
-        if page <= self.alpha:
+    def _objection(self, page: float, steps: tuple[Stratum, ...], risen: list[float]) -> str | None:
+        """Why there is no rise although the slopes rise: the ranks, or single steps, which are named."""
+        if page > self.alpha:
+            return (
+                f"The ranks do not agree with a rise: Page's trend test has p = {words.number(page)}, above "
+                f"{words.number(self.alpha)}."
+            )
+        flat = [
+            f"{step.name} ({words.number(step.effect)}, p = {words.number(p)})"
+            for step, p in zip(steps, risen, strict=True) if p > self.alpha
+        ]  # fmt: skip
+        if not flat:
             return None
+        one = len(flat) == 1
         return (
-            f"The ranks do not agree with a rise: Page's trend test has p = {words.number(page)}, above "
-            f"{words.number(self.alpha)}."
-        )
-
-    def _back(self, steps: tuple[Stratum, ...]) -> tuple[str, ...]:
-        """Which steps go the other way."""
-        back = [f"{step.name} ({words.number(step.effect)})" for step in steps if step.effect < 0]
-        if not back:
-            return ()
-        one = len(back) == 1
-        return (
-            f"The step{'' if one else 's'} {words.listed(back)} go{'es' if one else ''} the other way: a trend is not an "
-            "ordering of every neighbour.",
+            f"The step{'' if one else 's'} {words.listed(flat)} {'is' if one else 'are'} not shown to rise: a trend is not an "
+            "ordering of every neighbour."
         )
 
     def finding(self, estimate: Estimate) -> str:

@@ -93,8 +93,13 @@ class OnPairs(Prediction):
             standardised=stats.standardised(found.mean, self.alpha),
             strata=found.shown,
             notes=found.notes,
+            objection=self.objects(difference),
             **found.said(difference),
         )
+
+    def objects(self, difference: Floats) -> str | None:
+        """Why support is withheld although the mean would give it; no reason for a direction."""
+        return None
 
     def _p(self, found: Averaged, difference: Floats, rng: np.random.Generator) -> float:
         """P of the mean: by the sign flips of the same weighted mean, for a direction over pairs that were drawn one by one."""

@@ -25,7 +25,9 @@ class ScalingExponent(AtValue, Prediction):
     """y scales as a power of x with a given exponent, within a tolerance.
 
     Each unit gives one exponent, the least-squares slope of log y on log x; the mean over units has a t
-    interval, and p is that of the two one-sided tests (TOST) against ``value`` plus or minus ``tolerance``.
+    interval, and p is that of the two one-sided tests (TOST) against ``value`` plus or minus ``tolerance``.  Units are
+    replicates, which tell whether y is a power of x at all: where the lower and the upper half of the points have different
+    exponents, and not both are shown to be within the tolerance, support is withheld (``stats.bent``).
 
     Attributes:
         y: column that scales, above 0.
@@ -72,7 +74,7 @@ class ScalingExponent(AtValue, Prediction):
                 raise Unusable(f"{column} has the value {least:.3g}; a power law needs values above 0")
         parts = tables.groups(frame, tuple(self.unit))
         tables.enough(len(parts), f"units ({self.crossed(self.unit)})")
-        slopes, fits = np.transpose([self._fit(name, part) for name, part in parts])
+        slopes, fits, lower, upper = np.transpose([self._fit(name, part) for name, part in parts])
         if stats.is_constant(slopes):
             raise Unusable(f"every unit has the same exponent, {slopes[0]:.3g}, so that there is no spread")
         units = frame[list(self.unit)].drop_duplicates().reset_index(drop=True)
@@ -89,6 +91,7 @@ class ScalingExponent(AtValue, Prediction):
             notes=(
                 f"Each straight line explains {words.percent(float(fits.min()))} or more of the variance.",
             ),
+            objection=self._lack_of_fit(sample, lower, upper),
             **sample.fields(beyond=sample.beyond(slopes, mean.confidence)),
         )
 
@@ -104,8 +107,15 @@ class ScalingExponent(AtValue, Prediction):
         _, points, (curves,) = grids.grid(frame, tuple(self.unit), self.x, (self.y,))
         return sample.slope(slopes, np.log(points), np.log(curves), self.x)
 
-    def _fit(self, name: str, part: pd.DataFrame) -> tuple[float, float]:
-        """Slope of log y on log x, and the share of the variance of log y that it explains."""
+    def _lack_of_fit(self, sample: sampling.Sample, lower: grids.Floats, upper: grids.Floats) -> str | None:
+        """Why support is withheld where y is no power of x; where points of x stand for others the error carries it."""
+        if self.random_among((self.x,)):
+            return None
+        return self.bends(sample.mean, lower, upper, f"exponent of {self.word(self.y)}")
+
+    def _fit(self, name: str, part: pd.DataFrame) -> tuple[float, float, float, float]:
+        """Slope of log y on log x, the share of the variance of log y that it explains, the slopes of both halves."""
+        part = part.sort_values(self.x)
         x, y = np.log(part[self.x].to_numpy()), np.log(part[self.y].to_numpy())
         if len(x) < MIN_POINTS:
             raise Unusable(f"{name} has {len(x)} value(s) of {self.x}; a fit needs {MIN_POINTS} or more")
@@ -113,8 +123,9 @@ class ScalingExponent(AtValue, Prediction):
         dx, dy = x - x.mean(), y - y.mean()
         slope = (dx @ dy) / (dx @ dx)
         if stats.is_constant(y):
-            return 0.0, 1.0
-        return float(slope), float(1 - ((dy - slope * dx) ** 2).sum() / (dy @ dy))
+            return 0.0, 1.0, 0.0, 0.0
+        lower, upper = stats.halves(x, y)
+        return float(slope), float(1 - ((dy - slope * dx) ** 2).sum() / (dy @ dy)), float(lower), float(upper)
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
@@ -32,7 +32,9 @@ class Trajectory(Signed, Prediction):
     * t on z over units (interval and effect, as a correlation);
     * a permutation of which unit's x stands beside which unit's y.  All models learn, and what they learn at the same
       epoch makes any model's x move with any other model's y; the mean of the units with themselves has to be
-      larger than that of units that are paired at random.  Where it is not, support is withheld.
+      larger than that of units that are paired at random.  Where it is not, support is withheld.  So it is where units share
+      no more than when each of them goes over into another state: then another unit's course does as well once it is shifted to
+      go over at the same time (``stats.aligned``), and the same permutation of such courses has to agree, too.
 
     Correlating the series as they are does not do: two trends correlate whatever made them.
 
@@ -83,8 +85,8 @@ class Trajectory(Signed, Prediction):
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean Fisher z over units; see the class and :meth:`Prediction.estimate`."""
         unit = self.crossed(self.unit)
-        units, *series = self._series(table)
-        z = stats.between_units(*series)
+        units, at, *series = self._series(table)
+        z = stats.between_units(series[0], series[1])
         own = np.diagonal(z)
         if stats.is_constant(own):
             raise Unusable(f"every {unit} has the same correlation, so that there is no spread to judge it by")
@@ -92,34 +94,37 @@ class Trajectory(Signed, Prediction):
         mean = sample.mean(own)
         confidence = replace(mean.confidence, link="fisher")
         paired = stats.pairing_p(z, self.sign, rng=rng)
+        timed = stats.pairing_p(stats.aligned(series[0], series[1], at), self.sign, rng=rng)
         others = float(np.tanh(z[~np.eye(len(z), dtype=bool)].mean()))
         return self.seen(
             confidence,
             estimand=f"mean over {unit} of the Spearman correlation of {self.word(self.x)} and {self.word(self.y)} "
             f"within it, {self.series} (Fisher z)",
             unit=unit,
-            p=max(paired, float(confidence.above(0) if self.sign == 1 else confidence.below(0))),
+            p=max(paired, timed, float(confidence.above(0) if self.sign == 1 else confidence.below(0))),
             n=len(own),
             standardised=stats.standardised(mean, self.alpha),
             notes=(
                 f"Between one unit's {self.word(self.x)} and another's {self.word(self.y)} the correlation is "
                 f"{words.number(others)} on average.",
             ),
-            objection=self._objection(paired),
-            second_p=paired,
+            objection=self._objection(paired, timed),
+            second_p=max(paired, timed),
             **sample.fields(),
         )
 
-    def _objection(self, paired: float) -> str | None:
-        if paired <= self.alpha:
+    def _objection(self, paired: float, timed: float) -> str | None:
+        if max(paired, timed) <= self.alpha:
             return None
+        shifted = ", shifted to go over into their other state at the same time," if paired <= self.alpha else ""
+        p = timed if shifted else paired
         return (
             f"Another unit's course would do as well: with {self.word(self.x)} and {self.word(self.y)} of units that are "
-            f"paired at random p = {words.number(paired)}, above {words.number(self.alpha)}."
+            f"paired at random{shifted} p = {words.number(p)}, above {words.number(self.alpha)}."
         )
 
-    def _series(self, table: pd.DataFrame) -> tuple[pd.DataFrame, grids.Floats, grids.Floats]:
-        """One row per unit, and both series after detrending, shape (unit, point)."""
+    def _series(self, table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray[Any, Any], grids.Floats, grids.Floats]:
+        """One row per unit, where each has its transition, and both series after detrending, shape (unit, point)."""
         keys = (*self.unit, self.over)
         frame = tables.usable(self, table, keys=keys, numeric=(self.over, self.x, self.y))
         units, points, columns = grids.grid(frame, tuple(self.unit), self.over, (self.x, self.y))
@@ -138,7 +143,7 @@ class Trajectory(Signed, Prediction):
                     f"{tables.first(units, still, tuple(self.unit))}"
                 )
             series.append(moves)
-        return units, series[0], series[1]
+        return units, stats.transition(columns[0], columns[1]), series[0], series[1]
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""

@@ -44,6 +44,7 @@ from harness.stats.permutation import label_p, pairing_p
 from harness.stats.ranks import Overlapping, Ranked
 from harness.stats.reliability import Reliability, reliability
 from harness.stats.sequential import Anytime, anytime_p, e_value
+from harness.stats.shape import aligned, bent, folded, halves, scattered_p, transition, turned
 
 __all__ = [
     "Anytime",
@@ -65,8 +66,10 @@ __all__ = [
     "Student",
     "Summit",
     "about_line",
+    "aligned",
     "anytime_p",
     "benjamini_hochberg",
+    "bent",
     "between_units",
     "carried",
     "carry",
@@ -82,8 +85,10 @@ __all__ = [
     "e_value",
     "finer",
     "fisher_z",
+    "folded",
     "from_cell_to_cell",
     "half_step",
+    "halves",
     "hedges_g",
     "heterogeneity",
     "holm",
@@ -101,6 +106,7 @@ __all__ = [
     "pool",
     "prominence",
     "reliability",
+    "scattered_p",
     "settled_at",
     "sign_flip_p",
     "slope",
@@ -110,6 +116,8 @@ __all__ = [
     "stratified_mean",
     "summit",
     "summit_width",
+    "transition",
+    "turned",
     "welch_anova",
     "z_error",
 ]

@@ -34,7 +34,8 @@ class Joint(Kind):
         for kind, own, its in parts:
             seen = kind.confidence(own)
             levels = (its.alpha, its.alpha * whole.support_share)
-            supported.append(np.all([decided(seen, its, level)[0] for level in levels], axis=0))
+            agreed = np.all([decided(seen, its, level)[0] for level in levels], axis=0)
+            supported.append(agreed & kind.agrees(own, its, rng))
             refuted.append(decided(seen, its, its.alpha * whole.refute_share)[1])
         left = len(parts) - np.sum(refuted, axis=0)
         return Judged(np.sum(supported, axis=0) >= whole.needed, left < whole.needed)

@@ -47,17 +47,24 @@ class Marked(Kind):
     value: float = (POINTS - 1) / 2
 
     def confidence(self, data: Floats) -> stats.Confidence:
-        x = np.arange(float(POINTS))
-        if self.of == "change":
-            split = stats.change(data)
-            read, reach = (x[split.place - 1] + x[split.place]) / 2, np.full(data.shape[:-1], 0.5)
-        else:
-            top = stats.summit(data)
-            read, reach = x[top.place], stats.half_step(x, top.place)
+        read, reach = self.read(data)
         mean = stats.stratified_mean(read)
         half = reach.mean(axis=-1)
         error = np.maximum(mean.error, 1e-9 * half)
         return stats.Blurred(stats.Student(mean.mean, error, read.shape[-1] - 1, lean=mean.lean), half)
+
+    def read(self, data: Floats) -> tuple[Floats, Floats]:
+        """Place of every unit's landmark, and half a step of the grid there."""
+        x = np.arange(float(POINTS))
+        if self.of == "change":
+            split = stats.change(data)
+            return (x[split.place - 1] + x[split.place]) / 2, np.full(data.shape[:-1], 0.5)
+        top = stats.summit(data)
+        return x[top.place], stats.half_step(x, top.place)
+
+    def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
+        read, _ = self.read(data)
+        return (np.ptp(read, axis=-1) == 0) | (stats.scattered_p(read, terms.centre, terms.margin) > terms.alpha)
 
     def table(self, data: Floats) -> pd.DataFrame:
         return as_table(data)

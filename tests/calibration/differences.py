@@ -46,6 +46,9 @@ class Paired(Kind):
 class Unchanged(Paired):
     """The same, claimed to be none."""
 
+    def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
+        return stats.scattered_p(data, terms.centre, terms.margin) > terms.alpha
+
     def prediction(self, terms: Terms) -> Prediction:
         return NoChange(
             "llc", "regime", "robust", "standard", "seed", "size", margin=terms.margin, margin_reason=WHY, alpha=terms.alpha
@@ -108,7 +111,8 @@ def _ranks_with(rank_sum: float, units: int, levels: int) -> Floats:
     """Ranks (not of any values) with a sum of products L = sum_j j R_j."""
     ordered = np.arange(1.0, levels + 1)
     best, worst = units * (ordered @ ordered), units * (ordered @ ordered[::-1])
-    share = (rank_sum + 1e-7 - worst) / (best - worst)  # scipy cuts L down to a whole number: it must not lie just below one
+    # scipy cuts L down to a whole number: it must not lie just below one
+    share = min((rank_sum + 1e-7 - worst) / (best - worst), 1.0)
     return np.tile(share * ordered + (1 - share) * ordered[::-1], (units, 1))
 
 
@@ -122,7 +126,9 @@ class Ordered(Kind):
     def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
         _, units, levels = data.shape
         rank_sum = rankdata(data, axis=-1).sum(axis=-2) @ np.arange(1.0, levels + 1)
-        return np.array([page_p(round(each, 6), units, levels) <= terms.alpha for each in rank_sum], dtype=bool)
+        ranks = np.array([page_p(round(each, 6), units, levels) <= terms.alpha for each in rank_sum], dtype=bool)
+        steps = stats.stratified_mean(np.moveaxis(np.diff(data, axis=-1), -1, -2)).confidence
+        return ranks & (stats.Skewed(steps).above(0) <= terms.alpha).all(axis=-1)
 
     def table(self, data: Floats) -> pd.DataFrame:
         seed, level = np.indices(data.shape)
@@ -130,6 +136,12 @@ class Ordered(Kind):
 
     def prediction(self, terms: Terms) -> Prediction:
         return Ordering("llc", "dose", (0, 1, 2, 3), "seed", margin=terms.margin, margin_reason=WHY, alpha=terms.alpha)
+
+
+def straight(lower: Floats, upper: Floats, terms: Terms) -> np.ndarray:
+    """Whether lines do not bend, by the slopes of their halves, shape (study, unit)."""
+    readings = [stats.stratified_mean(each).confidence for each in (lower, upper, upper - lower)]
+    return ~stats.bent(readings[0], readings[1], readings[2], terms.centre, terms.margin, terms.alpha)
 
 
 @dataclass(frozen=True)
@@ -140,6 +152,9 @@ class Flat(Kind):
 
     def confidence(self, data: Floats) -> stats.Confidence:
         return stats.stratified_mean(stats.slope(np.log2(self.x), data)).confidence
+
+    def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
+        return straight(*stats.halves(np.log2(self.x), data), terms)
 
     def table(self, data: Floats) -> pd.DataFrame:
         seed, point = np.indices(data.shape)
@@ -244,14 +259,15 @@ def _curve_cells() -> list[Cell]:
 
 
 def _ordered_cells() -> list[Cell]:
-    # A slope over levels 0..3 with noise of variance 1 at each has variance 1/5 between units.  The t test finds a mean of 1 SD
-    # in 11 units; Page's test, which has to agree, has the efficiency (3 / pi) k / (k + 1) = 0.76 of it for normal values
-    # at k = 4 levels (Noether 1967; that of Friedman's test), so that 11 / 0.76 = 15 are needed.
+    # A slope over levels 0..3 with noise of variance 1 at each has variance 1/5 between units, and a step variance 2.  Steps
+    # are what power hangs on; the plan takes them as independent.
     slope = np.sqrt(1 / 5)
     rounded = over_levels(normal, 11, 4)
     return [
-        Cell(Ordered(), "normal, 1 SD of the slope to be found", "15 units", over_levels(normal, 15, 4),
-             Terms("above", slope / 2), (slope, 0.9)),
+        Cell(Ordered(), "normal, steps of 1 SD to be found", "15 units", over_levels(normal, 15, 4),
+             Terms("above", slope / 2), (np.sqrt(2), t_power(1.0, 15, ALPHA) ** 3)),
+        Cell(Ordered(), "normal, 1 SD of the slope, of whose steps none is found", "15 units", over_levels(normal, 15, 4),
+             Terms("above", slope / 2), (slope, 0.0)),
         Cell(Ordered(), "normal, fewest admitted", "5 units", over_levels(normal, 5, 4), Terms("above", slope / 2)),
         Cell(Ordered(), "heavy tails", "11 units", over_levels(heavy, 11, 4), Terms("above", slope / 2)),
         Cell(Ordered(), "values in steps of 1 SD", "11 units",

@@ -117,6 +117,9 @@ class Pairs(OnGrid):
 class Same(Pairs):
     """The same, claimed to be none."""
 
+    def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
+        return stats.scattered_p(data, terms.centre, terms.margin) > terms.alpha
+
     def declared(self, terms: Terms, **shared: object) -> Prediction:
         return NoChange("llc", "regime", "robust", "standard", ("size", "seed"), "size", **shared)
 
@@ -158,7 +161,9 @@ class Orders(OnGrid):
 
     def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
         few = data.reshape(len(data), self.grid.outer, self.grid.inner, data.shape[-1]).mean(axis=2)
-        return np.array([page_trend_test(each).pvalue <= terms.alpha for each in few], dtype=bool)
+        ranks = np.array([page_trend_test(each).pvalue <= terms.alpha for each in few], dtype=bool)
+        steps = self.grid.mean(np.moveaxis(np.diff(data, axis=-1), -1, -2)).confidence
+        return ranks & (stats.Skewed(steps).above(0) <= terms.alpha).all(axis=-1)
 
     def table(self, data: Floats) -> pd.DataFrame:
         return self.grid.long(data, "dose", np.arange(data.shape[-1]), "llc")
@@ -172,6 +177,11 @@ class Trends(OnGrid):
 
     def numbers(self, data: Floats) -> Floats:
         return stats.slope(np.log2(X), data)
+
+    def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
+        lower, upper = stats.halves(np.log2(X), data)
+        readings = [self.grid.mean(each).confidence for each in (lower, upper, upper - lower)]
+        return ~stats.bent(*readings, terms.centre, terms.margin, terms.alpha)
 
     def table(self, data: Floats) -> pd.DataFrame:
         return self.grid.long(data, "width", X, "llc")
@@ -187,6 +197,9 @@ class Places(OnGrid):
         place = stats.change(data).place - 0.5
         mean = stats.drawn_contrast(place, np.zeros(place.shape[-1], dtype=int), np.ones(1), self.grid.drawn)
         return stats.Blurred(stats.Student(mean.mean, np.maximum(mean.error, 0.5e-9), mean.freedom, lean=mean.lean), 0.5)
+
+    def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
+        return stats.scattered_p(stats.change(data).place - 0.5, terms.centre, terms.margin) > terms.alpha
 
     def table(self, data: Floats) -> pd.DataFrame:
         return self.grid.long(data, "width", np.arange(float(POINTS)), "loss")

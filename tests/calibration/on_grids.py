@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, replace
 from functools import partial
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -27,7 +28,7 @@ from harness.predict.correlation import pooled_z
 
 from .cells import Kind, Terms
 from .curves import POINTS
-from .draws import Floats
+from .draws import Floats, Generator
 from .grids import WHY, Grid
 from .scaling import X
 from .within import Courses
@@ -108,6 +109,15 @@ class Links(Kind):
         rho = np.stack([stats.spearman(*(each[..., rows] for each in data)) for rows in self.parts], axis=-1)
         z = stats.fisher_z(rho, size)
         return stats.pool(z, [size] * self.regimes, np.zeros(self.regimes, dtype=int)).plain
+
+    def agrees(self, data: tuple[Floats, Floats], terms: Terms, rng: Generator) -> Any:
+        if not self.absent:
+            return True
+        turns = []
+        for one, other in (data, data[::-1]):
+            fold = np.concatenate([stats.folded(one[..., rows]) for rows in self.parts], axis=-1)
+            turns.append(stats.turned(self.confidence((fold, other)), terms.margin, terms.alpha))
+        return ~np.any(turns, axis=0)
 
     def table(self, data: tuple[Floats, Floats]) -> pd.DataFrame:
         rows = pd.concat([self.grid.rows.assign(regime=regime) for regime in range(self.regimes)], ignore_index=True)

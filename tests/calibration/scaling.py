@@ -11,6 +11,7 @@ from harness import stats
 from harness.predict import Prediction, ScalingExponent
 
 from .cells import Cell, Draw, Kind, Terms
+from .differences import straight
 from .draws import Floats, Generator, course, heavy, normal, tost_power
 
 X = np.array([1.0, 2, 4, 8, 16])
@@ -24,6 +25,9 @@ class Exponent(Kind):
 
     def confidence(self, data: Floats) -> stats.Confidence:
         return stats.stratified_mean(stats.slope(np.log(X), np.log(data))).confidence
+
+    def agrees(self, data: Floats, terms: Terms, rng: Generator) -> np.ndarray:
+        return straight(*stats.halves(np.log(X), np.log(data)), terms)
 
     def table(self, data: Floats) -> pd.DataFrame:
         seed, point = (each.ravel() for each in np.indices(data.shape))

@@ -158,10 +158,10 @@ class TestAtLeast:
 
     def test_support_at_the_parts_own_alpha_is_not_enough(self):
         frame = cases(1, 1, 1, 0)
-        weak = frame.scope == 2
-        spread = frame[weak & (frame.regime == "standard")].llc - 1
-        # with n = 10 the one-sided t of this part is 2.15: p = .03, between .05 / 2 and .05
-        frame.loc[spread.index, "llc"] = 2.15 * spread.std() / np.sqrt(10) + spread
+        spread = np.linspace(-1, 1, 10)
+        # with n = 10 the one-sided t of this part is 2.2: p = .028, between .05 / 2 and .05
+        weak = frame[(frame.scope == 2) & (frame.regime == "standard")].index
+        frame.loc[weak, "llc"] = 2.2 * spread.std(ddof=1) / np.sqrt(10) + spread
         verdict = judge(AtLeast(parts=tuple(part(scope, 0.05) for scope in range(4)), count=3), frame)
         assert [each.outcome for each in verdict.parts].count(Outcome.SUPPORTED) == 3
         assert verdict.outcome is Outcome.INCONCLUSIVE
