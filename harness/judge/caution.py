@@ -39,8 +39,8 @@ def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate)
     units, n = estimate.counted or ("unit", estimate.n)
     unseen = 1 - prediction.alpha ** (1 / n)
     limits = (
-        f"The mean counts what is rare as well: what befalls fewer than {words.percent(unseen)} need not have been seen in "
-        f"{words.counted(n, units)}."
+        f"The mean counts what is rare as well: what befalls fewer than {words.percent(unseen)} of units need not have been "
+        f"seen in {words.counted(n, units)}."
     )
     low, high = second.interval(prediction.alpha)
     allowed = f"Allowing for how skewed the units look, the interval is {words.span((float(low), float(high)))}"

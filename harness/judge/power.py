@@ -69,7 +69,8 @@ def _(study: Student, terms: Terms, effect: float) -> float:
     upper = study.scaled(terms.sign * terms.centre + terms.margin)
     if terms.rule == "within":
         lower = study.scaled(terms.centre - terms.margin)
-        inside = scipy.stats.norm.cdf((upper - near[1] * seen - true) / error) - scipy.stats.norm.cdf((lower + reach - true) / error)
+        ends = (upper - near[1] * seen - true) / error, (lower + reach - true) / error
+        inside = scipy.stats.norm.cdf(ends[0]) - scipy.stats.norm.cdf(ends[1])
         return float(np.maximum(inside, 0).mean())
     return float(scipy.stats.norm.sf((np.maximum(centre + reach, upper - far) - true) / error).mean())
 
