@@ -9,6 +9,11 @@ normal (or lies stochastically below it), so that for every μ > 0 the product o
 supermartingale, and so is its mixture over a half-normal μ (Robbins 1970, Ann. Math. Statist. 41(5), 1397-1409):
 
     E = 2 / √v · exp(τ² Z² / 2v) · Φ(τ Z / √v),    Z = Σ z,  v = 1 + k τ²,  k blocks.
+
+That premise fails for means of skewed units: each small block errs to the same side, and what is wrong a little in every block
+adds up.  So a mean has a second reading here, too.  It takes the same E at Z = √k z with the z of all units so far, their skewness
+allowed for (:class:`harness.stats.Skewed`): an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas
+2024, Ann. Statist. 52(6), 2613-2640), whose bias falls as units are added instead of adding up.
 """
 
 from __future__ import annotations
@@ -42,8 +47,13 @@ def e_value(z: ArrayLike, spread: float = SPREAD) -> Any:
         E of shape (...); 1 where there is no block yet.
     """
     values = np.asarray(z, dtype=float)
-    v = 1 + values.shape[-1] * spread**2
-    t = spread * values.sum(axis=-1) / np.sqrt(v)
+    return _mixture(values.sum(axis=-1), values.shape[-1], spread)
+
+
+def _mixture(total: Any, blocks: int, spread: float = SPREAD) -> Any:
+    """E of the sum of so many z."""
+    v = 1 + blocks * spread**2
+    t = spread * total / np.sqrt(v)
     with np.errstate(over="ignore"):
         return 2 / np.sqrt(v) * np.exp(t**2 / 2 + scipy.stats.norm.logcdf(t))
 
@@ -99,10 +109,61 @@ class Anytime(Confidence):
             inside, outside = np.where(out, inside, middle), np.where(out, middle, outside)
         return outside
 
+    @property
+    def cautious(self) -> Confidence | None:
+        """With the second reading of all units together, where they have one."""
+        whole = self.whole.cautious
+        return None if whole is None else Cumulated(self, whole)
+
     def approximate(self, alpha: float) -> Student:
         """That of a fixed number of units."""
         return self.whole.approximate(alpha)
 
     def resized(self, before: float, after: float) -> Confidence:
         """The study of a fixed number of units: what is planned is planned without looks."""
+        return self.whole.resized(before, after)
+
+
+@dataclass(frozen=True)
+class Cumulated(Confidence):
+    """A mean that was looked at after every block, read by the blocks and by all units together: the weaker of both.
+
+    Attributes:
+        blocks: by the blocks.
+        whole: all units, their skewness allowed for, as if there had been one look.
+    """
+
+    blocks: Anytime
+    whole: Confidence
+
+    @property
+    def effect(self) -> Any:
+        """The estimate from all units."""
+        return self.blocks.effect
+
+    def _anytime(self, p: Any) -> Any:
+        z = np.clip(scipy.stats.norm.isf(np.asarray(p, dtype=float)), -_FURTHEST, _FURTHEST)
+        count = len(self.blocks.blocks)
+        return np.minimum(1, 1 / _mixture(np.sqrt(count) * z, count))
+
+    def above(self, value: float) -> Any:
+        """The larger anytime-valid p of "the effect is above ``value``"."""
+        return np.maximum(self.blocks.above(value), self._anytime(self.whole.above(value)))
+
+    def below(self, value: float) -> Any:
+        """The larger anytime-valid p of "the effect is below ``value``"."""
+        return np.maximum(self.blocks.below(value), self._anytime(self.whole.below(value)))
+
+    def interval(self, alpha: float) -> tuple[Any, Any]:
+        """The wider of both at either end; that of all units is theirs at the level at which E is 1 / alpha."""
+        out, inside = 0.0, 0.5
+        for _ in range(_STEPS):
+            middle = (out + inside) / 2
+            out, inside = (middle, inside) if self._anytime(middle) <= alpha else (out, middle)
+        ends = zip(self.blocks.interval(alpha), self.whole.interval(out), strict=True)
+        (low, other_low), (high, other_high) = ends
+        return np.minimum(low, other_low), np.maximum(high, other_high)
+
+    def resized(self, before: float, after: float) -> Confidence:
+        """The study of a fixed number of units."""
         return self.whole.resized(before, after)
