@@ -10,10 +10,10 @@ supermartingale, and so is its mixture over a half-normal μ (Robbins 1970, Ann.
 
     E = 2 / √v · exp(τ² Z² / 2v) · Φ(τ Z / √v),    Z = Σ z,  v = 1 + k τ²,  k blocks.
 
-That premise fails for means of skewed units: each small block errs to the same side, and what is wrong a little in every block
-adds up.  So a mean has a second reading here, too.  It takes the same E at Z = √k z with the z of all units so far, their skewness
-allowed for (:class:`harness.stats.Skewed`): an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha, Kennedy & Ramdas
-2024, Ann. Statist. 52(6), 2613-2640), whose bias falls as units are added instead of adding up.
+That premise fails for means of skewed units: each small block errs to the same side, and what is wrong a little in every
+block adds up.  So a mean has a second reading here, too.  It takes the same E at Z = √k z with the z of all units so far,
+their skewness allowed for (:class:`harness.stats.Skewed`): an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha,
+Kennedy & Ramdas 2024, Ann. Statist. 52(6), 2613-2640), whose bias falls as units are added instead of adding up.
 """
 
 from __future__ import annotations

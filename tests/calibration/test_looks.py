@@ -7,9 +7,11 @@ from collections.abc import Iterator
 import numpy as np
 import pytest
 
+from harness import stats
 from harness.stats import Confidence, anytime_p
 
-from .cells import Bools, Cell, Floats, Rate, Terms, generator
+from .cells import ALPHA, Bools, Cell, Floats, Rate, Terms, generator
+from .draws import heavy, left, normal
 from .table import CELLS
 
 LOOKS = 60
@@ -56,6 +58,24 @@ def test_sixty_looks(cell: Cell) -> None:
         if what in cell.asked:
             rate = Rate(float(ever(cell, effect, above).mean()), STUDIES)
             assert rate.at_most(1.5 * cell.terms.alpha), f"{what} in {rate.value:.3f} of {STUDIES:,} studies"
+
+
+@pytest.mark.parametrize(("noise", "limit"), [(left, 0.09), (normal, 0.06), (heavy, 0.06)])
+def test_forty_looks_at_a_mean_with_its_second_reading(noise, limit) -> None:
+    """Blocks of eight at no effect: supported at no look, however long the tail, in more than few of the studies."""
+    rng = generator("cumulated", noise.__name__)
+    data = noise(rng, STUDIES, 40 * 8)
+    parts = [stats.stratified_mean(each).confidence for each in np.split(data, 40, axis=-1)]
+    alone = both = np.zeros(STUDIES, dtype=bool)
+    rates = {}
+    for look in range(1, 41):
+        seen = stats.Anytime(stats.stratified_mean(data[:, : 8 * look]).confidence, parts[:look])
+        alone = alone | (seen.above(0) <= ALPHA)
+        both = both | (seen.cautious.above(0) <= ALPHA)
+        rates[look] = float(both.mean())
+    assert Rate(rates[40], STUDIES).at_most(limit)
+    assert rates[40] - rates[12] < 0.02  # it does not go on rising
+    assert noise is not left or alone.mean() > 0.5
 
 
 def test_every_kind_with_an_interval_is_looked_at() -> None:
