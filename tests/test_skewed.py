@@ -85,7 +85,7 @@ def test_a_long_tail_takes_back_what_t_decides():
 def test_the_card_always_says_what_few_units_do_not_show(prediction):
     values = 0.3 + 0.1 * np.random.default_rng(1).standard_normal(12)
     verdict = judge(prediction, pairs(values))
-    assert re.search(r"what befalls fewer than 22\.1\s% of units need not have been seen in 12\sunits", verdict.reason)
+    assert re.search(r"what befalls fewer than 22\.1\s% of units need not have been seen in 12 of them", verdict.reason)
 
 
 def test_a_refutation_needs_it_as_well():
@@ -105,3 +105,21 @@ def test_the_plan_counts_with_it():
     moved = again(plan.to_json(), 32)
     assert moved.needed == plan.needed
     assert moved.smallest < plan.smallest
+
+
+def test_a_few_levels_do_not_tell_how_skewed_they_are():
+    values = np.array([0.0, 0.1, 3.0]).repeat(4) + 0.01 * np.random.default_rng(0).standard_normal(12)
+    drawn = stats.Drawn((np.repeat(np.arange(3), 4),), np.zeros(12, dtype=int))
+    assert stats.drawn_contrast(values, np.zeros(12, dtype=int), np.ones(1), drawn).lean == 0
+
+
+@given(studies)
+@settings(max_examples=25, deadline=None)
+def test_looks_have_a_second_reading_that_is_one_curve_too(values):
+    blocks = [stats.stratified_mean(values + shift).confidence for shift in (0.0, 0.1)]
+    whole = stats.stratified_mean(np.concatenate([values, values + 0.1])).confidence
+    seen = stats.Anytime(whole, blocks)
+    low, high = seen.cautious.interval(0.05)
+    assert (seen.cautious.above(low), seen.cautious.below(high)) == pytest.approx((0.05, 0.05))
+    assert low <= seen.interval(0.05)[0]
+    assert high >= seen.interval(0.05)[1]

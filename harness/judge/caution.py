@@ -37,17 +37,19 @@ def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate)
     if estimate.confidence is None or second is None:
         return outcome, ()
     units, n = estimate.counted or ("unit", estimate.n)
+    several = words.plural(units)
     unseen = 1 - prediction.alpha ** (1 / n)
     limits = (
-        f"The mean counts what is rare as well: what befalls fewer than {words.percent(unseen)} of units need not have been "
-        f"seen in {words.counted(n, units)}."
+        f"The mean counts what is rare as well: what befalls fewer than {words.percent(unseen)} of {several} need not have "
+        f"been seen in {n:,} of them."
     )
     low, high = second.interval(prediction.alpha)
     allowed = f"Allowing for how skewed the units look, the interval is {words.span((float(low), float(high)))}"
     if survives(outcome, prediction, estimate.confidence, prediction.alpha):
-        return outcome, (f"{allowed}{', which decides the same' if outcome is not Outcome.INCONCLUSIVE else ''}.", limits)
+        same = "" if outcome is Outcome.INCONCLUSIVE else ", which decides the same"
+        return outcome, (f"{allowed}{same}.", limits)
     enough = _enough(outcome, prediction, estimate.confidence, n)
-    do = f"about {words.counted(enough, units)} would decide it" if enough else "no number of units would decide it"
+    do = f"about {enough:,} {several} would decide it" if enough else "no number of units would decide it"
     return Outcome.INCONCLUSIVE, (
         f"{allowed}, which does not decide it, so that it stays open; were effect, spread and skewness to stay as they are, "
         f"{do}.",

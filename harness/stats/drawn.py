@@ -23,6 +23,9 @@ Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
 Codes = NDArray[np.intp]
 
+FEWEST_LEAN = 5
+"""Fewest levels whose skewness is read: that of three is 1.7 or less whatever they are, and has an error as large."""
+
 Again = Callable[[Bools], Floats]
 """The estimate, on the scale of its link, from the rows that are kept: booleans (row,) to shape (...)."""
 
@@ -77,7 +80,8 @@ def left_out(again: Again, levels: Codes, strata: Codes) -> Part:
 
     Levels that share no stratum, directly or through other levels, are drawn apart: their variances add, with degrees of
     freedom by Satterthwaite (1946).  So do their third cumulants, -(G - 1)^2 / (G (G - 2)) sum((theta_(-g) - their mean)^3),
-    which for a mean over levels of equal size is the k statistic of the levels' means over G^2; 0 for two levels.
+    which for a mean over levels of equal size is the k statistic of the levels' means over G^2; 0 for fewer than
+    five levels, of which nobody knows.
     """
     count = int(levels.max()) + 1
     without = np.stack([np.asarray(again(levels != level), dtype=float) for level in range(count)], axis=-1)
@@ -90,7 +94,8 @@ def left_out(again: Again, levels: Codes, strata: Codes) -> Part:
         away = own - own.mean(axis=-1, keepdims=True)
         part = (size - 1) / size * (away**2).sum(axis=-1)
         total, squares = total + part, squares + part**2 / max(size - 1, 1)
-        third = third - (size - 1) ** 2 / (size * max(size - 2, 1)) * (away**3).sum(axis=-1)
+        if size >= FEWEST_LEAN:
+            third = third - (size - 1) ** 2 / (size * (size - 2)) * (away**3).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Part(total, np.where(squares > 0, total**2 / squares, count - 1), third)
 
