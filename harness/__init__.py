@@ -23,7 +23,8 @@ _HOME = {
     "harness.predict": (
         "AreaDifference", "AtLeast", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
         "IndependentDifference", "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak",
-        "PerSampleCorrelation", "Proportion", "ScalingExponent", "Theorem", "Trajectory", "curve_features",
+        "PerSampleCorrelation", "Proportion", "ScalingExponent", "Superiority", "Theorem", "Trajectory",
+        "curve_features",
     ),
     "harness.judge": ("Outcome", "Verdict"),
 }  # fmt: skip
@@ -32,7 +33,8 @@ __all__ = [
     "AreaDifference", "AtLeast", "Between", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation",
     "CorrelationDifference", "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference", "Landmark",
     "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation",
-    "Proportion", "ScalingExponent", "Source", "Theorem", "Trajectory", "Verdict", "claim", "curve_features", "quantity",
+    "Proportion", "ScalingExponent", "Source", "Superiority", "Theorem", "Trajectory", "Verdict", "claim", "curve_features",
+    "quantity",
 ]  # fmt: skip
 
 

@@ -23,6 +23,7 @@ from harness.predict.paired import PairedDifference
 from harness.predict.per_sample import PerSampleCorrelation
 from harness.predict.proportion import Proportion
 from harness.predict.scaling import ScalingExponent
+from harness.predict.superiority import Superiority
 from harness.predict.trajectory import Trajectory
 
 __all__ = [
@@ -48,6 +49,7 @@ __all__ = [
     "Rule",
     "ScalingExponent",
     "Stratum",
+    "Superiority",
     "Theorem",
     "Trajectory",
     "Unusable",

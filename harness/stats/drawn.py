@@ -201,7 +201,7 @@ def about_line(x: Floats, y: Floats, weights: Floats) -> tuple[Part, Floats]:
     return part, np.asarray(noise * (weights**2).sum() / size)
 
 
-def drawn_share(has: NDArray[np.bool_], drawn: Drawn, alpha: float) -> Share:
+def drawn_share(has: NDArray[np.bool_] | Floats, drawn: Drawn, alpha: float) -> Share:
     """A share of units that are alike within the levels of random factors: as of so many independent units as they are worth.
 
     A level of m units is worth m / (1 + (m - 1) ICC) of them (Kish 1965).  The intraclass correlation of each factor is taken
@@ -210,7 +210,7 @@ def drawn_share(has: NDArray[np.bool_], drawn: Drawn, alpha: float) -> Share:
     one of them with all of the variance.
 
     Args:
-        has: which units have the property, shape (..., unit).
+        has: which units have the property, or to what share (0, 1/2, 1), shape (..., unit).
         drawn: how they were drawn.
         alpha: at which the limit is taken.
     """

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
+from scipy import stats as sps
+
+from harness import stats
+from harness.predict import Prediction, Superiority
 
 from .cells import Cell, Draw, Kind, Terms
 from .differences import Area, Flat, Independent, Ordered, Paired, Unchanged, paired
 from .draws import Floats, Generator, left, rare, right
 from .scaling import Exponent, X
+from .shares import EXACT
 
 ERRORS: dict[str, Any] = {"asked": ("false support", "false refutation")}
 LEFT, RIGHT = "lognormal tail to the left", "lognormal tail to the right"
@@ -77,4 +83,32 @@ def _others() -> list[Cell]:
     return found
 
 
-CELLS = [*_pairs(), *_others()]
+@dataclass(frozen=True)
+class Oftener(Paired):
+    """Paired differences, of which those above zero are counted, shape (study, pair)."""
+
+    def confidence(self, data: Floats) -> stats.Confidence:
+        return stats.Share((data > 0).sum(axis=-1), data.shape[-1])
+
+    def prediction(self, terms: Terms) -> Prediction:
+        return Superiority("llc", "regime", "standard", "robust", "seed", margin=terms.margin, margin_reason="simulated",
+                           alpha=terms.alpha)  # fmt: skip
+
+
+def so_often(n: int) -> Draw:
+    """The effect is the share of differences above zero, whose tail is that of a lognormal to the left."""
+
+    def drawn(effect: float, studies: int, rng: Generator) -> Floats:
+        return np.exp(sps.norm.ppf(effect)) - np.exp(rng.standard_normal((studies, n)))
+
+    return drawn
+
+
+def _shares() -> list[Cell]:
+    return [
+        Cell(Oftener((n,)), LEFT, f"{n} pairs", so_often(n), Terms("above", 0.2, 0.5), wide=EXACT, power=found)
+        for n, found in ((8, None), (12, None), (30, (0.8, 0.93)))
+    ]
+
+
+CELLS = [*_pairs(), *_others(), *_shares()]
