@@ -127,7 +127,7 @@ def test_before_any_run_in_standard_deviations(plans) -> None:
         "configured at scale reduced: 16 seeds, 64 members, 32 units (architecture × seed)\n"
         "    With 90 % power 32 units find 0.573 standard deviations or more, of the spread between units; how many the "
         "margin, 0.5, needs is known after a first run.\n"
-        "    Adjusted for the 10 claims of its document that an interval decides, it survives from 0.721 standard deviations "
+        "    Adjusted for the 10 claims of its document that an interval decides, it survives from 0.767 standard deviations "
         "on."
     )
 

@@ -58,9 +58,8 @@ def single(
 def _grade(prediction: Prediction, seen: Estimate, share: float = 1.0) -> Grade | None:
     """How large the effect is, by the interval at alpha times ``share``."""
     interval = seen.interval
-    second = seen.confidence.cautious if seen.confidence is not None else None
-    if second is not None or (share != 1 and seen.confidence is not None):
-        low, high = (second or seen.confidence).interval(prediction.alpha * share)
+    if seen.confidence is not None and (share != 1 or seen.confidence.cautious is not None):
+        low, high = (seen.confidence.cautious or seen.confidence).interval(prediction.alpha * share)
         interval = float(low), float(high)
     return grade(prediction.rule, prediction.centre, prediction.margin, seen.effect, interval)
 

@@ -30,8 +30,8 @@ def sides(prediction: Prediction, seen: Estimate) -> Sides:
     """Of one prediction, at the values on which its verdict hangs.
 
     A direction is supported against its centre c and refuted against c + m; an absence is supported against both limits (TOST)
-    and refuted against the nearer one.  The curve is that of the second opinion, where there is one.  A second test that a kind requires must agree with a support.  An exact kind, which
-    does not err, has 0 and 1.
+    and refuted against the nearer one.  The curve is that of the second opinion, where there is one.  A second test that a
+    kind requires must agree with a support.  An exact kind, which does not err, has 0 and 1.
     """
     rule, centre, margin, curve = prediction.rule, prediction.centre, prediction.margin, seen.confidence
     curve = (curve.cautious or curve) if curve is not None else None

@@ -10,9 +10,9 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
-from harness.judge.rule import clears, refutes, supports
+from harness.judge.rule import clears
 
-from .cells import ALPHA, Cell, Rate, generator, taken
+from .cells import ALPHA, Cell, Rate, decided, generator, taken
 from .conjunctions import Joint
 from .table import CELLS, PAGE, line, named, percent
 
@@ -38,7 +38,7 @@ def _drawn_anywhere(cell: Cell) -> bool:
 
 ZONE: list[Cell] = [
     replace(cell, studies=min(cell.studies, STUDIES)) for cell in CELLS
-    if cell.terms.rule != "within" and cell.terms.alpha == ALPHA and not isinstance(cell.kind, Joint)
+    if cell.terms.rule != "within" and cell.terms.alpha == ALPHA and cell.limit is None and not isinstance(cell.kind, Joint)
     and {"false support", "false refutation"} <= set(cell.asked) and _drawn_anywhere(cell)
 ]  # fmt: skip
 """Situations in which a direction is judged by one interval."""
@@ -61,12 +61,10 @@ def said(cell: Cell, share: float) -> Said:
     rng = generator(cell, "grades", share)
     data = cell.draw(effect, cell.studies, rng)
     study = cell.kind.confidence(data)
-    low, high = study.interval(terms.alpha)
-    supported = np.asarray(supports(terms.rule, terms.centre, terms.margin, low, high))
+    supported, refuted = decided(study, terms, terms.alpha)
     supported[supported] &= cell.kind.agrees(taken(data, supported), terms, rng)
-    cleared = supported & clears(terms.rule, terms.centre, terms.margin, low, high)
+    cleared = supported & clears(terms.rule, terms.centre, terms.margin, *(study.cautious or study).interval(terms.alpha))
     reached = supported & ~cleared & (sign * (study.effect - terms.centre) >= terms.margin)
-    refuted = refutes(terms.rule, terms.centre, terms.margin, low, high)
     each = (cleared, reached, supported & ~cleared & ~reached, refuted)
     return Said(*(Rate(float(np.mean(one)), cell.studies) for one in each))
 
