@@ -109,7 +109,7 @@ class Superiority(OnPairs):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         return (
-            f"{self.word(self.value)} is higher {self.level(self.factor, self.higher)} than "
-            f"{self.level(self.factor, self.lower)} in a share of {words.number(estimate.effect)} of the pairs "
+            f"In a share of {words.number(estimate.effect)} of the pairs {self.word(self.value)} is higher "
+            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} "
             f"{self.measured(estimate, 'share')}"
         )

@@ -114,7 +114,7 @@ def test_the_finding_is_a_sentence_with_its_numbers():
     assert verdict.reason.startswith(
         f"On average LLC per parameter is {verdict.estimate.effect:.3g} higher in standard than in robust "
         f"(90 % interval of the difference {low:.3g} to {high:.3g}; 16 pairs with the same architecture and "
-        "seed): the interval lies above 0 and above the smallest effect of interest, 0.5."
+        "seed): the interval lies above 0 and above the smallest effect of interest, 0.5"
     )
 
 

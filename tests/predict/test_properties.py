@@ -33,6 +33,7 @@ from harness.predict import (
     Prediction,
     Proportion,
     ScalingExponent,
+    Superiority,
     Theorem,
     Trajectory,
     Unusable,
@@ -70,6 +71,7 @@ INPUT = {"scope": "input"}
 PAIRED = PairedDifference("llc", "regime", "standard", "robust", "seed", "architecture", where=INPUT, **TERMS)
 KINDS: list[tuple[Prediction, pd.DataFrame, tuple[str, ...]]] = [
     (PAIRED, models(), ("llc",)),
+    (Superiority("llc", "regime", "standard", "robust", ("architecture", "seed"), where=INPUT, **TERMS), models(), ("llc",)),
     (Correlation("llc", "asr", UNIT, "regime", sign=1, where=INPUT, **TERMS), models(), ("llc", "asr")),
     (NoCorrelation("llc", "asr", UNIT, "architecture", where=INPUT, **TERMS), models(), ("llc", "asr")),
     (CorrelationDifference("asr", "llc", "scope", "input", "hidden", UNIT, "regime", **TERMS),
@@ -340,7 +342,7 @@ def mirrored(prediction, frame):
     change = dataclasses.replace
     opposite = frame.assign(llc=-frame.llc)
     match prediction:
-        case PairedDifference() | IndependentDifference() | AreaDifference():
+        case PairedDifference() | Superiority() | IndependentDifference() | AreaDifference():
             return change(prediction, higher=prediction.lower, lower=prediction.higher), opposite, 1
         case NoChange():
             return change(prediction, first=prediction.second, second=prediction.first), opposite, 1
@@ -389,8 +391,10 @@ def test_interval_and_p_are_read_off_one_curve(kind, seed, alpha):
     if isinstance(confidence, Student):
         assert (at_low, at_high) == pytest.approx((alpha, alpha))
     else:
-        assert max(at_low, at_high) <= alpha * (1 + 1e-6)
-    least = 0 if isinstance(prediction, Proportion) else -prediction.largest
+        edges = (0.0, 1.0) if isinstance(prediction, Proportion | Superiority) else ()  # beyond which no share lies
+        assert at_low <= alpha * (1 + 1e-6) or low in edges
+        assert at_high <= alpha * (1 + 1e-6) or high in edges
+    least = 0 if isinstance(prediction, Proportion | Superiority) else -prediction.largest
     values = np.linspace(low - (high - low), high + (high - low), 9)
     values = values[(least < values) & (values < prediction.largest)]
     rising, falling = [confidence.above(each) for each in values], [confidence.below(each) for each in values]

@@ -63,7 +63,7 @@ def test_it_reads_as_a_sentence():
         "interest is 0.7"
     )
     assert judge(OFTENER, pairs(np.ones(10))).reason.startswith(
-        "llc is higher in standard than in robust in a share of 1 of the pairs (90 % interval of the share 0.741 to 1; "
+        "In a share of 1 of the pairs llc is higher in standard than in robust (90 % interval of the share 0.741 to 1; "
     )
 
 
