@@ -82,7 +82,7 @@ CELLS = [
     *(Cell(Exponent(), "4 / x above a floor, for a power of -1/2", f"{n} units", floor(n), Terms("within", 0.2, -0.5),
            **HIDDEN) for n in (6, 12)),
     *(Cell(Flat(), "a rise and a fall", f"{n} units", hump(n), Terms("within", 0.3), **HIDDEN) for n in (6, 12)),
-    *(Cell(Unrelated((n,)), "y = |x|", f"{n} models", folds(n), Terms("within", 0.5), **HIDDEN) for n in (42, 96)),
+    *(Cell(Unrelated((n,)), "y the size of x", f"{n} models", folds(n), Terms("within", 0.5), **HIDDEN) for n in (42, 96)),
     *(Cell(Unchanged((n,)), "half of them one up, half one down", f"{n} pairs", apart(n), Terms("within", 0.8), **HIDDEN)
       for n in (12, 30)),
     Cell(Marked("change"), "half of them early, half late", "30 units", two_places(30), Terms("within", 1.5, Marked.value),

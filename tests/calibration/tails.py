@@ -20,7 +20,7 @@ from .shares import EXACT
 
 ERRORS: dict[str, Any] = {"asked": ("false support", "false refutation")}
 LEFT, RIGHT = "lognormal tail to the left", "lognormal tail to the right"
-SMALL = {6: 0.12, 8: 0.113, 12: 0.105}
+SMALL = {6: 0.12, 8: 0.12, 12: 0.105}
 """Half of what the t interval errs in, and half a point for the noise of the simulation."""
 LARGE = 0.09
 SEEN = "one in 20 lies 15 SD lower"

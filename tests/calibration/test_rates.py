@@ -8,7 +8,7 @@ import pytest
 from .cells import ALPHA, measure
 from .table import CELLS, kinds, named, printed, printed_rates
 
-SLACK = 0.02  # of a planned power: units come in whole numbers, and plans are for exactly normal estimates
+SLACK = 0.05  # of a planned power: units come in whole numbers, plans are for exactly normal estimates, second looks cost
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
