@@ -40,19 +40,18 @@ def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate)
     several = words.plural(units)
     unseen = 1 - prediction.alpha ** (1 / n)
     limits = (
-        f"The mean counts what is rare as well: what befalls fewer than {words.percent(unseen)} of {several} need not have "
-        f"been seen in {n:,} of them."
+        f"A mean counts rare {several}, too: what happens in fewer than {words.percent(unseen)} of them may not have shown "
+        f"in {n:,}."
     )
     low, high = second.interval(prediction.alpha)
-    allowed = f"Allowing for how skewed the units look, the interval is {words.span((float(low), float(high)))}"
+    allowed = f"Allowing for skewness the interval is {words.span((float(low), float(high)))}"
     if survives(outcome, prediction, estimate.confidence, prediction.alpha):
-        same = "" if outcome is Outcome.INCONCLUSIVE else ", which decides the same"
+        same = "" if outcome is Outcome.INCONCLUSIVE else ", the same verdict"
         return outcome, (f"{allowed}{same}.", limits)
     enough = _enough(outcome, prediction, estimate.confidence, n)
     do = f"about {enough:,} {several} would decide it" if enough else "no number of units would decide it"
     return Outcome.INCONCLUSIVE, (
-        f"{allowed}, which does not decide it, so that it stays open; were effect, spread and skewness to stay as they are, "
-        f"{do}.",
+        f"{allowed}, which leaves it open; with the same effect, spread and skewness {do}.",
         limits,
     )
 
