@@ -9,7 +9,10 @@ from typing import Any
 import hypothesis
 import matplotlib.figure
 import pytest
+import scipy.stats
 import torch
+import torch._inductor
+import torch.distributed.tensor
 
 import harness.data
 import harness.judge
@@ -17,7 +20,11 @@ import harness.report
 import harness.store
 
 # A session in this process forgets the modules that it imports, and compiled ones cannot be imported twice.
-KEPT = (hypothesis, matplotlib.figure, torch, harness.data, harness.judge, harness.report, harness.store)
+# The last of torch's are those that it imports late, and that register operators of a process.
+KEPT = (
+    hypothesis, matplotlib.figure, scipy.stats, torch, torch._inductor, torch.distributed.tensor,
+    harness.data, harness.judge, harness.report, harness.store,
+)  # fmt: skip
 
 INI = """
 [pytest]

@@ -99,6 +99,13 @@ KINDS: list[tuple[Prediction, pd.DataFrame, tuple[str, ...]]] = [
     (Landmark("llc", "width", ("seed", "sample"), "change", "position", 32, 20, margin_reason="visible"),
      epochs(), ("llc",)),
 ]  # fmt: skip
+
+
+def of_kind(wanted: type[Prediction]) -> Prediction:
+    """The prediction of that kind."""
+    return next(prediction for prediction, _, _ in KINDS if type(prediction) is wanted)
+
+
 EACH = pytest.mark.parametrize(
     ("prediction", "table", "numeric"), KINDS, ids=[type(kind[0]).__name__ for kind in KINDS]
 )
@@ -208,8 +215,8 @@ def test_an_empty_table_is_unusable(prediction, table, numeric):
 @pytest.mark.parametrize(("prediction", "table", "key"), [
     (PAIRED, models(), "seed"),
     (PAIRED, models(), "regime"),
-    (KINDS[1][0], models(), "architecture"),
-    (KINDS[4][0], epochs(), "sample"),
+    (of_kind(Correlation), models(), "architecture"),
+    (of_kind(PerSampleCorrelation), epochs(), "sample"),
 ])  # fmt: skip
 def test_a_row_that_belongs_to_nobody_is_unusable(prediction, table, key):
     broken = table.astype({key: object})
@@ -241,7 +248,7 @@ def test_the_description_is_json_and_holds_every_field(prediction, table, numeri
 
 
 def test_every_term_changes_the_description():
-    base = KINDS[1][0]
+    base = of_kind(Correlation)
     for change in (
         {"margin": 0.2},
         {"margin_reason": "other"},

@@ -101,7 +101,7 @@ def modules(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Path]:
 
 def again(*names: str) -> None:
     for each in names:
-        importlib.reload(importlib.import_module(each))
+        importlib.reload(sys.modules[each])
 
 
 def test_an_edited_network_is_another_network_even_outside_of_its_builder(modules: Path) -> None:
