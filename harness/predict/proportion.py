@@ -121,7 +121,7 @@ class Proportion(Limited, Prediction):
         for name, part in parts:
             tables.enough(len(part), f"units ({self.crossed(self.unit)})" + (f" in {name}" if name else ""))
             samples.append(sampling.of(self, part))
-            shares.append(self._share(part, samples[-1]))
+            shares.append(samples[-1].share(part[_HAS].to_numpy(dtype=bool)))
         least = stats.Least(tuple(shares))
         levels = tuple(self.stratum(name, share, len(part)) for (name, part), share in zip(parts, shares, strict=True))
         strata = levels if self.every else ()
@@ -149,13 +149,6 @@ class Proportion(Limited, Prediction):
     def more_factors(self) -> tuple[str, ...]:
         """The levels at every combination of which it has to hold."""
         return tuple(self.every)
-
-    def _share(self, part: pd.DataFrame, sample: sampling.Sample) -> stats.Share:
-        """The share at one level: of its units, or of as many as they are worth where random factors make them alike."""
-        has = part[_HAS].to_numpy(dtype=bool)
-        if sample.drawn is None:
-            return stats.Share(int(has.sum()), len(has))
-        return stats.drawn_share(has, sample.drawn, self.alpha)
 
     def _worth(self, samples: Sequence[sampling.Sample], shares: Sequence[stats.Share]) -> tuple[str, ...]:
         """As how many independent units those are worth that share random factors."""

@@ -129,6 +129,12 @@ class Sample:
         found = stats.carry(mean.confidence, (units, points), own)
         return replace(mean, error=np.asarray(found.error), freedom=np.asarray(found.freedom), lean=np.asarray(found.lean))
 
+    def share(self, has: NDArray[np.bool_] | Floats) -> stats.Share:
+        """Share of rows with a property: of so many, or of as many as they are worth where random factors make them alike."""
+        if self.drawn is None:
+            return stats.Share(has.sum(), len(has))
+        return stats.drawn_share(has, self.drawn, self.prediction.alpha)
+
     def averaged(self, values: Floats) -> Floats:
         """Values (row, …) averaged within the levels of the random factor with the fewest levels, for tests by ranks."""
         if self.drawn is None:

@@ -91,8 +91,7 @@ class Superiority(OnPairs):
         tables.enough(len(pairs), "pairs")
         wins = (1 + np.sign(difference)) / 2
         sample = sampling.of(self, pairs)
-        drawn = sample.drawn
-        share = stats.Share(wins.sum(), len(wins)) if drawn is None else stats.drawn_share(wins, drawn, self.alpha)
+        share = sample.share(wins)
         one, other = map(self.word, self.levels)
         equal = int((wins == 0.5).sum())
         return self.seen(

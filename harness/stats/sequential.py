@@ -65,8 +65,12 @@ def anytime_p(ps: Sequence[Any], spread: float = SPREAD) -> Any:
         ps: one-sided p of each block, each of shape (...).
         spread: τ, the scale of the mixture.
     """
-    z = np.clip(scipy.stats.norm.isf(np.stack([np.asarray(p, dtype=float) for p in ps], axis=-1)), -_FURTHEST, _FURTHEST)
-    return np.minimum(1, 1 / e_value(z, spread))
+    return np.minimum(1, 1 / e_value(_z_of(np.stack([np.asarray(p, dtype=float) for p in ps], axis=-1)), spread))
+
+
+def _z_of(p: Any) -> Any:
+    """The z of a one-sided p, no further out than double precision tells a normal tail from 0."""
+    return np.clip(scipy.stats.norm.isf(p), -_FURTHEST, _FURTHEST)
 
 
 @dataclass(frozen=True)
@@ -142,9 +146,8 @@ class Cumulated(Confidence):
         return self.blocks.effect
 
     def _anytime(self, p: Any) -> Any:
-        z = np.clip(scipy.stats.norm.isf(np.asarray(p, dtype=float)), -_FURTHEST, _FURTHEST)
         count = len(self.blocks.blocks)
-        return np.minimum(1, 1 / _mixture(np.sqrt(count) * z, count))
+        return np.minimum(1, 1 / _mixture(np.sqrt(count) * _z_of(p), count))
 
     def above(self, value: float) -> Any:
         """The larger anytime-valid p of "the effect is above ``value``"."""
