@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -12,8 +13,8 @@ from numpy.typing import ArrayLike, NDArray
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import sampling, tables, words
-from harness.predict.base import Estimate, Prediction, own_size
+from harness.predict import noisy, sampling, tables, words
+from harness.predict.base import Estimate, own_size
 from harness.predict.equivalence import Equivalence
 from harness.predict.signed import Signed
 
@@ -57,7 +58,10 @@ def heterogeneity(z: ArrayLike, n: ArrayLike, cluster: ArrayLike, alpha: float) 
     return (f"The blocks differ {'more' if p <= alpha else 'no more'} than chance explains (p = {words.number(p)}).",)
 
 
-def pooled_z(x: NDArray[Any], y: NDArray[Any], parts: Blocks, kept: NDArray[np.bool_]) -> Any:
+def pooled_z(
+    x: NDArray[Any], y: NDArray[Any], parts: Blocks, kept: NDArray[np.bool_],
+    errors: Sequence[NDArray[Any] | None] = (None, None),
+) -> Any:
     """Mean over blocks, weights n - 3, of Fisher's z of the rows that are kept; blocks of three rows and fewer do not count.
 
     Args:
@@ -65,7 +69,10 @@ def pooled_z(x: NDArray[Any], y: NDArray[Any], parts: Blocks, kept: NDArray[np.b
         y: likewise.
         parts: rows of each block.
         kept: which rows count, shape (row,).
+        errors: standard errors of x and of y, shape (row,), for which the correlation is corrected; None for none.
     """
+    if any(error is not None for error in errors):
+        return _corrected_z(x, y, [part[kept[part]] for part in parts], errors)
     total: Any = 0.0
     weight = 0
     for rows in (part[kept[part]] for part in parts):
@@ -75,8 +82,16 @@ def pooled_z(x: NDArray[Any], y: NDArray[Any], parts: Blocks, kept: NDArray[np.b
     return total / weight
 
 
+def _corrected_z(x: NDArray[Any], y: NDArray[Any], parts: Blocks, errors: Sequence[NDArray[Any] | None]) -> Any:
+    """Fisher's z of the pooled correlation of what was measured, from that of the measurements."""
+    parts = [rows for rows in parts if len(rows) > 3]
+    n = np.array([len(rows) for rows in parts])
+    z = np.array([stats.fisher_z(stats.spearman(x[rows], y[rows]), len(rows)) for rows in parts])
+    return stats.pool(z, n, kept=noisy.kept_again((x, y), errors, parts)).approximate(0.05).estimate
+
+
 @dataclass(frozen=True, repr=False)
-class _AcrossUnits(Prediction):
+class _AcrossUnits(noisy.Noisy):
     """What the presence and the absence of a correlation have in common: the estimate.
 
     The effect and its interval are described in :class:`Correlation`.
@@ -106,9 +121,14 @@ class _AcrossUnits(Prediction):
         """A correlation's."""
         return 1.0
 
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """Both variables."""
+        return (self.x, self.y)
+
     def own_columns(self) -> tuple[str, ...]:
-        """Both variables, unit and blocks."""
-        return (self.x, self.y, *self.unit, *self.blocks)
+        """Both variables with their standard errors, unit and blocks."""
+        return (self.x, self.y, *self.error_columns, *self.unit, *self.blocks)
 
     def _across(self) -> str:
         inside = f", within each {self.crossed(self.blocks)}" if self.blocks else ""
@@ -116,8 +136,9 @@ class _AcrossUnits(Prediction):
 
     def _blocks(self, table: pd.DataFrame) -> tuple[pd.DataFrame, list[tuple[str, pd.DataFrame]]]:
         keys = tuple(dict.fromkeys((*self.blocks, *self.unit)))
-        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.y))
+        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.y, *self.error_columns))
         tables.once(frame, keys)
+        self.check_errors(frame)
         parts = tables.groups(frame, tuple(self.blocks))
         for name, part in parts:
             inside = f" in {name}" if name else ""
@@ -136,26 +157,38 @@ class _AcrossUnits(Prediction):
         n = np.array([len(part) for _, part in parts])
         z = np.array([stats.fisher_z(stats.spearman(a, b), len(a)) for a, b in zip(x, y, strict=True)])
         cluster = stats.clusters(membership(units))
-        pooled = stats.pool(z, n, cluster)
-        sample = sampling.of(self, frame)
         parted = [part.index.to_numpy() for _, part in parts]
-        seen = sample.carry(pooled, partial(pooled_z, frame[self.x].to_numpy(), frame[self.y].to_numpy(), parted))
+        kept = self.kept(frame, self.noisy, parted)
+        pooled = stats.pool(z, n, cluster, kept)
+        sample = sampling.of(self, frame)
+        errors = noisy.errors_of(self, frame, self.noisy)
+        again = partial(pooled_z, frame[self.x].to_numpy(), frame[self.y].to_numpy(), parted, errors=errors)
+        seen = sample.carry(pooled, again)
         return self.seen(
             seen,
             estimand=f"Spearman correlation of {self.word(self.x)} and {self.word(self.y)}"
-            + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else ""),
+            + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else "") + self.corrected(),
             unit=self.crossed(self.unit),
             p=self.tail(seen) if sample.carried else self._p(x, y, units, pooled, rng),
             n=int(codes.max() + 1),
             standardised=own_size(seen, self.alpha),
             strata=tuple(
-                self.stratum(name, stats.pool(each[None], n[i, None]), len(part))
+                self.stratum(name, stats.pool(each[None], n[i, None], kept=kept), len(part))
                 for i, ((name, part), each) in enumerate(zip(parts, z, strict=True)) if self.blocks
             ),
-            notes=heterogeneity(z, n, cluster, self.alpha),
+            notes=(*heterogeneity(z, n, cluster, self.alpha), *self._as_measured(z, n, cluster, frame, parted)),
             objection=self._turned(frame, parted, n, cluster, sample),
             **sample.fields(),
         )  # fmt: skip
+
+    def _as_measured(
+        self, z: NDArray[Any], n: NDArray[Any], cluster: NDArray[Any], frame: pd.DataFrame, parts: Blocks
+    ) -> tuple[str, ...]:
+        """How reliable the measurements are, and the correlation before it was corrected."""
+        if not self.errors:
+            return ()
+        plain = words.number(float(stats.pool(z, n, cluster).effect))
+        return (*self.reliable(frame, parts), f"As measured, the correlation is {plain}.")
 
     def _turned(
         self, frame: pd.DataFrame, parts: Blocks, n: NDArray[Any], cluster: NDArray[Any], sample: sampling.Sample
@@ -200,6 +233,7 @@ class Correlation(Signed, _AcrossUnits):
         blocks: columns within whose levels the correlation is taken; none for one correlation across all
             units.
         sign: +1 or -1.
+        errors: columns of the standard errors of x, of y or of both (:class:`harness.predict.noisy.Noisy`).
     """
 
     sign: Literal[1, -1] = field(kw_only=True)
@@ -225,8 +259,8 @@ class NoCorrelation(Equivalence, _AcrossUnits):
     Effect, interval and fields are those of :class:`Correlation`, without a sign.  The p value is that of the
     two one-sided score tests (TOST).  A relation that turns (y = |x|) has no correlation: where either column correlates with
     how far the other ranks from the middle (at alpha / 2 each), and that is not shown to be within the margin, support is
-    withheld.  Noise in either column shrinks correlations, so that a claim with this prediction needs gates on the reliability
-    of what it measures.
+    withheld.  Noise in either column shrinks correlations, which speaks for this prediction: name the standard errors of what
+    is measured (``errors``), or gate on how reliable it is.
     """
 
     def _turned(

@@ -10,9 +10,12 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import sampling, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable, own_size
+from harness.predict import noisy, sampling, tables, words
+from harness.predict.base import Estimate, Rule, Stratum, Unusable, own_size
 from harness.predict.correlation import FEWEST, membership, pooled_z
+from harness.predict.noisy import Parts
+from harness.stats import attenuation
+from harness.stats.attenuation import Kept
 from harness.stats.drawn import Again
 
 if TYPE_CHECKING:
@@ -29,13 +32,34 @@ class _Triple(NamedTuple):
     between: Floats
 
 
+class _Left(NamedTuple):
+    """What noise leaves of the correlations here and there, and the factor of that of x here and x there."""
+
+    here: Kept | None
+    there: Kept | None
+    between: float
+
+
+def _difference(z: _Triple, n: Floats, cluster: NDArray[np.intp] | None, kept: _Left | None) -> stats.Overlapping:
+    """The difference of two correlations pooled over blocks, with what noise leaves of the three."""
+    left = kept or _Left(None, None, 1.0)
+    between = float(np.average(np.tanh(z.between), weights=n - 3))
+    first, second = stats.pool(z.here, n, cluster, left.here), stats.pool(z.there, n, cluster, left.there)
+    true = between if kept is None else float(attenuation.true(between, left.between))
+    return stats.Overlapping(first, second, true, left.between)
+
+
 @dataclass(frozen=True, repr=False)
-class CorrelationDifference(Prediction):
+class CorrelationDifference(noisy.Noisy):
     """y correlates more with x at one level of a factor than with x at another ("here, but not there").
 
     Both correlations stand on the same units and share y, so that they depend on each other: the interval holds the
     differences that a score test of overlapping dependent correlations does not reject (``stats.Overlapping``), on
     Spearman's rho pooled over blocks as in ``Correlation``, with the same demands on the number of units.
+
+    Noise shrinks correlations, so that an x that is measured better here than there gives a difference out of nothing.  Where
+    standard errors are named (``errors``), both correlations are corrected for it; without, equal reliability is assumed, and
+    the card says so.
 
     Attributes:
         y: column that is shared; it has the same value at both levels.
@@ -45,6 +69,7 @@ class CorrelationDifference(Prediction):
         there: the other level.
         unit: columns that identify a unit in the whole table.
         blocks: columns within whose levels the correlations are taken.
+        errors: columns of the standard errors of x, of y or of both (:class:`harness.predict.noisy.Noisy`).
     """
 
     fewest: ClassVar[int] = FEWEST
@@ -87,9 +112,14 @@ class CorrelationDifference(Prediction):
         """The distance from -1 to 1."""
         return 2.0
 
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """Both variables."""
+        return (self.x, self.y)
+
     def own_columns(self) -> tuple[str, ...]:
-        """Both variables, factor, unit and blocks."""
-        return (self.y, self.x, self.factor, *self.keys)
+        """Both variables with their standard errors, factor, unit and blocks."""
+        return (self.y, self.x, *self.error_columns, self.factor, *self.keys)
 
     def sentence(self) -> str:
         """What is tested."""
@@ -108,24 +138,27 @@ class CorrelationDifference(Prediction):
         z = _Triple(*np.transpose([self._block(name, part, there.loc[part.index]) for name, part in parts]))
         n = np.array([len(part) for _, part in parts])
         cluster = stats.clusters(membership([codes[part.index] for _, part in parts]))
-        first, second = stats.pool(z.here, n, cluster), stats.pool(z.there, n, cluster)
-        difference = stats.Overlapping(first, second, float(np.average(np.tanh(z.between), weights=n - 3)))
+        parted = [part.index.to_numpy() for _, part in parts]
+        kept = self._kept(here, there, parted)
+        difference = _difference(z, n, cluster, kept)
+        first, second = difference.first, difference.second
         sample = sampling.of(self, here)
-        seen = sample.carry(difference, self._again(here, there, [part.index.to_numpy() for _, part in parts]))
+        seen = sample.carry(difference, self._again(here, there, parted))
         return self.seen(
             seen,
             estimand=f"Spearman correlation of {self.word(self.y)} with {self.word(self.x)}, "
             f"{self.word(self.here)} minus {self.word(self.there)}"
-            + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else ""),
+            + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else "") + self.corrected(),
             unit=self.crossed(self.unit),
             p=self.tail(seen),
             n=int(codes.max() + 1),
             standardised=own_size(seen, self.alpha),
-            strata=self._strata(parts, z, n) if self.blocks else (),
+            strata=self._strata(parts, z, n, kept) if self.blocks else (),
             notes=(
                 f"The correlation is {words.number(first.effect)} "
                 f"{self.level(self.factor, self.here)} and {words.number(second.effect)} "
                 f"{self.level(self.factor, self.there)}.",
+                *self._reliable(here, there, parted),
             ),
             **sample.fields(),
         )
@@ -133,14 +166,40 @@ class CorrelationDifference(Prediction):
     def _again(self, here: pd.DataFrame, there: pd.DataFrame, parts: list[NDArray[np.intp]]) -> Again:
         """The difference of the pooled correlations from some of the units."""
         y, one, other = here[self.y].to_numpy(), here[self.x].to_numpy(), there[self.x].to_numpy()
+        own, theirs = (noisy.errors_of(self, side, (self.x, self.y)) for side in (here, there))
 
         def again(kept: NDArray[np.bool_]) -> Floats:
-            return np.asarray(np.tanh(pooled_z(one, y, parts, kept)) - np.tanh(pooled_z(other, y, parts, kept)))
+            first, second = pooled_z(one, y, parts, kept, own), pooled_z(other, y, parts, kept, theirs)
+            return np.asarray(np.tanh(first) - np.tanh(second))
 
         return again
 
+    def _kept(self, here: pd.DataFrame, there: pd.DataFrame, parts: Parts) -> _Left | None:
+        """What noise leaves of the three correlations; None where no errors are known."""
+        if not self.errors:
+            return None
+        sides = [(here, self.here), (there, self.there)]
+        one, two = (self.kept(side, (self.x, self.y), parts, f" {self.level(self.factor, level)}") for side, level in sides)
+        left, right = (self.kept(side, (self.x,), parts) for side, _ in sides)
+        return _Left(one, two, 1.0 if left is None or right is None else float(left.both(right).factor))
+
+    def _reliable(self, here: pd.DataFrame, there: pd.DataFrame, parts: Parts) -> tuple[str, ...]:
+        """How reliable the measurements are, or that nobody says."""
+        where = [self.level(self.factor, level) for level in (self.here, self.there)]
+        if not self.errors:
+            return (
+                f"Noise of the measurements shrinks correlations; {self.word(self.x)} is taken as measured equally well "
+                f"{where[0]} and {where[1]}.",
+            )
+        return tuple(
+            said for side, level in zip((here, there), where, strict=True) for said in self.reliable(side, parts, f" {level}")
+        )
+
     def _sides(self, table: pd.DataFrame) -> list[pd.DataFrame]:
-        frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(self.x, self.y))
+        frame = tables.usable(
+            self, table, keys=(*self.keys, self.factor), numeric=(self.x, self.y, *self.error_columns)
+        )
+        self.check_errors(frame)
         parts = tables.sides(frame, self.keys, self.factor, (self.here, self.there))
         different = (parts[0][self.y] != parts[1][self.y]).to_numpy()
         count = int(different.sum())
@@ -163,10 +222,11 @@ class CorrelationDifference(Prediction):
         one, two, between = (float(stats.fisher_z(stats.spearman(a, b), len(y))) for a, b in pairs)
         return one, two, between
 
-    def _strata(self, parts: list[tuple[str, pd.DataFrame]], z: _Triple, n: Floats) -> tuple[Stratum, ...]:
+    def _strata(
+        self, parts: list[tuple[str, pd.DataFrame]], z: _Triple, n: Floats, kept: _Left | None
+    ) -> tuple[Stratum, ...]:
         def alone(i: int) -> stats.Overlapping:
-            first, second = (stats.pool(each[i, None], n[i, None]) for each in (z.here, z.there))
-            return stats.Overlapping(first, second, float(np.tanh(z.between[i])))
+            return _difference(_Triple(*(each[i, None] for each in z)), n[i, None], None, kept)
 
         return tuple(self.stratum(name, alone(i), len(part)) for i, (name, part) in enumerate(parts))
 

@@ -10,8 +10,9 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
-from harness.predict.base import Estimate, Prediction, Unusable
+from harness.predict.base import Estimate, Unusable
 from harness.predict.equivalence import Equivalence
+from harness.predict.noisy import Noisy
 from harness.predict.strata import Averaged, InStrata, average
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ PER = ("doubling", "unit")
 
 
 @dataclass(frozen=True, repr=False)
-class NoTrend(Equivalence, InStrata, Prediction):
+class NoTrend(Equivalence, InStrata, Noisy):
     """A value has no trend along x: its slope is smaller than the margin in either direction.
 
     Each unit gives one number, the least-squares slope of value on log2 x or on x; the mean over strata (equal weight) of
@@ -35,6 +36,7 @@ class NoTrend(Equivalence, InStrata, Prediction):
         unit: columns that identify a unit (with ``strata``).
         per: slope per "doubling" of x (which is then above 0) or per "unit" of it.
         strata: columns whose levels get equal weight, such as the architecture; none for one stratum.
+        errors: column of the standard errors of x, where x was measured, as in ``ScalingExponent``.
     """
 
     value: str
@@ -56,9 +58,14 @@ class NoTrend(Equivalence, InStrata, Prediction):
         """What the slope is per."""
         return f"{self.per} of {self.word(self.x)}"
 
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """The regressor."""
+        return (self.x,)
+
     def own_columns(self) -> tuple[str, ...]:
-        """Value, x, unit and strata."""
-        return (self.value, self.x, *self.keys)
+        """Value, x, its standard errors, unit and strata."""
+        return (self.value, self.x, *self.error_columns, *self.keys)
 
     def sentence(self) -> str:
         """What is tested."""
@@ -72,23 +79,26 @@ class NoTrend(Equivalence, InStrata, Prediction):
         """Mean slope; see the class and :meth:`Prediction.estimate`."""
         strata = tuple(self.strata or ())
         keys = (*self.keys, self.x)
-        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.value))
+        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.value, *self.error_columns))
         tables.once(frame, keys)
+        self.check_errors(frame)
         units = frame[list(self.keys)].drop_duplicates().reset_index(drop=True)
         fits, lower, upper = np.transpose([self._slopes(name, part) for name, part in tables.groups(frame, self.keys)])
+        parts = tables.groups(frame, self.keys)
+        flat, fits = fits, self.steeper(fits, [self._spread(part) for _, part in parts], tables.codes(units, strata))
         what = f"slope of {self.word(self.value)} for every {self.step}"
         found = average(
             self, units, fits, strata, noun="unit", what=what, scale=self._rounding(frame), curves=self._curves(frame)
         )
         return self.seen(
             found.mean.confidence,
-            estimand=f"mean least-squares {what}{self.equal_weight()}",
+            estimand=f"mean least-squares {what}{self.equal_weight()}{self.corrected()}",
             unit=self.crossed(self.keys),
             p=float(found.mean.confidence.within(0, self.margin)),
             n=len(fits),
             standardised=stats.standardised(found.mean, self.alpha),
             strata=found.shown,
-            notes=found.notes,
+            notes=(*found.notes, *self.flatter(flat)),
             objection=self._bend(found, lower, upper),
             **found.said(fits),
         )
@@ -107,6 +117,13 @@ class NoTrend(Equivalence, InStrata, Prediction):
 
     def _axis(self, part: pd.DataFrame) -> grids.Floats:
         return grids.axis(part[self.x].to_numpy(), self.x, self.per == "doubling")
+
+    def _spread(self, part: pd.DataFrame) -> tuple[float, float]:
+        """Sum of squares of the axis about its mean, and what noise adds to it."""
+        x = part[self.x].to_numpy()
+        scale = 1 / (x * np.log(2)) if self.per == "doubling" else np.ones(len(x))
+        errors = None if not self.errors else part[self.errors[self.x]].to_numpy() * scale
+        return stats.spread_of_points(self._axis(part), errors)
 
     def _rounding(self, frame: pd.DataFrame) -> float:
         """Size of the numbers behind a slope: the values over the shortest range of x, once for every point of a sum."""

@@ -10,8 +10,9 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, sampling, tables, words
-from harness.predict.base import Estimate, Prediction, Unusable
+from harness.predict.base import Estimate, Unusable
 from harness.predict.equivalence import AtValue
+from harness.predict.noisy import Noisy
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,7 +22,7 @@ MIN_POINTS = 3
 
 
 @dataclass(frozen=True, repr=False)
-class ScalingExponent(AtValue, Prediction):
+class ScalingExponent(AtValue, Noisy):
     """y scales as a power of x with a given exponent, within a tolerance.
 
     Each unit gives one exponent, the least-squares slope of log y on log x; the mean over units has a t
@@ -35,6 +36,8 @@ class ScalingExponent(AtValue, Prediction):
         unit: columns that identify a unit.
         value: the exponent.
         tolerance: how far from it still counts as it; the margin of this kind.
+        errors: column of the standard errors of x, where x was measured (:class:`harness.predict.noisy.Noisy`): noise of x
+            makes slopes flatter, and each unit counts by its pseudo-value of the corrected slope (``stats.steeper``).
     """
 
     y: str
@@ -52,9 +55,14 @@ class ScalingExponent(AtValue, Prediction):
             raise ClaimError("ScalingExponent has no unit: name the columns that identify one fit")
         self._check_value("an exponent")
 
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """The regressor."""
+        return (self.x,)
+
     def own_columns(self) -> tuple[str, ...]:
-        """Both variables and unit."""
-        return (self.y, self.x, *self.unit)
+        """Both variables, standard errors of x, and unit."""
+        return (self.y, self.x, *self.error_columns, *self.unit)
 
     def sentence(self) -> str:
         """What is tested."""
@@ -66,8 +74,9 @@ class ScalingExponent(AtValue, Prediction):
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Mean slope; see the class and :meth:`Prediction.estimate`."""
         keys = (*self.unit, self.x)
-        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.y))
+        frame = tables.usable(self, table, keys=keys, numeric=(self.x, self.y, *self.error_columns))
         tables.once(frame, keys)
+        self.check_errors(frame)
         for column in (self.x, self.y):
             least = float(frame[column].min())
             if least <= 0:
@@ -75,6 +84,7 @@ class ScalingExponent(AtValue, Prediction):
         parts = tables.groups(frame, tuple(self.unit))
         tables.enough(len(parts), f"units ({self.crossed(self.unit)})")
         slopes, fits, lower, upper = np.transpose([self._fit(name, part) for name, part in parts])
+        flat, slopes = slopes, self.steeper(slopes, [self._spread(part) for _, part in parts])
         if stats.is_constant(slopes):
             raise Unusable(f"every unit has the same exponent, {slopes[0]:.3g}, so that there is no spread")
         units = frame[list(self.unit)].drop_duplicates().reset_index(drop=True)
@@ -83,13 +93,14 @@ class ScalingExponent(AtValue, Prediction):
         return self.seen(
             mean.confidence,
             estimand=f"exponent of {self.word(self.y)} against {self.word(self.x)}, mean over "
-            f"{self.crossed(self.unit)}",
+            f"{self.crossed(self.unit)}{self.corrected()}",
             unit=self.crossed(self.unit),
             p=float(mean.confidence.within(self.value, self.tolerance)),
             n=len(slopes),
             standardised=stats.standardised(mean, self.alpha, self.value),
             notes=(
                 f"Each straight line explains {words.percent(float(fits.min()))} or more of the variance.",
+                *self.flatter(flat),
             ),
             objection=self._lack_of_fit(sample, lower, upper),
             **sample.fields(beyond=sample.beyond(slopes, mean.confidence)),
@@ -112,6 +123,11 @@ class ScalingExponent(AtValue, Prediction):
         if self.random_among((self.x,)):
             return None
         return self.bends(sample.mean, lower, upper, f"exponent of {self.word(self.y)}")
+
+    def _spread(self, part: pd.DataFrame) -> tuple[float, float]:
+        """Sum of squares of log x about its mean, and what noise adds to it: errors of logarithms are relative ones."""
+        x = part[self.x].to_numpy()
+        return stats.spread_of_points(np.log(x), None if not self.errors else part[self.errors[self.x]].to_numpy() / x)
 
     def _fit(self, name: str, part: pd.DataFrame) -> tuple[float, float, float, float]:
         """Slope of log y on log x, the share of the variance of log y that it explains, the slopes of both halves."""

@@ -6,6 +6,7 @@ thousands of simulated studies can be judged in one call; the judge's own error 
 
 from __future__ import annotations
 
+from harness.stats.attenuation import Noise, members, noise, spread_of_points, steeper
 from harness.stats.bayes import log_factor, log_jzs, log_share
 from harness.stats.confidence import Blurred, Confidence, Least, Share, Skewed, Student
 from harness.stats.correlations import clusters, fisher_z, permutation_p, pool, spearman, z_error
@@ -55,6 +56,7 @@ __all__ = [
     "Drawn",
     "Least",
     "Mean",
+    "Noise",
     "Overlapping",
     "Part",
     "Prominence",
@@ -99,6 +101,8 @@ __all__ = [
     "log_jzs",
     "log_share",
     "mean_height",
+    "members",
+    "noise",
     "pairing_p",
     "peak_sides",
     "permutation_p",
@@ -112,7 +116,9 @@ __all__ = [
     "slope",
     "spearman",
     "spread",
+    "spread_of_points",
     "standardised",
+    "steeper",
     "stratified_mean",
     "summit",
     "summit_width",

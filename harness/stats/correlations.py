@@ -8,6 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
+from harness.stats.attenuation import Kept
 from harness.stats.confidence import Student
 from harness.stats.means import RESAMPLES
 from harness.stats.ranks import Ranked
@@ -77,7 +78,9 @@ def clusters(member: ArrayLike) -> Codes:
     return codes
 
 
-def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None) -> Ranked:
+def pool(
+    z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None, kept: Kept | None = None
+) -> Ranked:
     """Weighted mean over blocks of Fisher's z (weights n - 3), as a correlation.
 
     Blocks of different clusters are independent; blocks of one cluster share units and are taken as perfectly
@@ -87,6 +90,7 @@ def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None) -> Ranked
         z: Fisher's z, shape (..., block).
         n: units of each block, shape (block,).
         cluster: cluster code of each block; None when no two blocks share a unit.
+        kept: what noise of the measurements leaves of the correlation; None where none is known.
 
     Returns:
         Confidence of the pooled correlation, of the shape of the leading axes.
@@ -104,6 +108,7 @@ def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None) -> Ranked
         tuple(map(float, sizes)),
         tuple(map(float, np.bincount(which, weight))),
         variance,
+        kept,
     )
 
 

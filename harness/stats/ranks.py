@@ -16,13 +16,13 @@ from typing import Any
 
 import numpy as np
 import scipy
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
+from harness.stats import attenuation
+from harness.stats.attenuation import bisected, mean_spearman
 from harness.stats.confidence import Confidence, Student
 
 Floats = NDArray[np.float64]
-
-HALVINGS = 55  # a bisection of [-1, 1] ends below the precision of a double
 
 
 class Scored(Confidence):
@@ -66,12 +66,6 @@ class Scored(Confidence):
         return self._where(quantile), self._where(-quantile)
 
 
-def kendall_tau(rho: ArrayLike) -> Floats:
-    """Kendall's tau of normal variables with a Spearman correlation: (2/pi) asin(2 sin(pi rho / 6)) (Kruskal 1958)."""
-    tau: Floats = 2 / np.pi * np.arcsin(np.clip(2 * np.sin(np.pi * np.asarray(rho, dtype=float) / 6), -1, 1))
-    return tau
-
-
 @dataclass(frozen=True)
 class Ranked(Scored):
     """A Spearman correlation, or the mean of Fisher's z of several (``stats.pool``).
@@ -84,63 +78,95 @@ class Ranked(Scored):
     to second order (half of z'' = 2 rho / (1 - rho^2)^2 times the variance), with variance (1 + rho^2 / 2) / (n - 3)
     (Bonett & Wright 2000, Psychometrika 65(1), 23-28).  All of these are taken at the rho that is tested.
 
+    Where noise of the measurements is known, rho is the correlation of what was measured: that of the measurements, which it
+    leads one to expect, is smaller by what noise leaves of it (:mod:`harness.stats.attenuation`), and the error holds
+    how well that is known, upwards for estimates above the expectation and downwards for those below.
+
     Attributes:
-        plain: Fisher's z with Bonett & Wright's error at the estimate, for planning.
+        plain: Fisher's z of the measurements with Bonett & Wright's error at the estimate, for planning.
         sizes: numbers of units that blocks have.
         shares: weight of the blocks of each size; they sum to 1.
         variance: of the mean z, in units of 1 + rho^2 / 2.
+        kept: what noise leaves of the correlation; None where no noise is known.
     """
 
     plain: Student
     sizes: Sequence[float]
     shares: Sequence[float]
     variance: float
+    kept: attenuation.Kept | None = None
 
     @property
     def effect(self) -> Any:
         """Spearman's correlation; of several, Fisher's mean."""
-        return self.plain.effect
+        return self.plain.effect if self.kept is None else attenuation.true(self.plain.effect, self.kept.factor)
 
     @property
     def spread(self) -> float:
         """That of the mean z."""
         return self.variance
 
+    def seen(self, rho: Any) -> Any:
+        """What noise leaves of a correlation."""
+        return rho if self.kept is None else attenuation.seen(rho, self.kept.factor)
+
     def expected(self, rho: Any) -> Any:
         """Expectation of the mean of Fisher's z if the correlation is ``rho``."""
-        value = np.asarray(rho, dtype=float)
-        expected = np.zeros(value.shape)
+        return self._expected(self.seen(np.asarray(rho, dtype=float)))
+
+    def _expected(self, rho: Any) -> Any:
+        """That of measurements whose correlation is ``rho``."""
+        expected = np.zeros(np.shape(rho))
         with np.errstate(divide="ignore"):
             for n, share in zip(self.sizes, self.shares, strict=True):
-                mean = ((n - 2) * value + 3 * kendall_tau(value)) / (n + 1)
-                expected = expected + share * (np.arctanh(mean) + value * (1 + value**2 / 2) / (n - 1))
+                mean = mean_spearman(rho, n)
+                expected = expected + share * (np.arctanh(mean) + rho * (1 + rho**2 / 2) / (n - 1))
         return expected
 
     def error(self, rho: Any) -> Any:
-        """Standard error of the mean of Fisher's z if the correlation is ``rho``."""
-        return np.sqrt(self.variance * (1 + np.square(rho) / 2))
+        """Standard error of the mean of Fisher's z if the correlation is ``rho`` and what noise leaves of it is known."""
+        return np.sqrt(self.variance * (1 + np.square(self.seen(rho)) / 2))
+
+    def doubt(self, rho: Any) -> Any:
+        """Standard error that comes from what is not known of the noise; 0 where there is none."""
+        if self.kept is None:
+            return 0.0
+        value = np.asarray(rho, dtype=float)
+        above = self.surplus(value) * np.where(value < 0, -1, 1) > 0
+        other = np.where(above, self.kept.high, self.kept.low)
+        return np.abs(self._expected(attenuation.seen(value, other)) - self.expected(value))
+
+    def slope(self, rho: Any) -> Any:
+        """Derivative of the mean of Fisher's z by the correlation."""
+        steep = 1.0 if self.kept is None else attenuation.slope(rho, self.kept.factor)
+        return steep / (1 - np.square(self.seen(rho)))
 
     def surplus(self, rho: Any) -> Any:
         """Mean of Fisher's z less its expectation if the correlation is ``rho``."""
         return self.plain.estimate - self.expected(rho)
 
     def deviation(self, value: Any) -> Any:
-        """Standard errors above what a correlation of ``value`` leads one to expect."""
-        return self.surplus(value) / self.error(value)
+        """Standard errors above what a correlation of ``value`` leads one to expect.
+
+        Noise never turns a correlation round, so that a value beyond 0 is as far from the estimate as 0 is, or further.
+        """
+        if self.kept is None:
+            return self.surplus(value) / self.error(value)
+        found = self.surplus(value) / np.hypot(self.error(value), self.doubt(value))
+        zero = self.surplus(0.0) / self.error(0.0)
+        return np.where(np.asarray(value) * zero < 0, np.sign(zero) * np.maximum(np.abs(found), np.abs(zero)), found)
 
     def _where(self, deviation: float) -> Any:
         """The correlation with a deviation, by bisection."""
-        low = np.full(np.shape(self.effect), -1.0)
-        high = -low
-        for _ in range(HALVINGS):
-            middle = (low + high) / 2
-            more = self.deviation(middle) > deviation
-            low, high = np.where(more, middle, low), np.where(more, high, middle)
-        return (low + high) / 2
+        return bisected(lambda value: self.deviation(value) <= deviation, np.shape(self.effect))
 
     def approximate(self, alpha: float) -> Student:
-        """Fisher's z with Bonett & Wright's error."""
-        return self.plain
+        """Fisher's z with Bonett & Wright's error; with noise, that of the correlation of what was measured."""
+        if self.kept is None:
+            return self.plain
+        rho = np.clip(self.effect, -BRINK, BRINK)
+        error = np.hypot(self.error(rho), self.doubt(rho)) / self.slope(rho) / (1 - rho**2)
+        return replace(self.plain, estimate=np.arctanh(rho), error=error)
 
     def resized(self, before: float, after: float) -> Ranked:
         """Every block resized."""
@@ -150,6 +176,7 @@ class Ranked(Scored):
             plain=smaller,
             sizes=tuple(max(n * after / before, 4.0) for n in self.sizes),
             variance=self.variance * float(np.max(np.square(smaller.error / self.plain.error))),
+            kept=None if self.kept is None else self.kept.resized(float(np.sqrt(before / after))),
         )
 
 
@@ -195,11 +222,13 @@ class Overlapping(Scored):
         first: confidence of the first correlation.
         second: of the second, on the same units.
         r12: mean over blocks of the correlation between the two variables that are not shared.
+        kept: factor that noise leaves of that one.
     """
 
     first: Ranked
     second: Ranked
     r12: Any
+    kept: Any = 1.0
 
     @property
     def effect(self) -> Any:
@@ -237,8 +266,20 @@ class Overlapping(Scored):
 
     def _score(self, a: Any, b: Any, g: Any) -> Any:
         """Standard errors above what these three correlations lead one to expect."""
-        score = (1 - a**2) * self.first.surplus(a) - (1 - b**2) * self.second.surplus(b)
-        return score / np.sqrt(np.maximum(_variance(a, b, g), 1e-12) * self.spread)
+        if self.first.kept is self.second.kept is None:
+            score = (1 - a**2) * self.first.surplus(a) - (1 - b**2) * self.second.surplus(b)
+            return score / np.sqrt(np.maximum(_variance(a, b, g), 1e-12) * self.spread)
+        one, two = self.first.slope(a), self.second.slope(b)
+        score = self.first.surplus(a) / one - self.second.surplus(b) / two
+        doubts = np.square(self.first.doubt(a) / one) + np.square(self.second.doubt(b) / two)
+        return score / np.sqrt(np.maximum(self._noisy_variance(a, b, g), 1e-12) * self.spread + doubts)
+
+    def _noisy_variance(self, a: Any, b: Any, g: Any) -> Any:
+        """Variance, times n, of the difference of the correlations of what was measured, from that of the measurements."""
+        seen = self.first.seen(a), self.second.seen(b), attenuation.seen(g, self.kept)
+        one, two = self.first.slope(a) * (1 - seen[0] ** 2), self.second.slope(b) * (1 - seen[1] ** 2)
+        own = covariance(seen[0], seen[0], 1.0) / one**2 + covariance(seen[1], seen[1], 1.0) / two**2
+        return own - 2 * covariance(*seen) / (one * two)
 
     def deviation(self, value: Any) -> Any:
         """Standard errors above what a difference of ``value`` leads one to expect."""
@@ -253,7 +294,7 @@ class Overlapping(Scored):
 
     def resized(self, before: float, after: float) -> Overlapping:
         """Both correlations resized."""
-        return Overlapping(self.first.resized(before, after), self.second.resized(before, after), self.r12)
+        return replace(self, first=self.first.resized(before, after), second=self.second.resized(before, after))
 
 
 def _variance(a: Any, b: Any, g: Any) -> Any:

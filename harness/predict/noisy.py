@@ -1,0 +1,164 @@
+"""Known standard errors of what was measured, and what the noise that they tell of does to a correlation or a slope."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy
+from numpy.typing import NDArray
+
+from harness import stats
+from harness.claim import ClaimError
+from harness.predict import words
+from harness.predict.base import Prediction, Unusable
+from harness.stats.attenuation import Kept, Noise
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+Floats = NDArray[np.float64]
+Parts = Sequence[NDArray[np.intp]]
+"""Rows of each block within which values are compared."""
+
+_MOST = 0.999
+"""Largest share of noise with which an estimate is made anew without some of its units."""
+
+
+@dataclass(frozen=True, repr=False)
+class Noisy(Prediction):
+    """What kinds have in common that noise of a measurement shrinks; no kind of its own.
+
+    Attributes:
+        errors: columns with the standard error of a column's values, by that column: ``{"llc": "llc_se"}``.  Noise makes
+            correlations and slopes smaller; with the errors known, the effect is that of what was measured, and its interval
+            carries how well the noise is known.  Columns without are taken as known exactly.
+    """
+
+    errors: Mapping[str, str] = field(default_factory=dict, hash=False, kw_only=True)
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        kind, allowed = type(self).__name__, self.noisy
+        if not isinstance(self.errors, Mapping) or not all(isinstance(name, str) and name for name in self.errors.values()):
+            raise ClaimError(f"{kind} has errors={self.errors!r}; name for a column that of its standard errors, {{…: …}}")
+        if other := [str(column) for column in self.errors if column not in allowed]:
+            raise ClaimError(f"{kind} has errors of {words.listed(other)}; it takes them of {words.listed(allowed)}")
+
+    @property
+    def noisy(self) -> tuple[str, ...]:
+        """Columns whose standard errors matter."""
+        raise NotImplementedError
+
+    def describe(self) -> dict[str, Any]:
+        """See the base; without errors, as before there were any."""
+        found = super().describe()
+        return found if self.errors else {name: value for name, value in found.items() if name != "errors"}
+
+    @property
+    def error_columns(self) -> tuple[str, ...]:
+        """Columns of standard errors."""
+        return tuple(dict.fromkeys(self.errors.values()))
+
+    def check_errors(self, frame: pd.DataFrame) -> None:
+        """Refuse standard errors below 0.
+
+        Raises:
+            Unusable: there is one.
+        """
+        for name in self.error_columns:
+            if (negative := int((frame[name] < 0).sum())):
+                raise Unusable(f"{negative} of {len(frame)} values of {name} are below 0; a standard error is 0 or more")
+
+    def noise(self, frame: pd.DataFrame, column: str, parts: Parts, where: str = "") -> Noise | None:
+        """Share of noise in the ranks of a column within blocks; None where it has no errors.
+
+        Args:
+            frame: rows.
+            column: the column.
+            parts: rows of each block.
+            where: on which side of a comparison, for the reader.
+
+        Raises:
+            Unusable: its errors explain all that its values differ by.
+        """
+        name = self.errors.get(column)
+        if name is None:
+            return None
+        found = stats.noise(frame[column].to_numpy(), frame[name].to_numpy(), parts)
+        if found.share >= 1:
+            raise Unusable(
+                f"{column} differs by no more{where} than its standard errors ({name}) explain, so that nothing is known of "
+                "what follows it: measure it with more draws, or more different models"
+            )
+        return found
+
+    def kept(self, frame: pd.DataFrame, columns: Sequence[str], parts: Parts, where: str = "") -> Kept | None:
+        """What noise leaves of the correlation of two columns within blocks; None where neither has errors."""
+        found = [noise.kept for noise in (self.noise(frame, column, parts, where) for column in columns) if noise is not None]
+        return None if not found else found[0] if len(found) == 1 else found[0].both(found[1])
+
+    def reliable(self, frame: pd.DataFrame, parts: Parts, where: str = "") -> tuple[str, ...]:
+        """How reliably each column with errors was measured, in a sentence each."""
+        quantile = float(scipy.stats.norm.ppf(1 - self.alpha))
+        said = []
+        for column in self.errors:
+            noise = self.noise(frame, column, parts)
+            if noise is not None:
+                low, high = noise.reliability(quantile)
+                said.append(
+                    f"{self.word(column)}{where} is measured with a reliability of {words.number(1 - float(noise.share))} "
+                    f"({words.level(self.alpha)} {words.span((float(low), float(high)))}), by its standard errors."
+                )
+        return tuple(said)
+
+    def steeper(
+        self, slopes: Floats, spreads: Sequence[tuple[float, float]], strata: NDArray[np.intp] | None = None
+    ) -> Floats:
+        """Slopes of units, corrected within each stratum for the noise of what they are slopes on; as they are without errors.
+
+        Args:
+            slopes: least-squares slope of each unit.
+            spreads: of each unit the sum of squares of x about its mean, and what noise adds to it.
+            strata: stratum of each unit; None for one.
+
+        Raises:
+            Unusable: noise explains all of the spread of x.
+        """
+        if not self.errors:
+            return slopes
+        sums, noises = np.transpose(spreads)
+        found = np.empty(len(slopes))
+        for own in stats.members(np.zeros(len(slopes), dtype=np.intp) if strata is None else strata):
+            try:
+                found[own] = stats.steeper((slopes * sums)[own], sums[own], noises[own])
+            except ValueError as problem:
+                raise Unusable(f"{problem}: {words.listed(self.error_columns)} beside {words.listed(self.errors)}") from None
+        return found
+
+    def flatter(self, slopes: Floats) -> tuple[str, ...]:
+        """The mean slope before it was corrected."""
+        return (f"As measured, the mean slope is {words.number(float(np.mean(slopes)))}.",) if self.errors else ()
+
+    def corrected(self) -> str:
+        """How an estimand names the correction: ", corrected for the noise of LLC"."""
+        return f", corrected for the noise of {words.listed(map(self.word, self.errors))}" if self.errors else ""
+
+
+def errors_of(prediction: Noisy, frame: pd.DataFrame, columns: Sequence[str]) -> list[Floats | None]:
+    """Standard errors of some columns as arrays; None for those that have none."""
+    named = [prediction.errors.get(column) for column in columns]
+    return [None if name is None else frame[name].to_numpy() for name in named]
+
+
+def kept_again(values: Sequence[Floats], errors: Sequence[Floats | None], parts: Parts) -> Kept | None:
+    """What noise leaves of the correlation of two variables, from some of the units; never nothing."""
+    found = None
+    for each, error in zip(values, errors, strict=True):
+        if error is not None:
+            noise = stats.noise(each, error, parts)
+            own = replace(noise, share=np.minimum(noise.share, _MOST)).kept
+            found = own if found is None else found.both(own)
+    return found
