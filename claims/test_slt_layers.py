@@ -10,6 +10,7 @@ from fixtures.slt_gates import GRID_GATES, PROTOCOLS, RELIABLE
 from fixtures.slt_quantities import grid_relative_llc
 from fixtures.slt_terms import (
     ACROSS,
+    ERRORS,
     GRID_SCOPE,
     LLC_MARGIN,
     LLC_MARGIN_REASON,
@@ -38,7 +39,7 @@ def stronger(here: str) -> CorrelationDifference:
     """The correlation in that layer exceeds the one in the hidden layers."""
     return CorrelationDifference(
         y="asr_2", x="llc_per_parameter", factor="scope", here=here, there="hidden", margin=RHO_MARGIN,
-        margin_reason=RHO_MARGIN_REASON, names=NAMES, **ACROSS,
+        margin_reason=RHO_MARGIN_REASON, names=NAMES, errors=ERRORS, **ACROSS,
     )  # fmt: skip
 
 
@@ -132,7 +133,8 @@ def test_input_output_correlation(slt_grid: Study) -> Evidence:
     ),
     prediction=Conjunction((
         NoCorrelation(
-            x="llc_per_parameter", y="asr_2", where={"scope": "hidden"}, margin=0.4, names=NAMES, **ACROSS,
+            x="llc_per_parameter", y="asr_2", where={"scope": "hidden"}, margin=0.4, names=NAMES, errors=ERRORS,
+            **ACROSS,
             margin_reason="a correlation inside ±0.4 explains less than a sixth of the rank variance; 66 networks show that "
             "with 90 % power",
         ),

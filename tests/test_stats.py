@@ -10,7 +10,8 @@ from scipy import stats as sps
 from statsmodels.stats.multitest import multipletests
 
 from harness import stats
-from harness.stats.ranks import covariance, kendall_tau
+from harness.stats.attenuation import kendall_tau
+from harness.stats.ranks import covariance
 
 finite = st.floats(-1e3, 1e3, allow_subnormal=False)
 
@@ -295,6 +296,15 @@ class TestReliability:
     def test_published_example(self):
         found = stats.reliability(self.RATINGS)
         assert (round(found.single, 2), round(found.mean, 2)) == (0.17, 0.44)
+        # The 95 % interval of ICC(1,4) of these ratings, as psych 2.4 prints it: -0.88 to 0.91.
+        wide = stats.reliability(self.RATINGS, alpha=0.025)
+        assert (round(wide.low, 2), round(wide.high, 2)) == (-0.88, 0.91)
+
+    def test_the_interval_errs_as_often_as_it_says(self):
+        values = rng(2).normal(0, 1, (2000, 12, 1)) + rng(3).normal(0, 1, (2000, 12, 4))
+        found = [stats.reliability(each) for each in values]
+        assert np.mean([each.low > 0.8 for each in found]) == pytest.approx(0.05, abs=0.015)  # 3 standard errors
+        assert np.mean([each.high < 0.8 for each in found]) == pytest.approx(0.05, abs=0.015)
 
     def test_recovers_the_share_of_true_variance(self):
         truth = rng().normal(0, 3, (4000, 1))
