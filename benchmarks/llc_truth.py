@@ -11,7 +11,7 @@ Linear networks and normal crossings with closed-form learning coefficients.
 - above: regressions and linear networks that are not at their minimum.
 
 Of the estimates of the last three that are off by more than 25 % at most 0.2 % should be trusted; those that are, are printed.
-docs/method.md has the figures.
+docs/method/llc.md has the figures.
 """
 
 from __future__ import annotations

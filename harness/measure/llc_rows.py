@@ -42,7 +42,7 @@ COLUMNS = {
     "distrust": "what does, in words",
 }
 
-# Thresholds of trust (docs/method.md has what they let through among estimates whose truth is known).
+# Thresholds of trust (docs/method/llc.md has what they let through among estimates whose truth is known).
 LEAST_ACCEPTANCE = {"sgld": 0.9, "kinetic": 0.6}
 MOST_RHAT = 1.1
 MOST_DISTANCE_RHAT = 1.2  # Brooks & Gelman (1998, doi 10.1080/10618600.1998.10474787); 1.6 to 3.4 where chains hardly moved

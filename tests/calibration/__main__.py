@@ -1,4 +1,4 @@
-"""Simulate all cells and write their rates into docs/method.md."""
+"""Simulate all cells and write their rates into docs/method/error-rates.md."""
 
 from . import zone
 from .table import rewrite

@@ -1,4 +1,4 @@
-"""The rates as tables of docs/method.md: written by ``python -m tests.calibration``, read by the tests."""
+"""The rates as tables of docs/method/error-rates.md: written by ``python -m tests.calibration``, read by the tests."""
 
 from __future__ import annotations
 
@@ -9,7 +9,12 @@ from . import conjunctions, correlations, curves, differences, noise, population
 from .cells import ALPHA, Cell, Rate, Rates, measure
 from .controls import CONTROLS
 
-PAGE = Path(__file__).parents[2] / "docs" / "method.md"
+DOCS = Path(__file__).parents[2] / "docs"
+PAGE = DOCS / "method" / "error-rates.md"
+SUMMARY = DOCS / "method.md"
+WORST = ("<!-- worst rates: written by python -m tests.calibration -->", "<!-- end of worst rates -->")
+WORST_HEAD = ("kind", "situations", "false support, at most", "false refutation, at most", "with a long tail, either at most")
+TAILS = ("lognormal tail", "one in 20")  # situations of which no interval of a mean is
 START = "<!-- simulated rates: written by python -m tests.calibration -->"
 END = "<!-- end of simulated rates -->"
 HEAD = ("kind", "situation", "n", "false support", "false refutation", "power", "coverage", "studies")
@@ -60,11 +65,40 @@ def written() -> str:
     return "\n".join([START, "", *lines, "", END])
 
 
+def worst() -> str:
+    """Of every kind the situations with the highest rates at the usual level, as the page prints them."""
+    found: dict[str, list[tuple[str, str, tuple[float | None, ...]]]] = {}
+    for (alpha, kind, situation, n, _), rates in _block()[0].items():
+        if alpha == ALPHA:
+            found.setdefault(kind, []).append((situation, n, rates))
+    lines = [line(WORST_HEAD), line(("---",) * len(WORST_HEAD))]
+    for kind, cells in found.items():
+        tails = [cell for cell in cells if cell[0].startswith(TAILS)]
+        rest = [cell for cell in cells if cell not in tails]
+        lines.append(line((f"`{kind}`", str(len(cells)), _most(rest, (0,)), _most(rest, (1,)), _most(tails, (0, 1)))))
+    return "\n".join([WORST[0], "", *lines, "", WORST[1]])
+
+
+def _most(cells: list[tuple[str, str, tuple[float | None, ...]]], sides: tuple[int, ...]) -> str:
+    """The highest of some rates, and where."""
+    asked = [(rates[side] or 0.0, situation, n) for situation, n, rates in cells for side in sides if rates[side] is not None]
+    if not asked:
+        return "–"
+    rate, situation, n = max(asked, key=lambda each: each[0])
+    return f"{100 * rate:.1f} % ({situation}; {n})"
+
+
 def rewrite() -> None:
-    """Put the tables into the page."""
-    before, _, rest = PAGE.read_text().partition(START)
-    _, _, after = rest.partition(END)
-    PAGE.write_text(before + written() + after)
+    """Put the tables into the page, and the worst rates into its summary."""
+    _put(PAGE, (START, END), written())
+    _block.cache_clear()
+    _put(SUMMARY, WORST, worst())
+
+
+def _put(page: Path, marks: tuple[str, str], block: str) -> None:
+    before, _, rest = page.read_text().partition(marks[0])
+    _, _, after = rest.partition(marks[1])
+    page.write_text(before + block + after)
 
 
 Name = tuple[float, str, str, str, str]

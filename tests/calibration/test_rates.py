@@ -6,7 +6,7 @@ With 10,000 studies at a nominal 5 % a true rate of 6.5 % passes the bound of 1.
 import pytest
 
 from .cells import ALPHA, measure
-from .table import CELLS, kinds, named, printed, printed_rates
+from .table import CELLS, SUMMARY, kinds, named, printed, printed_rates, worst
 
 SLACK = 0.05  # of a planned power: units come in whole numbers, plans are for exactly normal estimates, second looks cost
 
@@ -51,3 +51,7 @@ def test_every_kind_with_an_interval_is_there():
 def test_no_two_cells_share_a_stream():
     names = [str(cell) for cell in CELLS]
     assert len(set(names)) == len(names)
+
+
+def test_the_summary_has_the_worst_of_the_page():
+    assert worst() in SUMMARY.read_text()
