@@ -11,7 +11,7 @@ BIN     := .venv/bin
 .DEFAULT_GOAL := claims
 
 claims: .venv/ready  ## train what is missing, judge every claim, write reports/claims.html
-	$(BIN)/python -m pytest claims/ -n $(WORKERS) --scale $(SCALE) $(ARGS)
+	$(BIN)/python -m pytest claims/ -n $(WORKERS) --claims-scale $(SCALE) $(ARGS)
 
 test: check  ## lint, types and the tests of the harness itself
 	OMP_NUM_THREADS=1 $(BIN)/python -m pytest tests/ -n $(WORKERS) -q $(ARGS)

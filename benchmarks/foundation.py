@@ -38,12 +38,12 @@ def main() -> None:
     quick = parser.parse_args().quick
     rows: list[tuple[str, float, str]] = []
     with tempfile.TemporaryDirectory() as folder:
-        common = ["--report", f"{folder}/reports"]
+        common = ["--claims-report", f"{folder}/reports"]
         if not quick:
             for name in ("cold", "warm"):
-                seconds, status = timed([*CLAIMS, "--store", f"{folder}/reduced", *common])
+                seconds, status = timed([*CLAIMS, "--claims-store", f"{folder}/reduced", *common])
                 rows.append((f"all claims, reduced, {name}", seconds, f"s (exit status {status})"))
-        seconds, status = timed([*CLAIMS, "--scale", "smoke", "--store", f"{folder}/smoke", *common])
+        seconds, status = timed([*CLAIMS, "--claims-scale", "smoke", "--claims-store", f"{folder}/smoke", *common])
         rows.append(("all claims, smoke, cold", seconds, f"s (exit status {status})"))
     largest = resource.getrusage(resource.RUSAGE_CHILDREN).ru_maxrss / 2**20
     rows.append(("peak memory of the largest process", largest, "GiB"))

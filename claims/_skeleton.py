@@ -1,7 +1,7 @@
 """A complete claim to copy; docs/writing-claims.md goes through it line by line.
 
 ``cp claims/_skeleton.py claims/test_mine.py``, then change every line.  The underscore keeps this file out of
-``pytest claims/``; asked for by its name it runs: ``pytest claims/_skeleton.py --report reports/mine``.
+``pytest claims/``; asked for by its name it runs: ``pytest claims/_skeleton.py --claims-report reports/mine``.
 """
 
 from __future__ import annotations

@@ -171,7 +171,7 @@ class Claim:
         companions: predictions that are judged on the same evidence and shown, without a say in the verdict.
         tags: words to filter by.
         scope: settings that the document leaves open or claims to hold for, by name, each with the Hypothesis strategy of
-            its values; ``--search`` draws from it.  The claim's fixtures ask for them with ``harness.setting(name, …)``.
+            its values; ``--claims-search`` draws from it.  The claim's fixtures ask for them with ``harness.setting(name, …)``.
         population: over what it generalises: every column of the units, strata and blocks of its predictions is random (its
             levels stand for others) or fixed (it is about these very ones).  Without it units are taken as drawn one by one.
     """

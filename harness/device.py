@@ -47,7 +47,7 @@ def resolve(choice: str) -> str:
         return "cpu"
     raise DeviceError(
         f"no CUDA device was found ({_why_none(torch.version.cuda or torch.version.hip)}); "
-        "use --device cpu, or --device auto to take a GPU only where there is one"
+        "use --claims-device cpu, or --claims-device auto to take a GPU only where there is one"
     )
 
 

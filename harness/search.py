@@ -1,4 +1,4 @@
-"""Search of a claim's scope for settings in which its verdict turns (``--search``).
+"""Search of a claim's scope for settings in which its verdict turns (``--claims-search``).
 
 A claim that holds at one choice of what its document leaves open has not been replicated yet.  The search draws such
 settings from the claim's scope, judges the claim in each by the ordinary rule, and reduces what it finds to the fewest and

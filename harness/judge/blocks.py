@@ -1,4 +1,4 @@
-"""Estimates that may be looked at after every block of new seeds (``--until-decided``)."""
+"""Estimates that may be looked at after every block of new seeds (``--claims-until-decided``)."""
 
 from __future__ import annotations
 

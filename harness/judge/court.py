@@ -36,8 +36,8 @@ def judge(
         evidence: what the claim's body returned; or its table alone (one per protocol, by name).
         scale: "smoke" decides nothing, whatever was seen; all else runs as at the other scales.
         protocol: judge under this protocol of the claim only; by default under all, and the first decides.
-        share: what every alpha is multiplied by (``--family-wise``).
-        blocks: seeds of each block where seeds are added until the claim is decided (``--until-decided``); None for
+        share: what every alpha is multiplied by (``--claims-family-wise``).
+        blocks: seeds of each block where seeds are added until the claim is decided (``--claims-until-decided``); None for
             a number of seeds that was fixed beforehand.
 
     Raises:

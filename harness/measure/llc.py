@@ -155,7 +155,7 @@ class LLC(Measurement):
         scopes: which of the network's scopes; those that an architecture does not have are left out.
         points: how many training points the loss is taken over (the first of the data set, which is shuffled).
         epochs: "final" or "all".
-        engine: "stacked" or "devinterp"; None for the harness's own (``--llc-engine``), and outside of a store "stacked".
+        engine: "stacked" or "devinterp"; None for the harness's own (``--claims-llc-engine``), outside of a store "stacked".
         seed: names the random streams.
         distribution: "clean", or "training": the points that each network was trained on, some or all of them replaced by
             adversarial examples; see :func:`harness.measure.training_points.training_points`.

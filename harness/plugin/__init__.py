@@ -40,6 +40,12 @@ def pytest_addoption(parser: pytest.Parser) -> None:
     options.add(parser)
 
 
+@pytest.hookimpl(trylast=True)
+def pytest_load_initial_conftests(early_config: pytest.Config, parser: pytest.Parser, args: list[str]) -> None:
+    """Take options by their short names where the project says so; after all conftests, so that theirs are known."""
+    options.lengthen(early_config, parser, args)
+
+
 @pytest.hookimpl(tryfirst=True)
 def pytest_configure(config: pytest.Config) -> None:
     """Check what was asked for, and register the hooks of this process: controller, worker, or both in one.

@@ -35,7 +35,7 @@ class Caller:
         settings: what the session was asked for.
         store: the session's store, once a claim has asked for it; a claim that adds nothing to what it has made was answered
             from it.
-        families: number of claims of each document, by which ``--family-wise`` divides alpha.
+        families: number of claims of each document, by which ``--claims-family-wise`` divides alpha.
     """
 
     def __init__(self, settings: Settings, store: Callable[[], Store | None], families: Mapping[str, int]) -> None:

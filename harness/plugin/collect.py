@@ -35,7 +35,7 @@ class Collected:
 
     Attributes:
         known: ids of all claims that were seen, also of deselected ones.
-        unknown: ids that ``--claim`` asked for and that no claim has.
+        unknown: ids that ``--claims-only`` asked for and that no claim has.
         rows: (node id, row) of each claim that is to run, in order.
         families: number of claims that are judged by an interval, of those that were seen, by document.
         refused: claims that were changed after their verdict was known, in a sentence each, where an update of the ledger gives
@@ -75,8 +75,8 @@ class Collected:
             return ""
         more = f"; and {len(self.refused) - _SHOWN} more" if len(self.refused) > _SHOWN else ""
         return (
-            f"--update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: put it back, or give the reason, "
-            'which the ledger keeps, with --because "the reason"'
+            f"--claims-update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: put it back, or give the "
+            'reason, which the ledger keeps, with --claims-because "the reason"'
         )
 
 
@@ -131,7 +131,7 @@ class Collector:
     def pytest_collection_modifyitems(
         self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
     ) -> None:
-        """Keep what ``--claim`` asks for.
+        """Keep what ``--claims-only`` asks for.
 
         Raises:
             pytest.UsageError: an id is unknown.  A worker leaves that to the controller, where it can be
@@ -210,9 +210,9 @@ def _wanted(config: pytest.Config) -> list[str]:
 
 def _unknown(wanted: str, known: list[str]) -> str:
     if not known:
-        return f"--claim {wanted}: no claim was collected; name the folder that has them (pytest claims/ …)"
+        return f"--claims-only {wanted}: no claim was collected; name the folder that has them (pytest claims/ …)"
     same_end = [claim for claim in known if claim.split("/")[-1] == wanted.split("/")[-1]]
     close = same_end or difflib.get_close_matches(wanted, known, n=3, cutoff=0.75)
     hint = f"; did you mean {' or '.join(close)}?" if close else ";"
     everything = f"list all {len(known)} with: python -m harness list"
-    return f"--claim {wanted}: there is no claim of this id{hint} {everything}"
+    return f"--claims-only {wanted}: there is no claim of this id{hint} {everything}"

@@ -58,7 +58,8 @@ class Controller:
         """With workers: one of them has collected.
 
         Raises:
-            pytest.UsageError: ``--claim`` asked for an id that no claim has, or the ledger is to be updated without the reason
+            pytest.UsageError: ``--claims-only`` asked for an id that no claim has, or the ledger is to be updated without the
+                reason
                 of a change.
         """
         if not self._known and (collected := Collected.read(self._folder)) is not None:
@@ -137,7 +138,7 @@ class Controller:
         if self._settings.scale == "smoke":
             yield "note: scale smoke decides nothing; it only shows that the claims run"
         if self._settings.scale == "reduced":
-            yield "note: scale reduced trains smaller models than the documents; --scale full has their sizes"
+            yield "note: scale reduced trains smaller models than the documents; --claims-scale full has their sizes"
         ledger = self._settings.ledger
         if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:
             name = shown_path(ledger.path, self._settings.root)

@@ -1,4 +1,4 @@
-"""Claims to which seeds are added in blocks until they are decided (``--until-decided``)."""
+"""Claims to which seeds are added in blocks until they are decided (``--claims-until-decided``)."""
 
 from __future__ import annotations
 

@@ -178,9 +178,10 @@ def _describe(row: Row, settings: Settings) -> str:
     if row["verdict"] == "inconclusive":
         lines.append("  strict   --strict makes inconclusive claims fail")
     if row["expected"] not in (None, row["verdict"]):
-        lines.append(f"  ledger   if the new verdict is right, record it in {ledger} with --update-ledger")
+        lines.append(f"  ledger   if the new verdict is right, record it in {ledger} with --claims-update-ledger")
     if changed is not None:
-        lines.append(f'  changed  put it back, or accept it in {ledger} with --update-ledger --because "the reason"')
+        accept = '--claims-update-ledger --claims-because "the reason"'
+        lines.append(f"  changed  put it back, or accept it in {ledger} with {accept}")
     lines.append(f"  report   {shown_path(settings.reports / 'claims.html', settings.root)}")
     return "\n".join(lines)
 

@@ -53,8 +53,8 @@ class Registration:
         """Raise a RegistrationError where a run is of another scale, and so of other networks."""
         if scale != self.scale:
             raise RegistrationError(
-                f"{self.path} registers scale {self.scale}, and this run is of scale {scale}; give --scale {self.scale}, or a "
-                "preregistration of that scale"
+                f"{self.path} registers scale {self.scale}, and this run is of scale {scale}; give --claims-scale "
+                f"{self.scale}, or a preregistration of that scale"
             )
 
 

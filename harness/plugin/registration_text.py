@@ -16,8 +16,8 @@ def to_markdown(held: Mapping[str, Any]) -> str:
         f"Written before anything ran, at scale {held['scale']}. Commit {held['commit'] or 'unknown'}"
         f"{', with uncommitted changes' if held['dirty'] else ''}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items() if version) + ".", "",
-        "A later run says of every claim whether it is as registered: `pytest claims/ --preregistration FILE`, with the JSON "
-        "file beside this one.", "",
+        "A later run says of every claim whether it is as registered: `pytest claims/ --claims-preregistration FILE`, with the "
+        "JSON file beside this one.", "",
     ]  # fmt: skip
     for name, claim in claims.items():
         lines += [f"## {name}", "", *_claim(claim), ""]

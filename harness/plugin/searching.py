@@ -1,4 +1,4 @@
-"""Claims whose scope is searched for settings in which their verdict turns (``--search``)."""
+"""Claims whose scope is searched for settings in which their verdict turns (``--claims-search``)."""
 
 from __future__ import annotations
 

@@ -79,7 +79,7 @@ def write_whole(texts: Mapping[str, str], folder: Path) -> dict[str, Path]:
 def _unwritable(folder: Path, problem: OSError) -> ReportError:
     return ReportError(
         f"cannot write the report into the folder {folder}: {problem.strerror or problem}. "
-        "Make that folder writable, or name another one with --report DIR"
+        "Make that folder writable, or name another one with --claims-report DIR"
     )
 
 

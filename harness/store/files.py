@@ -39,7 +39,7 @@ def unwritable(path: Path, problem: OSError, what: str = "the store cannot write
     """The error for something that the store could not do to ``path``, with what to do about it."""
     return StoreError(
         f"{what} {path} ({problem.strerror or problem}); make the folder writable, free some space, "
-        "or choose another with --store DIR or HARNESS_STORE"
+        "or choose another with --claims-store DIR or HARNESS_STORE"
     )
 
 

@@ -63,7 +63,7 @@ class Shelf:
             if not files.inside(self.folder, path):
                 raise files.StoreError(
                     f"{folder} leads out of the store {self.folder} by a link, which is not followed: remove the link, or "
-                    "choose the folder that it leads to with --store DIR or HARNESS_STORE"
+                    "choose the folder that it leads to with --claims-store DIR or HARNESS_STORE"
                 )
             self._inside.add(folder)
         return path
@@ -86,7 +86,7 @@ class Shelf:
                 raise files.StoreError(
                     f"store entry {path} was made again and is damaged again ({problem}): {self.folder} does "
                     "not keep what is written to it; check the disk, or choose another folder with "
-                    "--store DIR or HARNESS_STORE"
+                    "--claims-store DIR or HARNESS_STORE"
                 ) from problem
             self._failed.add(path)
             files.set_aside(path, problem, seen)

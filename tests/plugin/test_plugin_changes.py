@@ -24,7 +24,7 @@ def test_sister():
 def known(project: Project) -> Project:
     """A project whose verdicts are recorded."""
     project.claims(SUPPORTED, REFUTED, HIGHER_SEEDED, SISTER)
-    project.run("claims", "--update-ledger")
+    project.run("claims", "--claims-update-ledger")
     return project
 
 
@@ -67,7 +67,7 @@ def test_a_change_fails_and_is_named(known: Project, told, old: str, new: str, s
     result = known.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert f"paper/{claim} was changed: {said}, after the verdict of {since} was known" in told(result)
-    assert "put it back, or accept it in ledger.json with --update-ledger --because" in told(result)
+    assert "put it back, or accept it in ledger.json with --claims-update-ledger --claims-because" in told(result)
     row = known.rows()[claim]
     assert row["verdict"] == "supported"
     assert row["changes"] == [
@@ -96,17 +96,17 @@ def test_what_does_not_change_a_claim_is_none(known: Project, old: str, new: str
 def test_an_update_without_a_reason_is_refused_before_anything_runs(known: Project, told):
     before = known.ledger()
     edit(known, "margin=0.5", "margin=0.2")
-    result = known.run("claims", "--update-ledger")
+    result = known.run("claims", "--claims-update-ledger")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "paper/higher was changed: margin 0.5 → 0.2, after the verdict of" in told(result)
-    assert "Nothing was run: put it back, or give the reason, which the ledger keeps, with --because" in told(result)
+    assert "Nothing was run: put it back, or give the reason, which the ledger keeps, with --claims-because" in told(result)
     assert known.ledger() == before
 
 
 def test_an_update_is_refused_with_workers_too(known: Project, told):
     before = known.ledger()
     edit(known, "margin=0.5", "margin=0.2")
-    result = known.run_apart("claims", "-n", "2", "--update-ledger")
+    result = known.run_apart("claims", "-n", "2", "--claims-update-ledger")
     assert result.ret != 0
     assert "paper/higher was changed: margin 0.5 → 0.2" in told(result)
     assert known.ledger() == before
@@ -115,7 +115,7 @@ def test_an_update_is_refused_with_workers_too(known: Project, told):
 def test_a_reason_is_kept_and_every_step_of_more_seeds_shows(known: Project, told):
     for before, after in ((8, 12), (12, 16)):
         edit(known, f"range({before}))  # seeds", f"range({after}))  # seeds")
-        result = known.run("claims", "--update-ledger", "--because", "more power was wanted")
+        result = known.run("claims", "--claims-update-ledger", "--claims-because", "more power was wanted")
         assert result.ret == 0
         assert "1 accepted as changed in ledger.json" in told(result)
     assert history(known, "paper/seeded") == [["seeds 8 → 12"], ["seeds 12 → 16"]]
@@ -131,17 +131,17 @@ def test_a_new_verdict_and_a_new_claim_need_no_reason(known: Project):
     held["reduced"]["paper/higher"]["verdict"] = "refuted"
     known.ledger(held)
     known.claims(SUPPORTED.replace('"higher"', '"newer"').replace("test_higher", "test_newer"), name="test_new")
-    assert known.run("claims", "--update-ledger").ret == 0
+    assert known.run("claims", "--claims-update-ledger").ret == 0
     entries = known.ledger()["reduced"]
     assert entries["paper/higher"]["verdict"] == entries["paper/newer"]["verdict"] == "supported"
     assert "history" not in entries["paper/higher"]
 
 
 def test_a_reason_alone_is_refused(known: Project, told):
-    for given in (["--because", "x"], ["--update-ledger", "--because", " "]):
+    for given in (["--claims-because", "x"], ["--claims-update-ledger", "--claims-because", " "]):
         result = known.run("claims", *given)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        assert "--because gives the reason of changes that --update-ledger accepts" in told(result)
+        assert "--claims-because gives the reason of changes that --claims-update-ledger accepts" in told(result)
 
 
 def test_a_ledger_of_the_first_schema_is_read_and_brought_up(project: Project, told):
@@ -152,7 +152,7 @@ def test_a_ledger_of_the_first_schema_is_read_and_brought_up(project: Project, t
     said = "ledger.json has the verdicts alone, so that no change of a claim shows; python -m harness ledger upgrade"
     assert said in told(result)
     assert project.rows()["higher"]["changes"] is None
-    assert project.run("claims", "--update-ledger").ret == 0
+    assert project.run("claims", "--claims-update-ledger").ret == 0
     entries = project.ledger()["reduced"]
     assert project.ledger()["schema"] == 2
     assert entries["paper/lower"]["verdict"] == ["refuted", "invalid"]
@@ -201,7 +201,7 @@ def test_ending():
     return evidence(1.0)
 """
     known.claims(ending, name="test_zz")
-    result = known.run("claims", "--update-ledger")
+    result = known.run("claims", "--claims-update-ledger")
     assert result.ret != 0
     assert "ERROR: the ledger " in told(result)
     assert "cannot be read" in told(result)
@@ -225,7 +225,7 @@ def test_ending():
     return evidence(1.0)
 """
     known.claims(body, name="test_zz")
-    result = known.run("claims", "--update-ledger")
+    result = known.run("claims", "--claims-update-ledger")
     assert result.ret != 0
     assert "ledger.json was changed while this run went on, in paper/higher" in told(result)
     verdicts = known.verdicts()["reduced"]

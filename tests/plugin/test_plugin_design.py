@@ -76,7 +76,7 @@ def test_skipping(harness):
 def designs(project: Project, monkeypatch: pytest.MonkeyPatch):
     monkeypatch.chdir(project.path)
     project.claims(CLAIMS)
-    project.run("claims", "--store", str(project.path / "kept"))
+    project.run("claims", "--claims-store", str(project.path / "kept"))
     return {name: row["design"] for name, row in project.rows().items()}
 
 
@@ -104,10 +104,10 @@ def test_a_search_for_counterexamples_is_noted_and_not_made(designs):
 
 def test_it_is_the_same_in_a_run_and_before_whatever_data_there_are(designs, project: Project, monkeypatch):
     monkeypatch.setenv("HARNESS_DATA", str(project.path))
-    project.run("claims", "--store", str(project.path / "other"))
+    project.run("claims", "--claims-store", str(project.path / "other"))
     assert {name: row["design"] for name, row in project.rows().items()} == designs
     assert designs["data"]["instruments"] == []
-    project.run("claims", "--until-decided", "--search", "2", "--store", str(project.path / "other"))
+    project.run("claims", "--claims-until-decided", "--claims-search", "2", "--claims-store", str(project.path / "other"))
     assert {name: row["design"] for name, row in project.rows().items()} == designs
     assert cli.main(["preregister", "--out", "plan.json"]) == 0
     held = json.loads((project.path / "plan.json").read_text(encoding="utf-8"))
@@ -134,7 +134,7 @@ def test_a_stand_in_that_a_project_kept_is_told_and_never_judged(project: Projec
 
 
 def test_another_scale_is_another_design(designs, project: Project):
-    project.run("claims", "--scale", "full", "--store", str(project.path / "kept"))
+    project.run("claims", "--claims-scale", "full", "--claims-store", str(project.path / "kept"))
     assert project.rows()["one"]["design"]["populations"][0]["seeds"] == [0, 1, 2, 3]
 
 
@@ -218,7 +218,7 @@ def asked(project: Project, way: str, old: str = "", new: str = "") -> dict:
     text = ASKED.format(argument=argument, value=value, through=through)
     assert old in text
     project.claims(text.replace(old, new) if old else text)
-    project.run("claims", "--store", str(project.path / "kept"))
+    project.run("claims", "--claims-store", str(project.path / "kept"))
     return project.rows()["one"]["design"]
 
 

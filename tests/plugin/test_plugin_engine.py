@@ -62,7 +62,7 @@ def engines(project: Project) -> dict[str, list[tuple[str, str | None]]]:
 @pytest.mark.parametrize("engine", ["stacked", "devinterp"])
 def test_the_row_says_what_ran_also_for_claims_that_share_a_fixture(project: Project, engine: str):
     project.claims(LLC)
-    assert project.run("claims", "--llc-engine", engine).ret == 0
+    assert project.run("claims", "--claims-llc-engine", engine).ret == 0
     shared = [("LLC", engine)]
     assert engines(project) == {
         "first": shared, "second": shared, "named": [("LLC", "stacked"), ("accuracy", None)], "nothing": []
@@ -72,7 +72,7 @@ def test_the_row_says_what_ran_also_for_claims_that_share_a_fixture(project: Pro
     assert flat["paper/first"] == f"LLC (engine {engine})"
     assert flat["paper/named"] == "LLC (engine stacked), accuracy"
     assert f"LLC (engine {engine})" in (project.path / "reports" / "claims.html").read_text(encoding="utf-8")
-    assert project.run("claims", "--llc-engine", engine).ret == 0  # from the store
+    assert project.run("claims", "--claims-llc-engine", engine).ret == 0  # from the store
     assert engines(project)["second"] == shared
 
 
@@ -80,7 +80,7 @@ def test_the_engine_of_a_run_is_no_part_of_a_design(project: Project):
     project.claims(LLC)
     designs = []
     for engine in ("stacked", "devinterp"):
-        project.run("claims", "--llc-engine", engine)
+        project.run("claims", "--claims-llc-engine", engine)
         designs.append({name: row["design"] for name, row in project.rows().items()})
     assert designs[0] == designs[1]
     asked = {name: [one["settings"].get("engine") for one in design["instruments"]] for name, design in designs[0].items()}
@@ -91,7 +91,7 @@ def test_a_chain_that_diverges_is_the_same_invalid_under_both_engines(project: P
     project.claims(LLC, DIVERGING)
     said = []
     for engine in ("stacked", "devinterp"):
-        project.run("claims", "--llc-engine", engine, "--claim", "paper/diverging")
+        project.run("claims", "--claims-llc-engine", engine, "--claims-only", "paper/diverging")
         row = project.rows()["diverging"]
         said.append((row["verdict"], row["reason"]))
     assert said[0] == said[1]
@@ -125,5 +125,5 @@ def test_editing():
     told = project.report()["provenance"]
     assert git("rev-parse", "HEAD") != before
     assert (told["commit"], told["dirty"]) == (before, False)
-    project.run("claims", "--claim", "paper/higher")
+    project.run("claims", "--claims-only", "paper/higher")
     assert project.report()["provenance"]["code"] != told["code"]

@@ -108,7 +108,7 @@ def test_too_few_data_are_invalid(project: Project, told):
     assert rows["fixture"]["reason"] == rows["body"]["reason"]
     assert "20 of 60 models are missing" in rows["evidence"]["reason"]
     assert "During handling" not in told(result)
-    result = project.run("claims", "--scale", "smoke")
+    result = project.run("claims", "--claims-scale", "smoke")
     assert result.ret == 0
     assert "3 inconclusive" in told(result)
 

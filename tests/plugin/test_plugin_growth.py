@@ -56,7 +56,7 @@ def test_fixed():
 
 def test_seeds_are_added_until_the_claim_is_decided(project: Project):
     project.claims(SEEDED, CLEAR, NEAR, AT_THE_EDGE)
-    project.run("claims", "--until-decided", "--most-blocks", "5")
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "5")
     rows = project.rows()
     assert [rows[name]["verdict"] for name in ("clear", "near", "edge")] == ["supported", "supported", "inconclusive"]
     assert rows["clear"]["n"] == 8
@@ -78,13 +78,13 @@ ASKING = {
 def test_seeds_are_added_to_what_is_asked_for_by_name(project: Project, places: list[str]):
     bodies = [SEEDED, NEAR]
     project.claims(*bodies)
-    project.run("claims", "--until-decided", "--most-blocks", "5")
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "5")
     by_argument = project.rows()["near"]
     for old, new in (change for place in places for change in ASKING[place]):
         assert any(old in body for body in bodies)
         bodies = [body.replace(old, new) for body in bodies]
     project.claims(*bodies)
-    project.run("claims", "--until-decided", "--most-blocks", "5")
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "5")
     by_name = project.rows()["near"]
     assert [by_name[name] for name in ("verdict", "effect", "n")] == [by_argument[name] for name in ("verdict", "effect", "n")]
     assert by_name["n"] > 8
@@ -94,7 +94,7 @@ def test_one_look_decides_more_easily_than_one_of_many(project: Project):
     project.claims(SEEDED, NEAR)
     project.run()
     one = project.rows()["near"]
-    project.run("claims", "--until-decided", "--most-blocks", "2")
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "2")
     several = project.rows()["near"]
     assert (one["verdict"], one["n"]) == ("supported", 8)
     assert (several["verdict"], several["n"]) == ("supported", 16)
@@ -109,7 +109,7 @@ def test_edge(table):
     return Evidence(yielded.table, settings={"made": list(MADE)})
 """
     project.claims(SEEDED, body)
-    project.run("claims", "--until-decided", "--most-blocks", "3")
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "3")
     drawn = [8, "closed"]  # for the design, before anything is measured
     assert project.rows()["edge"]["settings"]["made"] == [*drawn, 8, 16, "closed", 24]
 
@@ -118,7 +118,7 @@ def test_a_claim_without_seeds_is_judged_as_ever(project: Project):
     project.claims(SEEDED, WITHOUT_SEEDS)
     project.run()
     before = project.rows()["fixed"]
-    project.run("claims", "--until-decided")
+    project.run("claims", "--claims-until-decided")
     after = project.rows()["fixed"]
     assert after["interval"] == before["interval"]
     assert after["n"] == 8
@@ -126,7 +126,7 @@ def test_a_claim_without_seeds_is_judged_as_ever(project: Project):
 
 def test_workers_add_seeds_as_well(project: Project):
     project.claims(SEEDED, CLEAR, NEAR)
-    project.run_apart("claims", "-n", "2", "--until-decided", "-p", "no:cacheprovider")
+    project.run_apart("claims", "-n", "2", "--claims-until-decided", "-p", "no:cacheprovider")
     assert {row["verdict"] for row in project.rows().values()} == {"supported"}
 
 
@@ -139,13 +139,13 @@ def test_the_seeds_of_further_blocks_follow_the_first():
 def test_alpha_is_shared_by_the_claims_of_a_document(project: Project, told):
     project.claims(SUPPORTED, REFUTED)
     project.known({"reduced": {"paper/lower": "refuted"}})
-    result = project.run("claims", "--family-wise")
+    result = project.run("claims", "--claims-family-wise")
     rows = project.rows()
     assert {row["alpha"] for row in rows.values()} == {0.025}
     assert rows["higher"]["settings"]["level"] == "α divided by the 2 claims of the document (family-wise)"
     assert "95 % interval" in rows["higher"]["reason"]
     assert result.ret == 1  # the ledger knows verdicts of the ordinary rule only
-    project.run("claims", "--family-wise", "-k", "higher")
+    project.run("claims", "--claims-family-wise", "-k", "higher")
     assert project.rows()["higher"]["alpha"] == 0.025
     ordinary = project.run("claims")
     assert ordinary.ret == 0
@@ -153,11 +153,14 @@ def test_alpha_is_shared_by_the_claims_of_a_document(project: Project, told):
 
 
 @pytest.mark.parametrize(("arguments", "said"), [
-    (("claims", "--until-decided", "--most-blocks", "1"), "seeds are added in 2 blocks or more"),
-    (("claims", "--memory", "2 GB"), "--memory: '2 GB' is no amount of memory; write a number above 0 and one of B, KiB"),
-    (("claims", "--until-decided", "--update-ledger"), "--update-ledger and --until-decided contradict each other"),
-    (("claims", "--family-wise", "--update-ledger"), "--update-ledger and --family-wise contradict each other"),
-    (("claims/test_paper.py", "--family-wise"), "give the whole claims folder and choose with --claim or -k"),
+    (("claims", "--claims-until-decided", "--claims-most-blocks", "1"), "seeds are added in 2 blocks or more"),
+    (("claims", "--claims-memory", "2 GB"),
+     "--claims-memory: '2 GB' is no amount of memory; write a number above 0 and one of B, KiB"),
+    (("claims", "--claims-until-decided", "--claims-update-ledger"),
+     "--claims-update-ledger and --claims-until-decided contradict each other"),
+    (("claims", "--claims-family-wise", "--claims-update-ledger"),
+     "--claims-update-ledger and --claims-family-wise contradict each other"),
+    (("claims/test_paper.py", "--claims-family-wise"), "give the whole claims folder and choose with --claims-only or -k"),
 ])  # fmt: skip
 def test_options_that_cannot_be_followed(project: Project, told, arguments: tuple[str, ...], said: str):
     project.claims(SUPPORTED)

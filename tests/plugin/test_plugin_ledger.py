@@ -33,7 +33,7 @@ def test_a_verdict_that_changed_fails_and_says_both(project: Project, told):
     text = told(result)
     assert "paper/higher is supported, but the ledger has refuted: " in text
     assert "paper/unclear is inconclusive, but the ledger has supported: " in text
-    assert "if the new verdict is right, record it in ledger.json with --update-ledger" in text
+    assert "if the new verdict is right, record it in ledger.json with --claims-update-ledger" in text
     assert "; the ledger has supported" in text
     assert project.rows()["broken"]["expected"] == "supported"
 
@@ -43,7 +43,7 @@ def test_the_raw_view_and_what_the_ledger_does_not_know(project: Project):
     project.known({"full": {"paper/lower": "refuted"}, "reduced": {"paper/unclear": "inconclusive"}})
     project.run().assert_outcomes(failed=1)
     project.known({"reduced": {"paper/lower": "refuted", "paper/unclear": "supported"}})
-    result = project.run("claims", "--no-ledger")
+    result = project.run("claims", "--claims-no-ledger")
     result.assert_outcomes(failed=1)
     assert project.rows()["lower"]["expected"] is None
 
@@ -53,7 +53,7 @@ def test_updating_records_this_run_and_keeps_the_rest(project: Project, told):
     project.known(
         {"reduced": {"paper/higher": "refuted", "paper/gone": "refuted"}, "full": {"paper/x": "invalid"}}
     )
-    result = project.run("claims", "--update-ledger", "--deselect", "claims/test_paper.py::test_broken")
+    result = project.run("claims", "--claims-update-ledger", "--deselect", "claims/test_paper.py::test_broken")
     assert result.ret == 0
     assert "ledger: 4 verdicts changed in ledger.json" in told(result)
     assert project.verdicts() == {
@@ -69,14 +69,14 @@ def test_updating_records_this_run_and_keeps_the_rest(project: Project, told):
 def test_errors_are_not_recorded(project: Project):
     project.claims(BROKEN)
     project.known({"reduced": {"paper/broken": "supported"}})
-    result = project.run("claims", "--update-ledger")
+    result = project.run("claims", "--claims-update-ledger")
     result.assert_outcomes(errors=1)
     assert project.verdicts() == {"reduced": {"paper/broken": "supported"}}
 
 
 def test_known_verdicts_are_known_to_workers(project: Project):
     project.claims(SUPPORTED, REFUTED)
-    result = project.run_apart("claims", "-n", "2", "--update-ledger")
+    result = project.run_apart("claims", "-n", "2", "--claims-update-ledger")
     result.stdout.fnmatch_lines(["*1 passed, 1 refuted (known)*"])
     assert result.ret == 0
     assert project.verdicts() == {"reduced": {"paper/higher": "supported", "paper/lower": "refuted"}}
@@ -84,7 +84,7 @@ def test_known_verdicts_are_known_to_workers(project: Project):
 
 def test_options_that_cannot_be_met_are_refused(project: Project, told, pytester: pytest.Pytester):
     project.claims(SUPPORTED)
-    contradiction = project.run("claims", "--update-ledger", "--no-ledger")
+    contradiction = project.run("claims", "--claims-update-ledger", "--claims-no-ledger")
     assert contradiction.ret == pytest.ExitCode.USAGE_ERROR
     assert "contradict each other" in told(contradiction)
     project.file("ledger.json", "{")
@@ -92,7 +92,7 @@ def test_options_that_cannot_be_met_are_refused(project: Project, told, pytester
     assert unreadable.ret == pytest.ExitCode.USAGE_ERROR
     assert "ledger.json cannot be read" in told(unreadable)
     pytester.makeini(INI.replace("claims_ledger = ledger.json", ""))
-    nowhere = project.run("claims", "--update-ledger")
+    nowhere = project.run("claims", "--claims-update-ledger")
     assert nowhere.ret == pytest.ExitCode.USAGE_ERROR
     assert 'claims_ledger = "fixtures/ledger.json"' in told(nowhere)
 
@@ -128,7 +128,7 @@ def test_where_several_are_known_each_of_them_is(project: Project, told):
     result.assert_outcomes(failed=1)
     assert "1 invalid (known)" in told(result)
     assert "paper/lower is refuted, but the ledger has supported: " in told(result)
-    project.run("claims", "--update-ledger")
+    project.run("claims", "--claims-update-ledger")
     assert project.verdicts() == {"reduced": {"paper/incompetent": ["supported", "invalid"], "paper/lower": "refuted"}}
 
 

@@ -20,7 +20,7 @@ UNDER = REFUTED.replace("lower", "under")  # the function is another, too: its d
 def renamed(project: Project) -> Project:
     """A project in which a refuted claim was renamed after its verdict was recorded."""
     project.claims(SUPPORTED, REFUTED)
-    project.run("claims", "--update-ledger")
+    project.run("claims", "--claims-update-ledger")
     project.claims(SUPPORTED, REFUTED.replace('"lower"', '"under"'))
     return project
 
@@ -44,9 +44,9 @@ def test_a_claim_that_was_given_up_is_told_and_looks_like_no_other(renamed: Proj
 @pytest.mark.parametrize(
     "part",
     [
-        ["-k", "under"], ["--claim", "paper/under"], ["claims/test_paper.py"],
+        ["-k", "under"], ["--claims-only", "paper/under"], ["claims/test_paper.py"],
         ["--deselect", "claims/test_paper.py::test_higher"],
-        ["--ignore", "claims/test_other.py"], ["--ignore-glob", "*other.py"], ["--no-ledger"],
+        ["--ignore", "claims/test_other.py"], ["--ignore-glob", "*other.py"], ["--claims-no-ledger"],
     ],
 )  # fmt: skip
 def test_a_part_of_the_claims_tells_nothing(renamed: Project, told, part: list[str]):
@@ -62,7 +62,7 @@ def test_claims_in_a_file_that_is_skipped_are_not_missing(renamed: Project, told
 
 def test_nothing_is_told_where_every_entry_has_its_claim(project: Project, told):
     project.claims(SUPPORTED, REFUTED)
-    project.run("claims", "--update-ledger")
+    project.run("claims", "--claims-update-ledger")
     assert "any more" not in told(project.run("claims"))
 
 

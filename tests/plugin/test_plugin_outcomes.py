@@ -52,7 +52,7 @@ def test_a_failing_claim_is_readable_by_a_stranger(project: Project, told):
         "margin 0.5, n 8, at least m",
         "! ERROR           paper/broken       could not be run: RuntimeError: the sampler diverged",
         "report: reports/claims.html",
-        "--scale full has their sizes",
+        "--claims-scale full has their sizes",
     ):
         assert line in text
     assert "harness/plugin" not in text
@@ -72,7 +72,7 @@ def test_inconclusive_alone_passes_and_strict_makes_it_fail(project: Project, to
 
 def test_smoke_decides_nothing_and_says_so(project: Project, told):
     project.claims(SUPPORTED)
-    result = project.run("claims", "--scale", "smoke")
+    result = project.run("claims", "--claims-scale", "smoke")
     assert result.ret == 0
     assert project.rows()["higher"]["verdict"] == "inconclusive"
     assert project.report()["scale"] == "smoke"

@@ -72,7 +72,7 @@ def test_it_is_the_same_again_but_for_the_date(registered: Project, monkeypatch:
 
 
 def test_a_run_says_of_every_claim_whether_it_is_as_registered(registered: Project):
-    assert registered.run("claims", "--preregistration", "kept/plan.json", "--no-ledger").ret == 1
+    assert registered.run("claims", "--claims-preregistration", "kept/plan.json", "--claims-no-ledger").ret == 1
     states = {name: row["registered"]["state"] for name, row in registered.rows().items()}
     assert states == {"higher": "as registered", "lower": "not registered", "seeded": "as registered"}
 
@@ -87,10 +87,10 @@ def test_a_run_says_of_every_claim_whether_it_is_as_registered(registered: Proje
 )
 def test_what_differs_is_named_in_a_run_and_in_a_report_of_it(registered: Project, old: str, new: str, claim: str, said: str):
     edit(registered, old, new)
-    registered.run("claims", "--preregistration", "kept/plan.json")
+    registered.run("claims", "--claims-preregistration", "kept/plan.json")
     told = registered.rows()[claim]["registered"]
     assert (told["state"], told["differs"]) == ("differs", [said])
-    registered.run("claims", "--report", "plain")
+    registered.run("claims", "--claims-report", "plain")
     assert registered.report("plain")["rows"][0]["registered"] is None
     assert command("report", "plain/claims.json", "--out", "drawn", "--preregistration", "kept/plan.json") == 0
     drawn = {row["id"]: row for row in registered.report("drawn")["rows"]}
@@ -117,9 +117,9 @@ def test_what_cannot_be_registered_says_why(registered: Project, capsys: pytest.
 
 
 def test_another_scale_is_refused_before_the_run(registered: Project, told):
-    result = registered.run("claims", "--preregistration", "kept/plan.json", "--scale", "smoke")
+    result = registered.run("claims", "--claims-preregistration", "kept/plan.json", "--claims-scale", "smoke")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
-    assert "registers scale reduced, and this run is of scale smoke; give --scale reduced" in told(result)
+    assert "registers scale reduced, and this run is of scale smoke; give --claims-scale reduced" in told(result)
 
 
 WHOLE = {"preregistration": 1, "date": "2026-11-20", "scale": "reduced", "claims": {}}
@@ -145,7 +145,7 @@ def test_a_file_that_is_none_is_refused_before_the_run(project: Project, told, t
     project.claims(SUPPORTED)
     if text is not None:
         project.file("plan.json", text)
-    result = project.run("claims", "--preregistration", "plan.json")
+    result = project.run("claims", "--claims-preregistration", "plan.json")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert f"{project.path / 'plan.json'}" in told(result)
     assert fault in told(result)
@@ -167,7 +167,7 @@ def test_the_command_ledger_compares_and_brings_up(registered: Project, capsys: 
     assert "what is fixed was added to 2 at scale reduced" in capsys.readouterr().out
     assert command("ledger") == 0
     assert "2 of 2 known verdicts are of the claims as they stand" in capsys.readouterr().out
-    assert registered.run("claims", "--claim", "paper/higher,paper/seeded").ret == 0  # a run draws what the command drew
+    assert registered.run("claims", "--claims-only", "paper/higher,paper/seeded").ret == 0  # a run draws what the command drew
     edit(registered, "range(8))  # seeds", "range(30))  # seeds")
     assert command("ledger") == 1
     assert "paper/seeded (scale reduced) was changed: seeds 8 → 30, after its verdict was known" in capsys.readouterr().out

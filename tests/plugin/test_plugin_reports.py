@@ -34,7 +34,7 @@ def test_stored(harness):
 
 def test_the_report_lies_where_it_was_asked_for(project: Project, told):
     project.claims(SUPPORTED, INCONCLUSIVE)
-    result = project.run("claims", "--report", "elsewhere")
+    result = project.run("claims", "--claims-report", "elsewhere")
     assert result.ret == 0
     assert "report: elsewhere/claims.html" in told(result)
     assert {"elsewhere/claims.html", "elsewhere/claims.json", "elsewhere/claims.csv"} <= files_below(
@@ -44,7 +44,7 @@ def test_the_report_lies_where_it_was_asked_for(project: Project, told):
     assert run["schema"] == 1
     assert run["scale"] == "reduced"
     facts = run["provenance"]
-    assert facts["command"] == "pytest claims --report elsewhere"
+    assert facts["command"] == "pytest claims --claims-report elsewhere"
     assert facts["workers"] == 1
     assert facts["selected"] is None
     assert facts["commit"] is None
@@ -66,7 +66,7 @@ def test_every_run_is_remembered_and_shown_on_the_next_page(project: Project):
 def test_a_folder_that_cannot_be_written_fails_the_run_and_keeps_the_verdicts(project: Project, told):
     project.claims(SUPPORTED)
     project.file("file", "")
-    result = project.run("claims", "--report", "file/reports")
+    result = project.run("claims", "--claims-report", "file/reports")
     result.assert_outcomes(passed=1)
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     text = told(result)
@@ -119,7 +119,8 @@ def test_figures_and_settings_travel_with_the_row(project: Project):
 
 def test_the_fixture_gives_what_was_asked_for(project: Project, monkeypatch):
     project.claims(STORED)
-    assert project.run("claims", "--device", "cpu", "--llc-engine", "devinterp", "--store", "kept").ret == 0
+    asked = ("--claims-device", "cpu", "--claims-llc-engine", "devinterp", "--claims-store", "kept")
+    assert project.run("claims", *asked).ret == 0
     row = project.rows()["stored"]
     assert row["settings"] == {
         "scale": "reduced", "device": "cpu", "engine": "devinterp", "folder": str(project.path / "kept"),
@@ -127,12 +128,12 @@ def test_the_fixture_gives_what_was_asked_for(project: Project, monkeypatch):
     }  # fmt: skip
     assert row["cached"] is False
     monkeypatch.setenv("HARNESS_STORE", "kept")
-    project.run("claims", "--device", "cpu")
+    project.run("claims", "--claims-device", "cpu")
     row = project.rows()["stored"]
     assert row["settings"]["folder"] == str(project.path / "kept")
     assert row["cached"] is True
     monkeypatch.delenv("HARNESS_STORE")
-    project.run("claims", "--device", "cpu", "--scale", "smoke")
+    project.run("claims", "--claims-device", "cpu", "--claims-scale", "smoke")
     row = project.rows()["stored"]
     assert row["settings"]["folder"] == str(project.path / ".harness")
     assert row["settings"]["scale"] == "smoke"

@@ -44,7 +44,7 @@ def test_without_the_option_nothing_is_searched(project: Project):
 
 def test_a_setting_that_refutes_the_claim_is_found_reduced_and_confirmed_with_fresh_seeds(project: Project):
     project.claims(STUDY)
-    project.run("claims", "--search", "40").assert_outcomes(passed=1)
+    project.run("claims", "--claims-search", "40").assert_outcomes(passed=1)
     row = project.rows()["scoped"]
     assert row["verdict"] == "supported"
     search = row["search"]
@@ -59,7 +59,7 @@ def test_a_setting_that_refutes_the_claim_is_found_reduced_and_confirmed_with_fr
 
 def test_a_claim_without_scope_has_no_search(project: Project):
     project.claims(SUPPORTED)
-    project.run("claims", "--search", "3").assert_outcomes(passed=1)
+    project.run("claims", "--claims-search", "3").assert_outcomes(passed=1)
     assert project.rows()["higher"]["search"] is None
 
 
@@ -90,5 +90,5 @@ def test_the_scope_is_part_of_what_was_fixed_beforehand(project: Project):
 
 def test_a_negative_number_of_trials_is_refused(project: Project):
     project.claims(SUPPORTED)
-    result = project.run("claims", "--search", "-1")
-    result.stderr.fnmatch_lines(["*--search -1: give the number of settings to try*"])
+    result = project.run("claims", "--claims-search", "-1")
+    result.stderr.fnmatch_lines(["*--claims-search -1: give the number of settings to try*"])

@@ -34,7 +34,7 @@ def pretend_gpus(monkeypatch, *names):
 def test_a_worker_for_each_gpu_and_one_thread_each(project: Project, monkeypatch):
     pretend_gpus(monkeypatch, "3", "GPU-7")
     project.file("test_seen.py", SEEN)
-    result = project.run("test_seen.py", "-n", "auto", "--device", "cuda")
+    result = project.run("test_seen.py", "-n", "auto", "--claims-device", "cuda")
     result.assert_outcomes(passed=2)
     assert "2 workers" in result.stdout.str()
     seen = {name for name in files_below(project.path) if name.startswith("gpu")}
@@ -64,9 +64,9 @@ def test_the_number_of_workers_by_device_and_place(project: Project, monkeypatch
     assert workers("claims") == 2
     assert workers(".") == 2
     assert workers("claims/test_paper.py::test_higher") == 2
-    assert workers("claims", "--device", "cpu") is None
+    assert workers("claims", "--claims-device", "cpu") is None
     assert workers("test_other.py") is None
-    assert workers("test_other.py", "--device", "cuda") == 2
+    assert workers("test_other.py", "--claims-device", "cuda") == 2
 
 
 def test_every_worker_is_told_how_much_memory_it_may_use(project: Project):
@@ -77,6 +77,6 @@ from harness.device import memory_limit
 def test_one():
     Path(f"memory-{memory_limit('cpu')}").touch()
 """)
-    project.run("test_seen.py", "-n", "1", "--memory", "3 MiB").assert_outcomes(passed=1)
+    project.run("test_seen.py", "-n", "1", "--claims-memory", "3 MiB").assert_outcomes(passed=1)
     assert f"memory-{3 * 2**20}" in files_below(project.path)
     assert device.memory_limit("cpu") == 2**30

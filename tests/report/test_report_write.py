@@ -32,7 +32,7 @@ class TestWrite:
         self, bare: dict[str, Any], tmp_path: Path
     ) -> None:
         (tmp_path / "file").write_text("in the way")
-        with pytest.raises(ReportError, match="--report DIR") as caught:
+        with pytest.raises(ReportError, match="--claims-report DIR") as caught:
             write_reports(bare, tmp_path / "file" / "reports")
         assert str(tmp_path / "file" / "reports") in str(caught.value)
 

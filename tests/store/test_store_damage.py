@@ -267,7 +267,7 @@ def test_an_entry_that_another_worker_has_just_set_aside_is_made_again_without_a
 class TestADiskThatKeepsNothing:
     """Whatever is written there comes back shorter: two tries, then an error that names the file and the remedy."""
 
-    MESSAGE = r"store entry .* was made again and is damaged again \(.*\): .* does not keep what is written .*--store DIR"
+    MESSAGE = r"store entry .* was made again and is damaged again \(.*\): .* does not keep what is written .*-store DIR"
 
     @pytest.fixture
     def broken(self, monkeypatch):
@@ -318,7 +318,7 @@ def test_a_damaged_entry_in_a_folder_that_cannot_be_written_is_an_error(store, m
 
     monkeypatch.setattr("harness.store.files.os.replace", refuse)
     told = rf"^store entry {path.name} is damaged \(it cannot be read: .*\) and cannot be moved out of the way: {path} "
-    with pytest.raises(StoreError, match=told + r"\(Permission denied\); make the folder writable, .*--store DIR"):
+    with pytest.raises(StoreError, match=told + r"\(Permission denied\); make the folder writable, .*--claims-store DIR"):
         _ = store.population(STANDARD, [0]).final
 
 
@@ -327,7 +327,7 @@ def test_a_store_that_cannot_be_written_says_so_before_any_work(tmp_path, traini
     good = Store(tmp_path / "good").population(STANDARD, [0])
     (tmp_path / "file").write_text("in the way")
     store = Store(tmp_path / "file" / "store")
-    message = r"the store cannot write .*locks \(Not a directory\); make the folder writable, .*--store DIR or HARNESS_STORE"
+    message = r"the store cannot write .*locks \(Not a directory\); make the folder writable, .*-store DIR or HARNESS_STORE"
     with pytest.raises(StoreError, match=message):
         store.population(STANDARD, [0]) if work == "members" else store.measure([good], Lengths())
     assert len(trainings) == 1
