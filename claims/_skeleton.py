@@ -9,10 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
-from harness.claim import Evidence, Factors, Figure, Gate, Source, claim
-from harness.data import ToyImages
-from harness.predict import PairedDifference
-from harness.recipe import MLP, Recipe, Threat
+from harness import MLP, Evidence, Factors, Figure, Gate, PairedDifference, Recipe, Source, Threat, ToyImages, claim
 
 # Nothing up to the body imports torch, so that collecting the claims costs nothing.
 
@@ -62,7 +59,7 @@ SIZES = {"smoke": Sizes(2, 96, 2), "reduced": Sizes(12, 768, 20), "full": Sizes(
 )
 def test_adversarial_training_hardens(harness: Any) -> Evidence:
     """Standard and robust members of one seed share initialisation and data order: they are pairs."""
-    from harness.measure.robustness import Robustness
+    from harness import Robustness
 
     sizes = SIZES[harness.scale]
     base = Recipe(ToyImages(train=sizes.train), MLP((16,)), epochs=sizes.epochs)

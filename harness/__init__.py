@@ -1,47 +1,121 @@
 """A property-test harness for scientific hypotheses about trained networks.
 
-What a claim is made of is here.  Predictions and verdicts are loaded on first use (PEP 562), so that asking for
-``--help`` or collecting claims never pays for numerical libraries.
+Everything that a user needs has its name here: claims and what they are made of, kinds of prediction, recipes and data sets,
+measurements, the judge.  Names are loaded on first use (PEP 562), so that collecting claims or asking for ``--help`` never pays
+for numerical libraries; torch is imported once a number is needed.
 """
 
 from __future__ import annotations
 
 from importlib import import_module
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 # Before anything else, so that the source of what is imported from here on is known as it was imported.
 import harness.code  # noqa: F401
 
-# Not by name: once anything has imported the module harness.claim, the attribute "claim" would be that module.
-from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
-from harness.quantities import quantity
-from harness.rows import Between
+if TYPE_CHECKING:
+    from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
+    from harness.data import Cifar10, Clusters, Dataset, DataSpec, GroupedLabels, LabelledCube, Mnist, RandomLabels, ToyImages
+    from harness.device import one_thread
+    from harness.factors import Factors
+    from harness.judge import Outcome, Verdict, judge
+    from harness.measure.attack import pgd, smallest_perturbation
+    from harness.measure.autoattack import AutoAttackSpec, autoattack
+    from harness.measure.base import Measurement
+    from harness.measure.exact_perturbation import exact_perturbation
+    from harness.measure.falsify import falsify
+    from harness.measure.gaps import Accuracy, Gaps
+    from harness.measure.llc import LLC, llc
+    from harness.measure.llc_profile import llc_profile
+    from harness.measure.llc_spec import LLCSpec, document_spec
+    from harness.measure.minimum_norm import PerturbationSpec
+    from harness.measure.robustness import Robustness
+    from harness.measure.sample_llc import SampleLLC
+    from harness.population import Population
+    from harness.predict import (
+        AreaDifference,
+        AtLeast,
+        Conjunction,
+        Correlation,
+        CorrelationDifference,
+        DataFact,
+        IndependentDifference,
+        Landmark,
+        NoChange,
+        NoCorrelation,
+        NoTrend,
+        Ordering,
+        PairedDifference,
+        Peak,
+        PerSampleCorrelation,
+        Proportion,
+        ScalingExponent,
+        Superiority,
+        Theorem,
+        Trajectory,
+        curve_features,
+    )
+    from harness.quantities import quantity
+    from harness.recipe import MLP, SGD, Adam, AdamW, Module, Recipe, Threat
+    from harness.rows import Between
+    from harness.store import Store
+    from harness.train import train
 
 __version__ = "0.1.0"
 
 _HOME = {
+    "harness.claim": ("Citation", "Claim", "ClaimError", "Evidence", "Figure", "Gate", "Images", "Source", "claim"),
+    "harness.data": (
+        "Cifar10", "Clusters", "DataSpec", "Dataset", "GroupedLabels", "LabelledCube", "Mnist", "RandomLabels", "ToyImages",
+    ),
+    "harness.device": ("one_thread",),
+    "harness.factors": ("Factors",),
+    "harness.judge": ("Outcome", "Verdict", "judge"),
+    "harness.measure.attack": ("pgd", "smallest_perturbation"),
+    "harness.measure.autoattack": ("AutoAttackSpec", "autoattack"),
+    "harness.measure.base": ("Measurement",),
+    "harness.measure.exact_perturbation": ("exact_perturbation",),
+    "harness.measure.falsify": ("falsify",),
+    "harness.measure.gaps": ("Accuracy", "Gaps"),
+    "harness.measure.llc": ("LLC", "llc"),
+    "harness.measure.llc_profile": ("llc_profile",),
+    "harness.measure.llc_spec": ("LLCSpec", "document_spec"),
+    "harness.measure.minimum_norm": ("PerturbationSpec",),
+    "harness.measure.robustness": ("Robustness",),
+    "harness.measure.sample_llc": ("SampleLLC",),
+    "harness.population": ("Population",),
     "harness.predict": (
         "AreaDifference", "AtLeast", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
         "IndependentDifference", "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak",
         "PerSampleCorrelation", "Proportion", "ScalingExponent", "Superiority", "Theorem", "Trajectory",
         "curve_features",
     ),
-    "harness.judge": ("Outcome", "Verdict"),
+    "harness.quantities": ("quantity",),
+    "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Threat"),
+    "harness.rows": ("Between",),
+    "harness.store": ("Store",),
+    "harness.train": ("train",),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
-    "AreaDifference", "AtLeast", "Between", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation",
-    "CorrelationDifference", "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference", "Landmark",
-    "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation",
-    "Proportion", "ScalingExponent", "Source", "Superiority", "Theorem", "Trajectory", "Verdict", "claim", "curve_features",
-    "quantity",
+    "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
+    "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
+    "DataFact", "DataSpec", "Dataset", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Images",
+    "IndependentDifference", "LLCSpec", "LabelledCube", "Landmark", "Measurement", "Mnist", "Module", "NoChange",
+    "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation",
+    "PerturbationSpec", "Population", "Proportion", "RandomLabels", "Recipe", "Robustness", "SampleLLC",
+    "ScalingExponent", "Source", "Store", "Superiority", "Theorem", "Threat", "ToyImages", "Trajectory", "Verdict",
+    "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge", "llc",
+    "llc_profile", "one_thread", "pgd", "quantity", "smallest_perturbation", "train",
 ]  # fmt: skip
 
 
 def __getattr__(name: str) -> Any:
     if name not in _WHERE:
         raise AttributeError(f"module 'harness' has no attribute {name!r}")
-    return getattr(import_module(_WHERE[name]), name)
+    module = import_module(_WHERE[name])
+    # A module of the same name, such as harness.claim, is that attribute from its import on, and is called as its function.
+    return module if _WHERE[name] == f"{__name__}.{name}" else getattr(module, name)
 
 
 def __dir__() -> list[str]:

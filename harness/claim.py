@@ -12,6 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
+from harness._callable import as_its_function
 from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.gate import Gate, names_of
@@ -286,3 +287,6 @@ def claim(id: str, **declared: Any) -> Callable[[Body], Body]:
         return body
 
     return decorate
+
+
+as_its_function(__name__)

@@ -15,6 +15,7 @@ from contextlib import nullcontext
 
 import torch
 
+from harness._callable import as_its_function
 from harness.batches import Streams, batches, check_augmentation
 from harness.data.base import Dataset
 from harness.models import encode, keep_freed_memory, loss_and_pull
@@ -212,3 +213,6 @@ def _adversarial(
 
 def _steps(threat: Threat) -> list[float]:
     return [threat.relative_step / threat.steps] * threat.steps
+
+
+as_its_function(__name__)

@@ -15,7 +15,7 @@ FLOORS = {
     "harness.population": 0, "harness.device": 0, "harness.code": 0, "harness.spec": 0, "harness.optimiser": 0,
     "harness.numerics": 0, "harness.errors": 0, "harness.gate": 0, "harness.limits": 0, "harness.quantities": 0,
     "harness.rows": 0, "harness.drawn": 0, "harness.fixed": 0, "harness.schedule": 0, "harness.ambient": 0,
-    "harness.batches": 0, "harness.factors": 0, "harness.kept": 0, "harness.progress": 0, "harness.stats": 0,
+    "harness.batches": 0, "harness.factors": 0, "harness.kept": 0, "harness._callable": 0, "harness.progress": 0, "harness.stats": 0,
     "harness.train": 1, "harness.measure": 1, "harness.predict": 1,
     "harness.store": 2, "harness.judge": 2,
     "harness.report": 3, "harness.search": 3,

@@ -7,9 +7,12 @@ verdict does not flicker; ``verdict.py`` is what comes out and how it is written
 
 from __future__ import annotations
 
+from harness._callable import as_its_function
 from harness.judge.court import judge
 from harness.judge.gates import check
 from harness.judge.rule import Label, Outcome, conjoin, decide
 from harness.judge.verdict import GateResult, Verdict
 
 __all__ = ["GateResult", "Label", "Outcome", "Verdict", "check", "conjoin", "decide", "judge"]
+
+as_its_function(__name__)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Sequence
 from functools import partial
+from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 from harness.code import code_digest
@@ -30,11 +31,9 @@ def surroundings(device: str) -> dict[str, Any]:
 
 def member_key(recipe: Recipe, seed: int, data_digest: str, parent: str | None, device: str) -> dict[str, Any]:
     """What names one trained network: its recipe, its data, its parent, and the code that trains what it consists of."""
-    import harness.train
-
     return {
         "kind": "member", "recipe": describe(recipe), "seed": seed, "data": data_digest, "parent": parent,
-        "code": code_digest(harness.train, *definitions(recipe)), **surroundings(device),
+        "code": code_digest(import_module("harness.train"), *definitions(recipe)), **surroundings(device),
     }  # fmt: skip
 
 
