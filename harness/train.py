@@ -28,7 +28,7 @@ from harness.optimiser import Adam
 from harness.recipe import Recipe, RecipeError, Threat, digest
 from harness.streams import torch_generator
 
-POINTS_PER_LOOK = 1024  # whoever shares the stack: a member's rounding must not depend on it
+POINTS_PER_LOOK = 256  # whoever shares the stack: a member's rounding must not depend on it
 Progress = Callable[[float], None]
 
 
@@ -179,13 +179,16 @@ def _reached(recipe: Recipe, stack: Descent, inputs: torch.Tensor, targets: torc
         logits = stack.program.logits(stack.parameters, x.expand(members, *x.shape[1:]))
         if until.quantity == "residual":
             worst = torch.maximum(worst, (logits - y).abs().amax((1, 2)))
+            able = worst < until.threshold
         elif until.quantity == "loss":
             total += loss_and_pull(logits, y, recipe.loss, pull=False)[0].sum(1)
+            able = total / points < until.threshold
         else:
             total += (margin(logits, y) > 0).sum(1)
-    if until.quantity == "residual":
-        return worst < until.threshold
-    return total / points < until.threshold if until.quantity == "loss" else total / points >= until.threshold
+            able = (total + max(0, points - begin - POINTS_PER_LOOK)) / points >= until.threshold
+        if not bool(able.any()):  # whatever the other points say: no loss is below 0
+            break
+    return able
 
 
 def _adversarial(

@@ -11,7 +11,7 @@ from torch.optim import lr_scheduler
 
 from harness.data import RandomLabels
 from harness.data.toy import ToyImages
-from harness.models import encode, memory
+from harness.models import MLPProgram, encode, memory
 from harness.models.ascent import ascend, norms, random_start
 from harness.models.memory import MemoryShortfall
 from harness.recipe import MLP, SGD, Adam, AdamW, Cosine, Module, Recipe, RecipeError, StepDecay, Threat, Until, WarmUp
@@ -189,6 +189,24 @@ def test_stopping_does_not_depend_on_who_shares_the_stack(quantity: str) -> None
     together = train(recipe, recipe.data.load(), SEEDS)[recipe.epochs]
     for row, seed in enumerate(SEEDS):
         assert torch.equal(together[row], train(recipe, recipe.data.load(), (seed,))[recipe.epochs][0])
+
+
+@pytest.mark.parametrize("quantity", STOPPING)
+@pytest.mark.parametrize("points", [1, 16, 100])
+def test_a_look_at_some_points_at_a_time_decides_as_one_at_all_of_them(quantity: str, points: int, monkeypatch) -> None:
+    recipe = STOPPING[quantity]
+    whole = train(recipe, recipe.data.load(), SEEDS)[recipe.epochs]
+    monkeypatch.setattr("harness.train.POINTS_PER_LOOK", points)
+    assert torch.equal(train(recipe, recipe.data.load(), SEEDS)[recipe.epochs], whole)
+
+
+def test_a_look_ends_where_no_member_can_have_reached_it(monkeypatch) -> None:
+    recipe, seen = replace(BASE, epochs=2, until=Until("loss", 1e-9)), []
+    monkeypatch.setattr("harness.train.POINTS_PER_LOOK", 8)
+    forward = MLPProgram.logits
+    monkeypatch.setattr(MLPProgram, "logits", lambda *given: seen.append(given[2].shape[-1]) or forward(*given))
+    train(recipe, recipe.data.load(), SEEDS)
+    assert seen == [8]
 
 
 def test_a_member_that_never_reaches_it_takes_all_epochs() -> None:
