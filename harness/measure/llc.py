@@ -9,7 +9,7 @@ Restricted to a layer, only that layer's parameters move and the loss stays the 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Literal
 
 import numpy as np
@@ -83,15 +83,19 @@ def llc(
         ValueError: no such scope, loss or engine, inputs and targets that do not fit each other, or a model that cannot be run
             as it is (:mod:`harness.measure.door`).
     """
+    _require_engine(engine)
+    chosen = spec_of(spec)
+    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
+    with under_way("LLC", len(task.theta), "models"):
+        return estimate(task, chosen, engine, traces=traces)
+
+
+def _require_engine(engine: str) -> None:
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
     if engine == "devinterp" and (own := own_type()) is not None:
         raise ValueError(f"torch's default type is {own}, and devinterp samples in torch.float32 alone: set it back with "
                          "torch.set_default_dtype(torch.float32), or take engine='stacked'")  # fmt: skip
-    chosen = spec_of(spec)
-    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
-    with under_way("LLC", len(task.theta), "models"):
-        return estimate(task, chosen, engine, traces=traces)
 
 
 def spec_of(spec: LLCSpec | None) -> LLCSpec:
@@ -191,12 +195,34 @@ class LLC(Measurement):
         scopes = require_scopes(self, population.program.scopes, self.scopes)
         clean = data.train_x[: self.points], data.train_y[: self.points]
         epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
-        tables = []
-        for epoch in parts(epochs):
-            at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
-            x, y = clean if self.distribution == "clean" else training_points.training_points(at, data, self.points, self.seed)
+        at = {epoch: Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]}) for epoch in epochs}
+        # Epochs with the same points are one stack: short chains of small networks spend their time on calls, not in them.
+        stacks = [[*epochs]] if self.distribution == "clean" else [[epoch] for epoch in epochs]
+        found: dict[tuple[int, str], pd.DataFrame] = {}
+        for stack in parts(stacks):
+            models = [at[epoch] for epoch in stack]
+            x, y = (
+                clean if self.distribution == "clean"
+                else training_points.training_points(models[0], data, self.points, self.seed)
+            )  # fmt: skip
             for scope in parts(scopes):
-                engine = self.engine or DEFAULT
-                table = llc(at, x, y, spec=self.spec, scope=scope, seed=self.seed, engine=engine, device=device)
-                tables.append(pd.DataFrame(table).assign(seed=population.seeds, epoch=epoch, scope=scope))
-        return pd.concat(tables, ignore_index=True)
+                table = pd.DataFrame(self._of(models, x, y, scope, device))
+                for place, epoch in enumerate(stack):
+                    own = table.iloc[place * len(population) : (place + 1) * len(population)]
+                    found[epoch, scope] = own.assign(seed=population.seeds, epoch=epoch, scope=scope)
+        return pd.concat([found[epoch, scope] for epoch in epochs for scope in scopes], ignore_index=True)
+
+    @instrument
+    def _of(
+        self, populations: Sequence[Population], x: np.ndarray | torch.Tensor, y: np.ndarray | torch.Tensor, scope: str,
+        device: str,
+    ) -> LLCTable:  # fmt: skip
+        """:func:`llc` of several populations of one recipe in one stack, one after the other."""
+        engine = self.engine or DEFAULT
+        _require_engine(engine)
+        tasks = [prepare(each, x, y, loss="cross_entropy", scope=scope, seed=self.seed, device=device) for each in populations]
+        task = replace(
+            tasks[0], theta=torch.cat([each.theta for each in tasks]), streams=[own for each in tasks for own in each.streams]
+        )
+        with under_way("LLC", len(task.theta), "models"):
+            return estimate(task, spec_of(self.spec), engine)

@@ -160,6 +160,24 @@ def test_the_documents_protocol_runs_on_minibatches(engine: str) -> None:
     assert not table["trusted"].any()
 
 
+@pytest.mark.parametrize("spec", [
+    SHORT, LLCSpec(localization=10.0, chains=2, precision=0.2, budget=300, descent=20), replace(SGLD, batch_size=32),
+], ids=["kinetic", "kinetic, as long as it needs", "sgld"])  # fmt: skip
+@pytest.mark.parametrize("distribution", ["clean", "training"])
+def test_an_epoch_does_not_depend_on_the_others(spec: LLCSpec, distribution: str) -> None:
+    data = ToyImages(train=512, test=30, amplitude=2.0)
+    base = Recipe(data, MLP((8, 8)), epochs=9, checkpoints=(0, 2))
+    recipe, loaded = base if distribution == "clean" else base.robust(Threat()), data.load()
+    population = Population(recipe, (0, 1, 2), train(recipe, loaded, (0, 1, 2)))
+    measure = LLC(spec, ("all", "output"), points=128, epochs="all", distribution=distribution)  # type: ignore[arg-type]
+    together = measure.run(population, loaded, "cpu")  # type: ignore[arg-type]
+    alone = [
+        measure.run(Population(recipe, population.seeds, {epoch: values}), loaded, "cpu")  # type: ignore[arg-type]
+        for epoch, values in population.parameters.items()
+    ]
+    assert together.equals(pd.concat(alone, ignore_index=True))
+
+
 def test_divergence_is_not_trusted_and_says_so() -> None:
     population, data = toy_population((0,))
     table = LLC(replace(SGLD, step_size=10.0, burn_in=100), points=256).run(population, data, "cpu")  # type: ignore[arg-type]
