@@ -9,6 +9,10 @@ import torch
 
 NOISE_VALUES = 2**16  # noise drawn at a time for one chain
 
+# Split R̂ up to which chains agree: where a sampler stops, and where its estimate is trusted.
+MOST_RHAT = 1.1  # of the losses
+MOST_DISTANCE_RHAT = 1.2  # Brooks & Gelman (1998, doi 10.1080/10618600.1998.10474787); 1.6 to 3.4 where chains hardly moved
+
 
 @dataclass(frozen=True)
 class Trace:

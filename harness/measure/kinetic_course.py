@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 import numpy as np
 import torch
 
-from harness.measure.chains import Trace
+from harness.measure.chains import MOST_DISTANCE_RHAT, MOST_RHAT, Trace
 from harness.measure.llc_spec import LLCSpec
 from harness.stats.convergence import change, mean_precision, split_rhat
 
@@ -22,7 +22,7 @@ RELAXATIONS = 2.0  # length of each of the other three parts of burn-in, in rela
 LEAST_WINDOW = 20  # steps of such a part
 FIRST_LOOK = 200  # draws a chain before the first look at the error
 LEAST_EFFECTIVE = 100  # independent draws without which an error is not believed
-AGREED = np.array([1.1, 1.2])  # split R̂ of the losses and of the distances up to which chains are said to agree
+AGREED = np.array([MOST_RHAT, MOST_DISTANCE_RHAT])  # of the losses and of the distances
 MOST_CHANGE = 3.0  # standard errors between the halves of the draws; beyond, the first counts as burn-in
 LEAST_MORE, MOST_MORE = 0.3, 2.0  # share of the draws so far that a look may ask for
 LEAST_LOG_STEP = math.log(1e-12)

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.measure.chains import Trace
+from harness.measure.chains import MOST_DISTANCE_RHAT, MOST_RHAT, Trace
 from harness.measure.depth import depth
 from harness.measure.llc_engines import ENGINES, Engine, Task
 from harness.measure.llc_spec import LLCSpec
@@ -44,8 +44,6 @@ COLUMNS = {
 
 # Thresholds of trust (docs/method/llc.md has what they let through among estimates whose truth is known).
 LEAST_ACCEPTANCE = {"sgld": 0.9, "kinetic": 0.6}
-MOST_RHAT = 1.1
-MOST_DISTANCE_RHAT = 1.2  # Brooks & Gelman (1998, doi 10.1080/10618600.1998.10474787); 1.6 to 3.4 where chains hardly moved
 LEAST_EFFECTIVE = 50
 MOST_DRIFT, FAR_DRIFT = 0.10, 0.50  # up to the second, what chance makes is allowed for
 CHANCE = 3.0  # standard errors
@@ -97,8 +95,8 @@ def _rows(trace: Trace, chains: int, nbeta: float) -> pd.DataFrame:
     tables = []
     for count in np.unique(draws):
         alike, seen = np.flatnonzero(draws == count), max(int(count), 1)
-        for first in range(0, len(alike), max(1, TOGETHER // (chains * seen))):
-            models = alike[first : first + max(1, TOGETHER // (chains * seen))]
+        size = max(1, TOGETHER // (chains * seen))
+        for models in (alike[first : first + size] for first in range(0, len(alike), size)):
             own = {name: value[models, :, :seen] if value.ndim == 3 else value[models] for name, value in values.items()}
             tables.append(_seen(own, nbeta).set_index(models))
     return pd.concat(tables).sort_index()
