@@ -138,6 +138,9 @@ class Prediction(ABC):
     fewest: ClassVar[int] = MINIMUM
     """Units below which the evidence is not judged."""
 
+    in_a_block: ClassVar[str] = ""
+    """How a block of seeds that are added until a claim is decided is read, where a reader would ask."""
+
     margin: float
     margin_reason: str
     alpha: float = 0.05

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -27,6 +27,9 @@ class IndependentDifference(InStrata, Prediction):
     Welch and Satterthwaite (``stats.contrast``), its p that of the permutation of the groups within strata
     (``stats.label_p``).  Where both groups share something, such as the initialisation, ``PairedDifference`` says more.
 
+    Where seeds are added in blocks each block has units of both groups, whose means are compared by Welch's t: no unit of one
+    group is paired with one of the other.
+
     Attributes:
         value: column that is compared.
         factor: column that holds the two levels.
@@ -35,6 +38,8 @@ class IndependentDifference(InStrata, Prediction):
         unit: columns that identify a unit (with ``strata``); no unit has both levels.
         strata: columns whose levels get equal weight, such as the architecture; none for one stratum.
     """
+
+    in_a_block: ClassVar[str] = "every block compares units of its own in both groups, without pairing them"
 
     value: str
     factor: str
