@@ -7,11 +7,12 @@ alpha); ``str(prediction)`` is the sentence that it tests.
 from __future__ import annotations
 
 from harness.predict.area import AreaDifference
-from harness.predict.base import MINIMUM, Estimate, Prediction, Rule, Stratum, Unusable
+from harness.predict.base import MINIMUM, Prediction, Rule, Unusable
 from harness.predict.conjunction import AtLeast, Conjunction
 from harness.predict.correlation import Correlation, NoCorrelation
 from harness.predict.correlation_difference import CorrelationDifference
 from harness.predict.curves import Peak
+from harness.predict.estimate import Estimate, Stratum
 from harness.predict.exact import DataFact, Theorem
 from harness.predict.features import curve_features
 from harness.predict.independent import IndependentDifference

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import sampling, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
+from harness.predict.base import Prediction, Rule, Unusable
+from harness.predict.estimate import Estimate, Stratum
 from harness.predict.strata import InStrata, differences, stratum
 from harness.rows import present
 

@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule
+from harness.predict.base import Prediction, Rule
+from harness.predict.estimate import Estimate
 from harness.predict.strata import Averaged, average
 
 if TYPE_CHECKING:

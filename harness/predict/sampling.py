@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.predict import tables, words
-from harness.predict.base import FEWEST_LEVELS, Beyond, Prediction, Unusable
+from harness.predict.base import FEWEST_LEVELS, Prediction, Unusable
+from harness.predict.estimate import Beyond
 from harness.stats.drawn import Again
 
 Floats = NDArray[np.float64]

@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.predict import sampling, tables, words
-from harness.predict.base import Prediction, Stratum, Unusable
+from harness.predict.base import Prediction, Unusable
+from harness.predict.estimate import Stratum
 from harness.predict.sampling import Sample
 
 Floats = NDArray[np.float64]
