@@ -86,9 +86,9 @@ _HOME = {
     "harness.population": ("Population",),
     "harness.predict": (
         "AreaDifference", "AtLeast", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
-        "IndependentDifference", "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak",
-        "PerSampleCorrelation", "Proportion", "ScalingExponent", "Superiority", "Theorem", "Trajectory",
-        "curve_features",
+        "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "Landmark", "NoChange",
+        "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion",
+        "ScalingExponent", "Superiority", "Theorem", "Trajectory", "TrimmedDifference", "curve_features",
     ),
     "harness.quantities": ("quantity",),
     "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Threat"),
@@ -98,15 +98,11 @@ _HOME = {
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
-    "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
-    "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
-    "DataFact", "DataSpec", "Dataset", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Images",
-    "IndependentDifference", "LLCSpec", "LabelledCube", "Landmark", "Measurement", "Mnist", "Module", "NoChange",
-    "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation",
-    "PerturbationSpec", "Population", "Proportion", "RandomLabels", "Recipe", "Robustness", "SampleLLC",
-    "ScalingExponent", "Source", "Store", "Superiority", "Theorem", "Threat", "ToyImages", "Trajectory", "Verdict",
-    "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge", "llc",
-    "llc_profile", "one_thread", "pgd", "quantity", "smallest_perturbation", "train",
+    "AreaDifference", "AtLeast", "Between", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation",
+    "CorrelationDifference", "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference",
+    "IndependentSuperiority", "IndependentTrimmedDifference", "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
+    "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion", "ScalingExponent", "Source", "Superiority",
+    "Theorem", "Trajectory", "TrimmedDifference", "Verdict", "claim", "curve_features", "quantity",
 ]  # fmt: skip
 
 

@@ -19,6 +19,7 @@ from harness.predict.independent import IndependentDifference
 from harness.predict.landmark import Landmark
 from harness.predict.no_change import NoChange
 from harness.predict.no_trend import NoTrend
+from harness.predict.oftener import IndependentSuperiority
 from harness.predict.ordering import Ordering
 from harness.predict.paired import PairedDifference
 from harness.predict.per_sample import PerSampleCorrelation
@@ -26,6 +27,7 @@ from harness.predict.proportion import Proportion
 from harness.predict.scaling import ScalingExponent
 from harness.predict.superiority import Superiority
 from harness.predict.trajectory import Trajectory
+from harness.predict.trimmed import IndependentTrimmedDifference, TrimmedDifference
 
 __all__ = [
     "MINIMUM",
@@ -37,6 +39,8 @@ __all__ = [
     "DataFact",
     "Estimate",
     "IndependentDifference",
+    "IndependentSuperiority",
+    "IndependentTrimmedDifference",
     "Landmark",
     "NoChange",
     "NoCorrelation",
@@ -53,6 +57,7 @@ __all__ = [
     "Superiority",
     "Theorem",
     "Trajectory",
+    "TrimmedDifference",
     "Unusable",
     "curve_features",
 ]

@@ -57,6 +57,9 @@ class Prediction(ABC):
     in_a_block: ClassVar[str] = ""
     """How a block of seeds that are added until a claim is decided is read, where a reader would ask."""
 
+    trim: ClassVar[float] = 0.0
+    """Share of the units that its mean leaves out at either end."""
+
     margin: float
     margin_reason: str
     alpha: float = 0.05

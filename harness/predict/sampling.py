@@ -99,9 +99,13 @@ class Sample:
 
     def contrast(self, values: Floats, cells: NDArray[np.intp], weights: Floats) -> stats.Mean:
         """A contrast of the means of cells with the error that the random factors give it (``stats.drawn_contrast``)."""
+        trim = self.prediction.trim
         if self.drawn is None:
-            return stats.contrast(values, cells, weights)
-        found = stats.drawn_contrast(values, cells, weights, self.drawn)
+            found = stats.contrast(values, cells, weights, trim)
+            if trim and not found.error > 0:
+                raise Unusable("all that a trimmed mean leaves are the same, so that there is no spread to judge it by")
+            return found
+        found = stats.drawn_contrast(values, cells, weights, self.drawn, trim)
         self._differ(found.error)
         return found
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from . import conjunctions, correlations, curves, differences, noise, populations, scaling, shapes, shares, tails, within
+from . import conjunctions, correlations, curves, differences, populations, robust, scaling, shapes, shares, tails, within
 from .cells import ALPHA, Cell, Rate, Rates, measure
 from .controls import CONTROLS
 
@@ -20,8 +20,8 @@ END = "<!-- end of simulated rates -->"
 HEAD = ("kind", "situation", "n", "false support", "false refutation", "power", "coverage", "studies")
 LEVEL = "At α = "
 CELLS: list[Cell] = [
-    cell for family in (differences, correlations, within, curves, shares, scaling, noise, populations, tails, shapes,
-                   conjunctions)
+    cell for family in (differences, correlations, within, curves, shares, scaling, populations, tails, robust, shapes,
+                                conjunctions)
     for cell in family.CELLS
 ]
 
