@@ -154,10 +154,15 @@ class Sample:
         for name in self._random() or self._whole_units():
             levels = tables.codes(self.frame, (name,) if self._random() else self.prediction.units)
             if levels.max() > 0:
-                seen = stats.spread(values, levels, fixed)
+                seen = stats.spread(values, levels, fixed, self._crossing(levels))
                 interval = seen.expected(estimate, self.prediction.alpha)
                 found.append(Beyond(self.prediction.word(name), seen.levels, seen.deviation, seen.icc, interval))
         return tuple(found)
+
+    def _crossing(self, levels: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """Levels of the random factors that cross one of them."""
+        others = [tables.codes(self.frame, (name,)) for name in self.carried]
+        return [each for each in others if not stats.finer(each, levels) and not stats.finer(levels, each)]
 
     def _whole_units(self) -> tuple[str, ...]:
         """The unit itself as the one factor that varies, where no population is declared."""

@@ -270,13 +270,16 @@ class Spread:
         return float(estimate.estimate) - reach, float(estimate.estimate) + reach
 
 
-def spread(values: Floats, levels: Codes, strata: Codes) -> Spread:
+def spread(values: Floats, levels: Codes, strata: Codes, crossing: Sequence[Codes] = ()) -> Spread:
     """Analysis of variance of one study by the levels of a random factor, within fixed strata.
+
+    What factors that cross it make is no noise between its levels, since all of these have it alike: it is taken off.
 
     Args:
         values: one number per unit, shape (unit,).
         levels: level of each.
         strata: fixed stratum of each, whose mean is taken off.
+        crossing: levels of other random factors that cross it.
     """
     within = values - (np.bincount(strata, values) / np.bincount(strata))[strata]
     count = np.bincount(levels).astype(float)
@@ -285,7 +288,12 @@ def spread(values: Floats, levels: Codes, strata: Codes) -> Spread:
     left = len(values) - len(count) - int(strata.max())
     if left < 1 or count.max() == 1:
         return Spread(float(np.sqrt(between / count.mean())), None, len(count))
-    noise = float(((within - means[levels]) ** 2).sum() / left)
+    rest = within - means[levels]
+    single = noise = float((rest**2).sum() / left)
+    for other in crossing:
+        rest = rest - (np.bincount(other, rest) / np.bincount(other))[other]
+        left -= int(other.max())
+        noise = float((rest**2).sum() / left) if left > 0 else noise
     size = (len(values) - (count**2).sum() / len(values)) / (len(count) - 1)
     variance = max(0.0, (between - noise) / float(size))
-    return Spread(float(np.sqrt(variance)), variance / (variance + noise) if variance + noise > 0 else None, len(count))
+    return Spread(float(np.sqrt(variance)), variance / (variance + single) if variance + single > 0 else None, len(count))
