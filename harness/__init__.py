@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         CorrelationDifference,
         DataFact,
         IndependentDifference,
+        IndependentSuperiority,
+        IndependentTrimmedDifference,
         Landmark,
         NoChange,
         NoCorrelation,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
         Superiority,
         Theorem,
         Trajectory,
+        TrimmedDifference,
         curve_features,
     )
     from harness.quantities import quantity
@@ -98,11 +101,16 @@ _HOME = {
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
-    "AreaDifference", "AtLeast", "Between", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation",
-    "CorrelationDifference", "DataFact", "Evidence", "Figure", "Gate", "Images", "IndependentDifference",
-    "IndependentSuperiority", "IndependentTrimmedDifference", "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
-    "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion", "ScalingExponent", "Source", "Superiority",
-    "Theorem", "Trajectory", "TrimmedDifference", "Verdict", "claim", "curve_features", "quantity",
+    "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
+    "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
+    "DataFact", "DataSpec", "Dataset", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Images",
+    "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec", "LabelledCube",
+    "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome",
+    "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion", "RandomLabels",
+    "Recipe", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store", "Superiority", "Theorem", "Threat",
+    "ToyImages", "Trajectory", "TrimmedDifference", "Verdict", "autoattack", "claim", "curve_features", "document_spec",
+    "exact_perturbation", "falsify", "judge", "llc", "llc_profile", "one_thread", "pgd", "quantity",
+    "smallest_perturbation", "train",
 ]  # fmt: skip
 
 

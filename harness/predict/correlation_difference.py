@@ -10,10 +10,13 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.claim import ClaimError
-from harness.predict import sampling, tables, words
-from harness.predict.base import Prediction, Rule, Unusable
+from harness.predict import noisy, sampling, tables, words
+from harness.predict.base import Rule, Unusable
 from harness.predict.correlation import FEWEST, membership, pooled_z
 from harness.predict.estimate import Estimate, Stratum, own_size
+from harness.predict.noisy import Parts
+from harness.stats import attenuation
+from harness.stats.attenuation import Kept
 from harness.stats.drawn import Again
 
 if TYPE_CHECKING:

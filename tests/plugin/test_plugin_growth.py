@@ -197,7 +197,7 @@ def test_two_independent_groups_keep_their_own_seeds_in_every_block(
     project: Project, standard: str, robust: str, dropped: str
 ):
     project.claims(groups(standard, robust, None, dropped))
-    project.run("claims", "--until-decided", "--most-blocks", "3")
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "3")
     row = project.rows()["apart"]
     one, other = eval(standard), [seed for seed in eval(robust) if seed not in eval(dropped)]
     assert row["verdict"] != "invalid", row["reason"]
@@ -209,7 +209,7 @@ def test_two_independent_groups_keep_their_own_seeds_in_every_block(
 
 def test_two_independent_groups_that_differ_are_found(project: Project):
     project.claims(groups("range(8)", "range(8, 16)", 1.5))
-    project.run("claims", "--until-decided", "--most-blocks", "6")
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "6")
     row = project.rows()["apart"]
     assert row["verdict"] == "supported"
     assert row["n"] > 16
@@ -217,7 +217,7 @@ def test_two_independent_groups_that_differ_are_found(project: Project):
 
 def test_what_turns_the_verdict_of_two_independent_groups_is_confirmed_with_fresh_seeds_of_both(project: Project):
     project.claims(groups("range(8)", "range(8, 16)", 3.0))
-    project.run("claims", "--search", "5")
+    project.run("claims", "--claims-search", "5")
     search = project.rows()["apart"]["search"]
     assert search["found"] == {"extra": 1}
     assert search["confirmed"] is True
