@@ -40,6 +40,8 @@ if TYPE_CHECKING:
         CorrelationDifference,
         DataFact,
         IndependentDifference,
+        IndependentSuperiority,
+        IndependentTrimmedDifference,
         Landmark,
         NoChange,
         NoCorrelation,
@@ -53,6 +55,7 @@ if TYPE_CHECKING:
         Superiority,
         Theorem,
         Trajectory,
+        TrimmedDifference,
         curve_features,
     )
     from harness.quantities import quantity
@@ -86,9 +89,9 @@ _HOME = {
     "harness.population": ("Population",),
     "harness.predict": (
         "AreaDifference", "AtLeast", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
-        "IndependentDifference", "Landmark", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak",
-        "PerSampleCorrelation", "Proportion", "ScalingExponent", "Superiority", "Theorem", "Trajectory",
-        "curve_features",
+        "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "Landmark", "NoChange",
+        "NoCorrelation", "NoTrend", "Ordering", "PairedDifference", "Peak", "PerSampleCorrelation", "Proportion",
+        "ScalingExponent", "Superiority", "Theorem", "Trajectory", "TrimmedDifference", "curve_features",
     ),
     "harness.quantities": ("quantity",),
     "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Threat"),
@@ -101,12 +104,13 @@ __all__ = [
     "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
     "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
     "DataFact", "DataSpec", "Dataset", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Images",
-    "IndependentDifference", "LLCSpec", "LabelledCube", "Landmark", "Measurement", "Mnist", "Module", "NoChange",
-    "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation",
-    "PerturbationSpec", "Population", "Proportion", "RandomLabels", "Recipe", "Robustness", "SampleLLC",
-    "ScalingExponent", "Source", "Store", "Superiority", "Theorem", "Threat", "ToyImages", "Trajectory", "Verdict",
-    "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge", "llc",
-    "llc_profile", "one_thread", "pgd", "quantity", "smallest_perturbation", "train",
+    "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec", "LabelledCube",
+    "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome",
+    "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion", "RandomLabels",
+    "Recipe", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store", "Superiority", "Theorem", "Threat",
+    "ToyImages", "Trajectory", "TrimmedDifference", "Verdict", "autoattack", "claim", "curve_features", "document_spec",
+    "exact_perturbation", "falsify", "judge", "llc", "llc_profile", "one_thread", "pgd", "quantity",
+    "smallest_perturbation", "train",
 ]  # fmt: skip
 
 

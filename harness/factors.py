@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 
 from harness.errors import ClaimError
@@ -45,6 +45,35 @@ class Factors:
                 f"Factors names {', '.join(twice)} more than once; the levels of a factor stand for others (random) or for "
                 "themselves (fixed)"
             )
+
+    def restricted(self, kind: str, own: Collection[str], held: Collection[str], elsewhere: Collection[str]) -> Factors:
+        """What it says of one prediction of the claim.
+
+        Args:
+            kind: name of the prediction's kind.
+            own: columns of its units, strata and blocks.
+            held: these and the columns that are fixed unless they are named as random.
+            elsewhere: columns that other predictions of the claim have their units in.
+
+        Raises:
+            ClaimError: one of its own columns is not declared, or none of them is random.
+        """
+        columns = ", ".join(own)
+        if missing := [column for column in own if column not in (*self.random, *self.fixed)]:
+            raise ClaimError(
+                f"{kind} has its units in {columns}, and the population does not say of {', '.join(missing)} whether the claim "
+                "speaks of others like these levels or of these very ones: name every one of these columns in "
+                "population=Factors(random=…, fixed=…)"
+            )
+        if not set(self.random) & set(own):
+            raise ClaimError(
+                f"{kind} has its units in {columns}, and the population has all of them fixed: nothing was drawn, so that "
+                "nothing can be inferred; the training seed, at least, stands for others: random=…"
+            )
+        return Factors(
+            tuple(name for name in self.random if name in held),
+            tuple(name for name in self.fixed if name in held or name not in elsewhere),
+        )
 
     def describe(self) -> dict[str, list[str]]:
         """As JSON holds it."""

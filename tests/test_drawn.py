@@ -115,3 +115,18 @@ def test_units_that_all_agree_count_as_many_as_there_are_levels():
     share = stats.drawn_share(np.ones(96, dtype=bool), one_way(levels), 0.05)
     assert float(share.n) == pytest.approx(6)
     assert float(share.interval(0.05)[0]) == pytest.approx(0.05 ** (1 / 6))
+
+
+@given(st.integers(0, 10**6), st.integers(3, 8), st.integers(3, 8), st.floats(0, 100))
+def test_what_a_crossing_factor_makes_does_not_change_how_far_levels_lie_apart(seed, outer, inner, far):
+    rng = np.random.default_rng(seed)
+    sizes, seeds = grid(outer, inner)
+    values = rng.standard_normal(outer)[sizes] + rng.standard_normal(outer * inner)
+    nothing = np.zeros(outer * inner, dtype=int)
+    still = stats.spread(values, sizes, nothing, [seeds])
+    moved = stats.spread(values + far * rng.standard_normal(inner)[seeds], sizes, nothing, [seeds])
+    assert moved.deviation == pytest.approx(still.deviation, abs=1e-6)
+    rest = values - values.reshape(outer, inner).mean(axis=0)[seeds]
+    mean = rest.reshape(outer, inner).mean(axis=1)
+    noise = ((rest - mean[sizes]) ** 2).sum() / ((outer - 1) * (inner - 1))
+    assert still.deviation**2 == pytest.approx(max(mean.var(ddof=1) - noise / inner, 0), abs=1e-9)

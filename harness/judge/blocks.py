@@ -60,7 +60,7 @@ def estimate_in_blocks(
         confidence=anytime,
         second_p=(second := _second_p(parts)),
         objection=_objection(prediction, whole, second),
-        notes=(*whole.notes, _note(blocks)),
+        notes=(*whole.notes, _note(prediction, blocks)),
     )
 
 
@@ -103,10 +103,11 @@ def _objection(prediction: Prediction, whole: Estimate, p: float | None) -> str 
     )
 
 
-def _note(blocks: Sequence[Collection[int]]) -> str:
+def _note(prediction: Prediction, blocks: Sequence[Collection[int]]) -> str:
     sizes = sorted({len(block) for block in blocks})
     each = words.counted(sizes[0], "seed") if len(sizes) == 1 else f"{sizes[0]} to {sizes[-1]} seeds"
+    how = f"; {prediction.in_a_block}" if prediction.in_a_block else ""
     return (
-        f"Judged after {words.counted(len(blocks), 'block')} of {each}, by a rule that stays valid however often one looks; "
-        "the intervals of strata are those of one look."
+        f"Judged after {words.counted(len(blocks), 'block')} of {each}, by a rule that stays valid however often one looks"
+        f"{how}; the intervals of strata are those of one look."
     )

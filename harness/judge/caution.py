@@ -38,11 +38,7 @@ def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate)
         return outcome, ()
     units, n = estimate.counted or ("unit", estimate.n)
     several = words.plural(units)
-    unseen = 1 - prediction.alpha ** (1 / n)
-    limits = (
-        f"A mean counts rare {several}, too: what happens in fewer than {words.percent(unseen)} of them may not have shown "
-        f"in {n:,}."
-    )
+    limits = _limits(prediction, several, n)
     low, high = second.interval(prediction.alpha)
     allowed = f"Allowing for skewness the interval is {words.span((float(low), float(high)))}"
     if survives(outcome, prediction, estimate.confidence, prediction.alpha):
@@ -53,6 +49,20 @@ def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate)
     return Outcome.INCONCLUSIVE, (
         f"{allowed}, which leaves it open; with the same effect, spread and skewness {do}.",
         limits,
+    )
+
+
+def _limits(prediction: Prediction, several: str, n: int) -> str:
+    """What the mean says nothing of."""
+    if prediction.trim:
+        return (
+            f"A trimmed mean is about the middle {words.percent(1 - 2 * prediction.trim)} of {several}: rare ones at either "
+            "end do not count, however far out they lie."
+        )
+    unseen = 1 - prediction.alpha ** (1 / n)
+    return (
+        f"A mean counts rare {several}, too: what happens in fewer than {words.percent(unseen)} of them may not have shown "
+        f"in {n:,}."
     )
 
 

@@ -19,7 +19,6 @@ from harness.judge.rule import supports
 from harness.predict import Estimate, Prediction, Rule, words
 from harness.predict.base import FEWEST_LEVELS
 from harness.stats import Anytime, Blurred, Confidence, Least, Ranked, Share, Skewed, Student
-from harness.stats.confidence import CAUTION
 
 POWER = 0.9
 MOST_UNITS = 100_000
@@ -79,16 +78,17 @@ def _quantiles(study: Student, alpha: float) -> tuple[Any, Any]:
     """T at which the lower end and the upper end of the interval lie off, the second opinion included, for normal units.
 
     The skewness that normal units show is as good as normal itself, with variance 6 n (n - 1) / ((n - 2) (n + 1) (n + 3))
-    (Fisher 1930), and independent of mean and spread; one row for each of its quantiles.
+    (Fisher 1930), and independent of mean and spread; one row for each of its quantiles.  Of a trimmed mean it spreads less, by
+    about the share of the units that it counts (0.55 to 0.65 from 8 units on, simulated).
     """
     freedom = float(study.freedom)
     plain = scipy.stats.t.ppf(1 - alpha, freedom)
     if study.lean is None or np.isinf(freedom):
         return plain, plain
-    n = max(freedom + 1, 3.0)
-    lean = np.sqrt(6 * (n - 1) / ((n - 2) * (n + 1) * (n + 3))) * scipy.stats.norm.ppf(_LEANS)[:, None]
-    leaning = Skewed(Student(0.0, 1.0, freedom, lean=lean))
-    quantile = scipy.stats.t.ppf(1 - CAUTION * alpha, freedom)
+    n = max((freedom + 1) / study.gain, 3.0)
+    lean = study.gain * np.sqrt(6 * (n - 1) / ((n - 2) * (n + 1) * (n + 3))) * scipy.stats.norm.ppf(_LEANS)[:, None]
+    leaning = Skewed(replace(study, estimate=0.0, error=1.0, lean=lean))
+    quantile = scipy.stats.t.ppf(1 - study.caution * alpha, freedom)
     return np.maximum(plain, leaning.reached(quantile)), np.maximum(plain, -leaning.reached(-quantile))
 
 
@@ -205,6 +205,7 @@ class Plan:
         return known | {
             "error": float(self.study.error), "freedom": freedom if np.isfinite(freedom) else None,
             "link": self.study.link, "lost": float(self.study.lost), "fewest": self.fewest, "mean": self.study.lean is not None,
+            "gain": self.study.gain, "caution": self.study.caution,
         }  # fmt: skip
 
 
@@ -287,7 +288,8 @@ def earlier(power: Mapping[str, Any]) -> tuple[Student, Terms, int] | None:
         return None
     freedom = np.inf if known["freedom"] is None else known["freedom"]
     lean = 0.0 if known.get("mean") else None
-    study = Student(known["centre"], known["error"], freedom, known["link"], known["lost"], lean=lean)
+    kept = {name: known[name] for name in ("gain", "caution") if name in known}
+    study = Student(known["centre"], known["error"], freedom, known["link"], known["lost"], lean=lean, **kept)
     return study, Terms(known["rule"], known["centre"], known["margin"], known["alpha"]), known["fewest"]
 
 

@@ -13,7 +13,7 @@ from harness.judge.selection import Rows
 from harness.judge.sides import Sides
 from harness.judge.voice import voice
 from harness.predict import Conjunction, Estimate, Prediction, Stratum
-from harness.predict.base import Beyond
+from harness.predict.estimate import Beyond
 
 
 @dataclass(frozen=True)

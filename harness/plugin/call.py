@@ -119,7 +119,9 @@ class Caller:
         if self._settings.blocks is None or self._settings.scale == "smoke":
             verdict = judged(evidence)
         else:
-            evidence, verdict = until_decided(item, evidence, judged, most=self._settings.blocks)
+            populations = _started(item)["design"]["populations"]
+            asked = [seed for each in populations for seed in each["seeds"]]
+            evidence, verdict = until_decided(item, evidence, judged, most=self._settings.blocks, asked=asked)
         if not isinstance(evidence, Evidence):  # a bare table, which the judge takes, has nothing to show
             given = type(evidence).__name__
             raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), given {given}")

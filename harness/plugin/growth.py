@@ -127,20 +127,51 @@ def rerun(
     return evidence
 
 
-def grown(seeds: Iterable[int], blocks: int) -> list[int]:
-    """The seeds, and after the largest of them the seeds of the further blocks.
+def moved(seeds: Iterable[int], blocks: Iterable[int], stride: int) -> list[int]:
+    """The seeds of some blocks: those of the first one, number 0, moved on by as many strides as the block's number says.
 
     Example:
-        >>> grown([0, 1, 2], 2)
-        [0, 1, 2, 3, 4, 5]
+        >>> moved([4, 7], [0, 1], 4)
+        [4, 7, 8, 11]
     """
     first = list(seeds)
-    following = max(first, default=-1) + 1
-    return [*first, *range(following, following + len(first) * (blocks - 1))]
+    return [seed + stride * block for block in blocks for seed in first]
+
+
+def rerun_in(item: pytest.Function, blocks: Iterable[int], known: set[int], **other: Any) -> Evidence:
+    """What the claim's body returns with the seeds of some blocks in place of those that its fixtures ask for.
+
+    All seeds that a claim asks for are moved by one stride, which is as long as they reach.  So populations that share their
+    seeds share them in every block, those with seeds of their own (two independent groups) keep them, and no seed stands in
+    two blocks.
+
+    Args:
+        item: the claim, set up.
+        blocks: numbers of the blocks; 0 has the seeds that are asked for.
+        known: seeds that the claim is known to ask for; what it asks for besides is added, and then all is done once more,
+            by the longer stride.
+        other: fields of the harness that are replaced.
+    """
+    numbers = tuple(blocks)
+
+    def noted(stride: int, seeds: Iterable[int]) -> list[int]:
+        asked = [int(seed) for seed in seeds]
+        known.update(asked)
+        return moved(asked, numbers, stride)
+
+    while True:
+        reach = _reach(known)
+        evidence = rerun(item, seeds=partial(noted, reach), **other)
+        if _reach(known) == reach:
+            return evidence
+
+
+def _reach(seeds: Collection[int]) -> int:
+    return max(seeds) - min(seeds) + 1 if seeds else 0
 
 
 def until_decided(
-    item: pytest.Function, evidence: Evidence, judge: Judge, *, most: int
+    item: pytest.Function, evidence: Evidence, judge: Judge, *, most: int, asked: Iterable[int] = ()
 ) -> tuple[Evidence, Verdict]:
     """Judge after every block of seeds, by a rule that stays valid at every look, until the claim is decided.
 
@@ -149,6 +180,7 @@ def until_decided(
         evidence: what its body returned for the first block.
         judge: judges evidence and the seeds of its blocks.
         most: largest number of blocks.
+        asked: seeds that its fixtures are known to have asked for, beside those in the evidence.
 
     Returns:
         Evidence and verdict at the last look.  Seeds stop being added where the verdict is not inconclusive, and where
@@ -157,8 +189,9 @@ def until_decided(
     blocks: list[Collection[int]] = [seeds_of(evidence)]
     if not blocks[0] or not depends(item):
         return evidence, judge(evidence, None)
+    known = set(asked).union(blocks[0])
     while (verdict := judge(evidence, blocks)).outcome == "inconclusive" and len(blocks) < most:
-        evidence = rerun(item, seeds=partial(grown, blocks=len(blocks) + 1))
+        evidence = rerun_in(item, range(len(blocks) + 1), known)
         new = seeds_of(evidence).difference(*blocks)
         if not new:
             break

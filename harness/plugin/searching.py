@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.claim import ClaimError
-from harness.plugin.growth import HARNESS, depends, grown, rerun, seeds_of
+from harness.plugin.growth import HARNESS, depends, rerun, rerun_in, seeds_of
 
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
@@ -45,26 +45,17 @@ def searched(
     from harness.search import search
 
     asked: dict[str, Any] = {}
-    first = seeds_of(rerun(item, asked=asked))  # at the defaults: from the store, and only to see what they are
+    known: set[int] = set()
+    first = seeds_of(rerun_in(item, [0], known, asked=asked))  # at the defaults: from the store, and only to see what they are
 
     def judged(settings: Any) -> Verdict:
         return judge(rerun(item, settings=settings))
 
     def fresh(settings: Any) -> Verdict | None:
-        evidence = rerun(item, settings=settings, seeds=_second)
+        evidence = rerun_in(item, [1], set(known), settings=settings)
         seeds = seeds_of(evidence)
         return judge(evidence) if seeds and not seeds & first else None
 
     defaults = {name: asked[name] for name in claim.scope}
     return search(claim.scope, defaults, judged, verdict=verdict, trials=trials, fresh=fresh).to_json()
 
-
-def _second(seeds: Iterable[int]) -> list[int]:
-    """As many seeds as were asked for, after the largest of them.
-
-    Example:
-        >>> _second([0, 1, 2])
-        [3, 4, 5]
-    """
-    first = list(seeds)
-    return grown(first, 2)[len(first):]

@@ -9,7 +9,8 @@ import numpy as np
 
 from harness import stats
 from harness.predict import grids, tables, words
-from harness.predict.base import Estimate, Rule
+from harness.predict.base import Rule
+from harness.predict.estimate import Estimate
 from harness.predict.paired import OnPairs
 
 if TYPE_CHECKING:

@@ -18,6 +18,7 @@ from harness.claim import ClaimError
 from harness.factors import Factors
 from harness.limits import briefly, canonical
 from harness.predict import words
+from harness.predict.estimate import Estimate, Stratum
 from harness.rows import Where
 from harness.stats import Confidence
 
@@ -36,91 +37,6 @@ class Unusable(ValueError):  # noqa: N818 - a state of evidence, not a fault of 
     """Evidence that cannot be judged: a pair without its partner, an infinite value, too few units."""
 
 
-@dataclass(frozen=True)
-class Stratum:
-    """The same estimate within one stratum, block or case; shown, not decided by.
-
-    Attributes:
-        name: its levels, as the reader sees them.
-        effect: estimate in natural units.
-        interval: its two-sided (1 - 2 alpha) interval.
-        n: units in it.
-    """
-
-    name: str
-    effect: float
-    interval: tuple[float, float]
-    n: int
-
-
-@dataclass(frozen=True)
-class Beyond:
-    """What is to be expected of a level of a random factor that was not seen; shown, not decided by.
-
-    Attributes:
-        factor: the factor, as the reader sees it.
-        levels: levels that were seen.
-        deviation: standard deviation between levels, tau, in natural units.
-        icc: share of the variance of single units that lies between levels; None where a level is one unit.
-        interval: two-sided (1 - 2 alpha) prediction interval of the effect at a new level.
-    """
-
-    factor: str
-    levels: int
-    deviation: float
-    icc: float | None
-    interval: tuple[float, float]
-
-
-@dataclass(frozen=True)
-class Estimate:
-    """An effect in its natural units and sign, with its uncertainty at the level of the unit of replication.
-
-    Attributes:
-        estimand: what was estimated.
-        unit: what counts as one unit of replication.
-        effect: the estimate.
-        interval: two-sided (1 - 2 alpha) interval; for exact kinds, the effect twice.
-        p: one-sided p against the prediction's null (small speaks for the prediction), or None.
-        n: number of units.
-        standardised: effect and interval in units of the spread between units, or None.
-        strata: the estimate by stratum, block or case.
-        notes: sentences that a reader needs beside the numbers (what was dropped, how far strata differ).
-        confidence: what the interval was read from: p and interval for every null and alpha; None for exact
-            kinds.
-        objection: why support is withheld although the interval would give it (a second test that the kind
-            requires does not agree), or None.
-        second_p: p of that second test, which has to be at most alpha; None for kinds with one test.
-        population: over what it speaks, in a sentence; empty for exact kinds.
-        counted: the random factor above the unit whose levels a plan counts, and their number; None where it counts units.
-        beyond: what is to be expected of levels that were not seen.
-        planned: what a plan counts with where support hangs on more than the effect; None where it is ``confidence``.
-    """
-
-    estimand: str
-    unit: str
-    effect: float
-    interval: tuple[float, float]
-    p: float | None
-    n: int
-    standardised: tuple[float, float, float] | None = None
-    strata: tuple[Stratum, ...] = ()
-    notes: tuple[str, ...] = ()
-    confidence: Confidence | None = None
-    objection: str | None = None
-    second_p: float | None = None
-    population: str = ""
-    counted: tuple[str, int] | None = None
-    beyond: tuple[Beyond, ...] = ()
-    planned: Confidence | None = None
-
-
-def own_size(confidence: Confidence, alpha: float) -> tuple[float, float, float]:
-    """The standardised size of an effect that has no unit, such as a correlation: the effect itself."""
-    low, high = confidence.interval(alpha)
-    return float(confidence.effect), float(low), float(high)
-
-
 @dataclass(frozen=True, kw_only=True, repr=False)
 class Prediction(ABC):
     """What must be seen if a claim holds.
@@ -137,6 +53,12 @@ class Prediction(ABC):
 
     fewest: ClassVar[int] = MINIMUM
     """Units below which the evidence is not judged."""
+
+    in_a_block: ClassVar[str] = ""
+    """How a block of seeds that are added until a claim is decided is read, where a reader would ask."""
+
+    trim: ClassVar[float] = 0.0
+    """Share of the units that its mean leaves out at either end."""
 
     margin: float
     margin_reason: str
@@ -207,24 +129,8 @@ class Prediction(ABC):
         """
         if population is None or not self.own_factors:
             return self
-        kind, own = type(self).__name__, words.listed(self.own_factors)
-        named = (*population.random, *population.fixed)
-        if missing := [column for column in self.own_factors if column not in named]:
-            raise ClaimError(
-                f"{kind} has its units in {own}, and the population does not say of {words.listed(missing)} whether the claim "
-                "speaks of others like these levels or of these very ones: name every one of these columns in "
-                "population=Factors(random=…, fixed=…)"
-            )
-        if not set(population.random) & set(self.own_factors):
-            raise ClaimError(
-                f"{kind} has its units in {own}, and the population has all of them fixed: nothing was drawn, so that nothing "
-                "can be inferred; the training seed, at least, stands for others: random=…"
-            )
         held = (*self.own_factors, *self.more_factors)
-        restricted = Factors(
-            tuple(name for name in population.random if name in held),
-            tuple(name for name in population.fixed if name in held or name not in elsewhere),
-        )
+        restricted = population.restricted(type(self).__name__, self.own_factors, held, elsewhere)
         return replace(self, population=restricted)
 
     def speaks(self, levels: Mapping[str, int] | None = None) -> str:

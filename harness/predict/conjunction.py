@@ -10,7 +10,8 @@ import numpy as np
 
 from harness.claim import ClaimError
 from harness.factors import Factors
-from harness.predict.base import Estimate, Prediction, Rule
+from harness.predict.base import Prediction, Rule
+from harness.predict.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

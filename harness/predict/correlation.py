@@ -14,8 +14,8 @@ from numpy.typing import ArrayLike, NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import noisy, sampling, tables, words
-from harness.predict.base import Estimate, own_size
 from harness.predict.equivalence import Equivalence
+from harness.predict.estimate import Estimate, own_size
 from harness.predict.signed import Signed
 
 if TYPE_CHECKING:

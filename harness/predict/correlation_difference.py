@@ -11,8 +11,9 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import noisy, sampling, tables, words
-from harness.predict.base import Estimate, Rule, Stratum, Unusable, own_size
+from harness.predict.base import Rule, Unusable
 from harness.predict.correlation import FEWEST, membership, pooled_z
+from harness.predict.estimate import Estimate, Stratum, own_size
 from harness.predict.noisy import Parts
 from harness.stats import attenuation
 from harness.stats.attenuation import Kept

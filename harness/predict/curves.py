@@ -10,7 +10,8 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, sampling, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Unusable
+from harness.predict.base import Prediction, Rule, Unusable
+from harness.predict.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

@@ -10,7 +10,8 @@ import numpy as np
 
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
+from harness.predict.base import Prediction, Rule, Unusable
+from harness.predict.estimate import Estimate, Stratum
 
 if TYPE_CHECKING:
     import pandas as pd

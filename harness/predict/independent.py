@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import sampling, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
+from harness.predict.base import MINIMUM, Rule, Unusable
+from harness.predict.estimate import Estimate, Stratum
 from harness.predict.strata import InStrata, differences, stratum
 from harness.rows import present
 
@@ -19,13 +20,69 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class OnGroups(InStrata):
+    """What comparisons of two groups of different units have in common; no kind of its own."""
+
+    in_a_block: ClassVar[str] = "every block compares units of its own in both groups, without pairing them"
+
+    value: str
+    factor: str
+    higher: str | float
+    lower: str | float
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        self._columns_as_tuples("unit", "strata")
+        if not self.unit:
+            raise ClaimError(f"{type(self).__name__} has no unit: name the columns that identify one unit")
+        if self.higher == self.lower:
+            raise ClaimError(f"{type(self).__name__} compares {self.higher!r} with itself")
+
+    def own_columns(self) -> tuple[str, ...]:
+        """Value, factor, unit and strata."""
+        return tuple(dict.fromkeys((self.value, self.factor, *self.keys)))
+
+    def _groups(self, table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:
+        """One row per unit of both groups, and 1 for those in the group that is predicted to be higher."""
+        keys = tuple(dict.fromkeys((*self.keys, self.factor)))
+        frame = tables.usable(self, table, keys=keys, numeric=(self.value,))
+        for level in (self.higher, self.lower):
+            if not (frame[self.factor] == level).any():
+                raise Unusable(f"no row has {self.factor} = {level}; present: {present(frame[self.factor])}")
+        frame = frame[frame[self.factor].isin([self.higher, self.lower])].reset_index(drop=True)
+        tables.once(frame, keys)
+        both = frame.duplicated(list(self.keys), keep=False).to_numpy()
+        if both.any():
+            raise Unusable(
+                f"{int(both.sum()) // 2} units stand in both groups, e.g. {tables.first(frame, both, self.keys)}; compare "
+                f"them with PairedDifference or, where they share nothing but a name, add {self.factor} to unit"
+            )
+        side = (frame[self.factor] == self.higher).to_numpy().astype(np.intp)
+        for at, level in ((1, self.higher), (0, self.lower)):
+            tables.enough(int((side == at).sum()), f"units with {self.factor} = {level}", self.fewest)
+            for name, part in tables.groups(frame, tuple(self.strata or ())):
+                least = MINIMUM if self.trim else 2
+                tables.enough(int((side[part.index] == at).sum()), f"unit(s) with {self.factor} = {level} in {name}", least)
+        return frame, side
+
+    def _sizes(self, side: NDArray[np.intp]) -> str:
+        first, second = int(side.sum()), int((1 - side).sum())
+        return (
+            f"There are {first:,} units {self.level(self.factor, self.higher)} and {second:,} "
+            f"{self.level(self.factor, self.lower)}."
+        )
+
+
 @dataclass(frozen=True, repr=False)
-class IndependentDifference(InStrata, Prediction):
+class IndependentDifference(OnGroups):
     """A value is higher, on average, in one group of units than in another group of other units.
 
     The effect is the mean over strata (equal weight) of mean value[higher] - mean value[lower]; its interval is that of
     Welch and Satterthwaite (``stats.contrast``), its p that of the permutation of the groups within strata
     (``stats.label_p``).  Where both groups share something, such as the initialisation, ``PairedDifference`` says more.
+
+    Where seeds are added in blocks each block has units of both groups, whose means are compared by Welch's t: no unit of one
+    group is paired with one of the other.
 
     Attributes:
         value: column that is compared.
@@ -43,22 +100,10 @@ class IndependentDifference(InStrata, Prediction):
     unit: str | tuple[str, ...]
     strata: str | tuple[str, ...] | None = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        self._columns_as_tuples("unit", "strata")
-        if not self.unit:
-            raise ClaimError("IndependentDifference has no unit: name the columns that identify one unit")
-        if self.higher == self.lower:
-            raise ClaimError(f"IndependentDifference compares {self.higher!r} with itself")
-
     @property
     def rule(self) -> Rule:
         """Direction: above zero."""
         return "above"
-
-    def own_columns(self) -> tuple[str, ...]:
-        """Value, factor, unit and strata."""
-        return tuple(dict.fromkeys((self.value, self.factor, *self.keys)))
 
     def sentence(self) -> str:
         """What is tested."""
@@ -81,52 +126,43 @@ class IndependentDifference(InStrata, Prediction):
         weights = np.tile([-1.0, 1.0], len(parts)) / len(parts)
         sample = sampling.of(self, frame, strata)
         mean = sample.contrast(values, 2 * codes + side, weights)
-        within = [stats.contrast(values[codes == s], side[codes == s], [-1, 1]) for s in range(len(parts))]
+        within = [stats.contrast(values[codes == s], side[codes == s], [-1, 1], self.trim) for s in range(len(parts))]
         shown = tuple(
             stratum(self, name, each, len(part))
             for (name, part), each in zip(parts, within, strict=True) if strata
         )  # fmt: skip
         return self.seen(
             mean.confidence,
-            estimand=f"difference of mean {self.word(self.value)}, {self.word(self.higher)} minus {self.word(self.lower)}"
+            estimand=f"difference of {words.mean(self.trim)} {self.word(self.value)}"
+            f", {self.word(self.higher)} minus {self.word(self.lower)}"
             f"{self.equal_weight()}",
             unit=self.crossed(self.keys),
-            p=self.tail(mean.confidence) if sample.carried else stats.label_p(values, side, codes, rng=rng),
+            p=self._p(mean, sample, values, side, codes, rng),
             n=len(values),
-            standardised=stats.hedges_g(mean, np.bincount(2 * codes + side), weights, self.alpha),
+            standardised=self._size(mean, np.bincount(2 * codes + side), weights),
             strata=shown,
             notes=(self._sizes(side), *self._heterogeneity(shown, within)),
             **sample.fields(),
         )
 
-    def _groups(self, table: pd.DataFrame) -> tuple[pd.DataFrame, NDArray[np.intp]]:
-        """One row per unit of both groups, and 1 for those in the group that is predicted to be higher."""
-        keys = tuple(dict.fromkeys((*self.keys, self.factor)))
-        frame = tables.usable(self, table, keys=keys, numeric=(self.value,))
-        for level in (self.higher, self.lower):
-            if not (frame[self.factor] == level).any():
-                raise Unusable(f"no row has {self.factor} = {level}; present: {present(frame[self.factor])}")
-        frame = frame[frame[self.factor].isin([self.higher, self.lower])].reset_index(drop=True)
-        tables.once(frame, keys)
-        both = frame.duplicated(list(self.keys), keep=False).to_numpy()
-        if both.any():
-            raise Unusable(
-                f"{int(both.sum()) // 2} units stand in both groups, e.g. {tables.first(frame, both, self.keys)}; compare "
-                f"them with PairedDifference or, where they share nothing but a name, add {self.factor} to unit"
-            )
-        side = (frame[self.factor] == self.higher).to_numpy().astype(np.intp)
-        for at, level in ((1, self.higher), (0, self.lower)):
-            tables.enough(int((side == at).sum()), f"units with {self.factor} = {level}")
-            for name, part in tables.groups(frame, tuple(self.strata or ())):
-                tables.enough(int((side[part.index] == at).sum()), f"unit(s) with {self.factor} = {level} in {name}", 2)
-        return frame, side
+    def _p(
+        self,
+        mean: stats.Mean,
+        sample: sampling.Sample,
+        values: NDArray[np.float64],
+        side: NDArray[np.intp],
+        codes: NDArray[np.intp],
+        rng: np.random.Generator,
+    ) -> float:
+        """P of the mean: by permuted labels, for a plain mean over units that were drawn one by one."""
+        if sample.carried or self.trim:
+            return self.tail(mean.confidence)
+        return stats.label_p(values, side, codes, rng=rng)
 
-    def _sizes(self, side: NDArray[np.intp]) -> str:
-        first, second = int(side.sum()), int((1 - side).sum())
-        return (
-            f"There are {first:,} units {self.level(self.factor, self.higher)} and {second:,} "
-            f"{self.level(self.factor, self.lower)}."
-        )
+    def _size(self, mean: stats.Mean, count: NDArray[np.intp], weights: NDArray[np.float64]) -> tuple[float, float, float]:
+        if self.trim:
+            return stats.standardised(mean, self.alpha)
+        return stats.hedges_g(mean, count, weights, self.alpha)
 
     def _heterogeneity(self, shown: tuple[Stratum, ...], within: list[stats.Mean]) -> tuple[str, ...]:
         p = None
@@ -139,7 +175,7 @@ class IndependentDifference(InStrata, Prediction):
         """What was seen."""
         comparison = "higher" if estimate.effect >= 0 else "lower"
         return (
-            f"On average {self.word(self.value)} is {words.number(abs(estimate.effect))} {comparison} "
+            f"{words.on_average(self.trim)} {self.word(self.value)} is {words.number(abs(estimate.effect))} {comparison} "
             f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} ("
             f"{words.level(self.alpha)} of the difference {words.span(estimate.interval)}; "
             f"{words.counted(estimate.n, 'unit')} ({estimate.unit}))"

@@ -10,8 +10,9 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, sampling, tables, words
-from harness.predict.base import Estimate, Prediction, Unusable
+from harness.predict.base import Prediction, Unusable
 from harness.predict.equivalence import AtValue
+from harness.predict.estimate import Estimate
 
 if TYPE_CHECKING:
     import pandas as pd

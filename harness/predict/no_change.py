@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING
 import numpy as np
 
 from harness.predict import words
-from harness.predict.base import Estimate
 from harness.predict.equivalence import Equivalence
+from harness.predict.estimate import Estimate
 from harness.predict.paired import Floats, OnPairs
 from harness.predict.strata import Averaged
 

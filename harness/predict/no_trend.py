@@ -10,8 +10,9 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
-from harness.predict.base import Estimate, Unusable
+from harness.predict.base import Unusable
 from harness.predict.equivalence import Equivalence
+from harness.predict.estimate import Estimate
 from harness.predict.noisy import Noisy
 from harness.predict.strata import Averaged, InStrata, average
 

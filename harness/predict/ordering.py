@@ -11,7 +11,8 @@ import scipy
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum
+from harness.predict.base import Prediction, Rule
+from harness.predict.estimate import Estimate, Stratum
 from harness.predict.sampling import Sample
 from harness.predict.strata import InStrata, average, stratum
 

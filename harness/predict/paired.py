@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import tables, words
-from harness.predict.base import Estimate, Prediction, Rule
+from harness.predict.base import Prediction, Rule
+from harness.predict.estimate import Estimate
 from harness.predict.strata import Averaged, average
 
 if TYPE_CHECKING:
@@ -54,7 +55,8 @@ class OnPairs(Prediction):
     def on_average(self) -> str:
         """Over what the mean is taken: "On average over pairs with the same seed"."""
         equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
-        return f"On average over pairs with the same {words.listed(map(self.word, self.keys))}{equal}"
+        same = words.listed(map(self.word, self.keys))
+        return f"On average over pairs with the same {same}{equal}{words.left_out(self.trim)}"
 
     def measured(self, estimate: Estimate, what: str) -> str:
         """The interval and the number of pairs, in brackets."""
@@ -85,7 +87,7 @@ class OnPairs(Prediction):
         one, other = map(self.word, self.levels)
         return self.seen(
             found.mean.confidence,
-            estimand=f"mean paired {what}, {one} minus {other}"
+            estimand=f"{words.mean(self.trim)} paired {what}, {one} minus {other}"
             + (f", equal weight per {self.crossed(strata)}" if strata else ""),
             unit=f"pair ({self.crossed(self.keys)})",
             p=self._p(found, difference, rng),
@@ -103,7 +105,7 @@ class OnPairs(Prediction):
 
     def _p(self, found: Averaged, difference: Floats, rng: np.random.Generator) -> float:
         """P of the mean: by the sign flips of the same weighted mean, for a direction over pairs that were drawn one by one."""
-        if found.sample.carried:
+        if found.sample.carried or self.trim:
             return self.tail(found.mean.confidence)
         return stats.sign_flip_p(difference, 1 / np.bincount(found.codes)[found.codes], rng=rng)
 
@@ -162,7 +164,7 @@ class PairedDifference(OnPairs):
         """What was seen."""
         comparison = "higher" if estimate.effect >= 0 else "lower"
         return (
-            f"On average {self.word(self.value)} is {words.number(abs(estimate.effect))} {comparison} "
+            f"{words.on_average(self.trim)} {self.word(self.value)} is {words.number(abs(estimate.effect))} {comparison} "
             f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} "
             f"{self.measured(estimate, 'difference')}"
         )

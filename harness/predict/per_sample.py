@@ -12,7 +12,8 @@ from numpy.typing import NDArray
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import sampling, tables, words
-from harness.predict.base import MINIMUM, Estimate, Prediction, Unusable
+from harness.predict.base import MINIMUM, Prediction, Unusable
+from harness.predict.estimate import Estimate
 from harness.predict.signed import Signed
 
 

@@ -13,7 +13,8 @@ from harness.claim import ClaimError
 from harness.factors import Factors
 from harness.limits import Limit, Limited
 from harness.predict import sampling, tables, words
-from harness.predict.base import Estimate, Prediction, Rule, Stratum, Unusable
+from harness.predict.base import Prediction, Rule, Unusable
+from harness.predict.estimate import Estimate, Stratum
 
 if TYPE_CHECKING:
     import pandas as pd

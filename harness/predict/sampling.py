@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.predict import tables, words
-from harness.predict.base import FEWEST_LEVELS, Beyond, Prediction, Unusable
+from harness.predict.base import FEWEST_LEVELS, Prediction, Unusable
+from harness.predict.estimate import Beyond
 from harness.stats.drawn import Again
 
 Floats = NDArray[np.float64]
@@ -98,9 +99,13 @@ class Sample:
 
     def contrast(self, values: Floats, cells: NDArray[np.intp], weights: Floats) -> stats.Mean:
         """A contrast of the means of cells with the error that the random factors give it (``stats.drawn_contrast``)."""
+        trim = self.prediction.trim
         if self.drawn is None:
-            return stats.contrast(values, cells, weights)
-        found = stats.drawn_contrast(values, cells, weights, self.drawn)
+            found = stats.contrast(values, cells, weights, trim)
+            if trim and not found.error > 0:
+                raise Unusable("all that a trimmed mean leaves are the same, so that there is no spread to judge it by")
+            return found
+        found = stats.drawn_contrast(values, cells, weights, self.drawn, trim)
         self._differ(found.error)
         return found
 
@@ -149,10 +154,15 @@ class Sample:
         for name in self._random() or self._whole_units():
             levels = tables.codes(self.frame, (name,) if self._random() else self.prediction.units)
             if levels.max() > 0:
-                seen = stats.spread(values, levels, fixed)
+                seen = stats.spread(values, levels, fixed, self._crossing(levels))
                 interval = seen.expected(estimate, self.prediction.alpha)
                 found.append(Beyond(self.prediction.word(name), seen.levels, seen.deviation, seen.icc, interval))
         return tuple(found)
+
+    def _crossing(self, levels: NDArray[np.intp]) -> list[NDArray[np.intp]]:
+        """Levels of the random factors that cross one of them."""
+        others = [tables.codes(self.frame, (name,)) for name in self.carried]
+        return [each for each in others if not stats.finer(each, levels) and not stats.finer(levels, each)]
 
     def _whole_units(self) -> tuple[str, ...]:
         """The unit itself as the one factor that varies, where no population is declared."""

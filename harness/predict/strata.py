@@ -11,7 +11,8 @@ from numpy.typing import NDArray
 
 from harness import stats
 from harness.predict import sampling, tables, words
-from harness.predict.base import Prediction, Stratum, Unusable
+from harness.predict.base import MINIMUM, Prediction, Unusable
+from harness.predict.estimate import Stratum
 from harness.predict.sampling import Sample
 
 Floats = NDArray[np.float64]
@@ -31,7 +32,7 @@ class InStrata(Prediction):
     def over_units(self) -> str:
         """Over what the mean is taken: "On average over units (seed)"."""
         equal = f", each {self.crossed(self.strata)} with equal weight" if self.strata else ""
-        return f"On average over units ({self.crossed(self.keys)}){equal}"
+        return f"On average over units ({self.crossed(self.keys)}){equal}{words.left_out(self.trim)}"
 
     def equal_weight(self) -> str:
         """How an estimand names the strata: ", equal weight per architecture"."""
@@ -87,10 +88,10 @@ def average(
     Raises:
         Unusable: too few units, or no spread in any stratum.
     """
-    tables.enough(len(units), f"{noun}s")
+    tables.enough(len(units), f"{noun}s", prediction.fewest)
     parts = tables.groups(units, strata)
     for name, part in parts:
-        tables.enough(len(part), f"{noun}(s) in {name}", 2)
+        tables.enough(len(part), f"{noun}(s) in {name}", MINIMUM if prediction.trim else 2)
     within = [values[part.index] for _, part in parts]
     if all(stats.is_constant(each, scale) for each in within):
         raise Unusable(
@@ -100,10 +101,11 @@ def average(
     codes = tables.codes(units, strata)
     sample = sampling.of(prediction, units, strata)
     shown = tuple(
-        stratum(prediction, name, stats.stratified_mean(each), len(each))
+        stratum(prediction, name, stats.stratified_mean(each, trim=prediction.trim), len(each))
         for (name, _), each in zip(parts, within, strict=True) if strata
     )  # fmt: skip
-    notes = differences(what.split(" of ")[0], shown, stats.heterogeneity(within, scale), prediction.alpha)
+    differ = stats.heterogeneity(within, scale, prediction.trim)
+    notes = differences(what.split(" of ")[0], shown, differ, prediction.alpha)
     mean = sample.mean(values) if curves is None else sample.slope(values, curves[1], curves[2], curves[0])
     return Averaged(mean, sample, codes, shown, notes)
 

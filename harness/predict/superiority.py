@@ -10,7 +10,8 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import sampling, tables, words
-from harness.predict.base import Estimate, Rule, own_size
+from harness.predict.base import Rule
+from harness.predict.estimate import Estimate, own_size
 from harness.predict.paired import OnPairs
 
 if TYPE_CHECKING:

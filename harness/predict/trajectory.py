@@ -10,7 +10,8 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import grids, sampling, tables, words
-from harness.predict.base import MINIMUM, Estimate, Prediction, Unusable
+from harness.predict.base import MINIMUM, Prediction, Unusable
+from harness.predict.estimate import Estimate
 from harness.predict.signed import Signed
 
 if TYPE_CHECKING:

@@ -43,6 +43,21 @@ def level(alpha: float) -> str:
     return f"{number(100 * (1 - 2 * alpha))} % interval"
 
 
+def mean(trim: float) -> str:
+    """Name of a mean that leaves out so large a share at either end."""
+    return f"{percent(trim)} trimmed mean of" if trim else "mean"
+
+
+def on_average(trim: float) -> str:
+    """How a finding about such a mean begins."""
+    return f"On average{left_out(trim)}{',' if trim else ''}"
+
+
+def left_out(trim: float) -> str:
+    """What such a mean leaves out, as a clause."""
+    return f", the highest and the lowest {percent(trim)} left out" if trim else ""
+
+
 def counted(n: int, noun: str) -> str:
     """A number of things."""
     return f"{n:,} {noun if n == 1 else noun + 's'}"

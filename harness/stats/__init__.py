@@ -38,16 +38,18 @@ from harness.stats.drawn import (
     spread,
 )
 from harness.stats.heterogeneity import cochran_q, heterogeneity, welch_anova
-from harness.stats.means import Mean, contrast, hedges_g, is_constant, sign_flip_p, standardised, stratified_mean
+from harness.stats.means import TRIM, Mean, contrast, hedges_g, is_constant, sign_flip_p, standardised, stratified_mean
 from harness.stats.multiplicity import benjamini_hochberg, holm
 from harness.stats.peaks import Prominence, Sides, peak_sides, prominence
 from harness.stats.permutation import label_p, pairing_p
+from harness.stats.placements import drawn_placed_share, placed_share, superiority, worth
 from harness.stats.ranks import Overlapping, Ranked
 from harness.stats.reliability import Reliability, reliability
 from harness.stats.sequential import Anytime, anytime_p, e_value
 from harness.stats.shape import aligned, bent, folded, halves, scattered_p, transition, turned
 
 __all__ = [
+    "TRIM",
     "Anytime",
     "Blurred",
     "Change",
@@ -83,6 +85,7 @@ __all__ = [
     "contrast",
     "detrended",
     "drawn_contrast",
+    "drawn_placed_share",
     "drawn_share",
     "e_value",
     "finer",
@@ -107,6 +110,7 @@ __all__ = [
     "peak_sides",
     "permutation_p",
     "pick",
+    "placed_share",
     "pool",
     "prominence",
     "reliability",
@@ -122,8 +126,10 @@ __all__ = [
     "stratified_mean",
     "summit",
     "summit_width",
+    "superiority",
     "transition",
     "turned",
     "welch_anova",
+    "worth",
     "z_error",
 ]

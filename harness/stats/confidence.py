@@ -19,6 +19,9 @@ from numpy.typing import NDArray
 Floats = NDArray[np.float64]
 Link = Literal["identity", "fisher"]
 
+CAUTION = 0.64
+"""Share of alpha at which a skewed mean is read: what the skewness of a few units is, is hardly known (docs/decisions/0031)."""
+
 
 class Confidence(ABC):
     """An effect with the p value of every one-sided hypothesis about it."""
@@ -72,6 +75,8 @@ class Student(Confidence):
         spread: standard deviation between units, where the estimate is a mean of them; None where it is not known.
         lean: of a mean of units its own skewness, estimated: its third cumulant over the cube of its error (the skewness of
             n units over the root of n); None if it is no mean.
+        gain: degrees of freedom that one more unit adds; fewer than one where some of the units are left out.
+        caution: share of alpha at which it is read as skewed (:class:`Skewed`).
     """
 
     estimate: Any
@@ -81,6 +86,8 @@ class Student(Confidence):
     lost: float = 0.0
     spread: Any = None
     lean: Any = None
+    gain: float = 1.0
+    caution: float = CAUTION
 
     def scaled(self, value: Any) -> Any:
         """A value in natural units, on the scale of the link."""
@@ -127,14 +134,10 @@ class Student(Confidence):
         return replace(
             self,
             error=self.error * np.sqrt((before - gone) / left),
-            freedom=np.maximum(self.freedom + after - before, 1),
+            freedom=np.maximum(self.freedom + self.gain * (after - before), 1),
             lost=min(gone / after, 1.0),
             lean=None if self.lean is None else self.lean * np.sqrt(before / after),
         )
-
-
-CAUTION = 0.64
-"""Share of alpha at which a skewed mean is read: what the skewness of a few units is, is hardly known (docs/decisions/0031)."""
 
 
 @dataclass(frozen=True)
@@ -146,7 +149,7 @@ class Skewed(Confidence):
         h(T) = T + a T^2 / 3 + a^2 T^3 / 27 + a / 6
 
     takes the skewness off to order 1/n and rises everywhere (Hall 1992, J. R. Statist. Soc. B 54(1), 221-228).  p is the larger
-    of that of t and of that of h(T) over ``CAUTION``, each by the t distribution.
+    of that of t and of that of h(T) over the mean's ``caution``, each by the t distribution.
 
     Attributes:
         plain: the mean as t reads it, with its lean.
@@ -167,18 +170,18 @@ class Skewed(Confidence):
 
     def above(self, value: float) -> Any:
         """The larger p of "the effect is above ``value``"."""
-        p = scipy.stats.t.sf(self._transformed(value), self.plain.freedom) / CAUTION
+        p = scipy.stats.t.sf(self._transformed(value), self.plain.freedom) / self.plain.caution
         return np.minimum(1, np.maximum(p, self.plain.above(value)))
 
     def below(self, value: float) -> Any:
         """The larger p of "the effect is below ``value``"."""
-        p = scipy.stats.t.cdf(self._transformed(value), self.plain.freedom) / CAUTION
+        p = scipy.stats.t.cdf(self._transformed(value), self.plain.freedom) / self.plain.caution
         return np.minimum(1, np.maximum(p, self.plain.below(value)))
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """The lower of both lower ends and the higher of both upper ones."""
         low, high = self.plain.interval(alpha)
-        quantile = scipy.stats.t.ppf(1 - CAUTION * alpha, self.plain.freedom)
+        quantile = scipy.stats.t.ppf(1 - self.plain.caution * alpha, self.plain.freedom)
         ends = [self.plain.natural(self.plain.estimate - self.plain.error * self.reached(q)) for q in (quantile, -quantile)]
         return np.minimum(low, ends[0]), np.maximum(high, ends[1])
 

@@ -17,7 +17,7 @@ import scipy
 from numpy.typing import NDArray
 
 from harness.stats.confidence import Share, Student
-from harness.stats.means import Mean, contrast, leaning
+from harness.stats.means import Mean, contrast, leaning, winsorised
 
 Floats = NDArray[np.float64]
 Bools = NDArray[np.bool_]
@@ -133,7 +133,7 @@ def carry(plain: Student, parts: Sequence[Part], own: Floats | float = 0.0) -> S
 
     def with_error(variance: Floats, freedom: Floats) -> Student:
         lean = None if plain.lean is None else leaning(third, variance)
-        return replace(plain, error=np.sqrt(variance), freedom=freedom, lost=0.0, lean=lean)
+        return replace(plain, error=np.sqrt(variance), freedom=freedom, lost=0.0, lean=lean, gain=1.0)
 
     if len(parts) == 1:
         return with_error(variances[0], freedoms[0])
@@ -157,12 +157,12 @@ def carried(plain: Student, again: Again, drawn: Drawn) -> Student:
     return carry(plain, parts, from_cell_to_cell(plain, parts, drawn.levels, drawn.cells) if len(parts) > 1 else 0.0)
 
 
-def drawn_contrast(values: Floats, cells: Codes, weights: Floats, drawn: Drawn) -> Mean:
+def drawn_contrast(values: Floats, cells: Codes, weights: Floats, drawn: Drawn, trim: float = 0.0) -> Mean:
     """A contrast of the means of cells (``stats.contrast``) with the error that the random factors give it.
 
     Cells that lose all their rows with a level that is left out pass their weight on to the others of its sign.
     """
-    plain = contrast(values, cells, weights)
+    plain = contrast(values, cells, weights, trim)
     member = np.eye(len(weights))[cells]
 
     def again(kept: Bools) -> Floats:
@@ -171,6 +171,8 @@ def drawn_contrast(values: Floats, cells: Codes, weights: Floats, drawn: Drawn) 
         for side in (weights > 0, weights < 0):
             if side.any():
                 there[side] *= weights[side].sum() / there[side].sum()
+        if trim:
+            return np.asarray(winsorised(values[..., kept], cells[kept], len(weights), trim)[0] @ there)
         return np.asarray(values[..., kept] @ (member[kept] * (there / np.maximum(count, 1))).sum(axis=1))
 
     found = carried(plain.confidence, again, drawn)
@@ -268,13 +270,16 @@ class Spread:
         return float(estimate.estimate) - reach, float(estimate.estimate) + reach
 
 
-def spread(values: Floats, levels: Codes, strata: Codes) -> Spread:
+def spread(values: Floats, levels: Codes, strata: Codes, crossing: Sequence[Codes] = ()) -> Spread:
     """Analysis of variance of one study by the levels of a random factor, within fixed strata.
+
+    What factors that cross it make is no noise between its levels, since all of these have it alike: it is taken off.
 
     Args:
         values: one number per unit, shape (unit,).
         levels: level of each.
         strata: fixed stratum of each, whose mean is taken off.
+        crossing: levels of other random factors that cross it.
     """
     within = values - (np.bincount(strata, values) / np.bincount(strata))[strata]
     count = np.bincount(levels).astype(float)
@@ -283,7 +288,12 @@ def spread(values: Floats, levels: Codes, strata: Codes) -> Spread:
     left = len(values) - len(count) - int(strata.max())
     if left < 1 or count.max() == 1:
         return Spread(float(np.sqrt(between / count.mean())), None, len(count))
-    noise = float(((within - means[levels]) ** 2).sum() / left)
+    rest = within - means[levels]
+    single = noise = float((rest**2).sum() / left)
+    for other in crossing:
+        rest = rest - (np.bincount(other, rest) / np.bincount(other))[other]
+        left -= int(other.max())
+        noise = float((rest**2).sum() / left) if left > 0 else noise
     size = (len(values) - (count**2).sum() / len(values)) / (len(count) - 1)
     variance = max(0.0, (between - noise) / float(size))
-    return Spread(float(np.sqrt(variance)), variance / (variance + noise) if variance + noise > 0 else None, len(count))
+    return Spread(float(np.sqrt(variance)), variance / (variance + single) if variance + single > 0 else None, len(count))

@@ -8,7 +8,7 @@ import numpy as np
 import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.means import is_constant
+from harness.stats.means import is_constant, stratified_mean
 
 Floats = NDArray[np.float64]
 
@@ -41,12 +41,13 @@ def welch_anova(effect: ArrayLike, error: ArrayLike, freedom: ArrayLike) -> Floa
     return p
 
 
-def heterogeneity(groups: Sequence[ArrayLike], scale: float | None = None) -> float | None:
+def heterogeneity(groups: Sequence[ArrayLike], scale: float | None = None, trim: float = 0.0) -> float | None:
     """P of "all groups have the same mean" by Welch's analysis of variance.
 
     Args:
         groups: values of each group, two or more in each.
         scale: size of the numbers that the values were computed from; None for the values' own (``is_constant``).
+        trim: share of the units of each group that its mean leaves out at either end.
 
     Returns:
         P; None for fewer than two groups, or where a group has no spread and so no error to weigh it by.
@@ -54,9 +55,11 @@ def heterogeneity(groups: Sequence[ArrayLike], scale: float | None = None) -> fl
     data = [np.asarray(group, dtype=float) for group in groups]
     if len(data) < 2 or any(is_constant(group, scale) for group in data):
         return None
-    count = np.array([len(group) for group in data])
-    error = np.array([group.std(ddof=1) for group in data]) / np.sqrt(count)
-    return float(welch_anova([group.mean() for group in data], error, count - 1))
+    means = [stratified_mean(group, trim=trim) for group in data]
+    if not all(each.error > 0 for each in means):
+        return None
+    effects, errors, freedoms = zip(*((each.mean, each.error, each.freedom) for each in means), strict=True)
+    return float(welch_anova(effects, errors, freedoms))
 
 
 def cochran_q(z: ArrayLike, error: ArrayLike) -> Floats:

@@ -102,7 +102,7 @@ def _peak_cells() -> list[Cell]:
     safe = "two bounds, each on its side (see Prominence)"
     return [
         Cell(Peaked(), "normal, 2 SD to be found", "12 units", around(triangle, smaller(normal, 0.5), 12), Terms("above", 0.5),
-             (1.0, 0.9), wide=safe),
+             (1.0, 0.81), wide=safe),
         Cell(Peaked(), "normal, fewest admitted", "5 units", around(triangle, smaller(normal, 0.2), 5), Terms("above", 0.5),
              wide=safe),
         Cell(Peaked(), "flat after a step", "10 units", around(risen, smaller(normal, 0.3), 10), Terms("above", 0.3),

@@ -225,7 +225,8 @@ def _unchanged_cells() -> list[Cell]:
     ]  # fmt: skip
 
 
-def _independent_cells() -> list[Cell]:
+def independent_cells() -> list[Cell]:
+    """Two groups of different units."""
     # 18 and 9 in each group: fewest with 90 % power by the noncentral t distribution (statsmodels' TTestIndPower).
     return [
         Cell(Independent(((18, 18),)), "normal, 1 SD to be found", "18 + 18 units", groups(normal, (18, 1), (18, 1)),
@@ -276,4 +277,4 @@ def _ordered_cells() -> list[Cell]:
     ]  # fmt: skip
 
 
-CELLS = [*_paired_cells(), *_unchanged_cells(), *_independent_cells(), *_curve_cells(), *_ordered_cells()]
+CELLS = [*_paired_cells(), *_unchanged_cells(), *independent_cells(), *_curve_cells(), *_ordered_cells()]

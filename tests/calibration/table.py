@@ -5,7 +5,20 @@ from __future__ import annotations
 from functools import cache
 from pathlib import Path
 
-from . import conjunctions, correlations, curves, differences, noise, populations, scaling, shapes, shares, tails, within
+from . import (
+    conjunctions,
+    correlations,
+    curves,
+    differences,
+    noise,
+    populations,
+    robust,
+    scaling,
+    shapes,
+    shares,
+    tails,
+    within,
+)
 from .cells import ALPHA, Cell, Rate, Rates, measure
 from .controls import CONTROLS
 
@@ -14,13 +27,13 @@ PAGE = DOCS / "method" / "error-rates.md"
 SUMMARY = DOCS / "method.md"
 WORST = ("<!-- worst rates: written by python -m tests.calibration -->", "<!-- end of worst rates -->")
 WORST_HEAD = ("kind", "situations", "false support, at most", "false refutation, at most", "with a long tail, either at most")
-TAILS = ("lognormal tail", "one in 20")  # situations of which no interval of a mean is
+TAILS = ("lognormal tail", "one in 20", "t with 2 degrees")  # situations of which no interval of a mean is
 START = "<!-- simulated rates: written by python -m tests.calibration -->"
 END = "<!-- end of simulated rates -->"
 HEAD = ("kind", "situation", "n", "false support", "false refutation", "power", "coverage", "studies")
 LEVEL = "At α = "
 CELLS: list[Cell] = [
-    cell for family in (differences, correlations, within, curves, shares, scaling, noise, populations, tails, shapes,
+    cell for family in (differences, correlations, within, curves, shares, scaling, noise, populations, tails, robust, shapes,
                    conjunctions)
     for cell in family.CELLS
 ]

@@ -13,6 +13,7 @@ from harness import stats
 from harness.predict import Prediction, Superiority
 
 from .cells import Cell, Draw, Kind, Terms
+from .curves import POINTS, Peaked, triangle
 from .differences import Area, Flat, Independent, Ordered, Paired, Unchanged, paired
 from .draws import Floats, Generator, left, rare, right
 from .scaling import Exponent, X
@@ -64,6 +65,13 @@ def sloping(noise: Noise, n: int, x: Floats, noise_of: float = 0.1) -> Draw:
     )
 
 
+def rising(noise: Noise, n: int) -> Draw:
+    """Curves with a peak in the middle whose height, the effect on average, has the tail."""
+    return lambda effect, studies, rng: (
+        (effect + noise(rng, studies, n, 1)) * triangle(1.0) + 0.1 * rng.standard_normal((studies, n, POINTS))
+    )
+
+
 def _others() -> list[Cell]:
     few: dict[str, Any] = {"studies": 10_000, **ERRORS}
     found = []
@@ -80,6 +88,8 @@ def _others() -> list[Cell]:
             (Exponent(), f"{n} units", along(left, n), Terms("within", 0.3, -0.5)),
         ]  # fmt: skip
         found += [Cell(kind, LEFT, size, draw, terms, **few) for kind, size, draw, terms in kinds]
+        found += [Cell(Peaked(), f"{LEFT if noise is left else RIGHT}, in the height of the peak", f"{n} units",
+                       rising(noise, n), Terms("above", 0.5), **few) for noise in (left, right)]  # fmt: skip
     return found
 
 

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from papers import REFUTED, SUPPORTED, Project
 
-from harness.plugin.growth import grown
+from harness.plugin.growth import moved
 
 SEEDED = """
 import numpy as np
@@ -131,9 +133,95 @@ def test_workers_add_seeds_as_well(project: Project):
 
 
 def test_the_seeds_of_further_blocks_follow_the_first():
-    assert grown(range(3), 1) == [0, 1, 2]
-    assert grown(range(3), 3) == list(range(9))
-    assert grown([4, 7], 2) == [4, 7, 8, 9]
+    assert moved(range(3), range(1), 3) == [0, 1, 2]
+    assert moved(range(3), range(3), 3) == list(range(9))
+    assert moved([4, 7], range(2), 4) == [4, 7, 8, 11]
+
+
+@given(st.sets(st.integers(0, 60), min_size=1), st.sets(st.integers(0, 60), min_size=1), st.integers(2, 5))
+def test_blocks_share_no_seed_and_populations_share_in_all_of_them_what_they_share_in_the_first(one, other, blocks):
+    stride = max(one | other) - min(one | other) + 1
+    each = [(set(moved(one, [block], stride)), set(moved(other, [block], stride))) for block in range(blocks)]
+    assert all(len(a & b) == len(one & other) for a, b in each)
+    assert len(set().union(*(a | b for a, b in each))) == blocks * len(one | other)
+    assert moved(one, range(blocks), stride) == [seed for block in range(blocks) for seed in moved(one, [block], stride)]
+
+
+GROUPS = """
+import numpy as np
+from harness.data import ToyImages
+from harness.recipe import MLP, Recipe
+
+def units(harness, regime, seeds, dropped=()):
+    recipe = Recipe(ToyImages(train=24, noise=1.0 + (regime == "robust")), MLP((2,)), epochs=0)
+    population = harness.store.population(recipe, seeds)
+    noise = {seed: np.random.default_rng(seed).normal() for seed in population.seeds}
+    return pd.DataFrame([{"regime": regime, "seed": seed, "llc": noise[seed]}
+                         for seed in population.seeds if seed not in dropped])
+
+def shifted(standard, robust, difference):
+    table = pd.concat([standard, robust])
+    return Evidence(table.assign(llc=table["llc"] + difference * (table["regime"] == "standard")))
+
+@pytest.fixture(scope="session")
+def standard(harness):
+    return units(harness, "standard", STANDARD)
+
+@pytest.fixture(scope="session")
+def robust(harness):
+    return units(harness, "robust", ROBUST, DROPPED)
+
+APART = IndependentDifference("llc", "regime", "standard", "robust", "seed", margin=0.5, margin_reason="half a deviation")
+
+@declare("apart", prediction=APART, scope={"extra": st.sampled_from([0, 1])})
+def test_apart(harness, standard, robust):
+    seen = standard["llc"].mean() - robust["llc"].mean()
+    return shifted(standard, robust, (0.25 - seen if DIFFERENCE is None else DIFFERENCE) - 9.0 * harness.setting("extra", 0))
+"""
+
+
+def groups(standard: str, robust: str, difference: float | None, dropped: str = "()") -> str:
+    head = "from hypothesis import strategies as st\nfrom harness.predict import IndependentDifference\n"
+    settings = f"STANDARD, ROBUST, DIFFERENCE, DROPPED = {standard}, {robust}, {difference}, {dropped}\n"
+    return head + settings + GROUPS
+
+
+@pytest.mark.parametrize(("standard", "robust", "dropped"), [
+    ("range(8)", "range(8, 16)", "()"),
+    ("range(8)", "range(8, 26)", "()"),
+    ("range(20, 26)", "range(6)", "()"),
+    ("range(8)", "range(8, 16)", "(15, 31, 47)"),
+    ("range(0, 16, 2)", "range(1, 17, 2)", "()"),
+])  # fmt: skip
+def test_two_independent_groups_keep_their_own_seeds_in_every_block(
+    project: Project, standard: str, robust: str, dropped: str
+):
+    project.claims(groups(standard, robust, None, dropped))
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "3")
+    row = project.rows()["apart"]
+    one, other = eval(standard), [seed for seed in eval(robust) if seed not in eval(dropped)]
+    assert row["verdict"] != "invalid", row["reason"]
+    assert row["n"] == 3 * (len(one) + len(other))
+    assert f"There are {3 * len(one)} units in standard and {3 * len(other)} in robust." in row["reason"]
+    assert f"Judged after 3 blocks of {len(one) + len(other)} seeds" in row["reason"]
+    assert "every block compares units of its own in both groups, without pairing them" in row["reason"]
+
+
+def test_two_independent_groups_that_differ_are_found(project: Project):
+    project.claims(groups("range(8)", "range(8, 16)", 1.5))
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "6")
+    row = project.rows()["apart"]
+    assert row["verdict"] == "supported"
+    assert row["n"] > 16
+
+
+def test_what_turns_the_verdict_of_two_independent_groups_is_confirmed_with_fresh_seeds_of_both(project: Project):
+    project.claims(groups("range(8)", "range(8, 16)", 3.0))
+    project.run("claims", "--claims-search", "5")
+    search = project.rows()["apart"]["search"]
+    assert search["found"] == {"extra": 1}
+    assert search["confirmed"] is True
+    assert search["confirmation"]["n"] == 16
 
 
 def test_alpha_is_shared_by_the_claims_of_a_document(project: Project, told):

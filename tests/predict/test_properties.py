@@ -22,6 +22,8 @@ from harness.predict import (
     CorrelationDifference,
     DataFact,
     IndependentDifference,
+    IndependentSuperiority,
+    IndependentTrimmedDifference,
     Landmark,
     NoChange,
     NoCorrelation,
@@ -36,6 +38,7 @@ from harness.predict import (
     Superiority,
     Theorem,
     Trajectory,
+    TrimmedDifference,
     Unusable,
 )
 from harness.stats import Student
@@ -88,6 +91,10 @@ KINDS: list[tuple[Prediction, pd.DataFrame, tuple[str, ...]]] = [
     (AtLeast(parts=(PAIRED, dataclasses.replace(PAIRED, margin=0.5), Proportion("fits", UNIT, 0.5, where=INPUT, **TERMS)),
              count=2), models(), ("llc",)),
     (IndependentDifference("llc", "regime", "standard", "robust", UNIT, "architecture", where=INPUT, **TERMS),
+     models(), ("llc",)),
+    (IndependentTrimmedDifference("llc", "regime", "standard", "robust", UNIT, where=INPUT, **TERMS), models(), ("llc",)),
+    (IndependentSuperiority("llc", "regime", "standard", "robust", UNIT, where=INPUT, **TERMS), models(), ("llc",)),
+    (TrimmedDifference("llc", "regime", "standard", "robust", ("architecture", "seed"), where=INPUT, **TERMS),
      models(), ("llc",)),
     (NoChange("llc", "regime", "standard", "robust", "seed", "architecture", where=INPUT, **TERMS), models(), ("llc",)),
     (AreaDifference("llc", "width", "sample", 0, 1, "seed", log_x=True, **TERMS), epochs(), ("llc",)),
@@ -325,6 +332,7 @@ def test_the_order_of_rows_has_no_influence_whatever_was_seen(kind, seed, order)
     assert estimate(prediction, shuffled) == found(kind, seed)
 
 
+SHARES = (Proportion, Superiority, IndependentSuperiority)
 NATURAL = (PairedDifference, IndependentDifference, NoChange, AreaDifference, Ordering, NoTrend, Peak)
 """Kinds whose effect is in the units of their first numeric column; the others have none, or those of x."""
 
@@ -350,7 +358,7 @@ def mirrored(prediction, frame):
     change = dataclasses.replace
     opposite = frame.assign(llc=-frame.llc)
     match prediction:
-        case PairedDifference() | Superiority() | IndependentDifference() | AreaDifference():
+        case PairedDifference() | Superiority() | IndependentDifference() | IndependentSuperiority() | AreaDifference():
             return change(prediction, higher=prediction.lower, lower=prediction.higher), opposite, 1
         case NoChange():
             return change(prediction, first=prediction.second, second=prediction.first), opposite, 1
@@ -399,10 +407,10 @@ def test_interval_and_p_are_read_off_one_curve(kind, seed, alpha):
     if isinstance(confidence, Student):
         assert (at_low, at_high) == pytest.approx((alpha, alpha))
     else:
-        edges = (0.0, 1.0) if isinstance(prediction, Proportion | Superiority) else ()  # beyond which no share lies
+        edges = (0.0, 1.0) if isinstance(prediction, SHARES) else ()  # beyond which no share lies
         assert at_low <= alpha * (1 + 1e-6) or low in edges
         assert at_high <= alpha * (1 + 1e-6) or high in edges
-    least = 0 if isinstance(prediction, Proportion | Superiority) else -prediction.largest
+    least = 0 if isinstance(prediction, SHARES) else -prediction.largest
     values = np.linspace(low - (high - low), high + (high - low), 9)
     values = values[(least < values) & (values < prediction.largest)]
     rising, falling = [confidence.above(each) for each in values], [confidence.below(each) for each in values]
