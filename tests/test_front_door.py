@@ -25,8 +25,16 @@ def typed_names():
 
 def test_type_checkers_readers_and_python_see_the_same_names():
     assert typed_names() == harness._WHERE
+    assert sum(map(len, harness._HOME.values())) == len(harness._WHERE)
     assert sorted(harness._WHERE) == sorted(harness.__all__)
     assert set(harness.__all__) <= set(dir(harness))
+
+
+def test_every_kind_of_prediction_is_there():
+    import harness.predict
+
+    kinds = {name for name in harness.predict.__all__ if inspect.isclass(getattr(harness.predict, name))}
+    assert kinds - {"Estimate", "Prediction", "Rule", "Stratum", "Unusable"} <= set(harness.__all__)
 
 
 @pytest.mark.parametrize("name", sorted(harness.__all__))
