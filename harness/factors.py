@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 from harness.errors import ClaimError
 from harness.limits import briefly
@@ -24,6 +24,7 @@ class Factors:
     Attributes:
         random: names of the random factors; columns, since what they differ by is read off the rows.
         fixed: names of the fixed factors.
+        unnamed: of one prediction of the claim, the random factors that it does not name (:meth:`restricted`).
 
     Raises:
         ClaimError: a name is no text, or stands twice.
@@ -31,6 +32,7 @@ class Factors:
 
     random: str | tuple[str, ...] = ()
     fixed: str | tuple[str, ...] = ()
+    unnamed: tuple[str, ...] = field(default=(), repr=False, kw_only=True)
 
     def __post_init__(self) -> None:
         for role in ("random", "fixed"):
@@ -73,6 +75,7 @@ class Factors:
         return Factors(
             tuple(name for name in self.random if name in held),
             tuple(name for name in self.fixed if name in held or name not in elsewhere),
+            unnamed=tuple(name for name in self.random if name not in held),
         )
 
     def describe(self) -> dict[str, list[str]]:

@@ -315,7 +315,7 @@ def smallest(study: Confidence, terms: Terms, room: float = np.inf) -> float | N
     edge = room * (1 - 1e-6)
     size = min(float(high - low), edge)  # about twice what is looked for, and of its order
     while _at(size, study, terms) < POWER:
-        if size >= edge or not np.isfinite(size):
+        if size >= edge or not (np.isfinite(size) and size > 0):
             return None
         size = min(2 * size, edge)
     lower = size

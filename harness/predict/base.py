@@ -218,6 +218,8 @@ class Prediction(ABC):
     def check_columns(self, table: pd.DataFrame) -> None:
         """Raise ClaimError where the table lacks a column."""
         missing = [column for column in self.columns() if column not in table.columns]
+        if twice := [str(column) for column in self.columns() if list(table.columns).count(column) > 1]:
+            raise ClaimError(f"the table has several columns named {words.listed(twice)}; {type(self).__name__} reads one")
         if missing:
             raise ClaimError(
                 f"{type(self).__name__} needs the columns {', '.join(self.columns())}; the table has "

@@ -79,12 +79,14 @@ def pooled_z(
         if len(rows) > 3:
             z = stats.fisher_z(stats.spearman(x[..., rows], y[..., rows]), len(rows))
             total, weight = total + (len(rows) - 3) * z, weight + len(rows) - 3
-    return total / weight
+    return total / weight if weight else np.full(np.shape(x)[:-1], np.nan)
 
 
 def _corrected_z(x: NDArray[Any], y: NDArray[Any], parts: Blocks, errors: Sequence[NDArray[Any] | None]) -> Any:
     """Fisher's z of the pooled correlation of what was measured, from that of the measurements."""
     parts = [rows for rows in parts if len(rows) > 3]
+    if not parts:
+        return np.nan
     n = np.array([len(rows) for rows in parts])
     z = np.array([stats.fisher_z(stats.spearman(x[rows], y[rows]), len(rows)) for rows in parts])
     return stats.pool(z, n, kept=noisy.kept_again((x, y), errors, parts)).approximate(0.05).estimate
@@ -164,6 +166,7 @@ class _AcrossUnits(noisy.Noisy):
         errors = noisy.errors_of(self, frame, self.noisy)
         again = partial(pooled_z, frame[self.x].to_numpy(), frame[self.y].to_numpy(), parted, errors=errors)
         seen = sample.carry(pooled, again)
+        self.possible(seen)
         return self.seen(
             seen,
             estimand=f"Spearman correlation of {self.word(self.x)} and {self.word(self.y)}"

@@ -124,7 +124,7 @@ class IndependentDifference(OnGroups):
                 "no spread to judge the difference by"
             )
         weights = np.tile([-1.0, 1.0], len(parts)) / len(parts)
-        sample = sampling.of(self, frame, strata)
+        sample = sampling.of(self, frame, strata, apart=(self.factor,))
         mean = sample.contrast(values, 2 * codes + side, weights)
         within = [stats.contrast(values[codes == s], side[codes == s], [-1, 1], self.trim) for s in range(len(parts))]
         shown = tuple(

@@ -100,6 +100,18 @@ class Noisy(Prediction):
         found = [noise.kept for noise in (self.noise(frame, column, parts, where) for column in columns) if noise is not None]
         return None if not found else found[0] if len(found) == 1 else found[0].both(found[1])
 
+    def possible(self, seen: stats.Confidence) -> None:
+        """Refuse a correlation that is larger than noise would leave of a perfect one.
+
+        Raises:
+            Unusable: it does.
+        """
+        if self.errors and min(float(seen.above(1.0)), float(seen.below(-1.0))) <= self.alpha:
+            raise Unusable(
+                f"{words.listed(self.noisy)} correlate more closely than their standard errors "
+                f"({words.listed(self.error_columns)}) leave possible: these are too large, or both share the noise"
+            )
+
     def reliable(self, frame: pd.DataFrame, parts: Parts, where: str = "") -> tuple[str, ...]:
         """How reliably each column with errors was measured, in a sentence each."""
         quantile = float(scipy.stats.norm.ppf(1 - self.alpha))

@@ -84,7 +84,7 @@ class IndependentSuperiority(OnGroups):
         frame, side = self._groups(table)
         values = frame[self.value].to_numpy()
         one, other = values[side == 1], values[side == 0]
-        sample = sampling.of(self, frame)
+        sample = sampling.of(self, frame, apart=(self.factor,))
 
         def again(kept: NDArray[np.bool_]) -> NDArray[np.float64]:
             return stats.superiority(values[kept & (side == 1)], values[kept & (side == 0)])

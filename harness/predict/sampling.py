@@ -31,12 +31,14 @@ class Sample:
         frame: one row for each number that the estimate is made of, with the columns of its factors.
         strata: columns within whose levels it is made, with equal weight.
         crossed: further columns that tell two rows of a unit apart, where they may be random (samples, points of x).
+        apart: further columns between whose levels nothing was drawn together, such as the groups that are compared.
     """
 
     prediction: Prediction
     frame: pd.DataFrame
     strata: tuple[str, ...] = ()
     crossed: tuple[str, ...] = ()
+    apart: tuple[str, ...] = ()
 
     def _random(self) -> tuple[str, ...]:
         return self.prediction.random_among((*self.prediction.own_factors, *self.crossed))
@@ -56,7 +58,26 @@ class Sample:
             return ()
         for place in kept:
             self._enough(names[place], int(codes[place].max()) + 1)
+            self._not_alone(names[place], codes[place])
         return tuple(names[place] for place in kept)
+
+    @property
+    def _fixed(self) -> list[str]:
+        """Columns whose levels share no draw unless a level of a random factor stands in several of them."""
+        return [column for column in (*self.strata, *self.apart) if column not in self._random()]
+
+    def _not_alone(self, name: str, levels: NDArray[np.intp]) -> None:
+        """Refuse a stratum with a single level of its own: nothing tells how far others like that one would lie from it."""
+        sets = stats.drawn_apart(levels, tables.codes(self.frame, self._fixed))
+        alone = np.flatnonzero(np.bincount(sets)[sets] == 1)
+        if len(alone):
+            row = levels == alone[0]
+            where = tables.first(self.frame, row, self._fixed)
+            what = words.plural(self.prediction.word(name))
+            raise Unusable(
+                f"{where} has a single level of {name}, {self.frame[name][row].iloc[0]}; the claim speaks of {what} like "
+                f"these, and nothing tells how far they differ there: measure two or more in each, or declare {name} fixed"
+            )
 
     def _enough(self, name: str, levels: int) -> None:
         if levels < FEWEST_LEVELS:
@@ -72,8 +93,8 @@ class Sample:
         """Levels of the random factors that are carried; None where units were drawn one by one."""
         if not self.carried:
             return None
-        fixed = [column for column in self.strata if column not in self._random()]
-        return stats.Drawn(tuple(tables.codes(self.frame, (name,)) for name in self.carried), tables.codes(self.frame, fixed))
+        factors = tuple(tables.codes(self.frame, (name,)) for name in self.carried)
+        return stats.Drawn(factors, tables.codes(self.frame, self._fixed))
 
     def carry(self, plain: stats.Confidence, again: Again) -> stats.Confidence:
         """The estimate with the error that its random factors give it; as it is where units were drawn one by one.
@@ -93,8 +114,13 @@ class Sample:
         return found
 
     def _differ(self, error: Any) -> None:
+        whose = words.listed(map(self.prediction.word, self.carried))
+        if np.isnan(error):
+            raise Unusable(
+                f"without one of the levels of {whose} nothing is left to estimate, so that nobody knows how far they differ: "
+                "measure more of them, or more units in each"
+            )
         if not error > 0:
-            whose = words.listed(map(self.prediction.word, self.carried))
             raise Unusable(f"every level of {whose} gives the same, so that there is no spread to judge it by")
 
     def contrast(self, values: Floats, cells: NDArray[np.intp], weights: Floats) -> stats.Mean:
@@ -188,6 +214,9 @@ class Sample:
         return {"population": self.said(), "counted": self.counted, **more}
 
 
-def of(prediction: Prediction, frame: pd.DataFrame, strata: Sequence[str] = (), crossed: Sequence[str] = ()) -> Sample:
+def of(
+    prediction: Prediction, frame: pd.DataFrame, strata: Sequence[str] = (), crossed: Sequence[str] = (),
+    apart: Sequence[str] = (),
+) -> Sample:
     """How the rows of a frame were drawn, by what the prediction declares."""
-    return Sample(prediction, frame.reset_index(drop=True), tuple(strata), tuple(crossed))
+    return Sample(prediction, frame.reset_index(drop=True), tuple(strata), tuple(crossed), tuple(apart))

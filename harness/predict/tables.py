@@ -14,6 +14,9 @@ from harness.predict.words import listed
 from harness.rows import NoRow, Where, present
 from harness.stats import is_constant
 
+FAR = 1e50
+"""Size of numbers up to which, and from the inverse of which on, sums of fourth powers are exact to all digits."""
+
 
 def usable(
     prediction: Prediction,
@@ -33,7 +36,20 @@ def usable(
         Unusable: no row is left, a key is missing, or a number is missing, infinite or no number.
     """
     prediction.check_columns(table)
-    return gathered(selected(table, prediction.where), keys, numeric, compared)
+    rows = selected(table, prediction.where)
+    _refuse_unnamed(prediction, rows)
+    return gathered(rows, keys, numeric, compared)
+
+
+def _refuse_unnamed(prediction: Prediction, rows: pd.DataFrame) -> None:
+    """Refuse rows of several levels of a random factor that the prediction does not name, and so would not carry."""
+    for name in prediction.population.unnamed if prediction.population else ():
+        if name in rows.columns and len(rows[name].drop_duplicates()) > 1:
+            raise Unusable(
+                f"rows differ in {name}, whose levels stand for others, and {type(prediction).__name__} does not name it, so "
+                f"that what they differ by would be left out: name {name} beside {listed(prediction.own_factors)}, or choose "
+                "one of its levels with where="
+            )
 
 
 def gathered(
@@ -71,9 +87,14 @@ def selected(table: pd.DataFrame, where: Mapping[str, Any]) -> pd.DataFrame:
 
 def _numbers(frame: pd.DataFrame, column: str, keys: Sequence[str], *, infinite: bool) -> pd.Series[float]:
     try:
+        if np.iscomplexobj(frame[column].to_numpy()):
+            raise TypeError
         values = frame[column].astype(float)
     except (TypeError, ValueError):
         raise Unusable(f"column {column} holds something that is no number") from None
+    largest = float(np.nanmax(np.abs(values.to_numpy()), initial=0.0, where=np.isfinite(values.to_numpy())))
+    if largest and not 1 / FAR < largest < FAR:
+        raise Unusable(f"{column} has numbers of the size {largest:.1g}, whose powers no computer holds: change its unit")
     bad = values.isna().to_numpy() if infinite else ~np.isfinite(values.to_numpy())
     if bad.any():
         raise Unusable(

@@ -135,17 +135,21 @@ def _repeated(x: Floats, squared: Floats) -> tuple[float, Floats]:
     with np.errstate(divide="ignore", invalid="ignore"):
         then = np.where(reach > 0, scipy.special.ndtr(apart / reach), now)
     before, after = now.sum(axis=1) - n / 2, then.sum(axis=1) - n / 2
-    every = _spearman((before * after).sum(), np.square(before).sum(), n)
+    every = _kept_of((before * after).sum(), np.square(before).sum())
     # Column k: centred ranks of the others without unit k.
     left, right = before[:, None] - now + 0.5, after[:, None] - then + 0.5
     np.fill_diagonal(left, 0.0)
-    return float(every), _spearman((left * right).sum(axis=0), np.square(left).sum(axis=0), n - 1)
+    return float(every), _kept_of((left * right).sum(axis=0), np.square(left).sum(axis=0))
 
 
-def _spearman(products: Any, squares: Any, n: int) -> Floats:
-    """Spearman's correlation from sums over n units: of products of centred ranks, and of squares of those with ties."""
+def _kept_of(products: Any, squares: Any) -> Floats:
+    """Sum of products of centred ranks before and after, over that of squares before.
+
+    Without ties that is Spearman's correlation.  Ranks that are tied before differ by chance alone after the smallest noise;
+    over the squares before, noise of size 0 leaves all.
+    """
     with np.errstate(divide="ignore", invalid="ignore"):
-        return np.where(squares > 0, products / np.sqrt(squares * n * (n**2 - 1) / 12), 0.0)
+        return np.where(squares > 0, products / squares, 0.0)
 
 
 def _share(rho: Floats, sizes: NDArray[np.intp], weights: Floats) -> Floats:

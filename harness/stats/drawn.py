@@ -75,6 +75,14 @@ def coarsest(factors: Sequence[Codes]) -> list[int]:
     ]  # fmt: skip
 
 
+def drawn_apart(levels: Codes, strata: Codes) -> Codes:
+    """Set of each level of a factor: levels that share a stratum, directly or through other levels, are of one set."""
+    held = np.zeros((int(levels.max()) + 1, int(strata.max()) + 1), dtype=int)
+    held[levels, strata] = 1
+    found: Codes = scipy.sparse.csgraph.connected_components(held @ held.T, directed=False)[1].astype(np.intp)
+    return found
+
+
 def left_out(again: Again, levels: Codes, strata: Codes) -> Part:
     """Variance of an estimate by leaving out one level of a factor at a time.
 
@@ -85,9 +93,7 @@ def left_out(again: Again, levels: Codes, strata: Codes) -> Part:
     """
     count = int(levels.max()) + 1
     without = np.stack([np.asarray(again(levels != level), dtype=float) for level in range(count)], axis=-1)
-    held = np.zeros((count, int(strata.max()) + 1), dtype=int)
-    held[levels, strata] = 1
-    apart = scipy.sparse.csgraph.connected_components(held @ held.T, directed=False)[1]
+    apart = drawn_apart(levels, strata)
     total = squares = third = np.zeros(without.shape[:-1])
     for own in (without[..., apart == group] for group in range(int(apart.max()) + 1)):
         size = own.shape[-1]

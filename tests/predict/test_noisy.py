@@ -1,5 +1,7 @@
 """Standard errors named in a prediction: what they change, and what is refused."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -137,3 +139,33 @@ def test_a_missing_column_of_errors_is_named():
 def test_declared_errors_are_part_of_what_was_fixed():
     assert "errors" not in corr().describe()
     assert corr({"llc": "se"}).describe()["errors"] == {"llc": "se"}
+
+
+@given(st.integers(0, 10**6), st.integers(2, 6))
+def test_ties_are_no_noise(seed, levels):
+    """Standard errors of 0 change nothing, however few values there are; they read as a reliability of .89."""
+    rng = np.random.default_rng(seed)
+    x = rng.integers(0, levels, 60)
+    table = pd.DataFrame({"seed": np.arange(60), "llc": x, "asr": x + rng.standard_normal(60), "se": 0.0})
+    plain, exact = (estimate(corr(errors), table) for errors in ({}, {"llc": "se"}))
+    assert exact.effect == pytest.approx(plain.effect, abs=1e-7)
+    assert exact.interval == pytest.approx(plain.interval, abs=1e-7)
+
+
+def test_more_correlation_than_the_errors_leave_possible_is_no_certainty():
+    x = np.random.default_rng(0).standard_normal(24)
+    table = pd.DataFrame({"seed": np.arange(24), "llc": x, "asr": x, "se": 0.5})
+    verdict = judge(corr({"llc": "se", "asr": "se"}), table)
+    assert verdict.outcome is Outcome.INVALID
+    assert "more closely than their standard errors (se) leave possible" in verdict.reason
+    json.dumps(verdict.to_json())
+
+
+@pytest.mark.parametrize("errors", [{}, {"llc": "se"}])
+def test_an_interval_holds_its_estimate_up_to_a_perfect_ranking(errors):
+    x = np.random.default_rng(0).standard_normal(24)
+    table = pd.DataFrame({"seed": np.arange(24), "llc": x, "asr": x, "se": 1e-9})
+    verdict = judge(corr(errors), table)
+    low, high = verdict.estimate.interval
+    assert low <= verdict.estimate.effect <= high
+    json.dumps(verdict.to_json())

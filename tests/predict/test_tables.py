@@ -2,7 +2,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.predict import Unusable, tables
+from harness.claim import ClaimError
+from harness.predict import PairedDifference, Unusable, tables
 
 
 def test_rows_of_both_sides_belong_together_in_any_order():
@@ -37,3 +38,26 @@ def test_a_column_that_varies_by_rounding_only_is_constant(values, constant):
         return
     with pytest.raises(Unusable, match="llc has the same value"):
         tables.varies(values, "llc")
+
+
+@pytest.mark.parametrize(("scale", "judged"), [(1e-49, True), (1e-120, False), (1e48, True), (1e120, False), (0.0, True)])
+def test_numbers_whose_powers_no_computer_holds_are_refused(scale, judged):
+    frame = pd.DataFrame({"seed": range(6), "v": scale * np.arange(1.0, 7.0)})
+    if judged:
+        assert len(tables.gathered(frame, ["seed"], ["v"])) == 6
+    else:
+        with pytest.raises(Unusable, match=r"v has numbers of the size .*: change its unit"):
+            tables.gathered(frame, ["seed"], ["v"])
+
+
+def test_complex_numbers_are_refused():
+    frame = pd.DataFrame({"seed": range(6), "v": np.arange(6) + 1j})
+    with pytest.raises(Unusable, match="column v holds something that is no number"):
+        tables.gathered(frame, ["seed"], ["v"])
+
+
+def test_two_columns_of_one_name_are_refused():
+    table = pd.DataFrame([[0, "a", 1.0, 2.0]], columns=["seed", "regime", "v", "v"])
+    prediction = PairedDifference("v", "regime", "a", "b", "seed", margin=0.3, margin_reason="test")
+    with pytest.raises(ClaimError, match="several columns named v"):
+        prediction.check_columns(table)
