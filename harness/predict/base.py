@@ -191,10 +191,9 @@ class Prediction(ABC):
 
     def seen(self, confidence: Confidence, **said: Any) -> Estimate:
         """An estimate with the effect and the interval of its confidence; ``said`` are its other fields."""
-        low, high = confidence.interval(self.alpha)
-        return Estimate(
-            effect=float(confidence.effect), interval=(float(low), float(high)), confidence=confidence, **said
-        )
+        low, high = map(float, confidence.interval(self.alpha))
+        effect = float(confidence.effect)  # a correlation near 1 may lie beyond the interval of its score test
+        return Estimate(effect=effect, interval=(min(low, effect), max(high, effect)), confidence=confidence, **said)
 
     def tail(self, confidence: Confidence) -> float:
         """One-sided p of its rule, by the curve from which the interval is read."""

@@ -61,9 +61,9 @@ class Scored(Confidence):
         return self.law.cdf(self.deviation(value))
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
-        """The values whose deviation lies within the (1 - alpha) quantile, and the estimate, whose bias moves it out near 1."""
+        """The values whose deviation lies within the (1 - alpha) quantile."""
         quantile = self.law.ppf(1 - alpha)
-        return np.minimum(self._where(quantile), self.effect), np.maximum(self._where(-quantile), self.effect)
+        return self._where(quantile), self._where(-quantile)
 
 
 @dataclass(frozen=True)

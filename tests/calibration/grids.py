@@ -130,7 +130,8 @@ class Groups(OnGrid):
     def confidence(self, data: Floats) -> stats.Confidence:
         grid = self.grid
         weights = np.tile([-1.0, 1.0], grid.outer) / grid.outer
-        return stats.drawn_contrast(data, 2 * grid.size + grid.seed % 2, weights, grid.drawn).confidence
+        drawn = stats.Drawn(grid.drawn.factors, grid.seed % 2)  # groups share sizes, and no seed
+        return stats.drawn_contrast(data, 2 * grid.size + grid.seed % 2, weights, drawn).confidence
 
     def table(self, data: Floats) -> pd.DataFrame:
         return self.grid.rows.assign(llc=data, regime=np.where(self.grid.seed % 2, "standard", "robust"))
