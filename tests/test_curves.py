@@ -217,4 +217,7 @@ def test_more_units_make_a_peak_better_known():
     large = small.resized(8, 32)
     assert large.effect == small.effect
     assert np.diff(large.interval(0.05))[0] < 0.6 * np.diff(small.interval(0.05))[0]
-    assert small.approximate(0.05).interval(0.05)[0] == pytest.approx(small.interval(0.05)[0])
+    planned = small.approximate(0.05)  # the smaller side, as of half as many units
+    assert planned.estimate == pytest.approx(small.effect)
+    assert float(planned.freedom) == (8 / 2) - 1
+    assert planned.interval(0.05)[0] < small.interval(0.05)[0]

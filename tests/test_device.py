@@ -28,7 +28,7 @@ def test_auto_does_not_ask_torch_where_no_gpu_can_be(monkeypatch):
 
 def test_a_gpu_that_is_not_there_is_an_error_with_its_remedy(monkeypatch):
     monkeypatch.setattr(torch.cuda, "is_available", lambda: False)
-    with pytest.raises(DeviceError, match=r"no CUDA device was found .* use --device cpu"):
+    with pytest.raises(DeviceError, match=r"no CUDA device was found .* use --claims-device cpu"):
         resolve("cuda")
 
 

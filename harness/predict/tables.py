@@ -93,7 +93,7 @@ def _numbers(frame: pd.DataFrame, column: str, keys: Sequence[str], *, infinite:
     except (TypeError, ValueError):
         raise Unusable(f"column {column} holds something that is no number") from None
     largest = float(np.nanmax(np.abs(values.to_numpy()), initial=0.0, where=np.isfinite(values.to_numpy())))
-    if largest and not 1 / FAR < largest < FAR:
+    if not infinite and largest and not 1 / FAR < largest < FAR:  # what is only compared has no powers
         raise Unusable(f"{column} has numbers of the size {largest:.1g}, whose powers no computer holds: change its unit")
     bad = values.isna().to_numpy() if infinite else ~np.isfinite(values.to_numpy())
     if bad.any():
