@@ -36,7 +36,7 @@ class Conjunction(Prediction):
     parts: tuple[Prediction, ...]
     margin: float = field(init=False, default=0.0)
     margin_reason: str = field(init=False, default="each part has its own")
-    alpha: float = field(init=False, default=0.05)
+    alpha: float = field(init=False, default=0.05)  # the smallest of its parts', at which it would survive as a whole
 
     def __post_init__(self) -> None:
         self._read_where()
@@ -48,6 +48,7 @@ class Conjunction(Prediction):
         object.__setattr__(self, "parts", flat)
         if len(flat) < 2:
             raise ClaimError(f"Conjunction has {len(flat)} part(s); it joins two or more")
+        object.__setattr__(self, "alpha", min(part.alpha for part in flat))
         if self.where:
             raise ClaimError("Conjunction has where=…; give it to the parts")
 

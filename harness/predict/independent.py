@@ -125,6 +125,7 @@ class IndependentDifference(OnGroups):
             )
         weights = np.tile([-1.0, 1.0], len(parts)) / len(parts)
         sample = sampling.of(self, frame, strata, apart=(self.factor,))
+        alike = sample.alike(values, 2 * codes + side)
         mean = sample.contrast(values, 2 * codes + side, weights)
         within = [stats.contrast(values[codes == s], side[codes == s], [-1, 1], self.trim) for s in range(len(parts))]
         shown = tuple(
@@ -141,7 +142,7 @@ class IndependentDifference(OnGroups):
             n=len(values),
             standardised=self._size(mean, np.bincount(2 * codes + side), weights),
             strata=shown,
-            notes=(self._sizes(side), *self._heterogeneity(shown, within)),
+            notes=(self._sizes(side), *self._heterogeneity(shown, within), *alike),
             **sample.fields(),
         )
 

@@ -44,6 +44,8 @@ class Noisy(Prediction):
         kind, allowed = type(self).__name__, self.noisy
         if not isinstance(self.errors, Mapping) or not all(isinstance(name, str) and name for name in self.errors.values()):
             raise ClaimError(f"{kind} has errors={self.errors!r}; name for a column that of its standard errors, {{…: …}}")
+        if own := [column for column, name in self.errors.items() if column == name]:
+            raise ClaimError(f"{kind} has {own[0]} as its own standard error; name the column that holds it")
         if other := [str(column) for column in self.errors if column not in allowed]:
             raise ClaimError(f"{kind} has errors of {words.listed(other)}; it takes them of {words.listed(allowed)}")
 
@@ -142,6 +144,12 @@ class Noisy(Prediction):
         if not self.errors:
             return slopes
         sums, noises = np.transpose(spreads)
+        pairs = list(zip(sums.tolist(), noises.tolist(), strict=True))
+        if len(set(pairs)) < len(pairs) and noises.any():
+            raise Unusable(
+                f"units share the measurements of {words.listed(self.errors)}: their noise is one draw for all of them, which "
+                "units cannot tell; measure it for each unit, or leave errors out"
+            )
         found = np.empty(len(slopes))
         for own in stats.members(np.zeros(len(slopes), dtype=np.intp) if strata is None else strata):
             try:

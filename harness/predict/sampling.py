@@ -123,14 +123,44 @@ class Sample:
         if not error > 0:
             raise Unusable(f"every level of {whose} gives the same, so that there is no spread to judge it by")
 
+    def alike(self, values: Floats, cells: NDArray[np.intp], scale: float | None = None) -> tuple[str, ...]:
+        """A sentence for each cell beside others whose units are all alike, so that its variance counts as 0.
+
+        For a plain mean that is said, since saturation is common (no attack succeeds, every point is right) and hides rare
+        units alone; a trimmed mean, which promises more, is refused.
+
+        Args:
+            values: one number per row of the frame.
+            cells: cell of each.
+            scale: size of the numbers that the values were computed from; None for the values' own.
+
+        Raises:
+            Unusable: what a trimmed mean leaves of a cell does not vary beyond rounding.
+        """
+        trim, found = self.prediction.trim, []
+        size = float(np.abs(values).max()) if scale is None else scale
+        for cell in range(int(cells.max()) + 1):
+            own = np.sort(values[cells == cell])
+            cut = int(trim * len(own))
+            if not stats.is_constant(own[cut : len(own) - cut], size):
+                continue
+            where = tables.first(self.frame, cells == cell, (*self.strata, *self.apart)) if cells.max() else "all rows"
+            if trim:
+                raise Unusable(
+                    f"all units that a trimmed mean leaves of {where} have the same value ({own[cut]:.3g}), so that there is "
+                    "no spread to judge it by: measure more units there"
+                )
+            found.append(
+                f"All {len(own):,} units of {where} have the same value; how far others like them lie from it counts as "
+                "nothing."
+            )
+        return tuple(found)
+
     def contrast(self, values: Floats, cells: NDArray[np.intp], weights: Floats) -> stats.Mean:
         """A contrast of the means of cells with the error that the random factors give it (``stats.drawn_contrast``)."""
         trim = self.prediction.trim
         if self.drawn is None:
-            found = stats.contrast(values, cells, weights, trim)
-            if trim and not found.error > 0:
-                raise Unusable("all that a trimmed mean leaves are the same, so that there is no spread to judge it by")
-            return found
+            return stats.contrast(values, cells, weights, trim)
         found = stats.drawn_contrast(values, cells, weights, self.drawn, trim)
         self._differ(found.error)
         return found

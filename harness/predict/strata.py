@@ -106,6 +106,7 @@ def average(
     )  # fmt: skip
     differ = stats.heterogeneity(within, scale, prediction.trim)
     notes = differences(what.split(" of ")[0], shown, differ, prediction.alpha)
+    notes = (*notes, *sample.alike(values, codes, scale))
     mean = sample.mean(values) if curves is None else sample.slope(values, curves[1], curves[2], curves[0])
     return Averaged(mean, sample, codes, shown, notes)
 

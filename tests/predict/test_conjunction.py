@@ -206,3 +206,13 @@ class TestAtLeast:
             AtLeast(parts=(BOTH, part("input")), count=1)
         with pytest.raises(ClaimError, match="Conjunction has AtLeast"):
             Conjunction(parts=(most(1, 2), part("input")))
+
+
+@pytest.mark.parametrize("alphas", [(0.05, 0.1), (0.01, 0.05), (0.1, 0.1)])
+def test_the_whole_survives_at_the_strictest_level_of_its_parts(alphas):
+    parts = tuple(
+        PairedDifference("v", "regime", "a", "b", "seed", margin=0.1, margin_reason="test", alpha=alpha) for alpha in alphas
+    )
+    whole = Conjunction(parts)
+    assert whole.alpha == min(alphas)
+    assert whole.stricter(0.5).alpha == min(alphas) / 2

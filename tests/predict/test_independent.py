@@ -5,7 +5,7 @@ from scipy import stats as sps
 
 from harness.claim import ClaimError
 from harness.judge import Outcome, judge
-from harness.predict import IndependentDifference, Unusable
+from harness.predict import IndependentDifference, IndependentTrimmedDifference, TrimmedDifference, Unusable
 
 TERMS = {"margin": 0.5, "margin_reason": "half of the stated effect"}
 
@@ -110,7 +110,7 @@ def test_a_saturated_group_alone_is_no_obstacle():
     found = estimate(frame)
     assert np.isfinite(found.interval).all()
     assert found.strata[1].interval == (0.0, 0.0)
-    assert len(found.notes) == 2
+    assert [note for note in found.notes if "have the same value" in note] == list(found.notes[-2:])  # of both groups
 
 
 @pytest.mark.parametrize(
@@ -138,3 +138,28 @@ def test_unusable(frame, why):
 def test_declarations_that_are_refused(changes, why):
     with pytest.raises(ClaimError, match=why):
         prediction(**changes)
+
+
+@pytest.mark.parametrize("offset", [0.0, 0.1, 1e6])
+def test_a_group_without_spread_is_said_and_not_trimmed(offset):
+    """Its variance counts as 0: eight units of a rare event that happen to be alike look certain."""
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({"seed": np.arange(28), "group": ["alike"] * 8 + ["other"] * 20,
+                          "v": offset + np.r_[np.zeros(8), 0.1 * rng.standard_normal(20)]})  # fmt: skip
+    terms = ("v", "group", "alike", "other", "seed")
+    plain = IndependentDifference(*terms, margin=0.3, margin_reason="test").estimate(table, rng=rng)
+    assert "All 8 units of group = alike have the same value" in " ".join(plain.notes)
+    with pytest.raises(Unusable, match="leaves of group = alike have the same value"):
+        IndependentTrimmedDifference(*terms, margin=0.3, margin_reason="test").estimate(table, rng=rng)
+
+
+def test_what_a_trimmed_mean_leaves_varies_beyond_rounding():
+    """Differences of .1 that rounding tells apart gave an interval of no width."""
+    low = np.array([0.8, 0.7, 0.6, 0.5, 0.4, 0.35, 0.3, 0.2])
+    high = np.round(low + 0.1, 2)
+    high[:2] = 0.95, 0.7
+    for scale in (1.0, 100.0, 1e6):
+        table = pd.DataFrame({"seed": np.tile(np.arange(8), 2), "regime": ["b"] * 8 + ["a"] * 8, "v": scale * np.r_[low, high]})
+        prediction = TrimmedDifference("v", "regime", "a", "b", "seed", margin=0.01, margin_reason="test")
+        with pytest.raises(Unusable, match="the same value"):
+            prediction.estimate(table, rng=np.random.default_rng(0))

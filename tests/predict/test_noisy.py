@@ -169,3 +169,23 @@ def test_an_interval_holds_its_estimate_up_to_a_perfect_ranking(errors):
     low, high = verdict.estimate.interval
     assert low <= verdict.estimate.effect <= high
     json.dumps(verdict.to_json())
+
+
+@pytest.mark.parametrize("kind", [ScalingExponent, NoTrend])
+def test_a_regressor_that_units_share_is_one_draw_of_noise(kind):
+    """Its noise erred in 44 % of studies at the limit; measured for each unit it does not."""
+    rng = np.random.default_rng(0)
+    x = np.exp(np.arange(5.0) + 0.3 * rng.standard_normal(5))
+    table = pd.DataFrame({"seed": np.repeat(np.arange(8), 5), "x": np.tile(x, 8), "se": 0.3 * np.tile(x, 8)})
+    table["y"] = table.x * np.exp(0.1 * rng.standard_normal(40))
+    terms = {"value": 1.0, "tolerance": 0.3} if kind is ScalingExponent else {"margin": 1.0}
+    prediction = kind("y", "x", "seed", margin_reason=WHY, errors={"x": "se"}, **terms)
+    with pytest.raises(Unusable, match="units share the measurements of x"):
+        estimate(prediction, table)
+    exact = kind("y", "x", "seed", margin_reason=WHY, errors={"x": "se"}, **terms)
+    assert estimate(exact, table.assign(se=0.0)).n == 8  # known exactly, it may be shared
+
+
+def test_a_column_is_not_its_own_error():
+    with pytest.raises(ClaimError, match="llc as its own standard error"):
+        corr({"llc": "llc"})
