@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from functools import partial
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -17,6 +17,7 @@ from harness.predict import noisy, sampling, tables, words
 from harness.predict.equivalence import Equivalence
 from harness.predict.estimate import Estimate, own_size
 from harness.predict.signed import Signed
+from harness.stats.attenuation import Noise
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -160,7 +161,8 @@ class _AcrossUnits(noisy.Noisy):
         z = np.array([stats.fisher_z(stats.spearman(a, b), len(a)) for a, b in zip(x, y, strict=True)])
         cluster = stats.clusters(membership(units))
         parted = [part.index.to_numpy() for _, part in parts]
-        kept = self.kept(frame, self.noisy, parted)
+        noises = self.noises(frame, parted)
+        kept = noisy.kept_of(noises.values())
         pooled = stats.pool(z, n, cluster, kept)
         sample = sampling.of(self, frame)
         errors = noisy.errors_of(self, frame, self.noisy)
@@ -179,19 +181,19 @@ class _AcrossUnits(noisy.Noisy):
                 self.stratum(name, stats.pool(each[None], n[i, None], kept=kept), len(part))
                 for i, ((name, part), each) in enumerate(zip(parts, z, strict=True)) if self.blocks
             ),
-            notes=(*heterogeneity(z, n, cluster, self.alpha), *self._as_measured(z, n, cluster, frame, parted)),
+            notes=(*heterogeneity(z, n, cluster, self.alpha), *self._as_measured(z, n, cluster, noises)),
             objection=self._turned(frame, parted, n, cluster, sample),
             **sample.fields(),
         )  # fmt: skip
 
     def _as_measured(
-        self, z: NDArray[Any], n: NDArray[Any], cluster: NDArray[Any], frame: pd.DataFrame, parts: Blocks
+        self, z: NDArray[Any], n: NDArray[Any], cluster: NDArray[Any], noises: Mapping[str, Noise]
     ) -> tuple[str, ...]:
         """How reliable the measurements are, and the correlation before it was corrected."""
         if not self.errors:
             return ()
         plain = words.number(float(stats.pool(z, n, cluster).effect))
-        return (*self.reliable(frame, parts), f"As measured, the correlation is {plain}.")
+        return (*self.reliable(noises), f"As measured, the correlation is {plain}.")
 
     def _turned(
         self, frame: pd.DataFrame, parts: Blocks, n: NDArray[Any], cluster: NDArray[Any], sample: sampling.Sample

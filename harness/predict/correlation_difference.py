@@ -16,7 +16,7 @@ from harness.predict.correlation import FEWEST, membership, pooled_z
 from harness.predict.estimate import Estimate, Stratum, own_size
 from harness.predict.noisy import Parts
 from harness.stats import attenuation
-from harness.stats.attenuation import Kept
+from harness.stats.attenuation import Kept, Noise
 from harness.stats.drawn import Again
 
 if TYPE_CHECKING:
@@ -140,7 +140,8 @@ class CorrelationDifference(noisy.Noisy):
         n = np.array([len(part) for _, part in parts])
         cluster = stats.clusters(membership([codes[part.index] for _, part in parts]))
         parted = [part.index.to_numpy() for _, part in parts]
-        kept = self._kept(here, there, parted)
+        noises = self._noises(here, there, parted)
+        kept = self._kept(noises)
         difference = _difference(z, n, cluster, kept)
         first, second = difference.first, difference.second
         sample = sampling.of(self, here)
@@ -159,7 +160,7 @@ class CorrelationDifference(noisy.Noisy):
                 f"The correlation is {words.number(first.effect)} "
                 f"{self.level(self.factor, self.here)} and {words.number(second.effect)} "
                 f"{self.level(self.factor, self.there)}.",
-                *self._reliable(here, there, parted),
+                *self._reliable(noises),
             ),
             **sample.fields(),
         )
@@ -175,26 +176,27 @@ class CorrelationDifference(noisy.Noisy):
 
         return again
 
-    def _kept(self, here: pd.DataFrame, there: pd.DataFrame, parts: Parts) -> _Left | None:
+    def _noises(self, here: pd.DataFrame, there: pd.DataFrame, parts: Parts) -> list[tuple[str, dict[str, Noise]]]:
+        """Where each side stands, and the noise of its columns."""
+        sides = [(self.level(self.factor, level), side) for side, level in ((here, self.here), (there, self.there))]
+        return [(where, self.noises(side, parts, f" {where}")) for where, side in sides]
+
+    def _kept(self, sides: list[tuple[str, dict[str, Noise]]]) -> _Left | None:
         """What noise leaves of the three correlations; None where no errors are known."""
         if not self.errors:
             return None
-        sides = [(here, self.here), (there, self.there)]
-        one, two = (self.kept(side, (self.x, self.y), parts, f" {self.level(self.factor, level)}") for side, level in sides)
-        left, right = (self.kept(side, (self.x,), parts) for side, _ in sides)
-        return _Left(one, two, 1.0 if left is None or right is None else float(left.both(right).factor))
+        one, two = (noisy.kept_of(noises.values()) for _, noises in sides)
+        between = noisy.kept_of(noises[self.x] for _, noises in sides if self.x in noises)
+        return _Left(one, two, 1.0 if between is None else float(between.factor))
 
-    def _reliable(self, here: pd.DataFrame, there: pd.DataFrame, parts: Parts) -> tuple[str, ...]:
+    def _reliable(self, sides: list[tuple[str, dict[str, Noise]]]) -> tuple[str, ...]:
         """How reliable the measurements are, or that nobody says."""
-        where = [self.level(self.factor, level) for level in (self.here, self.there)]
         if not self.errors:
             return (
                 f"Noise of the measurements shrinks correlations; {self.word(self.x)} is taken as measured equally well "
-                f"{where[0]} and {where[1]}.",
+                f"{sides[0][0]} and {sides[1][0]}.",
             )
-        return tuple(
-            said for side, level in zip((here, there), where, strict=True) for said in self.reliable(side, parts, f" {level}")
-        )
+        return tuple(said for where, noises in sides for said in self.reliable(noises, f" {where}"))
 
     def _sides(self, table: pd.DataFrame) -> list[pd.DataFrame]:
         frame = tables.usable(

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from functools import reduce
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -74,33 +75,26 @@ class Noisy(Prediction):
             if (negative := int((frame[name] < 0).sum())):
                 raise Unusable(f"{negative} of {len(frame)} values of {name} are below 0; a standard error is 0 or more")
 
-    def noise(self, frame: pd.DataFrame, column: str, parts: Parts, where: str = "") -> Noise | None:
-        """Share of noise in the ranks of a column within blocks; None where it has no errors.
+    def noises(self, frame: pd.DataFrame, parts: Parts, where: str = "") -> dict[str, Noise]:
+        """Share of noise in the ranks of each column with errors, within blocks.
 
         Args:
             frame: rows.
-            column: the column.
             parts: rows of each block.
             where: on which side of a comparison, for the reader.
 
         Raises:
-            Unusable: its errors explain all that its values differ by.
+            Unusable: the errors of a column explain all that its values differ by.
         """
-        name = self.errors.get(column)
-        if name is None:
-            return None
-        found = stats.noise(frame[column].to_numpy(), frame[name].to_numpy(), parts)
-        if found.share >= 1:
-            raise Unusable(
-                f"{column} differs by no more{where} than its standard errors ({name}) explain, so that nothing is known of "
-                "what follows it: measure it with more draws, or more different models"
-            )
+        found = {}
+        for column, name in self.errors.items():
+            found[column] = stats.noise(frame[column].to_numpy(), frame[name].to_numpy(), parts)
+            if found[column].share >= 1:
+                raise Unusable(
+                    f"{column} differs by no more{where} than its standard errors ({name}) explain, so that nothing is known "
+                    "of what follows it: measure it with more draws, or more different models"
+                )
         return found
-
-    def kept(self, frame: pd.DataFrame, columns: Sequence[str], parts: Parts, where: str = "") -> Kept | None:
-        """What noise leaves of the correlation of two columns within blocks; None where neither has errors."""
-        found = [noise.kept for noise in (self.noise(frame, column, parts, where) for column in columns) if noise is not None]
-        return None if not found else found[0] if len(found) == 1 else found[0].both(found[1])
 
     def possible(self, seen: stats.Confidence) -> None:
         """Refuse a correlation that is larger than noise would leave of a perfect one.
@@ -114,18 +108,16 @@ class Noisy(Prediction):
                 f"({words.listed(self.error_columns)}) leave possible: these are too large, or both share the noise"
             )
 
-    def reliable(self, frame: pd.DataFrame, parts: Parts, where: str = "") -> tuple[str, ...]:
+    def reliable(self, noises: Mapping[str, Noise], where: str = "") -> tuple[str, ...]:
         """How reliably each column with errors was measured, in a sentence each."""
         quantile = float(scipy.stats.norm.ppf(1 - self.alpha))
         said = []
-        for column in self.errors:
-            noise = self.noise(frame, column, parts)
-            if noise is not None:
-                low, high = noise.reliability(quantile)
-                said.append(
-                    f"{self.word(column)}{where} is measured with a reliability of {words.number(1 - float(noise.share))} "
-                    f"({words.level(self.alpha)} {words.span((float(low), float(high)))}), by its standard errors."
-                )
+        for column, noise in noises.items():
+            low, high = noise.reliability(quantile)
+            said.append(
+                f"{self.word(column)}{where} is measured with a reliability of {words.number(1 - float(noise.share))} "
+                f"({words.level(self.alpha)} {words.span((float(low), float(high)))}), by its standard errors."
+            )
         return tuple(said)
 
     def steeper(
@@ -173,12 +165,13 @@ def errors_of(prediction: Noisy, frame: pd.DataFrame, columns: Sequence[str]) ->
     return [None if name is None else frame[name].to_numpy() for name in named]
 
 
+def kept_of(noises: Iterable[Noise]) -> Kept | None:
+    """What the noise of one or two variables leaves of their correlation; None where no noise is known."""
+    found = [noise.kept for noise in noises]
+    return reduce(Kept.both, found) if found else None
+
+
 def kept_again(values: Sequence[Floats], errors: Sequence[Floats | None], parts: Parts) -> Kept | None:
-    """What noise leaves of the correlation of two variables, from some of the units; never nothing."""
-    found = None
-    for each, error in zip(values, errors, strict=True):
-        if error is not None:
-            noise = stats.noise(each, error, parts)
-            own = replace(noise, share=np.minimum(noise.share, _MOST)).kept
-            found = own if found is None else found.both(own)
-    return found
+    """The same from some of the units; never nothing."""
+    noises = (stats.noise(each, error, parts) for each, error in zip(values, errors, strict=True) if error is not None)
+    return kept_of(replace(noise, share=np.minimum(noise.share, _MOST)) for noise in noises)

@@ -9,18 +9,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.claim import ClaimError
 from harness.predict import sampling, words
-from harness.predict.base import Rule
 from harness.predict.estimate import Estimate, own_size
 from harness.predict.independent import OnGroups
+from harness.predict.superiority import MoreOften
 
 if TYPE_CHECKING:
     import pandas as pd
 
 
 @dataclass(frozen=True, repr=False)
-class IndependentSuperiority(OnGroups):
+class IndependentSuperiority(MoreOften, OnGroups):
     """A unit of one group has a higher value than one of another group in more than half of all pairs of them.
 
     The effect is the probability of superiority, equal values counting half (Vargha & Delaney 2000, J. Educ. Behav. Stat.
@@ -43,26 +42,6 @@ class IndependentSuperiority(OnGroups):
     unit: str | tuple[str, ...]
     strata = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.margin > self.centre:
-            raise ClaimError(f"IndependentSuperiority has margin={self.margin}; a share lies at most 0.5 above a half")
-
-    @property
-    def rule(self) -> Rule:
-        """Direction: above a half."""
-        return "above"
-
-    @property
-    def centre(self) -> float:
-        """Half of the pairs."""
-        return 0.5
-
-    @property
-    def largest(self) -> float:
-        """A share's."""
-        return 1.0
-
     def pilot(self, n: int) -> stats.Confidence | None:
         """Of two groups of equal size and shape."""
         units = stats.worth(n // 2, n - n // 2)[1]
@@ -75,9 +54,6 @@ class IndependentSuperiority(OnGroups):
             f"{self.level(self.factor, self.higher)} than in that {self.level(self.factor, self.lower)} in more than half of "
             "all pairs"
         )
-
-    def _terms(self) -> str:
-        return f"; the smallest share of interest is {words.number(0.5 + self.margin)}"
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Share of pairs; see the class and :meth:`Prediction.estimate`."""

@@ -10,7 +10,7 @@ import numpy as np
 from harness import stats
 from harness.claim import ClaimError
 from harness.predict import sampling, tables, words
-from harness.predict.base import Rule
+from harness.predict.base import Prediction, Rule
 from harness.predict.estimate import Estimate, own_size
 from harness.predict.paired import OnPairs
 
@@ -18,8 +18,35 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+class MoreOften(Prediction):
+    """A share of pairs that is predicted to be above a half: what kinds have in common that ask how often."""
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if self.margin > self.centre:
+            raise ClaimError(f"{type(self).__name__} has margin={self.margin}; a share lies at most 0.5 above a half")
+
+    @property
+    def rule(self) -> Rule:
+        """Direction: above a half."""
+        return "above"
+
+    @property
+    def centre(self) -> float:
+        """Half of the pairs."""
+        return 0.5
+
+    @property
+    def largest(self) -> float:
+        """A share's."""
+        return 1.0
+
+    def _terms(self) -> str:
+        return f"; the smallest share of interest is {words.number(0.5 + self.margin)}"
+
+
 @dataclass(frozen=True, repr=False)
-class Superiority(OnPairs):
+class Superiority(MoreOften, OnPairs):
     """A value is higher at one level of a factor than at another in more than half of all pairs.
 
     The effect is the probability of superiority, the share of pairs in which value[higher] - value[lower] is above zero, equal
@@ -43,26 +70,6 @@ class Superiority(OnPairs):
     pair: str | tuple[str, ...]
     strata = None
 
-    def __post_init__(self) -> None:
-        super().__post_init__()
-        if self.margin > self.centre:
-            raise ClaimError(f"Superiority has margin={self.margin}; a share lies at most 0.5 above a half")
-
-    @property
-    def rule(self) -> Rule:
-        """Direction: above a half."""
-        return "above"
-
-    @property
-    def centre(self) -> float:
-        """Half of the pairs."""
-        return 0.5
-
-    @property
-    def largest(self) -> float:
-        """A share's."""
-        return 1.0
-
     @property
     def levels(self) -> tuple[str | float, str | float]:
         """Higher and lower."""
@@ -82,9 +89,6 @@ class Superiority(OnPairs):
             f"In more than half of the pairs with the same {words.listed(map(self.word, self.keys))}, {self.word(self.value)} "
             f"is higher {self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)}"
         )
-
-    def _terms(self) -> str:
-        return f"; the smallest share of interest is {words.number(0.5 + self.margin)}"
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Share of pairs; see the class and :meth:`Prediction.estimate`."""

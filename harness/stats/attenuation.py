@@ -32,9 +32,9 @@ class Kept:
         high: one standard error higher, at most 1.
     """
 
-    factor: Any = 1.0
-    low: Any = 1.0
-    high: Any = 1.0
+    factor: Any
+    low: Any
+    high: Any
 
     def both(self, other: Kept) -> Kept:
         """Of two variables: factors multiply, and the logarithms of their errors add in squares."""
@@ -52,10 +52,6 @@ class Kept:
                 self.factor * (self.low / self.factor) ** share,
                 np.minimum(1, self.factor * (self.high / self.factor) ** share),
             )
-
-
-ALL = Kept()
-"""Nothing is lost: the variables are known without error."""
 
 
 @dataclass(frozen=True)
