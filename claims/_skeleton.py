@@ -7,9 +7,8 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any
 
-from harness import MLP, Evidence, Factors, Figure, Gate, PairedDifference, Recipe, Source, Threat, ToyImages, claim
+from harness import MLP, Evidence, Factors, Figure, Gate, Harness, PairedDifference, Recipe, Source, Threat, ToyImages, claim
 
 # Nothing up to the body imports torch, so that collecting the claims costs nothing.
 
@@ -57,7 +56,7 @@ SIZES = {"smoke": Sizes(2, 96, 2), "reduced": Sizes(12, 768, 20), "full": Sizes(
     population=Factors(random="seed", fixed="test points"),  # speaks of other seeds, on these very test points
     tags=("robustness",),
 )
-def test_adversarial_training_hardens(harness: Any) -> Evidence:
+def test_adversarial_training_hardens(harness: Harness) -> Evidence:
     """Standard and robust members of one seed share initialisation and data order: they are pairs."""
     from harness import Robustness
 

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 from functools import partial
-from typing import Any
 
 import pandas as pd
 
 from fixtures.sources import DYNAMICS
-from harness.claim import Evidence, Factors, Figure, claim
+from harness import DataFact, Evidence, Factors, Figure, Harness, claim
 from harness.data import DataShortfall, RawImages, raw_cifar10, raw_mnist
 from harness.measure import separation
-from harness.predict import DataFact
 
 # Minimum train-train and test-train separation in the document's table, and its attack size: L∞, pixels from 0 to 1.
 REPORTED = {"MNIST": ("0.737", "0.812"), "CIFAR-10": ("0.212", "0.220")}
@@ -33,7 +31,7 @@ ATTACK_SIZE = {"MNIST": 0.1, "CIFAR-10": 0.031}
     population=Factors(fixed="the data sets"),
     tags=("mnist", "cifar-10", "separation"),
 )  # fmt: skip
-def test_data_well_separated(harness: Any) -> Evidence:
+def test_data_well_separated(harness: Harness) -> Evidence:
     """Exact minimum over all pairs of each set that is there as a whole; the same at every scale, since it takes seconds."""
     try:
         table = separations(harness, "MNIST", raw_mnist(whole=True))
@@ -60,7 +58,7 @@ def test_data_well_separated(harness: Any) -> Evidence:
     return Evidence(table, figure, settings=settings)
 
 
-def contradicted(harness: Any, settings: dict[str, str]) -> pd.DataFrame:
+def contradicted(harness: Harness, settings: dict[str, str]) -> pd.DataFrame:
     """The separations of a part of CIFAR-10 that lie below the printed ones; what they are goes into the settings.
 
     A minimum over a part is an upper bound of the whole set's.  It cannot confirm a printed value, but it can contradict one.
@@ -76,7 +74,7 @@ def contradicted(harness: Any, settings: dict[str, str]) -> pd.DataFrame:
     return table[table["value"] < table["reported"] - 0.5 * 0.1 ** table["digits"]]
 
 
-def separations(harness: Any, name: str, raw: RawImages) -> pd.DataFrame:
+def separations(harness: Harness, name: str, raw: RawImages) -> pd.DataFrame:
     """Both separations of a set beside the printed ones, computed once."""
     reported = REPORTED[name]
     return harness.store.cached(

@@ -6,16 +6,26 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from fixtures.dynamics_clusters import BINARY, CLUSTER, LARGE
+from fixtures.dynamics_clusters import BINARY, CLUSTER, LARGE, cluster_networks
 from fixtures.dynamics_gates import CLASSIFIES, REACHED
 from fixtures.sources import DYNAMICS
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.predict import Conjunction, NoTrend, PairedDifference, Proportion, ScalingExponent
+from harness import (
+    Conjunction,
+    Evidence,
+    Factors,
+    Figure,
+    Harness,
+    NoTrend,
+    PairedDifference,
+    Proportion,
+    ScalingExponent,
+    claim,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fixtures.study import Study
+    from harness import Study
 
 CELLS = ("clusters", "dimension")
 OVER_D, OVER_K = {"clusters": 8}, {"dimension": 256}  # where the other of the two is varied
@@ -100,14 +110,15 @@ def cosines(study: Study, training: str) -> Figure:
     tags=("clusters",),
     scope=SCOPE,
 )  # fmt: skip
-def test_feature_averaging_accuracy(cluster_networks: Study) -> Evidence:
+def test_feature_averaging_accuracy(harness: Harness) -> Evidence:
     """Held-out accuracy, one network a seed and cell."""
-    table = networks(cluster_networks)
+    networks_study = cluster_networks(harness)
+    table = networks(networks_study)
     figure = Figure(
         "strip", table[table["training"] == BINARY], x="cell", y="accuracy", title="Held-out accuracy: one point a network",
         x_label="clusters k and dimension d", y_label="accuracy (share of points)", reference={"0.99": 0.99},
     )  # fmt: skip
-    return evidence(cluster_networks, figure, BINARY)
+    return evidence(networks_study, figure, BINARY)
 
 
 @claim(
@@ -129,9 +140,10 @@ def test_feature_averaging_accuracy(cluster_networks: Study) -> Evidence:
     tags=("clusters", "features"),
     scope=SCOPE,
 )  # fmt: skip
-def test_features_averaged(cluster_networks: Study) -> Evidence:
+def test_features_averaged(harness: Harness) -> Evidence:
     """Coefficients by projection of what the weights learned."""
-    return evidence(cluster_networks, cosines(cluster_networks, BINARY), BINARY)
+    networks = cluster_networks(harness)
+    return evidence(networks, cosines(networks, BINARY), BINARY)
 
 
 @claim(
@@ -153,9 +165,10 @@ def test_features_averaged(cluster_networks: Study) -> Evidence:
     tags=("clusters", "robustness"),
     scope=SCOPE,
 )  # fmt: skip
-def test_averaged_features_fragile(cluster_networks: Study) -> Evidence:
+def test_averaged_features_fragile(harness: Harness) -> Evidence:
     """Accuracy along the direction, and the median smallest perturbation."""
-    table = cluster_networks.table
+    networks_study = cluster_networks(harness)
+    table = networks_study.table
     points = table[table["training"] == BINARY]
     named = [f"k = {k}" for k in points["clusters"]]
     points = points.assign(ratio=points["dimension"] / points["clusters"], clusters=named)
@@ -164,7 +177,7 @@ def test_averaged_features_fragile(cluster_networks: Study) -> Evidence:
         title="Critical radius of networks that average features, against d/k", x_label="d / k",
         y_label="median smallest perturbation (Euclidean)",
     )  # fmt: skip
-    return evidence(cluster_networks, figure, BINARY)
+    return evidence(networks_study, figure, BINARY)
 
 
 @claim(
@@ -184,9 +197,10 @@ def test_averaged_features_fragile(cluster_networks: Study) -> Evidence:
     tags=("clusters", "features"),
     scope=SCOPE,
 )  # fmt: skip
-def test_cluster_labels_decouple(cluster_networks: Study) -> Evidence:
+def test_cluster_labels_decouple(harness: Harness) -> Evidence:
     """Coefficients of the outputs, means over their units."""
-    return evidence(cluster_networks, cosines(cluster_networks, CLUSTER))
+    networks = cluster_networks(harness)
+    return evidence(networks, cosines(networks, CLUSTER))
 
 
 @claim(
@@ -211,12 +225,13 @@ def test_cluster_labels_decouple(cluster_networks: Study) -> Evidence:
     tags=("clusters", "robustness"),
     scope=SCOPE,
 )  # fmt: skip
-def test_cluster_labels_more_robust(cluster_networks: Study) -> Evidence:
+def test_cluster_labels_more_robust(harness: Harness) -> Evidence:
     """Median smallest perturbation that changes the binary decision; pairs share the points and the seed."""
+    networks_study = cluster_networks(harness)
     figure = Figure(
-        "strip", networks(cluster_networks), x="cell", y="radius_share", hue="training",
+        "strip", networks(networks_study), x="cell", y="radius_share", hue="training",
         title="Critical radius of the binary decision, by what the network was trained on: one point a network",
         x_label="clusters k and dimension d", y_label="median smallest perturbation / √d",
         reference={"half the way to the next cluster": 0.5**0.5},
     )  # fmt: skip
-    return evidence(cluster_networks, figure)
+    return evidence(networks_study, figure)

@@ -8,15 +8,13 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from fixtures.dynamics_gates import ATTACK_HURTS, FLIPPED, LEARNT_GROUPS, LEARNT_IMAGES
-from fixtures.dynamics_images import ROBUST, STANDARD, TEN, TWO
+from fixtures.dynamics_images import ROBUST, STANDARD, TEN, TWO, adversarial_images, grouped_images
 from fixtures.generality import SEEDS
 from fixtures.sources import DYNAMICS
-from fixtures.study import needs_data
-from harness.claim import Evidence, Figure, claim
-from harness.predict import AreaDifference, Conjunction, PairedDifference, Peak, Proportion
+from harness import AreaDifference, Conjunction, Evidence, Figure, Harness, PairedDifference, Peak, Proportion, claim
 
 if TYPE_CHECKING:
-    from fixtures.study import Study
+    from harness import Study
 
 NAMES = {"robust_test_accuracy": "robust test accuracy", "robust_train_accuracy": "robust training accuracy",
          "gap": "training accuracy minus test accuracy"}
@@ -56,14 +54,14 @@ def curves(study: Study) -> Figure:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_adversarial_training_works(adversarial_images: Study) -> Evidence:
+def test_adversarial_training_works(harness: Harness) -> Evidence:
     """Robust test accuracy after the last epoch; pairs share initialisation and order of the data."""
+    images_study = adversarial_images(harness)
     figure = Figure(
-        "lines", adversarial_images.table, x="epoch", y="robust_test_accuracy", hue="regime", x_label="epoch",
+        "lines", images_study.table, x="epoch", y="robust_test_accuracy", hue="regime", x_label="epoch",
         y_label="robust accuracy on held-out images", title="Robust test accuracy through standard and adversarial training",
     )  # fmt: skip
-    return adversarial_images.evidence(figure)
+    return images_study.evidence(figure)
 
 
 @claim(
@@ -93,15 +91,15 @@ def test_adversarial_training_works(adversarial_images: Study) -> Evidence:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_robust_generalisation_gap(adversarial_images: Study) -> Evidence:
+def test_robust_generalisation_gap(harness: Harness) -> Evidence:
     """Gaps of accuracy between training and held-out images, clean and under attack, of the same networks."""
-    table = adversarial_images.table
+    images = adversarial_images(harness)
+    table = images.table
     attacked = table.assign(under="attack", gap=table["robust_error_gap"])
     clean = table.assign(under="no attack", gap=table["error_gap"])
-    recipes = tuple(population.provenance() for population in adversarial_images.populations)
+    recipes = tuple(population.provenance() for population in images.populations)
     both = pd.concat([attacked, clean], ignore_index=True)
-    return Evidence(both, curves(adversarial_images), recipes, adversarial_images.settings)
+    return Evidence(both, curves(images), recipes, images.settings)
 
 
 @claim(
@@ -133,10 +131,10 @@ def test_robust_generalisation_gap(adversarial_images: Study) -> Evidence:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_robust_overfitting(adversarial_images: Study) -> Evidence:
+def test_robust_overfitting(harness: Harness) -> Evidence:
     """Robust accuracies at the kept epochs; one course a seed."""
-    return adversarial_images.evidence(curves(adversarial_images))
+    images = adversarial_images(harness)
+    return images.evidence(curves(images))
 
 
 def ten_above_two(dataset: str) -> AreaDifference:
@@ -162,12 +160,12 @@ def ten_above_two(dataset: str) -> AreaDifference:
     population=SEEDS,
     tags=("mnist", "cifar-10", "robustness"),
 )  # fmt: skip
-@needs_data
-def test_mnist_ten_classes_more_robust(grouped_images: Study) -> Evidence:
+def test_mnist_ten_classes_more_robust(harness: Harness) -> Evidence:
     """Robust accuracy at each radius, the clean one at 0; pairs share the images and the seed."""
+    images_study = grouped_images(harness)
     figure = Figure(
-        "lines", grouped_images.table, x="radius", y="robust_accuracy", hue="training", facet="dataset",
+        "lines", images_study.table, x="radius", y="robust_accuracy", hue="training", facet="dataset",
         title="Robust accuracy of binary classifiers from two-class and ten-class training (the document's figure 2)",
         x_label="Euclidean radius (pixels from 0 to 1)", y_label="robust accuracy (share of images)",
     )  # fmt: skip
-    return grouped_images.evidence(figure)
+    return images_study.evidence(figure)

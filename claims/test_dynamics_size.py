@@ -6,14 +6,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from fixtures.dynamics_cubes import ROBUST, STANDARD, WIDE
+from fixtures.dynamics_cubes import ROBUST, STANDARD, WIDE, embedded_cubes, labelled_cubes
 from fixtures.dynamics_gates import SMALLEST_LEARNT
 from fixtures.sources import DYNAMICS
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.predict import Conjunction, NoTrend, Ordering, PairedDifference, Proportion
+from harness import Conjunction, Evidence, Factors, Figure, Harness, NoTrend, Ordering, PairedDifference, Proportion, claim
 
 if TYPE_CHECKING:
-    from fixtures.study import Study
+    pass
 
 UNIT = ("labelling", "seed")
 NAMES = {"robust_error": "the robust error", "dimension": "the dimension of the cube", "ambient": "the ambient dimension"}
@@ -52,14 +51,15 @@ SCOPE = {"gap": st.floats(0.05, 0.2), "learning_rate": st.floats(0.003, 0.02)}
     tags=("cubes", "size"),
     scope=SCOPE,
 )  # fmt: skip
-def test_robust_generalisation_needs_size(labelled_cubes: Study) -> Evidence:
+def test_robust_generalisation_needs_size(harness: Harness) -> Evidence:
     """Error after standard training, robust error after adversarial training; a unit is a labelling and a seed."""
+    cubes = labelled_cubes(harness)
     figure = Figure(
-        "lines", labelled_cubes.table, x="dimension", y="robust_error", hue="training",
+        "lines", cubes.table, x="dimension", y="robust_error", hue="training",
         title="Robust test error against the dimension of the cube, at fixed width (the document's table 1, linear separable)",
         x_label="dimension of the cube (bits)", y_label="robust error (share of points)", reference={"chance": 0.5},
     )  # fmt: skip
-    return labelled_cubes.evidence(figure)
+    return cubes.evidence(figure)
 
 
 @claim(
@@ -86,13 +86,14 @@ def test_robust_generalisation_needs_size(labelled_cubes: Study) -> Evidence:
     tags=("cubes", "manifold"),
     scope=SCOPE,
 )  # fmt: skip
-def test_manifold_helps(embedded_cubes: Study) -> Evidence:
+def test_manifold_helps(harness: Harness) -> Evidence:
     """Robust error under perturbations that stay on the manifold; a unit is a labelling and seed."""
-    table = embedded_cubes.table
+    cubes = embedded_cubes(harness)
+    table = cubes.table
     table = table.assign(bits=[f"k = {k + 1}" for k in table["dimension"]])
     figure = Figure(
         "lines", table, x="ambient", y="robust_error", hue="bits", log_x=True,
         title="Robust error on the manifold against the ambient dimension (the document's table 1, k-dim manifold)",
         x_label="ambient dimension d", y_label="robust error on the manifold (share of points)", reference={"chance": 0.5},
     )  # fmt: skip
-    return embedded_cubes.evidence(figure)
+    return cubes.evidence(figure)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import pandas as pd
 
@@ -19,9 +18,7 @@ from fixtures.dynamics_theorems import (
 )
 from fixtures.generality import INPUTS
 from fixtures.sources import DYNAMICS
-from harness.claim import Evidence, Figure, claim
-from harness.measure.falsify import falsify
-from harness.predict import Theorem
+from harness import Evidence, Figure, Harness, Theorem, claim, falsify
 
 EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the same ones in every run
 
@@ -40,7 +37,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     population=INPUTS,
     tags=("construction",),
 )  # fmt: skip
-def test_robust_training_linear_size(harness: Any) -> Evidence:
+def test_robust_training_linear_size(harness: Harness) -> Evidence:
     """The network is built and its sign on every whole L∞ ball proved by exact interval arithmetic."""
     table = falsify(
         check_linear_size, training_sets, examples=EXAMPLES[harness.scale],
@@ -78,7 +75,7 @@ def figure_of_construction() -> Figure:
     population=INPUTS,
     tags=("construction", "clusters"),
 )  # fmt: skip
-def test_robust_solution_exists(harness: Any) -> Evidence:
+def test_robust_solution_exists(harness: Harness) -> Evidence:
     """Exact rational arithmetic in dimensions that are squares, 4 to 1,600, with 2 to 12 clusters."""
     table = falsify(
         check_robust_solution, cluster_cases, examples=EXAMPLES[harness.scale],
@@ -107,7 +104,7 @@ def test_robust_solution_exists(harness: Any) -> Evidence:
     population=INPUTS,
     tags=("robust-classifier",),
 )
-def test_distance_classifier(harness: Any) -> Evidence:
+def test_distance_classifier(harness: Harness) -> Evidence:
     """Exact rational arithmetic in the L∞ and the L1 norm."""
     table = falsify(
         check_distance_classifier,

@@ -6,16 +6,15 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
+from fixtures.lazy import lazy_scaling, lazy_steps
 from fixtures.lazy_gates import BALL_REACHED, COMPETENT, IN_BALL
 from fixtures.sources import LAZY
-from fixtures.study import needs_data
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.predict import Conjunction, NoTrend, Proportion, ScalingExponent
+from harness import Conjunction, Evidence, Factors, Figure, Harness, NoTrend, Proportion, ScalingExponent, claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fixtures.study import Study
+    from harness import Study
 
 CENTRE = {"width": 512, "deviation": 10.0}
 NEIGHBOURS = ({"width": 128, "deviation": 10.0}, {"width": 2048, "deviation": 10.0},
@@ -82,10 +81,9 @@ def law(study: Study, y: str, slope: float, title: str, label: str) -> Figure:
     tags=("mnist", "lazy ball"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_trains_in_lazy_ball(lazy_steps: Study) -> Evidence:
+def test_trains_in_lazy_ball(harness: Harness) -> Evidence:
     """Held-out accuracy after training; the distances of all rows are read by the gates."""
-    study = lazy_steps.where(weights="trained")
+    study = lazy_steps(harness).where(weights="trained")
     figure = Figure(
         "strip", labelled(study.table), x="cell", y="accuracy", hue="weights",
         title="Held-out accuracy of networks that stay in the lazy ball: one point a network",
@@ -112,15 +110,15 @@ def test_trains_in_lazy_ball(lazy_steps: Study) -> Evidence:
     tags=("mnist", "single step"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_single_step_flips(lazy_steps: Study) -> Evidence:
+def test_single_step_flips(harness: Harness) -> Evidence:
     """The share of points that one step flips, network by network."""
+    steps = lazy_steps(harness)
     figure = Figure(
-        "strip", labelled(lazy_steps.table), x="cell", y="relative_size",
+        "strip", labelled(steps.table), x="cell", y="relative_size",
         hue="weights", log_y=True, x_label="width m and deviation C₀", y_label="median ‖δ‖ / ‖x‖",
         title="Size of the smallest flipping step (after the document's figures, left): one point a network",
     )  # fmt: skip
-    return lazy_steps.evidence(figure)
+    return steps.evidence(figure)
 
 
 @claim(
@@ -140,15 +138,15 @@ def test_single_step_flips(lazy_steps: Study) -> Evidence:
     tags=("mnist", "robust error"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_robust_error_high(lazy_steps: Study) -> Evidence:
+def test_robust_error_high(harness: Harness) -> Evidence:
     """Share of points that are misclassified or have a smaller flipping perturbation, network by network."""
+    steps = lazy_steps(harness)
     figure = Figure(
-        "strip", labelled(lazy_steps.table), x="cell", y="robust_error",
+        "strip", labelled(steps.table), x="cell", y="robust_error",
         hue="weights", title="Robust error at R = 10/√d (the document's corollary): one point a network",
         x_label="width m and deviation C₀", y_label="robust error (share of points)", reference={"the corollary's 0.9": 0.9},
     )  # fmt: skip
-    return lazy_steps.evidence(figure)
+    return steps.evidence(figure)
 
 
 @claim(
@@ -166,11 +164,11 @@ def test_robust_error_high(lazy_steps: Study) -> Evidence:
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_perturbation_scales(lazy_scaling: Study) -> Evidence:
+def test_perturbation_scales(harness: Harness) -> Evidence:
     """Median smallest step of every network at every dimension; one slope a seed."""
+    scaling = lazy_scaling(harness)
     title = "Smallest normalised perturbation against input dimension (the document's figures, left)"
-    return lazy_scaling.evidence(law(lazy_scaling, "relative_size", -0.5, title, "median ‖δ‖ / ‖x‖"))
+    return scaling.evidence(law(scaling, "relative_size", -0.5, title, "median ‖δ‖ / ‖x‖"))
 
 
 @claim(
@@ -188,11 +186,11 @@ def test_perturbation_scales(lazy_scaling: Study) -> Evidence:
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_step_scales(lazy_scaling: Study) -> Evidence:
+def test_step_scales(harness: Harness) -> Evidence:
     """Median smallest |η| of every network at every dimension, at inputs of Euclidean norm 1; one slope a seed."""
+    scaling = lazy_scaling(harness)
     title = "Smallest step against input dimension (the document's figures, right)"
-    return lazy_scaling.evidence(law(lazy_scaling, "step", -1.0, title, "median |η| (inputs of norm 1)"))
+    return scaling.evidence(law(scaling, "step", -1.0, title, "median |η| (inputs of norm 1)"))
 
 
 @claim(
@@ -216,8 +214,8 @@ def test_step_scales(lazy_scaling: Study) -> Evidence:
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_gradient_norm_bounded(lazy_scaling: Study) -> Evidence:
+def test_gradient_norm_bounded(harness: Harness) -> Evidence:
     """Median gradient norm over held-out points of every network."""
+    scaling = lazy_scaling(harness)
     title = "Norm of the input gradient against input dimension (the document's figures, middle)"
-    return lazy_scaling.evidence(law(lazy_scaling, "gradient_norm", 0.5, title, "median ‖∇f‖"))
+    return scaling.evidence(law(scaling, "gradient_norm", 0.5, title, "median ‖∇f‖"))

@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from fixtures.lazy_adversarial import thresholds
+from fixtures.lazy_adversarial import lazy_budgets, lazy_plane, thresholds
 from fixtures.lazy_gates import CLEAN_AT_THE_ROBUST_END, CROSSED
 from fixtures.sources import LAZY
-from fixtures.study import needs_data
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.predict import Conjunction, Proportion, ScalingExponent
+from harness import Conjunction, Evidence, Factors, Figure, Harness, Proportion, ScalingExponent, claim
 
 if TYPE_CHECKING:
-    from fixtures.study import Study
+    pass
 
 NAMES = {"threshold": "the threshold", "dimension": "d", "width": "m",
          "change": "a change between half the threshold and twice it"}
@@ -53,17 +51,17 @@ def sharp(every: str) -> Proportion:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_adversarial_training_threshold(lazy_budgets: Study) -> Evidence:
+def test_adversarial_training_threshold(harness: Harness) -> Evidence:
     """Robust accuracy of every network at the budget that it was trained on; one threshold a dimension and seed."""
-    curves = lazy_budgets.table.assign(d=[f"d = {d}" for d in lazy_budgets.table["dimension"]])
+    budgets = lazy_budgets(harness)
+    curves = budgets.table.assign(d=[f"d = {d}" for d in budgets.table["dimension"]])
     figure = Figure(
         "lines", curves, x="budget", y="robust_accuracy", hue="d", log_x=True,
         title="Robust accuracy after adversarial training in the lazy ball (the document's last figure, left)",
         x_label="perturbation budget ‖δ‖ in training and test (inputs of norm 1)", y_label="robust accuracy (share of images)",
         reference={"threshold": 0.5},
     )  # fmt: skip
-    return replace(lazy_budgets, tables=thresholds(lazy_budgets.table, "budget", "dimension")).evidence(figure)
+    return replace(budgets, tables=thresholds(budgets.table, "budget", "dimension")).evidence(figure)
 
 
 @claim(
@@ -79,13 +77,13 @@ def test_adversarial_training_threshold(lazy_budgets: Study) -> Evidence:
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
-@needs_data
-def test_transition_in_deviation(lazy_plane: Study) -> Evidence:
+def test_transition_in_deviation(harness: Harness) -> Evidence:
     """Robust accuracy over the plane of width m and deviation V; one transition a width and seed."""
-    curves = lazy_plane.table.assign(m=[f"m = {m}" for m in lazy_plane.table["width"]])
+    plane = lazy_plane(harness)
+    curves = plane.table.assign(m=[f"m = {m}" for m in plane.table["width"]])
     figure = Figure(
         "lines", curves, x="radius", y="robust_accuracy", hue="m", log_x=True,
         title="Robust accuracy against the maximal deviation V, by width (the document's last figure, right, as curves)",
         x_label="maximal deviation V = C₀/√m", y_label="robust accuracy (share of images)", reference={"transition": 0.5},
     )  # fmt: skip
-    return replace(lazy_plane, tables=thresholds(lazy_plane.table, "radius", "width")).evidence(figure)
+    return replace(plane, tables=thresholds(plane.table, "radius", "width")).evidence(figure)

@@ -3,16 +3,13 @@
 from __future__ import annotations
 
 from fractions import Fraction
-from typing import Any
 
 import pandas as pd
 
 from fixtures.generality import INPUTS
 from fixtures.lazy_cone import check_cone, gradient, output, scaled_networks
 from fixtures.sources import LAZY
-from harness.claim import Evidence, Figure, claim
-from harness.measure.falsify import falsify
-from harness.predict import Theorem
+from harness import Evidence, Figure, Harness, Theorem, claim, falsify
 
 EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the same ones in every run
 
@@ -30,7 +27,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     population=INPUTS,
     tags=("cone",),
 )  # fmt: skip
-def test_cone(harness: Any) -> Evidence:
+def test_cone(harness: Harness) -> Evidence:
     """Exact rational arithmetic; networks of one to six units on one to four inputs."""
     table = falsify(check_cone, scaled_networks, examples=EXAMPLES[harness.scale], key="lazy/cone", store=harness.store)
     return Evidence(table, figure_of_cone(), settings={"units": "1 to 6", "inputs": "1 to 4", "factors": "10⁻¹² to 10¹²"})

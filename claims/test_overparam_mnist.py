@@ -8,10 +8,9 @@ from hypothesis import strategies as st
 
 from fixtures.generality import SEEDS
 from fixtures.overparam_gates import ATTACK_BITES, COMPETENT, FITTED, NOISE_BITES
+from fixtures.overparam_mnist import example_images, overparam_mnist
 from fixtures.sources import OVERPARAM
-from fixtures.study import needs_data
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.predict import AreaDifference, PairedDifference
+from harness import AreaDifference, Evidence, Factors, Figure, Harness, PairedDifference, claim
 
 if TYPE_CHECKING:
     from fixtures.overparam_mnist import Curves
@@ -36,8 +35,6 @@ def table_of(experiment: Curves, column: str, position: int, label: str) -> Evid
 
 def curves_of(experiment: Curves, attacks: list[str], title: str, x_label: str, hue: str, facet: str | None = None) -> Evidence:
     """Accuracy against the size of the perturbation; of one attack alone with example images."""
-    from fixtures.overparam_mnist import example_images
-
     chosen = experiment.curves.where(attack=attacks)
     mean = chosen.table.groupby(["model", "attack", "size", "seed"], as_index=False)["accuracy"].mean()
     figure = Figure(
@@ -64,10 +61,9 @@ def curves_of(experiment: Curves, attacks: list[str], title: str, x_label: str, 
     population=SEEDS,
     tags=("mnist", "accuracy"),
 )  # fmt: skip
-@needs_data
-def test_mnist_large_more_accurate(overparam_mnist: Curves) -> Evidence:
+def test_mnist_large_more_accurate(harness: Harness) -> Evidence:
     """Both networks of a seed see the images in the same order."""
-    return table_of(overparam_mnist, "accuracy", 0, "Test accuracy")
+    return table_of(overparam_mnist(harness), "accuracy", 0, "Test accuracy")
 
 
 @claim(
@@ -86,10 +82,9 @@ def test_mnist_large_more_accurate(overparam_mnist: Curves) -> Evidence:
     population=SEEDS,
     tags=("mnist", "loss"),
 )  # fmt: skip
-@needs_data
-def test_mnist_large_higher_loss(overparam_mnist: Curves) -> Evidence:
+def test_mnist_large_higher_loss(harness: Harness) -> Evidence:
     """Mean cross-entropy of held-out images; both networks stop at the same training loss."""
-    return table_of(overparam_mnist, "loss", 1, "Test loss (nats)")
+    return table_of(overparam_mnist(harness), "loss", 1, "Test loss (nats)")
 
 
 def higher(attack: str, y: str = "accuracy") -> AreaDifference:
@@ -113,11 +108,10 @@ def higher(attack: str, y: str = "accuracy") -> AreaDifference:
     population=SEEDS,
     tags=("mnist", "fgsm"),
 )  # fmt: skip
-@needs_data
-def test_mnist_fgsm(overparam_mnist: Curves) -> Evidence:
+def test_mnist_fgsm(harness: Harness) -> Evidence:
     """Twenty sizes; the sign is that of the loss's gradient, also where the loss itself is zero in single precision."""
     title = "Accuracy under FGSM, large and small network (the document's figure under “FGSM”)"
-    return curves_of(overparam_mnist, ["FGSM"], title, "ε (L∞, pixels from 0 to 1)", "model")
+    return curves_of(overparam_mnist(harness), ["FGSM"], title, "ε (L∞, pixels from 0 to 1)", "model")
 
 
 @claim(
@@ -135,11 +129,10 @@ def test_mnist_fgsm(overparam_mnist: Curves) -> Evidence:
     population=SEEDS,
     tags=("mnist", "noise"),
 )  # fmt: skip
-@needs_data
-def test_mnist_white_noise(overparam_mnist: Curves) -> Evidence:
+def test_mnist_white_noise(harness: Harness) -> Evidence:
     """Twenty sizes; the same noise for both networks, kept within the range of pixels."""
     title = "Accuracy under white noise, large and small network (the document's figure under “White Noise”)"
-    return curves_of(overparam_mnist, ["white noise"], title, "standard deviation σ (pixels from 0 to 1)", "model")
+    return curves_of(overparam_mnist(harness), ["white noise"], title, "standard deviation σ (pixels from 0 to 1)", "model")
 
 
 @claim(
@@ -159,10 +152,9 @@ def test_mnist_white_noise(overparam_mnist: Curves) -> Evidence:
     population=Factors(random="seed", fixed=("model", "test points")),
     tags=("mnist", "fgsm", "noise"),
 )  # fmt: skip
-@needs_data
-def test_fgsm_beats_noise(overparam_mnist: Curves) -> Evidence:
+def test_fgsm_beats_noise(harness: Harness) -> Evidence:
     """Sizes from 0 to 0.1: ε of every pixel against the standard deviation of every pixel."""
     attacks = ["FGSM", "noise of the size of FGSM"]
     title = "Accuracy under FGSM and under noise of the same root mean square (the document's two curves on one axis)"
     x_label = "root mean square of a pixel's change (pixels from 0 to 1)"
-    return curves_of(overparam_mnist, attacks, title, x_label, "attack", "model")
+    return curves_of(overparam_mnist(harness), attacks, title, x_label, "attack", "model")

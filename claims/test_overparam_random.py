@@ -8,14 +8,12 @@ import pandas as pd
 from hypothesis import strategies as st
 
 from fixtures.overparam_gates import MEMORISED, SETTLED, THRESHOLD
+from fixtures.overparam_random import overparam_memorisation, overparam_random
 from fixtures.sources import OVERPARAM
-from fixtures.study import needs_data
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.predict import Conjunction, Ordering, PairedDifference, Proportion
-from harness.rows import Between
+from harness import Between, Conjunction, Evidence, Factors, Figure, Harness, Ordering, PairedDifference, Proportion, claim
 
 if TYPE_CHECKING:
-    from fixtures.study import Study
+    from harness import Study
 
 NAMES = {
     "l2_max": "a largest gradient norm at 1,000 random points", "log_gradient": "log₂ of the largest gradient norm",
@@ -77,16 +75,16 @@ def against_dimension(study: Study, title: str) -> Evidence:
     population=Factors(random=UNIT, fixed="ratio"),
     tags=("random data", "memorisation"),
 )  # fmt: skip
-@needs_data
-def test_memorisation(overparam_memorisation: Study) -> Evidence:
+def test_memorisation(harness: Harness) -> Evidence:
     """One, two, five and ten parameters a point; what did not fit has stopped falling."""
+    found = overparam_memorisation(harness)
     figure = Figure(
-        "strip", overparam_memorisation.table.assign(size=lambda table: "p = " + table["ratio"].astype(str) + " n"),
+        "strip", found.table.assign(size=lambda table: "p = " + table["ratio"].astype(str) + " n"),
         x="size", y="residual_max", log_y=True, reference={"memorised": THRESHOLD},
         title="Largest residual of every network (the document's theorem under “Neural Networks in Practice”)",
         x_label="number of parameters", y_label="largest |f(x) − y| of the training set",
     )  # fmt: skip
-    return overparam_memorisation.evidence(figure)
+    return found.evidence(figure)
 
 
 def rises(value: str) -> Ordering:
@@ -111,11 +109,10 @@ def rises(value: str) -> Ordering:
     population=Factors(random=UNIT),
     tags=("random data", "gradients"),
 )  # fmt: skip
-@needs_data
-def test_small_model_gradient_grows(overparam_random: Study) -> Evidence:
+def test_small_model_gradient_grows(harness: Harness) -> Evidence:
     """Five dimensions with equal factors between them; one slope for each seed and draw of the data."""
     title = "Largest gradient against d, p = 10 n and p = n d (the document's “Results (Random Data)”)"
-    return against_dimension(overparam_random, title)
+    return against_dimension(overparam_random(harness), title)
 
 
 @claim(
@@ -138,11 +135,10 @@ def test_small_model_gradient_grows(overparam_random: Study) -> Evidence:
     population=Factors(random=UNIT, fixed="step"),
     tags=("random data", "gradients"),
 )  # fmt: skip
-@needs_data
-def test_large_model_smoother(overparam_random: Study) -> Evidence:
+def test_large_model_smoother(harness: Harness) -> Evidence:
     """At the lowest d both are the same network; the difference is taken over the four others."""
     title = "The model with p = n d beside that with p = 10 n (the document's “Results (Random Data)”)"
-    return against_dimension(overparam_random, title)
+    return against_dimension(overparam_random(harness), title)
 
 
 @claim(
@@ -172,10 +168,10 @@ def test_large_model_smoother(overparam_random: Study) -> Evidence:
     population=Factors(random=UNIT, fixed=("dimension", "ratio")),
     tags=("random data", "gradients", "law of robustness"),
 )  # fmt: skip
-@needs_data
-def test_universal_law(overparam_random: Study) -> Evidence:
+def test_universal_law(harness: Harness) -> Evidence:
     """Networks of n d, n d / 4 and n d / 16 parameters at two dimensions; the bound is asked of every network."""
-    networks = overparam_random.where(counted=True).table
+    found = overparam_random(harness)
+    networks = found.where(counted=True).table
     drawn = networks.assign(network="d = " + networks["dimension"].astype(str))[["law", "l2_max", "network"]]
     law = pd.DataFrame({"law": sorted(networks["law"].unique()), "network": "the law itself"}).assign(l2_max=lambda t: t["law"])
     figure = Figure(
@@ -183,4 +179,4 @@ def test_universal_law(overparam_random: Study) -> Evidence:
         title="Largest gradient of every memorising network against the law (“Overparametrization and Robustness”)",
         x_label="√(n d / p)", y_label="largest ‖∇f(z)‖₂ of 1,000 random z",
     )  # fmt: skip
-    return overparam_random.evidence(figure)
+    return found.evidence(figure)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from fractions import Fraction
 from functools import partial
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -15,9 +14,7 @@ from fixtures import overparam_lipschitz as lipschitz
 from fixtures.generality import INPUTS
 from fixtures.overparam_gates import INTERPOLATES
 from fixtures.sources import OVERPARAM
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.measure.falsify import falsify
-from harness.predict import Conjunction, Landmark, Peak, Theorem
+from harness import Conjunction, Evidence, Factors, Figure, Harness, Landmark, Peak, Theorem, claim, falsify
 from harness.recipe import describe
 
 EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the same ones in every run
@@ -36,7 +33,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     population=INPUTS,
     tags=("memorisation", "lipschitz"),
 )  # fmt: skip
-def test_sum_of_bumps(harness: Any) -> Evidence:
+def test_sum_of_bumps(harness: Harness) -> Evidence:
     """Exact rational arithmetic in the L∞ and the L1 norm."""
     table = falsify(
         bumps.check, bumps.situations, examples=EXAMPLES[harness.scale],
@@ -70,7 +67,7 @@ def figure_of_bumps() -> Figure:
     population=INPUTS,
     tags=("lipschitz", "gradients"),
 )  # fmt: skip
-def test_lipschitz_definition(harness: Any) -> Evidence:
+def test_lipschitz_definition(harness: Harness) -> Evidence:
     """Networks of one to four layers in double precision, in the Euclidean and the L∞ norm."""
     table = falsify(
         lipschitz.check, lipschitz.cases, examples=EXAMPLES[harness.scale],
@@ -134,7 +131,7 @@ NAMES = {"log_error": "log₁₀ of the test error", "ratio": "p / n"}
     population=Factors(random="seed"),
     tags=("double descent", "random features"),
 )  # fmt: skip
-def test_double_descent(harness: Any) -> Evidence:
+def test_double_descent(harness: Harness) -> Evidence:
     """Least squares of minimum norm; points, labels and features of every seed are its own."""
     from harness.measure import random_features
 

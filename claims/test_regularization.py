@@ -7,15 +7,13 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from fixtures.generality import SEEDS
+from fixtures.regularization import regularization
 from fixtures.regularization_gates import GATES
 from fixtures.sources import REGULARIZATION
-from fixtures.study import needs_data
-from harness.claim import Evidence, Figure, claim
-from harness.predict import Conjunction, Ordering, PairedDifference
+from harness import Conjunction, Evidence, Figure, Harness, Ordering, PairedDifference, claim
 
 if TYPE_CHECKING:
-    from fixtures.regularization import Regularization
-    from fixtures.study import Study
+    from harness import Study
 
 DATA = ("MNIST", "CIFAR-10")
 LEVELS = ("standard", "weak", "medium", "strong")
@@ -87,11 +85,10 @@ def over_epsilon(study: Study, value: str, title: str, label: str, **more: Any) 
     population=SEEDS,
     tags=("mnist", "cifar-10", "accuracy"),
 )  # fmt: skip
-@needs_data
-def test_accuracy_trade_off(regularization: Regularization) -> Evidence:
+def test_accuracy_trade_off(harness: Harness) -> Evidence:
     """Standard against the strongest training ε, paired by seed."""
     title = "Clean test accuracy against training ε (the document's first figure under “Puzzling observations”)"
-    return over_epsilon(regularization.members, "test_accuracy", title, "test accuracy without attack")
+    return over_epsilon(regularization(harness).members, "test_accuracy", title, "test accuracy without attack")
 
 
 @claim(
@@ -110,11 +107,11 @@ def test_accuracy_trade_off(regularization: Regularization) -> Evidence:
     population=SEEDS,
     tags=("mnist", "cifar-10", "gap"),
 )  # fmt: skip
-@needs_data
-def test_error_gap_grows(regularization: Regularization) -> Evidence:
+def test_error_gap_grows(harness: Harness) -> Evidence:
     """Errors on unperturbed images; those under attack are a companion."""
     title = "Test error less training error against training ε (the document's second figure under “Puzzling observations”)"
-    return over_epsilon(regularization.members, "error_gap", title, "test error − training error", reference={"none": 0.0})
+    members = regularization(harness).members
+    return over_epsilon(members, "error_gap", title, "test error − training error", reference={"none": 0.0})
 
 
 LOSS = "five hundredths of a nat, the loss of one image in twenty whose probability falls by a factor e"
@@ -134,12 +131,11 @@ LOSS = "five hundredths of a nat, the loss of one image in twenty whose probabil
     population=SEEDS,
     tags=("mnist", "cifar-10", "gap"),
 )  # fmt: skip
-@needs_data
-def test_loss_gap_shrinks(regularization: Regularization) -> Evidence:
+def test_loss_gap_shrinks(harness: Harness) -> Evidence:
     """Losses on unperturbed images; those under attack are a companion."""
     title = "Test loss less training loss against training ε (the document's third figure under “Puzzling observations”)"
     return over_epsilon(
-        regularization.members, "loss_gap", title, "test loss − training loss (nats)", reference={"none": 0.0}
+        regularization(harness).members, "loss_gap", title, "test loss − training loss (nats)", reference={"none": 0.0}
     )
 
 
@@ -161,10 +157,9 @@ def test_loss_gap_shrinks(regularization: Regularization) -> Evidence:
     population=SEEDS,
     tags=("mnist", "cifar-10", "attack"),
 )  # fmt: skip
-@needs_data
-def test_smoother_under_attack(regularization: Regularization) -> Evidence:
+def test_smoother_under_attack(harness: Harness) -> Evidence:
     """PGD at the strongest ε on test images; the same attack on every network."""
-    study = regularization.members
+    study = regularization(harness).members
     columns = {"output_change": "outputs (logits)", "loss_change": "loss (nats)"}
     parts = study.table.melt(["data", "epsilon", "seed"], list(columns), var_name="of", value_name="change")
     parts["of"] = parts["of"].map(columns)
@@ -197,8 +192,7 @@ def test_smoother_under_attack(regularization: Regularization) -> Evidence:
     population=SEEDS,
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
-@needs_data
-def test_indecisive_errors(regularization: Regularization) -> Evidence:
+def test_indecisive_errors(harness: Harness) -> Evidence:
     """A wrong class that leads by less than one logit."""
     title = "Share of test images misclassified by less than one logit against training ε (the document's “overall effect”)"
-    return over_epsilon(regularization.margins.where(split="test"), "indecisive", title, "share of test images")
+    return over_epsilon(regularization(harness).margins.where(split="test"), "indecisive", title, "share of test images")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
@@ -10,12 +10,22 @@ from hypothesis import strategies as st
 
 from fixtures import regularization_margin_bound as margin_bound
 from fixtures.generality import INPUTS, SEEDS
+from fixtures.regularization import regularization
 from fixtures.regularization_gates import GATES
 from fixtures.sources import REGULARIZATION
-from fixtures.study import needs_data
-from harness.claim import Evidence, Factors, Figure, claim
-from harness.measure.falsify import falsify
-from harness.predict import Conjunction, Ordering, PairedDifference, Proportion, Theorem
+from harness import (
+    Conjunction,
+    Evidence,
+    Factors,
+    Figure,
+    Harness,
+    Ordering,
+    PairedDifference,
+    Proportion,
+    Theorem,
+    claim,
+    falsify,
+)
 
 if TYPE_CHECKING:
     from fixtures.regularization import Regularization
@@ -54,12 +64,12 @@ STEP = "a third of log₂ 1.1: a change by a tenth over the three steps from sta
     population=SEEDS,
     tags=("mnist", "cifar-10", "singular values"),
 )  # fmt: skip
-@needs_data
-def test_singular_value_variance(regularization: Regularization) -> Evidence:
+def test_singular_value_variance(harness: Harness) -> Evidence:
     """Three layers on each data set; kernels as matrices."""
     return by_layer(
-        regularization, "spectra", "Variance of singular values by layer against training ε (the document's left figure under "
-        "“Reduced variance of singular values”)", "variance of the singular values",
+        regularization(harness), "spectra",
+        "Variance of singular values by layer against training ε (the document's left figure under “Reduced variance of "
+        "singular values”)", "variance of the singular values",
     )  # fmt: skip
 
 
@@ -103,12 +113,12 @@ def by_layer(regularization: Regularization, of: str, title: str, label: str) ->
     population=SEEDS,
     tags=("mnist", "cifar-10", "activations"),
 )  # fmt: skip
-@needs_data
-def test_activation_norm_variance(regularization: Regularization) -> Evidence:
+def test_activation_norm_variance(harness: Harness) -> Evidence:
     """Over test images, after the ReLUs and at the logits; every layer by itself."""
     return by_layer(
-        regularization, "activations", "Variance of the activations' norms by layer against training ε (the document's right "
-        "figure under “Reduced variance of singular values”)", "variance of ‖activations‖₂ over test images",
+        regularization(harness), "activations",
+        "Variance of the activations' norms by layer against training ε (the document's right figure under “Reduced variance "
+        "of singular values”)", "variance of ‖activations‖₂ over test images",
     )  # fmt: skip
 
 
@@ -141,16 +151,16 @@ def test_activation_norm_variance(regularization: Regularization) -> Evidence:
     population=SEEDS,
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
-@needs_data
-def test_margins_concentrate(regularization: Regularization) -> Evidence:
+def test_margins_concentrate(harness: Harness) -> Evidence:
     """Root mean square of f_y − max f_i: its distance from 0, whichever side."""
+    experiment = regularization(harness)
     figure = Figure(
-        "lines", distributions(regularization.samples.table), x="margin", y="share", hue="training", facet="panel",
+        "lines", distributions(experiment.samples.table), x="margin", y="share", hue="training", facet="panel",
         own_axes=True,
         title="Margins of all images, first seed, by training ε (the document's figures under “Concentration of margin”)",
         x_label="margin f_y − max f_i (logits)", y_label="share of images in a bin", reference={" ": 0.0},
     )  # fmt: skip
-    return regularization.margins.evidence(figure)
+    return experiment.margins.evidence(figure)
 
 
 BINS = 24
@@ -190,7 +200,7 @@ SEARCHES = {"ReLU networks": margin_bound.relu_cases, "all units active up to th
     population=INPUTS,
     tags=("margins", "singular values"),
 )  # fmt: skip
-def test_margin_lower_bound(harness: Any) -> Evidence:
+def test_margin_lower_bound(harness: Harness) -> Evidence:
     """Exact arithmetic on networks of two inputs, two hidden units and two classes, where v is known."""
     tables = []
     for networks, cases in SEARCHES.items():
@@ -250,10 +260,9 @@ def figure_of_margins() -> Figure:
     population=Factors(random="seed", fixed=("data", "training")),
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
-@needs_data
-def test_generalisation_bound(regularization: Regularization) -> Evidence:
+def test_generalisation_bound(harness: Harness) -> Evidence:
     """Ramp loss with γ = 1; covering number 1, η = 0.05: nothing makes the bound smaller."""
-    study = regularization.members
+    study = regularization(harness).members
     parts = study.table.melt(["data", "epsilon", "seed"], ["generalisation", "bound"], var_name="of", value_name="value")
     parts["of"] = parts["of"].map({"generalisation": "measured error", "bound": "bound"})
     figure = Figure(

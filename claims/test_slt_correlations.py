@@ -5,16 +5,16 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixtures.generality import NETWORKS, NETWORKS_BY_REGIME
+from fixtures.slt import slt_grid
 from fixtures.slt_drawing import coloured
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS
 from fixtures.slt_rates import REGIMES, whole, with_pseudo_correlations
 from fixtures.slt_terms import ACROSS, GRID_SCOPE, RHO_MARGIN, RHO_MARGIN_REASON, WITHIN, correlates
 from fixtures.sources import SLT
-from harness.claim import Evidence, Figure, claim
-from harness.predict import AtLeast, Conjunction, PairedDifference
+from harness import AtLeast, Conjunction, Evidence, Figure, Harness, PairedDifference, claim
 
 if TYPE_CHECKING:
-    from fixtures.study import Study
+    from harness import Study
 
 SECTION = "Effects of Finetuning"
 
@@ -57,9 +57,10 @@ RATES = ("asr_2", "asr_3")
     tags=("llc", "robustness", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_llc_asr_positive_correlation(slt_grid: Study) -> Evidence:
+def test_llc_asr_positive_correlation(harness: Harness) -> Evidence:
     """The document's estimand decides; the one within architectures stands beside it."""
-    return slt_grid.derived(whole).evidence(against_rates(slt_grid))
+    grid = slt_grid(harness)
+    return grid.derived(whole).evidence(against_rates(grid))
 
 
 @claim(
@@ -77,9 +78,10 @@ def test_llc_asr_positive_correlation(slt_grid: Study) -> Evidence:
     tags=("llc", "robustness", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_llc_asr_within_architecture(slt_grid: Study) -> Evidence:
+def test_llc_asr_within_architecture(harness: Harness) -> Evidence:
     """Where the number of parameters cannot make it."""
-    return slt_grid.derived(whole).evidence(against_rates(slt_grid))
+    grid = slt_grid(harness)
+    return grid.derived(whole).evidence(against_rates(grid))
 
 
 def stronger_than_robust(regime: str, value: str = "correlation") -> PairedDifference:
@@ -112,6 +114,7 @@ def stronger_than_robust(regime: str, value: str = "correlation") -> PairedDiffe
     tags=("llc", "robustness", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_correlation_stronger_standard_finetuned(slt_grid: Study) -> Evidence:
+def test_correlation_stronger_standard_finetuned(harness: Harness) -> Evidence:
     """Spearman correlations across all architectures, compared by the jackknife over pairs of architecture and seed."""
-    return slt_grid.derived(with_pseudo_correlations).evidence(against_rates(slt_grid))
+    grid = slt_grid(harness)
+    return grid.derived(with_pseudo_correlations).evidence(against_rates(grid))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixtures.generality import NETWORKS, NETWORKS_BY_REGIME
+from fixtures.slt import slt_grid
 from fixtures.slt_drawing import coloured
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS, RELIABLE
 from fixtures.slt_quantities import grid_relative_llc
@@ -21,11 +22,10 @@ from fixtures.slt_terms import (
     correlates,
 )
 from fixtures.sources import SLT
-from harness.claim import Evidence, Figure, claim
-from harness.predict import Conjunction, CorrelationDifference, NoCorrelation, PairedDifference
+from harness import Conjunction, CorrelationDifference, Evidence, Figure, Harness, NoCorrelation, PairedDifference, claim
 
 if TYPE_CHECKING:
-    from fixtures.study import Study
+    from harness import Study
 
 SECTION = "Effects on Layers"
 LAYERS = ("input", "hidden", "output")
@@ -84,9 +84,9 @@ def deep(grid: Study) -> Study:
     tags=("llc", "layers", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_layers_follow_ordering(slt_grid: Study) -> Evidence:
+def test_layers_follow_ordering(harness: Harness) -> Evidence:
     """Relative to the mean of the architecture's standard networks; hidden layers that are drawn singly decide nothing."""
-    networks = deep(slt_grid)
+    networks = deep(slt_grid(harness))
     drawn = networks.where(scope=list(PANELS)).table
     drawn = drawn.sort_values("scope", kind="stable", key=lambda column: column.map(list(PANELS).index))
     drawn = drawn.assign(layer=drawn["scope"].map(PANELS))
@@ -118,9 +118,9 @@ def test_layers_follow_ordering(slt_grid: Study) -> Evidence:
     tags=("llc", "layers", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_input_output_correlation(slt_grid: Study) -> Evidence:
+def test_input_output_correlation(harness: Harness) -> Evidence:
     """The document's estimand decides; the one within architectures stands beside it."""
-    return layers(slt_grid, "input", "output")
+    return layers(slt_grid(harness), "input", "output")
 
 
 @claim(
@@ -148,6 +148,6 @@ def test_input_output_correlation(slt_grid: Study) -> Evidence:
     tags=("llc", "layers", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_hidden_no_correlation(slt_grid: Study) -> Evidence:
+def test_hidden_no_correlation(harness: Harness) -> Evidence:
     """Only networks that have hidden layers between input and output layer."""
-    return layers(deep(slt_grid), *LAYERS)
+    return layers(deep(slt_grid(harness)), *LAYERS)

@@ -18,16 +18,27 @@ from fixtures.slt_gates import (
     LEARNED,
     MOVING,
 )
+from fixtures.slt_long import slt_long, slt_mnist
 from fixtures.slt_quantities import long_relative_llc, mnist_relative_llc
 from fixtures.slt_terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON, SPIKE_MARGIN, SPIKE_MARGIN_REASON
 from fixtures.sources import SLT
-from harness.claim import Evidence, Figure, Gate, claim
-from harness.predict import Conjunction, NoChange, Ordering, PairedDifference, PerSampleCorrelation, Trajectory
+from harness import (
+    Conjunction,
+    Evidence,
+    Figure,
+    Gate,
+    Harness,
+    NoChange,
+    Ordering,
+    PairedDifference,
+    PerSampleCorrelation,
+    Trajectory,
+    claim,
+)
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fixtures.study import Study
 
 SECTION = "Extended Epochs"
 SCOPE = {"noise": st.floats(0.5, 1.5), "amplitude": st.floats(4, 8), "attack_steps": st.integers(3, 20)}
@@ -72,9 +83,9 @@ def course(table: pd.DataFrame, *values: str) -> Figure:
     tags=("robustness", "long training"),
     scope=SCOPE,
 )
-def test_long_training_lowers_robustness(slt_long: Study) -> Evidence:
+def test_long_training_lowers_robustness(harness: Harness) -> Evidence:
     """Standard networks of the document's size at batch 64, from the end of the spike, by doublings of the epochs."""
-    study = slt_long.under("document")
+    study = slt_long(harness).under("document")
     return study.where(doubling=DOUBLINGS).evidence(course(study.table, "median_perturbation"))
 
 
@@ -99,9 +110,10 @@ def test_long_training_lowers_robustness(slt_long: Study) -> Evidence:
     tags=("llc", "long training"),
     scope=SCOPE,
 )  # fmt: skip
-def test_long_training_leaves_llc(slt_long: Study) -> Evidence:
+def test_long_training_leaves_llc(harness: Harness) -> Evidence:
     """Standard networks of the document's size, in units of their spike."""
-    return slt_long.where(doubling=DOUBLINGS).evidence(course(slt_long.table, "llc", "median_perturbation"))
+    runs = slt_long(harness)
+    return runs.where(doubling=DOUBLINGS).evidence(course(runs.table, "llc", "median_perturbation"))
 
 
 @claim(
@@ -118,9 +130,9 @@ def test_long_training_leaves_llc(slt_long: Study) -> Evidence:
     tags=("robustness", "long training"),
     scope=SCOPE,
 )  # fmt: skip
-def test_smaller_model_more_pronounced(slt_long: Study) -> Evidence:
+def test_smaller_model_more_pronounced(harness: Harness) -> Evidence:
     """Loss from the end of the spike to the last epoch; members of both sizes share the order of their data."""
-    study = slt_long.under("document")
+    study = slt_long(harness).under("document")
     return study.where(doubling=DOUBLINGS).evidence(course(study.table, "median_perturbation"))
 
 
@@ -180,9 +192,10 @@ def mnist_figure(table: pd.DataFrame) -> Figure:
     tags=("llc", "robustness", "mnist", "long training"),
     scope=MNIST_SCOPE,
 )  # fmt: skip
-def test_mnist_llc_rises(slt_mnist: Study) -> Evidence:
+def test_mnist_llc_rises(harness: Harness) -> Evidence:
     """The document's correlation, over epochs; beside it that of the changes, which a shared course in time cannot make."""
-    return slt_mnist.evidence(mnist_figure(slt_mnist.table))
+    mnist = slt_mnist(harness)
+    return mnist.evidence(mnist_figure(mnist.table))
 
 
 @claim(
@@ -205,7 +218,7 @@ def test_mnist_llc_rises(slt_mnist: Study) -> Evidence:
     tags=("robustness", "mnist", "long training"),
     scope=MNIST_SCOPE,
 )  # fmt: skip
-def test_mnist_robust_stays_robust(slt_mnist: Study) -> Evidence:
+def test_mnist_robust_stays_robust(harness: Harness) -> Evidence:
     """Median smallest perturbation, relative to its mean when the task is learned."""
-    study = slt_mnist.under("document")
+    study = slt_mnist(harness).under("document")
     return study.evidence(mnist_figure(study.table))

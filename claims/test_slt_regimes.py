@@ -5,18 +5,18 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixtures.generality import NETWORKS, SIZES_OF_NETWORKS
+from fixtures.slt import slt_grid
 from fixtures.slt_gates import GRID_GATES, PROTOCOLS, ROBUSTNESS_GATES
 from fixtures.slt_quantities import grid_relative_llc
 from fixtures.slt_rates import REGIMES, by_threshold
 from fixtures.slt_terms import GRID_SCOPE, LLC_MARGIN, LLC_MARGIN_REASON, NAMES, RATE_MARGIN, RATE_MARGIN_REASON
 from fixtures.sources import SLT
-from harness.claim import Evidence, Figure, claim
-from harness.predict import Conjunction, NoTrend, PairedDifference
+from harness import Conjunction, Evidence, Figure, Harness, NoTrend, PairedDifference, claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fixtures.study import Study
+    from harness import Study
 
 SECTION = "Effects of Finetuning"
 TRAINED = REGIMES[1:]
@@ -62,9 +62,9 @@ ORDER = SLT.at(
     tags=("llc", "regimes"),
     scope=GRID_SCOPE,
 )
-def test_robust_llc_below_standard(slt_grid: Study) -> Evidence:
+def test_robust_llc_below_standard(harness: Harness) -> Evidence:
     """Paired by architecture, initialisation and data order."""
-    return regimes(slt_grid, "standard", "robust")
+    return regimes(slt_grid(harness), "standard", "robust")
 
 
 @claim(
@@ -78,9 +78,9 @@ def test_robust_llc_below_standard(slt_grid: Study) -> Evidence:
     tags=("llc", "regimes"),
     scope=GRID_SCOPE,
 )
-def test_finetuned_llc_lowest(slt_grid: Study) -> Evidence:
+def test_finetuned_llc_lowest(harness: Harness) -> Evidence:
     """Paired by architecture, initialisation and data order."""
-    return regimes(slt_grid, *REGIMES)
+    return regimes(slt_grid(harness), *REGIMES)
 
 
 TREND_MARGIN = 0.05
@@ -111,9 +111,9 @@ TREND_REASON = (
     tags=("llc", "regimes", "architecture"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_llc_reduction_consistent(slt_grid: Study) -> Evidence:
+def test_llc_reduction_consistent(harness: Harness) -> Evidence:
     """LLC relative to the mean of the architecture's standard networks; one slope a seed over all architectures."""
-    chosen = slt_grid.where(scope="all")
+    chosen = slt_grid(harness).where(scope="all")
     figure = Figure(
         "scatter", chosen.table[chosen.table["regime"] != "standard"], x="parameters", y="relative_llc", hue="regime",
         log_x=True,
@@ -161,9 +161,9 @@ def against_standard(grid: Study) -> Evidence:
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_asr_increases_with_threshold(slt_grid: Study) -> Evidence:
+def test_asr_increases_with_threshold(harness: Harness) -> Evidence:
     """It cannot fall, as a rate of sizes below a threshold; what is asked is whether it rises by an amount that matters."""
-    study, _ = rates(slt_grid)
+    study, _ = rates(slt_grid(harness))
     figure = Figure(
         "strip", study.table, x="threshold", y="asr", facet="regime",
         title="Attack success rate by threshold and regime (rows of the document's third figure under “Effects of Finetuning”)",
@@ -191,9 +191,9 @@ def test_asr_increases_with_threshold(slt_grid: Study) -> Evidence:
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_adversarial_training_lowers_asr(slt_grid: Study) -> Evidence:
+def test_adversarial_training_lowers_asr(harness: Harness) -> Evidence:
     """Paired by architecture, initialisation and data order."""
-    return against_standard(slt_grid)
+    return against_standard(slt_grid(harness))
 
 
 RELATIVE_RATE = 0.1
@@ -220,9 +220,9 @@ RELATIVE_NAMES = {
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_gain_shrinks_with_threshold(slt_grid: Study) -> Evidence:
+def test_gain_shrinks_with_threshold(harness: Harness) -> Evidence:
     """Relative to the mean rate of the architecture's standard networks at the same threshold."""
-    return against_standard(slt_grid)
+    return against_standard(slt_grid(harness))
 
 
 @claim(
@@ -241,9 +241,9 @@ def test_gain_shrinks_with_threshold(slt_grid: Study) -> Evidence:
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_finetuned_more_robust_than_robust(slt_grid: Study) -> Evidence:
+def test_finetuned_more_robust_than_robust(harness: Harness) -> Evidence:
     """Relative to the mean rate of the architecture's standard networks at the same threshold."""
-    return against_standard(slt_grid)
+    return against_standard(slt_grid(harness))
 
 
 @claim(
@@ -266,9 +266,9 @@ def test_finetuned_more_robust_than_robust(slt_grid: Study) -> Evidence:
     tags=("robustness", "regimes", "architecture"),
     scope=GRID_SCOPE,
 )  # fmt: skip
-def test_asr_reduction_consistent(slt_grid: Study) -> Evidence:
+def test_asr_reduction_consistent(harness: Harness) -> Evidence:
     """Relative to the mean rate of the architecture's standard networks at the same threshold; one slope a seed."""
-    study, _ = rates(slt_grid)
+    study, _ = rates(slt_grid(harness))
     figure = Figure(
         "scatter", study.table, x="parameters", y="asr", hue="regime", facet="threshold", log_x=True,
         title="Attack success rate against parameter count by regime and threshold (the document's fourth figure under "

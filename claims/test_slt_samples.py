@@ -18,15 +18,14 @@ from fixtures.slt_points import (
     share_inside,
     with_selection,
 )
+from fixtures.slt_samples import slt_samples
 from fixtures.slt_terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON
 from fixtures.sources import SLT
-from harness.claim import Evidence, Figure, claim
-from harness.predict import NoChange, PairedDifference, PerSampleCorrelation, Proportion
+from harness import Evidence, Figure, Harness, NoChange, PairedDifference, PerSampleCorrelation, Proportion, claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fixtures.study import Study
 
 SECTION = "Sample-Level"
 LEAST = "a smallest perturbation of all samples, in radii of the neighbourhood"
@@ -77,9 +76,9 @@ def ordered(tables: dict[str, pd.DataFrame]) -> Figure:
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
-def test_sample_llc_perturbation_negative(slt_samples: Study) -> Evidence:
+def test_sample_llc_perturbation_negative(harness: Harness) -> Evidence:
     """32 held-out points, 10 epochs, standard and robust members of every seed."""
-    study = slt_samples.under(*PROTOCOLS)
+    study = slt_samples(harness).under(*PROTOCOLS)
     return study.evidence(ordered(dict(study.tables)))
 
 
@@ -105,11 +104,12 @@ def test_sample_llc_perturbation_negative(slt_samples: Study) -> Evidence:
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
-def test_sample_llc_perturbation_selection(slt_samples: Study) -> Evidence:
+def test_sample_llc_perturbation_selection(harness: Harness) -> Evidence:
     """The document's protocol with all of its estimates decides, since it is its removal that is in question."""
-    tables = {"document": slt_samples.tables[ALL], "sound": slt_samples.tables["sound"]}
-    shown = {ALL: tables["document"], "document, not negative": slt_samples.tables["document"]}
-    return slt_samples.of(tables).derived(with_selection).evidence(ordered(shown))
+    samples = slt_samples(harness)
+    tables = {"document": samples.tables[ALL], "sound": samples.tables["sound"]}
+    shown = {ALL: tables["document"], "document, not negative": samples.tables["document"]}
+    return samples.of(tables).derived(with_selection).evidence(ordered(shown))
 
 
 @claim(
@@ -141,9 +141,9 @@ def test_sample_llc_perturbation_selection(slt_samples: Study) -> Evidence:
     tags=("samples", "robustness"),
     scope=SCOPE,
 )  # fmt: skip
-def test_neighbourhood_inside_perturbation(slt_samples: Study) -> Evidence:
+def test_neighbourhood_inside_perturbation(harness: Harness) -> Evidence:
     """Standard and robust members of a seed together; a neighbourhood has L∞ radius 0.1."""
-    study = slt_samples.under("sound")
+    study = slt_samples(harness).under("sound")
     figure = Figure(
         "lines", share_inside(study.table), x="epoch", y="share", hue="regime",
         title="Share of the samples whose neighbourhood is less than half of their smallest perturbation, mean and spread over "
@@ -168,9 +168,10 @@ def test_neighbourhood_inside_perturbation(slt_samples: Study) -> Evidence:
     tags=("samples", "robustness", "training"),
     scope=SCOPE,
 )  # fmt: skip
-def test_robust_training_saturates_samples(slt_samples: Study) -> Evidence:
+def test_robust_training_saturates_samples(harness: Harness) -> Evidence:
     """Settled: within a tenth of the curve's range from its last value, sample by sample, then the mean over samples."""
-    four = slt_samples.tables["document"].query("sample < 4")
+    samples_study = slt_samples(harness)
+    four = samples_study.tables["document"].query("sample < 4")
     four = four.assign(panel="sample " + (four["sample"] + 1).astype(str)).melt(
         ["panel", "regime", "epoch", "seed"], ["llc", "perturbation"], "quantity", "value"
     )
@@ -181,7 +182,7 @@ def test_robust_training_saturates_samples(slt_samples: Study) -> Evidence:
         title="LLC and smallest perturbation of four samples over epochs, mean over seeds, negative estimates removed (the "
         "document's first figure under “Sample-Level”)",
     )  # fmt: skip
-    return slt_samples.under("sound").derived(saturation).evidence(figure)
+    return samples_study.under("sound").derived(saturation).evidence(figure)
 
 
 @claim(
@@ -204,7 +205,7 @@ def test_robust_training_saturates_samples(slt_samples: Study) -> Evidence:
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
-def test_trend_fails_at_fragile_samples(slt_samples: Study) -> Evidence:
+def test_trend_fails_at_fragile_samples(harness: Harness) -> Evidence:
     """Across the samples of one seed: Spearman's rho of the within-sample correlation and the mean perturbation."""
-    study = slt_samples.under(*PROTOCOLS)
+    study = slt_samples(harness).under(*PROTOCOLS)
     return study.derived(correlations).evidence(ordered(dict(study.tables)))

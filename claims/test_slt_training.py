@@ -22,14 +22,13 @@ from fixtures.slt_gates import (
 )
 from fixtures.slt_quantities import course_relative_llc, early_relative_llc
 from fixtures.slt_terms import NAMES, SPIKE_MARGIN, SPIKE_MARGIN_REASON
+from fixtures.slt_training import slt_course, slt_early
 from fixtures.sources import SLT
-from harness.claim import Evidence, Figure, claim
-from harness.predict import Conjunction, Landmark, NoChange, NoTrend, Ordering, PairedDifference, Peak
+from harness import Conjunction, Evidence, Figure, Harness, Landmark, NoChange, NoTrend, Ordering, PairedDifference, Peak, claim
 
 if TYPE_CHECKING:
     import pandas as pd
 
-    from fixtures.study import Study
 
 SECTION = "Initial Epochs"
 SCOPES = ("all", "input", "hidden 1", "hidden 2", "output")
@@ -69,15 +68,16 @@ def spike(scope: str) -> Peak:
     tags=("llc", "training", "layers"),
     scope=SCOPE,
 )  # fmt: skip
-def test_llc_spike_standard(slt_early: Study) -> Evidence:
+def test_llc_spike_standard(harness: Harness) -> Evidence:
     """Batch 32, by layer."""
+    early = slt_early(harness)
     figure = Figure(
-        "lines", slt_early.table, x="epoch", y="llc", facet="scope", own_axes=True,
+        "lines", early.table, x="epoch", y="llc", facet="scope", own_axes=True,
         title="LLC over the first epochs of standard training, all layers and layer by layer (the document's figures under "
         "“Initial Epochs”); mean and spread over seeds, document protocol",
         x_label="epoch", y_label="LLC",
     )  # fmt: skip
-    return slt_early.evidence(figure)
+    return early.evidence(figure)
 
 
 @claim(
@@ -104,9 +104,9 @@ def test_llc_spike_standard(slt_early: Study) -> Evidence:
     tags=("llc", "training", "layers"),
     scope=SCOPE,
 )  # fmt: skip
-def test_output_layer_dips_first(slt_early: Study) -> Evidence:
+def test_output_layer_dips_first(harness: Harness) -> Evidence:
     """The output layer alone; a member's dip and spike are its lowest and highest checkpoint after the initialisation."""
-    output = slt_early.where(scope="output")
+    output = slt_early(harness).where(scope="output")
     figure = Figure(
         "lines", output.table, x="epoch", y="llc", hue="scope",
         title="LLC of the output layer over the first epochs of standard training (the document's figure “Output layers”); "
@@ -137,9 +137,9 @@ def test_output_layer_dips_first(slt_early: Study) -> Evidence:
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
-def test_settles_to_the_same_value(slt_course: Study) -> Evidence:
+def test_settles_to_the_same_value(harness: Harness) -> Evidence:
     """Means over the last three checkpoints, in units of the standard networks' spike."""
-    study = slt_course.under(*COURSE_PROTOCOLS)
+    study = slt_course(harness).under(*COURSE_PROTOCOLS)
     return study.derived(settled).evidence(regimes(study.table))
 
 
@@ -198,9 +198,9 @@ def regimes(table: pd.DataFrame) -> Figure:
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
-def test_robust_stabilises_llc_faster(slt_course: Study) -> Evidence:
+def test_robust_stabilises_llc_faster(harness: Harness) -> Evidence:
     """The spike's place is chosen on the other seeds; settled is within a tenth of a curve's range from its last value."""
-    study = slt_course.under(*COURSE_PROTOCOLS)
+    study = slt_course(harness).under(*COURSE_PROTOCOLS)
     return study.derived(spikes).evidence(regimes(study.table))
 
 
@@ -228,9 +228,9 @@ def test_robust_stabilises_llc_faster(slt_course: Study) -> Evidence:
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
-def test_finetuning_leaves_llc(slt_course: Study) -> Evidence:
+def test_finetuning_leaves_llc(harness: Harness) -> Evidence:
     """Before finetuning and after its last epoch, in units of the standard networks' spike."""
-    study = slt_course.under(*COURSE_PROTOCOLS)
+    study = slt_course(harness).under(*COURSE_PROTOCOLS)
     return study.derived(finetuning_moments).evidence(regimes(study.table))
 
 
@@ -265,9 +265,10 @@ def batches(table: pd.DataFrame) -> Figure:
     tags=("llc", "training", "batch size"),
     scope=SCOPE,
 )  # fmt: skip
-def test_peak_widens_with_batch_size(slt_course: Study) -> Evidence:
+def test_peak_widens_with_batch_size(harness: Harness) -> Evidence:
     """Standard networks; the equivalent width, area of the peak over its height."""
-    return slt_course.derived(peak_widths).evidence(batches(slt_course.table))
+    course = slt_course(harness)
+    return course.derived(peak_widths).evidence(batches(course.table))
 
 
 LLC_STEP = 0.05
@@ -309,8 +310,9 @@ ROBUSTNESS_STEP_REASON = (
     tags=("llc", "training", "batch size"),
     scope=SCOPE,
 )  # fmt: skip
-def test_larger_batch_settles_higher(slt_course: Study) -> Evidence:
+def test_larger_batch_settles_higher(harness: Harness) -> Evidence:
     """Standard networks, means over the last three checkpoints; beside them after as many updates as batch 128 has had."""
+    course = slt_course(harness)
 
     def both(table: pd.DataFrame) -> pd.DataFrame:
         key, values = ["regime", "batch", "seed"], ["relative_llc", "median_perturbation"]
@@ -318,4 +320,4 @@ def test_larger_batch_settles_higher(slt_course: Study) -> Evidence:
         rows = settled(table).merge(again, on=key, validate="one_to_one")
         return rows[rows["regime"] == "standard"].reset_index(drop=True)
 
-    return slt_course.derived(both).evidence(batches(slt_course.table))
+    return course.derived(both).evidence(batches(course.table))

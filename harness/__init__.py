@@ -61,7 +61,10 @@ if TYPE_CHECKING:
     from harness.quantities import quantity
     from harness.recipe import MLP, SGD, Adam, AdamW, Module, Recipe, Threat
     from harness.rows import Between
+    from harness.running import Result, run
+    from harness.session import Harness
     from harness.store import Store
+    from harness.study import Study, study
     from harness.train import train
 
 __version__ = "0.1.0"
@@ -96,21 +99,24 @@ _HOME = {
     "harness.quantities": ("quantity",),
     "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Threat"),
     "harness.rows": ("Between",),
+    "harness.running": ("Result", "run"),
+    "harness.session": ("Harness",),
     "harness.store": ("Store",),
+    "harness.study": ("Study", "study"),
     "harness.train": ("train",),
 }  # fmt: skip
 _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
     "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
-    "DataFact", "DataSpec", "Dataset", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Images",
-    "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec", "LabelledCube",
-    "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome",
-    "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion", "RandomLabels",
-    "Recipe", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store", "Superiority", "Theorem", "Threat",
-    "ToyImages", "Trajectory", "TrimmedDifference", "Verdict", "autoattack", "claim", "curve_features", "document_spec",
-    "exact_perturbation", "falsify", "judge", "llc", "llc_profile", "one_thread", "pgd", "quantity",
-    "smallest_perturbation", "train",
+    "DataFact", "DataSpec", "Dataset", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Harness",
+    "Images", "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec",
+    "LabelledCube", "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
+    "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion",
+    "RandomLabels", "Recipe", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store", "Study",
+    "Superiority", "Theorem", "Threat", "ToyImages", "Trajectory", "TrimmedDifference", "Verdict", "autoattack",
+    "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge", "llc", "llc_profile",
+    "one_thread", "pgd", "quantity", "run", "smallest_perturbation", "study", "train",
 ]  # fmt: skip
 
 

@@ -21,7 +21,7 @@ from harness.claim import SCALES
 if TYPE_CHECKING:
     import pytest
 
-    from harness.plugin.design import Design
+    from harness.design import Design
     from harness.store import Entry, Store
 
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
@@ -147,7 +147,7 @@ def _diff(chosen: argparse.Namespace) -> int:
 
 
 def _cache(chosen: argparse.Namespace) -> int:
-    from harness.plugin.fixture import store_folder
+    from harness.session import store_folder
     from harness.store import Store
 
     folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
@@ -217,7 +217,7 @@ def _plan(chosen: argparse.Namespace) -> int:
     from harness.claim import Claim
     from harness.planning import statement
     from harness.plugin.collect import claim_id
-    from harness.plugin.design import design_of
+    from harness.plugin.given import design_of
 
     run = spreads(chosen.run)
     rows = {row["id"]: row for row in run["rows"]}

@@ -38,10 +38,10 @@ def add(commands: Any) -> None:
 
 def _preregister(chosen: argparse.Namespace) -> int:
     from harness.cli import CommandError, spreads
-    from harness.plugin.design import design_of
-    from harness.plugin.provenance import revision
+    from harness.plugin.given import design_of
     from harness.plugin.registering import register, registered
     from harness.plugin.registration import RegistrationError
+    from harness.provenance import revision
 
     readable = chosen.out.with_name(chosen.out.name + ".md")
     if taken := [path for path in (chosen.out, readable) if path.exists()]:

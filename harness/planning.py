@@ -10,7 +10,7 @@ from harness.predict import Conjunction, words
 
 if TYPE_CHECKING:
     from harness.claim import Claim
-    from harness.plugin.design import Design
+    from harness.design import Design
     from harness.predict import Prediction
 
 Row = Mapping[str, Any]

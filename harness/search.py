@@ -10,18 +10,23 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
 from hypothesis import strategies as st
 
+from harness.errors import ClaimError
+from harness.growth import in_blocks, seeds_of
 from harness.measure.falsify import quiet, seed_of
 
 if TYPE_CHECKING:
     from hypothesis.strategies import SearchStrategy
 
+    from harness.claim import Claim, Evidence
+    from harness.growth import Body
     from harness.judge import Verdict
+    from harness.session import Harness
 
 Settings = Mapping[str, Any]
 OPPOSITE = {"supported": "refuted", "refuted": "supported"}
@@ -188,3 +193,46 @@ def _nothing(looked_for: str, trials: list[Trial], scope: Mapping[str, Any]) -> 
         said += f" ({', '.join(counted)})"
     still = sorted(set(scope) - moved)
     return f"{said}; {', '.join(still)} stayed at {'its default' if len(still) == 1 else 'their defaults'}" if still else said
+
+
+def check_scope(claim: Claim, asked: Settings) -> None:
+    """Raise a ClaimError if the scope names a setting that was not asked for.
+
+    Args:
+        claim: the declaration.
+        asked: settings that its studies asked for.
+    """
+    if unknown := sorted(set(claim.scope) - set(asked)):
+        raise ClaimError(
+            f"the scope of {claim.id} names {', '.join(unknown)}, which no study asks for: a study gets the value with "
+            f"harness.setting({unknown[0]!r}, default); asked for are {', '.join(sorted(asked)) or 'none'}"
+        )
+
+
+def search_scope(
+    claim: Claim, body: Body, harness: Harness, judge: Callable[[Evidence], Verdict], *, verdict: str, trials: int
+) -> Search:
+    """Search the scope of a claim, calling its body with other settings.
+
+    Args:
+        claim: the declaration, with a scope.
+        body: the claim's.
+        harness: the session's.
+        judge: judges evidence.
+        verdict: the verdict at the defaults.
+        trials: settings to try.
+    """
+    asked: dict[str, Any] = {}
+    known: set[int] = set()
+    first = seeds_of(in_blocks(body, harness, [0], known, asked=asked))  # from the store, and only to see what they are
+
+    def judged(settings: Settings) -> Verdict:
+        return judge(body(replace(harness, settings=settings)))
+
+    def fresh(settings: Settings) -> Verdict | None:
+        evidence = in_blocks(body, harness, [1], set(known), settings=settings)
+        seeds = seeds_of(evidence)
+        return judge(evidence) if seeds and not seeds & first else None
+
+    defaults = {name: asked[name] for name in claim.scope}
+    return search(claim.scope, defaults, judged, verdict=verdict, trials=trials, fresh=fresh)

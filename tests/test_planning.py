@@ -20,6 +20,7 @@ from harness.claim import Evidence, Factors, Source, claim
 from harness.data import ToyImages
 from harness.predict import *
 from harness.recipe import MLP, Recipe, Threat
+from harness.study import study
 
 PAPER = Source("paper", "A paper").at("I", "q")
 UNIT = ("architecture", "seed")
@@ -29,7 +30,7 @@ RELATED = Correlation("llc", "asr", UNIT, sign=1, margin=0.3, margin_reason="med
 def declare(name, prediction, **more):
     return claim(f"paper/{name}", statement="It is so.", source=PAPER, prediction=prediction, **more)
 
-@pytest.fixture(scope="session")
+@study
 def grid(harness):
     seeds = {"smoke": 2, "reduced": 16, "full": 10}[harness.scale]
     recipes = [recipe for width in (2, 4) for recipe in pair(Recipe(ToyImages(train=24), MLP((width,)), epochs=0))]
@@ -40,15 +41,18 @@ def pair(recipe):
     return recipe, recipe.robust(Threat("linf", 2.0))
 
 @declare("higher", HIGHER)
-def test_higher(grid):
+def test_higher(harness):
+    grid(harness)
     raise AssertionError("planning judges nothing")
 
 @declare("related", RELATED)
-def test_related(grid):
+def test_related(harness):
+    grid(harness)
     raise AssertionError
 
 @declare("both", Conjunction(parts=(HIGHER, RELATED)))
-def test_both(grid):
+def test_both(harness):
+    grid(harness)
     raise AssertionError
 
 @declare("absent", NoChange("llc", "regime", "standard", "robust", "seed", margin=0.5, margin_reason="half"))
@@ -70,11 +74,13 @@ def test_draws(harness):
     return population.final
 
 @declare("others", HIGHER, population=Factors(random=UNIT))
-def test_others(grid):
+def test_others(harness):
+    grid(harness)
     raise AssertionError
 
 @declare("these", HIGHER, population=Factors(random="seed", fixed="architecture"))
-def test_these(grid):
+def test_these(harness):
+    grid(harness)
     raise AssertionError
 
 @declare("theorem", Theorem(100))

@@ -14,14 +14,14 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from fixtures.study import Study
 from harness import Between, Gate
 from harness.claim import ClaimError
+from harness.design import Design
 from harness.judge import Outcome, check, judge
-from harness.plugin.design import Design
 from harness.predict import PairedDifference, Proportion
 from harness.predict.tables import Unusable, selected
 from harness.rows import NoRow, Where
+from harness.study import Study
 
 TEXT = st.sampled_from(["", "a", "b", "1", "True", "nan"])
 NUMBERS = st.integers(-3, 3) | st.sampled_from([0.1, 0.3, 0.1 + 0.2, -0.0, 2.5, 2**53 + 1, math.inf, -math.inf])

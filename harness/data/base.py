@@ -11,12 +11,13 @@ from typing import Any, TypeAlias
 import numpy as np
 from numpy.typing import NDArray
 
+from harness.errors import Shortfall
 from harness.spec import type_name
 
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 
 
-class DataShortfall(Exception):  # noqa: N818 - a state of the world, not a fault
+class DataShortfall(Shortfall):
     """There are fewer data than were asked for; the message says what is missing and what to do about it.
 
     A claim that needs more than there is becomes INVALID with this text; it is never judged on less.

@@ -7,6 +7,8 @@ import sys
 from functools import cache
 from pathlib import Path
 
+from harness.errors import Shortfall
+
 M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h of glibc
 KEPT_BYTES = 2**28
 LARGEST_FROM_HEAP = 2**25  # the most that glibc allows
@@ -14,7 +16,7 @@ LARGEST_FROM_HEAP = 2**25  # the most that glibc allows
 MEMINFO = Path("/proc/meminfo")
 
 
-class MemoryShortfall(Exception):  # noqa: N818 - a state of the machine, not a fault of the program
+class MemoryShortfall(Shortfall):
     """Something would not fit into memory; the message says how much it needs and how much there is."""
 
 

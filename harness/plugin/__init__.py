@@ -7,27 +7,27 @@ group "claims" (``pytest --help``); pytest's own ``--strict`` makes inconclusive
 
 from __future__ import annotations
 
+import atexit
+import gc
 import os
 import shutil
 import tempfile
 import uuid
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import pytest
 
 from harness import device
 from harness.plugin import options
 from harness.plugin.call import Caller
-from harness.plugin.collect import Collector
+from harness.plugin.collect import Collector, claim_id
 from harness.plugin.controller import Controller
-from harness.plugin.fixture import Harness, open_harness
 from harness.plugin.gatekeeper import Gatekeeper
+from harness.plugin.given import Door
 from harness.plugin.progress import Heartbeat
-
-if TYPE_CHECKING:
-    from harness.store import Store
+from harness.session import Harness, open_harness, store_folder
 
 _FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 _BEATS: pytest.StashKey[Heartbeat] = pytest.StashKey()
@@ -65,7 +65,8 @@ def pytest_configure(config: pytest.Config) -> None:
     manager = config.pluginmanager
     manager.register(collector, "claims-collector")
     manager.register(Gatekeeper(settings, options.claims_folders(config)), "claims-gatekeeper")
-    manager.register(Caller(settings, partial(_store, config), collector.collected.families), "claims-caller")
+    caller = Caller(settings, partial(_open, config), lambda: config.stash.get(_OPENED, None), collector.collected.families)
+    manager.register(caller, "claims-caller")
     if worker is None:
         manager.register(Controller(config, settings, folder, collector), "claims-controller")
         if options.claims_folders(config):
@@ -99,17 +100,28 @@ def pytest_configure_node(node: Any) -> None:
     node.workerinput["claims_gpus"] = list(_gpus(node.config))
 
 
-@pytest.fixture(scope="session", name="harness")
-def _harness(pytestconfig: pytest.Config) -> Harness:
-    """Scale, device, LLC engine and the store of trained models of this session."""
-    opened = pytestconfig.stash[_OPENED] = open_harness(pytestconfig, pytestconfig.stash[_BEATS])
-    return opened
+@pytest.fixture(name="harness")
+def _harness(request: pytest.FixtureRequest) -> Harness | Door:
+    """Scale, device, LLC engine and the store of trained models of this session.
+
+    A claim's body and the studies that it calls use it; a fixture of a claim can hand it to a study, and no more.
+    """
+    config = request.config
+    if claim_id(request.node) is None:
+        return _open(config)
+    return Door(config.getoption("claims_scale"), config.getoption("claims_device"), config.getoption("claims_llc_engine"))
 
 
-def _store(config: pytest.Config) -> Store | None:
-    """The store of this process, or None as long as no claim has asked for it."""
-    opened = config.stash.get(_OPENED, None)
-    return None if opened is None else opened.store
+def _open(config: pytest.Config) -> Harness:
+    """The harness of this process."""
+    if _OPENED not in config.stash:
+        folder = store_folder(config.getoption("claims_store"), config.invocation_params.dir, config.rootpath)
+        atexit.register(gc.freeze)  # else Python looks for garbage in all of torch before it ends: 1 s a worker
+        config.stash[_OPENED] = open_harness(
+            folder, scale=config.getoption("claims_scale"), device=config.getoption("claims_device"),
+            llc_engine=config.getoption("claims_llc_engine"), heartbeat=config.stash[_BEATS],
+        )  # fmt: skip
+    return config.stash[_OPENED]
 
 
 def _place_of(worker: dict[str, Any] | None) -> tuple[Path, str]:

@@ -15,7 +15,7 @@ from typing import Any
 import pytest
 
 from harness.code.loaded import SOURCES
-from harness.plugin.design import design_in
+from harness.plugin.given import design_in
 from harness.plugin.outcome import Settings, after_known, read_row, write_row
 
 FAULT: pytest.StashKey[str] = pytest.StashKey()

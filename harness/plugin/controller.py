@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import shlex
 import textwrap
 import time
 import traceback
@@ -14,13 +15,13 @@ import pytest
 from harness import device
 from harness.plugin.collect import Collected, Collector
 from harness.plugin.display import Display
-from harness.plugin.fixture import store_folder
 from harness.plugin.ledger import UPGRADE, LedgerError
 from harness.plugin.ledger_file import SCHEMA
-from harness.plugin.options import leaves_out_unseen
+from harness.plugin.options import claims_folders, leaves_out_unseen
 from harness.plugin.orphans import sentences
 from harness.plugin.outcome import PROPERTY, Row, Settings, Status, pending, read_row, shown_path, status, to_text
-from harness.plugin.provenance import origin, provenance
+from harness.provenance import origin, provenance
+from harness.session import store_folder
 
 _DIED = "the worker running it died"
 _LONGEST_REASON = 160  # characters; all of it stands in the report
@@ -72,7 +73,7 @@ class Controller:
         self._left_out_unseen, self._partial = leaves_out_unseen(self._config), collected.partial
         self._rows = dict(collected.rows)
         if self._rows and not self._config.option.collectonly:
-            self._origin = origin(self._config)
+            self._origin = origin(self._config.rootpath, claims_folders(self._config))
             self._display.start()
 
     @pytest.hookimpl(tryfirst=True)
@@ -170,10 +171,12 @@ class Controller:
         from harness.report.write import write_reports
 
         facts = provenance(
-            self._config,
             self._origin,
             started=self._started,
             seconds=time.perf_counter() - self._clock,
+            command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            workers=getattr(self._config.option, "numprocesses", None) or 1,
+            llc_engine=self._config.getoption("claims_llc_engine"),
             selected=self._selected(),
         )
         scale, used = self._settings.scale, self._device()

@@ -9,11 +9,12 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.design import Design
 from harness.fixed import declared, set_apart
-from harness.plugin.design import Design, design_in
-from harness.plugin.provenance import installed
+from harness.plugin.given import design_in
 from harness.plugin.registration import SCHEMA, RegistrationError
 from harness.plugin.registration_text import to_markdown
+from harness.provenance import installed
 
 if TYPE_CHECKING:
     import pytest

@@ -42,6 +42,7 @@ import pytest
 from harness.claim import Evidence, Figure, Gate, Source, claim
 from harness.data import DataShortfall
 from harness.predict import PairedDifference
+from harness.study import study
 
 PAPER = Source("paper", "A paper", year=2024)
 HIGHER = PairedDifference(
@@ -100,14 +101,14 @@ class Lengths(Measurement):
     def run(self, population, data, device):
         return pd.DataFrame({"seed": population.seeds, "epoch": 0, "length": population.final.norm(dim=1).tolist()})
 
-@pytest.fixture(scope="session")
+@study
 def members(harness):
     recipe = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
     return harness.store.population(recipe, range(8))  # seeds
 
 @declare("seeded")
-def test_seeded(harness, members):
-    harness.store.measure([members], Lengths(1.0))
+def test_seeded(harness):
+    harness.store.measure([members(harness)], Lengths(1.0))
     return evidence(1.0)
 """
 EVERY = SUPPORTED + REFUTED + INCONCLUSIVE + INVALID + BROKEN

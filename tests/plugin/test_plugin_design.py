@@ -10,8 +10,8 @@ import pytest
 from papers import Project
 
 from harness import cli
-from harness.plugin.design import instruments
-from harness.plugin.drawing import Drawing, Undrawn, Unknown, stand_ins
+from harness.design import instruments
+from harness.drawing import Drawing, Undrawn, Unknown, stand_ins
 
 CLAIMS = """
 from harness.data import DataShortfall, Mnist, ToyImages, raw_mnist
@@ -22,14 +22,12 @@ from harness.recipe import MLP, Recipe
 DRAWN = []
 BASE = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
 
-@pytest.fixture(scope="session")
-def sizes():
-    return {"smoke": 2, "reduced": 3, "full": 4}
+SIZES = {"smoke": 2, "reduced": 3, "full": 4}
 
-@pytest.fixture(scope="session")
-def shared(harness, sizes):
+@study
+def shared(harness):
     DRAWN.append(1)
-    populations = harness.store.populations([BASE], range(sizes[harness.scale]))
+    populations = harness.store.populations([BASE], range(SIZES[harness.scale]))
     tables = [harness.store.measure([each], Accuracy(points=points)) for each in populations for points in (4, 8)]
     table = pd.concat(tables).merge(pd.DataFrame({"seed": [0, 1, 2]}), on="seed")
     table["share"] = table["accuracy"] / table["accuracy"].max()
@@ -40,11 +38,13 @@ def shared(harness, sizes):
     return table
 
 @declare("one")
-def test_one(shared):
+def test_one(harness):
+    shared(harness)
     return evidence(1.0, settings={"drawn": len(DRAWN)})
 
 @declare("two")
-def test_two(harness, shared):
+def test_two(harness):
+    shared(harness)
     harness.store.cached("beside", {"n": 5}, lambda: pd.DataFrame({"x": [1.0]}))
     return evidence(1.0, settings={"drawn": len(DRAWN)})
 
@@ -92,9 +92,9 @@ def test_all_is_seen_that_no_measured_value_decides(designs):
     assert [group["seeds"] for group in designs["skipping"]["populations"]] == [[0, 1]]
 
 
-def test_a_fixture_that_claims_share_is_drawn_once(designs, project: Project):
+def test_a_study_that_claims_share_is_drawn_once(designs, project: Project):
     assert project.rows()["one"]["settings"]["drawn"] == 2  # drawn, and made
-    assert project.rows()["two"]["settings"]["drawn"] == 2
+    assert project.rows()["two"]["settings"]["drawn"] == 2  # by the one before
 
 
 def test_a_search_for_counterexamples_is_noted_and_not_made(designs):
@@ -178,71 +178,82 @@ def test_an_unknown_in_words_is_one():
         assert len(pd.concat([table, table]).merge(table, on="a")) == 2  # what is known is what it was
 
 
-ASKED = """
+GIVEN = """
 from harness.data import ToyImages
 from harness.recipe import MLP, Recipe
 
 BASE = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
+SIZE = 2
 
-@pytest.fixture(scope="session")
-def members(harness, sizes):
-    return harness.store.population(BASE, range(sizes))
+@study
+def members(harness, factor=1):
+    return harness.store.population(BASE, range(factor * SIZE))
 
-@pytest.fixture(scope="session")
-def sizes():
-    return 2
+@pytest.fixture
+def networks(harness, beside):
+    return members(harness)
 
 @pytest.fixture(scope="session")
 def beside():
     return 3
 
-@pytest.fixture(scope="session")
-def through(request):
-    return {through}
+@pytest.fixture
+def apart():
+    return 3
 
 @declare("one")
-def test_one({argument}):
+def test_one({arguments}):
     return evidence(1.0, settings={{"members": len({value})}})
 """
-WAYS_TO_ASK = {
-    "an argument": ("members", "members", "None"),
-    "in the body": ("request", "request.getfixturevalue('members')", "None"),
-    "by keyword": ("request", "request.getfixturevalue(argname='members')", "None"),
-    "in a fixture": ("through", "through", "request.getfixturevalue('members')"),
-    "in both": ("request", "request.getfixturevalue('through')", "request.getfixturevalue('members')"),
+WAYS = {
+    "in the body": ("harness", "members(harness)"),
+    "with an argument": ("harness", "members(harness, factor=1)"),
+    "by an adapter": ("networks", "networks"),
+    "by an adapter, asked for by name": ("networks, request", "networks"),
 }
 
 
-def asked(project: Project, way: str, old: str = "", new: str = "") -> dict:
-    argument, value, through = WAYS_TO_ASK[way]
-    text = ASKED.format(argument=argument, value=value, through=through)
+def given(project: Project, way: str, old: str = "", new: str = "") -> dict:
+    text = GIVEN.format(arguments=WAYS[way][0], value=WAYS[way][1])
     assert old in text
     project.claims(text.replace(old, new) if old else text)
     project.run("claims", "--claims-store", str(project.path / "kept"))
-    return project.rows()["one"]["design"]
+    row = project.rows()["one"]
+    assert row["verdict"] == "supported", row["reason"]
+    assert row["settings"]["members"] == row["design"]["populations"][0]["seeds"][-1] + 1
+    return row["design"]
 
 
-@pytest.mark.parametrize("way", WAYS_TO_ASK)
-def test_a_fixture_that_is_asked_for_by_name_is_part_of_the_design(project: Project, monkeypatch, way: str):
+@pytest.mark.parametrize("way", WAYS)
+def test_a_study_is_part_of_the_design_however_the_body_comes_by_it(project: Project, monkeypatch, way: str):
     monkeypatch.chdir(project.path)
-    first = asked(project, way)
+    first = given(project, way)
     assert [group["seeds"] for group in first["populations"]] == [[0, 1]]
-    more = asked(project, way, "return 2", "return 4 - 1")
+    more = given(project, way, "SIZE = 2", "SIZE = 4 - 1")
     assert [group["seeds"] for group in more["populations"]] == [[0, 1, 2]]
     assert more["code"] != first["code"]
-    assert asked(project, way, "return 3", "return 4") == first
+    assert (given(project, way, "return 3", "return 1 + 2")["code"] != first["code"]) == ("adapter" in way)
 
 
-def test_where_the_name_of_a_fixture_is_computed_all_that_are_seen_count(project: Project, monkeypatch):
+def test_of_fixtures_of_one_name_each_counts(project: Project, monkeypatch):
     monkeypatch.chdir(project.path)
-    monkeypatch.setitem(WAYS_TO_ASK, "computed", ("request", "request.getfixturevalue('mem' + 'bers')", "None"))
-    changes = ((), ("return 2", "return 1 + 1"), ("return 3", "return 4"))
-    codes = [asked(project, "computed", *change)["code"] for change in changes]
-    assert len(set(codes)) == 3
+    other = "import pytest\n\n@pytest.fixture\ndef networks():\n    return {value}\n"
+    codes = []
+    project.claims(GIVEN.format(arguments="networks", value="networks"))
+    for value in (1, 1, 20):  # of another length: the second may be the same
+        project.file("conftest.py", other.format(value=value))
+        project.run_apart("claims", "--claims-store", str(project.path / "kept"))  # a process imports its conftest once
+        codes.append(project.rows()["one"]["design"]["code"])
+    assert codes[0] == codes[1] != codes[2]
 
 
-def test_fixtures_that_ask_for_each_other_end(project: Project, monkeypatch):
+def test_where_the_name_of_a_fixture_is_computed_all_of_them_count(project: Project, monkeypatch):
     monkeypatch.chdir(project.path)
-    ring = ("request", "request.getfixturevalue('members')", "request.getfixturevalue('through')")
-    monkeypatch.setitem(WAYS_TO_ASK, "a ring", ring)
-    assert [group["seeds"] for group in asked(project, "a ring")["populations"]] == [[0, 1]]
+    monkeypatch.setitem(WAYS, "computed", ("request, harness", "[request.getfixturevalue('bes' + 'ide')] * SIZE"))
+    codes = []
+    for old, new in (("", ""), ("return 3", "return 1 + 2")):
+        text = GIVEN.format(arguments=WAYS["computed"][0], value=WAYS["computed"][1])
+        project.claims(text.replace(old, new) if old else text)
+        project.run("claims", "--claims-store", str(project.path / "kept"))
+        codes.append(project.rows()["one"]["design"]["code"])
+    assert codes[0] != codes[1]

@@ -12,30 +12,32 @@ LLC = """
 from harness.data import ToyImages
 from harness.recipe import MLP, Recipe
 
-@pytest.fixture(scope="session")
+@study
 def networks(harness):
     return harness.store.population(Recipe(ToyImages(train=24), MLP((2,)), epochs=0), range(2))
 
-@pytest.fixture(scope="session")
-def coefficients(harness, networks):
+@study
+def coefficients(harness):
     from harness.measure.llc import LLC, LLCSpec
-    return harness.store.measure([networks], LLC(LLCSpec(sampler="sgld", chains=2, burn_in=1, draws=2), points=8))
+    return harness.store.measure([networks(harness)], LLC(LLCSpec(sampler="sgld", chains=2, burn_in=1, draws=2), points=8))
 
 @declare("first")
-def test_first(coefficients):
+def test_first(harness):
+    coefficients(harness)
     return evidence(1.0)
 
 @declare("second")
-def test_second(coefficients):
+def test_second(harness):
+    coefficients(harness)
     return evidence(1.0)
 
 @declare("named")
-def test_named(harness, networks):
+def test_named(harness):
     from harness.measure.gaps import Accuracy
     from harness.measure.llc import LLC, LLCSpec
     spec = LLCSpec(sampler="sgld", chains=2, burn_in=1, draws=2)
-    harness.store.measure([networks], LLC(spec, points=8, engine="stacked"))
-    harness.store.measure([networks], Accuracy())
+    harness.store.measure([networks(harness)], LLC(spec, points=8, engine="stacked"))
+    harness.store.measure([networks(harness)], Accuracy())
     return evidence(1.0)
 
 @declare("nothing")
@@ -44,11 +46,11 @@ def test_nothing():
 """
 DIVERGING = """
 @declare("diverging", gates=(Gate("the sampler gave a number", "finite", at_least=1),))
-def test_diverging(harness, networks):
+def test_diverging(harness):
     import numpy as np
     from harness.measure.llc import LLC, LLCSpec
     spec = LLCSpec(sampler="sgld", step_size=1e6, chains=2, burn_in=60, draws=2)
-    table = harness.store.measure([networks], LLC(spec, points=8))
+    table = harness.store.measure([networks(harness)], LLC(spec, points=8))
     assert set(table["distrust"]) == {"a chain diverged: its loss is not finite"}
     given = evidence(1.0)
     return Evidence(given.table.assign(finite=bool(np.isfinite(table["llc"]).all())))

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 from papers import REFUTED, SUPPORTED, Project
 
-from harness.plugin.growth import moved
+from harness.growth import moved
 
 SEEDED = """
 import numpy as np
@@ -16,38 +16,38 @@ from harness.recipe import MLP, Recipe
 
 MADE = []
 
-@pytest.fixture(scope="session")
+@study
 def networks(harness):
     recipe = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
     population = harness.store.population(recipe, range(8))
     MADE.append(len(population))
-    yield population
-    MADE.append("closed")
+    return population
 
-@pytest.fixture(scope="session")
-def table(networks):
+@study
+def table(harness):
     rng = np.random.default_rng(5)
     noise = dict(enumerate(rng.normal(size=64)))
     return pd.DataFrame([{"regime": regime, "seed": seed, "noise": noise[seed] * (regime == "standard")}
-                         for seed in networks.seeds for regime in ("standard", "robust")])
+                         for seed in networks(harness).seeds for regime in ("standard", "robust")])
 
 def seeded(table, difference, **more):
     return Evidence(table.assign(llc=table["noise"] + difference * (table["regime"] == "standard")), **more)
 """
 CLEAR = """
 @declare("clear")
-def test_clear(table):
-    return seeded(table, 6.0)
+def test_clear(harness):
+    return seeded(table(harness), 6.0)
 """
 NEAR = """
 @declare("near")
-def test_near(table):
-    return seeded(table, 1.0)
+def test_near(harness):
+    return seeded(table(harness), 1.0)
 """
 AT_THE_EDGE = """
 @declare("edge")
-def test_edge(table):
-    return seeded(table, 0.25 - table.loc[table["regime"] == "standard", "noise"].mean())
+def test_edge(harness):
+    own = table(harness)
+    return seeded(own, 0.25 - own.loc[own["regime"] == "standard", "noise"].mean())
 """
 WITHOUT_SEEDS = """
 @declare("fixed")
@@ -70,26 +70,73 @@ def test_seeds_are_added_until_the_claim_is_decided(project: Project):
     assert rows["near"]["power"]["n"] == rows["near"]["n"]
 
 
-ASKING = {
-    "in a fixture": [("def table(networks):\n", "def table(request):\n    networks = request.getfixturevalue('networks')\n")],
-    "in the body": [("def test_near(table):\n", "def test_near(request):\n    table = request.getfixturevalue('table')\n")],
+def fixture(arguments: str, value: str, name: str = "handed", scope: str = "function") -> str:
+    """The source of one."""
+    return f"@pytest.fixture(scope={scope!r})\ndef {name}({arguments}):\n    return {value}\n\n"
+
+
+FIRST = fixture("harness", "table(harness)", "first")
+ADAPTER = fixture("harness", "table(harness)")
+OTHER = "import pytest\n\n" + fixture("", "3", scope="session")
+HANDED = {
+    "by an adapter": ("", "handed", ADAPTER),
+    "by two adapters": ("", "handed", FIRST + fixture("first", "first")),
+    "by one that is asked for by name": ("", "handed", FIRST + fixture("request", "request.getfixturevalue('first')")),
+    "by one that replaces another": (OTHER, "handed", fixture("handed, harness", "table(harness)")),
+    "beside the harness": ("", "harness, handed", ADAPTER),
 }
 
 
-@pytest.mark.parametrize("places", [["in a fixture"], ["in the body"], ["in a fixture", "in the body"]])
-def test_seeds_are_added_to_what_is_asked_for_by_name(project: Project, places: list[str]):
-    bodies = [SEEDED, NEAR]
-    project.claims(*bodies)
+@pytest.mark.parametrize("way", HANDED)
+def test_seeds_are_added_to_a_study_however_the_body_comes_by_it(project: Project, way: str):
+    project.claims(SEEDED, NEAR)
     project.run("claims", "--claims-until-decided", "--claims-most-blocks", "5")
-    by_argument = project.rows()["near"]
-    for old, new in (change for place in places for change in ASKING[place]):
-        assert any(old in body for body in bodies)
-        bodies = [body.replace(old, new) for body in bodies]
-    project.claims(*bodies)
+    called = project.rows()["near"]
+    conftest, arguments, fixtures = HANDED[way]
+    project.file("conftest.py", conftest)
+    project.claims(SEEDED, fixtures, NEAR.replace("harness", arguments, 1).replace("table(harness)", "handed"))
     project.run("claims", "--claims-until-decided", "--claims-most-blocks", "5")
-    by_name = project.rows()["near"]
-    assert [by_name[name] for name in ("verdict", "effect", "n")] == [by_argument[name] for name in ("verdict", "effect", "n")]
-    assert by_name["n"] > 8
+    handed = project.rows()["near"]
+    assert [handed[name] for name in ("verdict", "effect", "n")] == [called[name] for name in ("verdict", "effect", "n")]
+    assert handed["n"] > 8
+
+
+KEPT_BACK = {
+    "a table": (fixture("harness", "table(harness).assign(more=1)"), "'assign' of what a study"),
+    "networks": (fixture("harness", "harness.store.population(None, range(8))"), "uses harness.store"),
+    "a setting": (fixture("harness", "harness.setting('noise', 1.0)"), "uses harness.setting"),
+    "for a session": (fixture("harness", "table(harness)", scope="session"), "outlives a claim"),
+    "by name": (fixture("request", "request.getfixturevalue('harness').store"), "uses harness.store"),
+    "over another": (fixture("handed, harness", "table(harness)", scope="session"), "outlives a claim"),
+}
+
+
+@pytest.mark.parametrize("arguments", ["handed", "harness, handed", "handed, request"])
+@pytest.mark.parametrize("way", KEPT_BACK)
+@pytest.mark.parametrize("options", [(), ("--claims-until-decided",)])
+def test_what_could_not_be_asked_again_is_refused_with_a_remedy(project: Project, way: str, arguments: str, options: tuple):
+    """Else it would stay at its first seeds, while the card says that it grew."""
+    source, said = KEPT_BACK[way]
+    project.file("conftest.py", OTHER)
+    project.claims(SEEDED, source, NEAR.replace("harness", arguments, 1).replace("table(harness)", "handed"))
+    project.run("claims", *options)
+    row = project.rows()["near"]
+    assert row["verdict"] == "error"
+    assert said in row["reason"]
+    assert "make it a study" in row["reason"]
+
+
+def test_fixtures_that_know_no_harness_are_handed_on_as_ever(project: Project):
+    near = NEAR.replace("harness", "harness, shift, tmp_path", 1).replace("1.0", "shift")
+    project.claims(SEEDED, fixture("", "1.0", "shift", "session"), near)
+    project.run("claims", "--claims-until-decided", "--claims-most-blocks", "5")
+    assert 8 < project.rows()["near"]["n"] < 40
+
+
+def test_a_test_that_is_no_claim_has_the_whole_harness(project: Project):
+    project.file("test_beside.py", "def test_beside(harness):\n    assert harness.setting('noise', 2.0) == 2.0\n"
+                 "    assert harness.store.device == harness.device == 'cpu'\n")  # fmt: skip
+    project.run("test_beside.py").assert_outcomes(passed=1)
 
 
 def test_one_look_decides_more_easily_than_one_of_many(project: Project):
@@ -103,17 +150,18 @@ def test_one_look_decides_more_easily_than_one_of_many(project: Project):
     assert "stopping rule" not in one["settings"]
 
 
-def test_fixtures_are_made_again_and_clean_up(project: Project):
+def test_a_study_is_asked_once_for_every_block(project: Project):
     body = """
 @declare("edge")
-def test_edge(table):
-    yielded = seeded(table, 0.25 - table.loc[table["regime"] == "standard", "noise"].mean())
+def test_edge(harness):
+    own = table(harness)
+    yielded = seeded(own, 0.25 - own.loc[own["regime"] == "standard", "noise"].mean())
     return Evidence(yielded.table, settings={"made": list(MADE)})
 """
     project.claims(SEEDED, body)
     project.run("claims", "--claims-until-decided", "--claims-most-blocks", "3")
-    drawn = [8, "closed"]  # for the design, before anything is measured
-    assert project.rows()["edge"]["settings"]["made"] == [*drawn, 8, 16, "closed", 24]
+    drawn = [8]  # for the design, before anything is measured
+    assert project.rows()["edge"]["settings"]["made"] == [*drawn, 8, 16, 24]
 
 
 def test_a_claim_without_seeds_is_judged_as_ever(project: Project):
@@ -124,6 +172,23 @@ def test_a_claim_without_seeds_is_judged_as_ever(project: Project):
     after = project.rows()["fixed"]
     assert after["interval"] == before["interval"]
     assert after["n"] == 8
+    assert after["settings"]["stopping rule"].startswith("judged once, by the ordinary rule")
+
+
+STUCK = """
+@declare("stuck")
+def test_stuck(harness):
+    harness.setting("noise", 1.0)
+    return evidence(0.3, spread=0.6)
+"""
+
+
+def test_a_claim_that_gets_no_new_seeds_says_so(project: Project):
+    project.claims(SEEDED, STUCK)
+    project.run("claims", "--claims-until-decided")
+    row = project.rows()["stuck"]
+    assert row["n"] == 8
+    assert "none could be added: its tables have no new ones" in row["settings"]["stopping rule"]
 
 
 def test_workers_add_seeds_as_well(project: Project):
@@ -163,20 +228,21 @@ def shifted(standard, robust, difference):
     table = pd.concat([standard, robust])
     return Evidence(table.assign(llc=table["llc"] + difference * (table["regime"] == "standard")))
 
-@pytest.fixture(scope="session")
+@study
 def standard(harness):
     return units(harness, "standard", STANDARD)
 
-@pytest.fixture(scope="session")
+@study
 def robust(harness):
     return units(harness, "robust", ROBUST, DROPPED)
 
 APART = IndependentDifference("llc", "regime", "standard", "robust", "seed", margin=0.5, margin_reason="half a deviation")
 
 @declare("apart", prediction=APART, scope={"extra": st.sampled_from([0, 1])})
-def test_apart(harness, standard, robust):
-    seen = standard["llc"].mean() - robust["llc"].mean()
-    return shifted(standard, robust, (0.25 - seen if DIFFERENCE is None else DIFFERENCE) - 9.0 * harness.setting("extra", 0))
+def test_apart(harness):
+    one, other = standard(harness), robust(harness)
+    seen = one["llc"].mean() - other["llc"].mean()
+    return shifted(one, other, (0.25 - seen if DIFFERENCE is None else DIFFERENCE) - 9.0 * harness.setting("extra", 0))
 """
 
 

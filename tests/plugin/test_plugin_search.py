@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from harness.data import ToyImages
 from harness.recipe import MLP, Recipe
 
-@pytest.fixture(scope="session")
+@study
 def table(harness):
     noise, shift = harness.setting("noise", 1.0), harness.setting("shift", 0)
     recipe = Recipe(ToyImages(train=24, noise=noise), MLP((2,)), epochs=0)
@@ -21,18 +21,18 @@ def table(harness):
 SCOPE = {"noise": st.sampled_from([0.5, 3.0]), "shift": st.integers(0, 10)}
 
 @declare("scoped", scope=SCOPE)
-def test_scoped(table):
-    return Evidence(table)
+def test_scoped(harness):
+    return Evidence(table(harness))
 """
 UNKNOWN = """
 @declare("unknown", scope={"nois": st.just(2.0)})
-def test_unknown(table):
-    return Evidence(table)
+def test_unknown(harness):
+    return Evidence(table(harness))
 """
 NO_STRATEGY = """
 @declare("values", scope={"noise": [1, 2]})
-def test_values(table):
-    return Evidence(table)
+def test_values(harness):
+    return Evidence(table(harness))
 """
 
 
@@ -63,12 +63,12 @@ def test_a_claim_without_scope_has_no_search(project: Project):
     assert project.rows()["higher"]["search"] is None
 
 
-def test_a_setting_that_no_fixture_asks_for_is_an_error_that_names_it(project: Project):
+def test_a_setting_that_no_study_asks_for_is_an_error_that_names_it(project: Project):
     project.claims(STUDY, UNKNOWN)
     project.run("claims")
     row = project.rows()["unknown"]
     assert row["verdict"] == "error"
-    assert "names nois, which no fixture asks for" in row["reason"]
+    assert "names nois, which no study asks for" in row["reason"]
     assert "noise, shift" in row["reason"]
     assert project.rows()["scoped"]["verdict"] == "supported"
 

@@ -3,40 +3,46 @@
 from __future__ import annotations
 
 import platform
-import shlex
 import subprocess
+from collections.abc import Iterable, Mapping
 from datetime import UTC, datetime
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 from typing import Any
 
 from harness.code import folder_digest
-from harness.plugin.options import claims_folders
 
 _DRAWING = ("report",)  # of the harness: what it does shows numbers and makes none
 _RECIPES = "fixtures"  # where a project keeps its recipes, beside its claims
 
 
-def origin(config: Any) -> dict[str, Any]:
+def origin(root: Path, folders: Iterable[Path]) -> dict[str, Any]:
     """What a run starts from: commit, whether there are uncommitted changes, digests of the code.
 
     It is asked for when the claims have been collected, before any of them runs: what is edited while a run goes on is not
     what ran.
+
+    Args:
+        root: the project's folder.
+        folders: those with claims.
     """
-    commit, dirty = revision(config.rootpath)
-    return {"commit": commit, "dirty": dirty, "code": code(config)}
+    commit, dirty = revision(root)
+    return {"commit": commit, "dirty": dirty, "code": code(root, folders)}
 
 
 def provenance(
-    config: Any, start: dict[str, Any], *, started: float, seconds: float, selected: dict[str, int | None] | None
-) -> dict[str, Any]:
+    start: Mapping[str, Any], *, started: float, seconds: float, command: str, workers: int, llc_engine: str,
+    selected: Mapping[str, int | None] | None,
+) -> dict[str, Any]:  # fmt: skip
     """Facts about the run, for the report.
 
     Args:
-        config: pytest's configuration.
         start: what :func:`origin` said when the run began.
         started: when the session began, in seconds since the epoch.
         seconds: how long it took.
+        command: what the user typed.
+        workers: processes that ran claims.
+        llc_engine: what estimated learning coefficients.
         selected: None where all claims were, else {"claims": how many, "of": how many, or None if unknown}.
     """
     return {
@@ -47,20 +53,19 @@ def provenance(
         "python": platform.python_version(),
         "torch": installed("torch"),
         "platform": f"{platform.system()} {platform.machine()}",
-        "command": shlex.join(["pytest", *map(str, config.invocation_params.args)]),
-        "workers": getattr(config.option, "numprocesses", None) or 1,
-        "llc_engine": config.getoption("claims_llc_engine"),
+        "command": command,
+        "workers": workers,
+        "llc_engine": llc_engine,
         "version": installed("claims-harness"),
         "code": start["code"],
         "selected": selected,
     }
 
 
-def code(config: Any) -> dict[str, str | None]:
+def code(root: Path, folders: Iterable[Path]) -> dict[str, str | None]:
     """Digests of what the code does, by folder: the harness, the claims, the recipes; layout and comments do not count."""
-    folders = [*claims_folders(config), config.rootpath / _RECIPES]
-    own = {"harness": folder_digest(Path(__file__).parents[1], without=_DRAWING)}
-    return own | {folder.name: folder_digest(folder) for folder in folders if folder.is_dir()}
+    own = {"harness": folder_digest(Path(__file__).parent, without=_DRAWING)}
+    return own | {folder.name: folder_digest(folder) for folder in (*folders, root / _RECIPES) if folder.is_dir()}
 
 
 def revision(folder: Path) -> tuple[str | None, bool | None]:

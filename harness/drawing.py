@@ -1,15 +1,16 @@
 """A store that trains and measures nothing, and the values that stand in for what it would have measured.
 
-Fixtures run against it show which members and measurements a claim asks for.  What a stand-in meets is either one more
-stand-in or, where Python needs a real answer (whether, how many, which), the end of that fixture's drawing; never a guess.
+Studies that run against it show which members and measurements a claim asks for.  What a stand-in meets is either one more
+stand-in or, where Python needs a real answer (whether, how many, which), the end of that study's drawing; never a guess.
 """
 
 from __future__ import annotations
 
 import contextlib
+import inspect
 import io
 import warnings
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
@@ -21,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class Undrawn(BaseException):
-    """Ends the drawing of a fixture: a measured value decides what comes next.  No ``except Exception`` may catch it."""
+    """Ends the drawing of a study: a measured value decides what comes next.  No ``except Exception`` may catch it."""
 
 
 class Unknown:
@@ -104,6 +105,21 @@ class Drawing:
         finally:
             self.asked = before
 
+    def drawn(self, function: Callable[[], Any]) -> tuple[Any, Asked]:
+        """What a function returns, as far as it can be drawn, and what it asks for."""
+        with self.noting() as asked:
+            try:
+                value = function()
+                if inspect.iscoroutine(value):
+                    value.close()
+            except (Exception, Undrawn):
+                value = Unknown()
+            except BaseException as problem:
+                if not _is_outcome(problem):
+                    raise
+                value = Unknown()
+        return value, asked
+
     def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
         """As the store's, of members that do not exist."""
         return self.populations([recipe], seeds, name=name)[0]
@@ -145,6 +161,11 @@ class Drawing:
 
     def __getattr__(self, name: str) -> Unknown:
         return Unknown()
+
+
+def _is_outcome(problem: BaseException) -> bool:
+    """Whether it is one of pytest's outcomes, a skip or a failure, which are no Exceptions."""
+    return any(kind.__name__ == "OutcomeException" for kind in type(problem).__mro__)
 
 
 @contextlib.contextmanager

@@ -1,28 +1,26 @@
-"""What a claim asks for, found by running its fixtures against a store that trains and measures nothing."""
+"""What a claim asks for, found by calling its body with a harness that trains and measures nothing."""
 
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
-import pytest
-
-from harness.code import CodeError
+from harness.code import CodeError, ReachedCode
+from harness.drawing import Asked, Drawing, Unknown, stand_ins
 from harness.fixed import stable
-from harness.plugin.asking import REQUEST, Asking, code_of, definitions_of, is_own
-from harness.plugin.drawing import Asked, Drawing, Undrawn, Unknown, stand_ins
-from harness.plugin.fixture import Harness
-from harness.plugin.growth import HARNESS, depends
 from harness.rows import Where
+from harness.session import Harness, needs
 from harness.spec import definitions, digest
 
 if TYPE_CHECKING:
     from harness.recipe import Recipe
     from harness.store import Store
 
-UNKNOWN = "unknown"
+HARNESS, REQUEST, UNKNOWN = "harness", "request", "unknown"
+Fixtures = Callable[[str | None], Sequence[Callable[..., Any]]]
 _DIGITS = 6  # significant; what a machine computes may differ from another's in the last of sixteen
 _LONGEST = 16  # numbers that stand in a design one by one
 
@@ -79,83 +77,92 @@ class Design:
         return {"digest": digest(said), **said}
 
 
+def no_fixtures(name: str | None) -> tuple[()]:
+    """The fixtures of a body outside of pytest."""
+    return ()
+
+
+class _Drawn(Harness):
+    """A harness whose studies are drawn, each once."""
+
+    def remembered(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """See :meth:`Harness.remembered`; a study that ends early leaves a stand-in, and what it had asked for."""
+        drawing = cast("Drawing", self.store)
+        key = (function, arguments, tuple(sorted(named.items())))
+        if key not in self._made:
+            self._made[key] = drawing.drawn(partial(function, self, *arguments, **named))
+        value, asked = cast("tuple[Any, Asked]", self._made[key])
+        drawing.asked.add(asked)
+        return value
+
+
 class Designer:
-    """Draws the designs of a session's claims; a fixture that several of them share is drawn once.
+    """Draws designs at one scale; a study that several claims share is drawn once.
 
     Args:
         scale: "smoke", "reduced" or "full".
+        project: the code that claims are made of.
     """
 
-    def __init__(self, scale: str) -> None:
-        self._drawing = Drawing()
-        self._harness = Harness(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
-        self._made: dict[tuple[Any, ...], tuple[Any, Asked, Any]] = {}
+    def __init__(self, scale: str, project: ReachedCode) -> None:
+        self._drawing, self._project = Drawing(), project
+        self._harness = _Drawn(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
 
-    def design_of(self, item: pytest.Function) -> Design:
+    def design_of(self, body: Callable[..., Any], fixtures: Fixtures = no_fixtures) -> Design:
         """What a claim asks for.
 
         It is the same before anything has run and in a run, and does not depend on which data the machine has: it is drawn,
-        and not taken from what ran.  A fixture is drawn up to where a measured value decides what comes next; what it asks
-        for after that shows in its code alone.
+        and not taken from what ran.  A study is drawn up to where a measured value decides what comes next; what it asks for
+        after that shows in its code alone.
+
+        Args:
+            body: the claim's.
+            fixtures: the project's pytest fixtures of a name, all of them for None.
         """
         asked = Asked()
-        if depends(item):
+        if needs(body):
             with stand_ins(self._drawing):
-                arguments = {name: self._value(item, name, asked) for name in item._fixtureinfo.argnames}
-                asked.add(self._drawn(item.obj, arguments)[1])
+                given = {name: self._given(name, fixtures, (), asked) for name in needs(body)}
+                asked.add(self._drawing.drawn(partial(body, **given))[1])
         specs = [*asked.members, *(measurement for _, measurement, _ in asked.measured)]
         try:
-            code = code_of(item, definitions(specs))
+            code = self._code(body, fixtures, definitions(specs))
         except CodeError:
             code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
         return Design(recipes, tuple(instruments(asked.measured)), code)
 
-    def _value(self, item: pytest.Function, name: str, asked: Asked, level: int = -1) -> Any:
-        """What a fixture hands on; what it asks for is added to ``asked``."""
+    def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked) -> Any:
+        """What a body or a fixture is handed under a name: a fixture that only one function can be is drawn, too."""
         if name == HARNESS:
             return self._harness
-        if name == REQUEST:
-            return Asking(Unknown(), lambda wanted: self._value(item, wanted, asked))
-        found = definitions_of(item, name) if isinstance(name, str) else ()
-        if len(found) < -level or not _drawable(item, found[level], name):
+        found = () if name in above else fixtures(name)
+        if len(found) != 1 or inspect.isgeneratorfunction(found[0]) or REQUEST in needs(found[0]):
             return Unknown()
-        definition = found[level]
-        arguments = {
-            needed: self._value(item, needed, asked, level - 1 if needed == name else -1) for needed in definition.argnames
-        }
-        key = (definition, *map(id, arguments.values()))
-        if key not in self._made:
-            # The arguments are kept, too, so that no other object gets the id of one of them.
-            self._made[key] = (*self._drawn(definition.func, arguments), arguments)
-        value, own, _ = self._made[key]
+        value, own = self._drawing.drawn(partial(
+            found[0], **{each: self._given(each, fixtures, (*above, name), asked) for each in needs(found[0])}
+        ))  # fmt: skip
         asked.add(own)
         return value
 
-    def _drawn(self, function: Callable[..., Any], arguments: Mapping[str, Any]) -> tuple[Any, Asked]:
-        """What a function returns, as far as it is drawn, and what it asks for."""
-        with self._drawing.noting() as asked:
-            try:
-                value = function(**arguments)
-                if inspect.isgenerator(value):
-                    running, value = value, next(value)
-                    next(running, None)  # what comes after the yield cleans up
-                elif inspect.iscoroutine(value):
-                    value.close()
-            except (Exception, Undrawn, pytest.skip.Exception, pytest.fail.Exception):
-                value = Unknown()
-        return value, asked
+    def _code(self, body: Callable[..., Any], fixtures: Fixtures, more: Iterable[Any]) -> str:
+        """Digest of the code of a body and of every fixture that could be one which it is given.
 
+        Fixtures that are asked for by name while a function runs count, too; where that name is computed, all of them do.
 
-_DESIGNERS: pytest.StashKey[dict[str, Designer]] = pytest.StashKey()
-
-
-def design_of(item: pytest.Function, scale: str) -> Design:
-    """What a claim asks for at a scale; see :meth:`Designer.design_of`."""
-    designers = item.config.stash.setdefault(_DESIGNERS, {})
-    if scale not in designers:
-        designers[scale] = Designer(scale)
-    return designers[scale].design_of(item)
+        Raises:
+            CodeError: a source cannot be read.
+        """
+        more, names = list(more), set(needs(body)) - {HARNESS}
+        while True:
+            found = [function for name in sorted(names) for function in fixtures(name)]
+            reached = self._project.reach([body, *found], more)
+            further = {name for function in found for name in needs(function)} | {name for name in reached.fixtures if name}
+            if None in reached.fixtures:
+                further |= {function.__name__ for function in fixtures(None)}
+            if further <= names | {HARNESS}:
+                return reached.digest
+            names |= further - {HARNESS}
 
 
 def refuse_unknown(where: str, table: Any) -> None:
@@ -167,19 +174,6 @@ def refuse_unknown(where: str, table: Any) -> None:
             f"{where} returns a stand-in for a measured table, which something of its own kept from when its design was drawn; "
             "let a pytest fixture or the store keep tables, and no variable of a module"
         )
-
-
-def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
-    """The design as a row holds it."""
-    assert isinstance(item, pytest.Function)  # nothing else is a claim
-    return design_of(item, scale).to_json()
-
-
-def _drawable(item: pytest.Function, definition: Any, name: str) -> bool:
-    """Whether a fixture is run for a design: those that get the harness, and plain functions without means of a run."""
-    if depends(item, name):
-        return True
-    return not inspect.isgeneratorfunction(definition.func) and REQUEST not in definition.argnames and is_own(definition)
 
 
 def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, Any]]:
