@@ -16,6 +16,7 @@ import harness.code  # noqa: F401
 if TYPE_CHECKING:
     from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
     from harness.data import Cifar10, Clusters, Dataset, DataSpec, GroupedLabels, LabelledCube, Mnist, RandomLabels, ToyImages
+    from harness.design import Design
     from harness.device import one_thread
     from harness.factors import Factors
     from harness.judge import Outcome, Verdict, judge
@@ -74,6 +75,7 @@ _HOME = {
     "harness.data": (
         "Cifar10", "Clusters", "DataSpec", "Dataset", "GroupedLabels", "LabelledCube", "Mnist", "RandomLabels", "ToyImages",
     ),
+    "harness.design": ("Design",),
     "harness.device": ("one_thread",),
     "harness.factors": ("Factors",),
     "harness.judge": ("Outcome", "Verdict", "judge"),
@@ -109,8 +111,8 @@ _WHERE = {name: module for module, names in _HOME.items() for name in names}
 __all__ = [
     "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
     "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
-    "DataFact", "DataSpec", "Dataset", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Harness",
-    "Images", "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec",
+    "DataFact", "DataSpec", "Dataset", "Design", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels",
+    "Harness", "Images", "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec",
     "LabelledCube", "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
     "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion",
     "RandomLabels", "Recipe", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store", "Study",

@@ -21,7 +21,7 @@ from harness.claim import SCALES
 if TYPE_CHECKING:
     import pytest
 
-    from harness.design import Design
+    from harness.asking import ClaimDesign
     from harness.store import Entry, Store
 
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
@@ -223,7 +223,7 @@ def _plan(chosen: argparse.Namespace) -> int:
     rows = {row["id"]: row for row in run["rows"]}
     said: dict[str, str] = {}
     families: Counter[str] = Counter()
-    plans: list[tuple[Claim, Design | None]] = []
+    plans: list[tuple[Claim, ClaimDesign | None]] = []
 
     def look(item: pytest.Item) -> None:
         name, declared = claim_id(item), getattr(getattr(item, "function", None), "__claim__", None)

@@ -1,202 +1,94 @@
-"""What a claim asks for, found by calling its body with a harness that trains and measures nothing."""
+"""Designs: recipes under the levels of the factors that tell them apart.
+
+    design = Design({"none": base, "PGD": base.robust(threat)}, "training")
+    table = harness.store.measure(harness.store.populations(design, range(12)), Robustness())  # has a column "training"
+
+What is measured of a design's populations has the factors as columns, so that nobody has to find out from a recipe's digest
+which cell of the experiment a row is of.
+"""
 
 from __future__ import annotations
 
-import inspect
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from functools import partial
-from typing import TYPE_CHECKING, Any, cast
-
-from harness.code import CodeError, ReachedCode
-from harness.drawing import Asked, Drawing, Unknown, stand_ins
-from harness.fixed import stable
-from harness.rows import Where
-from harness.session import Harness, needs
-from harness.spec import definitions, digest
+from itertools import product
+from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from harness.recipe import Recipe
-    from harness.store import Store
 
-HARNESS, REQUEST, UNKNOWN = "harness", "request", "unknown"
-Fixtures = Callable[[str | None], Sequence[Callable[..., Any]]]
-_DIGITS = 6  # significant; what a machine computes may differ from another's in the last of sixteen
-_LONGEST = 16  # numbers that stand in a design one by one
+MEASURED = ("seed", "epoch", "recipe", "architecture", "regime")  # columns that every measured table has
 
 
 @dataclass(frozen=True)
 class Design:
-    """What a claim asks for.
+    """The recipes of an experiment, each under its levels.
 
     Attributes:
-        recipes: the recipes and the seeds of each, in the order in which they are asked for.
-        instruments: {"name", "members", "settings", "streams"} of every measurement: of how many members, with which settings
-            (an engine only where it names one), on which random streams (its seeds).
-        code: digest of body and fixtures and of what they use of the project; UNKNOWN where a source cannot be read.
+        cells: the recipe of each combination of levels: a tuple with a level of every factor, or the level of the only one.  A
+            recipe may stand in several cells; it is trained once.
+        factors: name of the factor, or names of all of them in the order of the levels.
+
+    Example:
+        >>> from harness import MLP, Recipe, ToyImages
+        >>> recipes = {width: Recipe(ToyImages(), MLP((width,))) for width in (8, 16)}
+        >>> [labels for labels, _ in Design(recipes, "width")]
+        [{'width': 8}, {'width': 16}]
+
+    Raises:
+        ValueError: there are no cells; a cell has not one level for each factor; or a factor has the name of another column.
     """
 
-    recipes: tuple[tuple[Recipe, tuple[int, ...]], ...]
-    instruments: tuple[Mapping[str, Any], ...] = ()
-    code: str = UNKNOWN
+    cells: Mapping[Any, Recipe]
+    factors: str | Sequence[str]
 
-    COLUMNS = ("recipe", "architecture", "regime", "seed")
+    def __post_init__(self) -> None:
+        names = self.names
+        if not self.cells:
+            raise ValueError("cells is empty; give the recipe of each combination of levels")
+        if not names or len(set(names)) < len(names):
+            raise ValueError(f"factors={self.factors!r}; give one or more names, each once")
+        if taken := [name for name in names if name in MEASURED]:
+            raise ValueError(f"factors={self.factors!r}: every measured table has a column {taken[0]!r}; name it otherwise")
+        if odd := [cell for cell in self.cells if len(self._levels(cell)) != len(names)]:
+            raise ValueError(f"the cell {odd[0]!r} has not one level for each of {', '.join(names)}")
 
-    @property
-    def members(self) -> tuple[tuple[str, str, str, int], ...]:
-        """One (recipe, architecture, regime, seed) each, as the columns of a measured table name them."""
-        return tuple(
-            (recipe.key, recipe.architecture.name, recipe.regime.name, seed) for recipe, seeds in self.recipes for seed in seeds
-        )
-
-    @property
-    def seeds(self) -> int:
-        """Different training seeds."""
-        return len({member[3] for member in self.members})
-
-    def units(self, columns: Iterable[str], where: Mapping[str, Any]) -> int:
-        """Different combinations of those of the columns that a design knows, among the members that ``where`` admits."""
-        places = [self.COLUMNS.index(column) for column in columns if column in self.COLUMNS]
-        rows = Where(where)
-        admitted = [
-            member for member in self.members
-            if all(rows.admits(column, value) for column, value in zip(self.COLUMNS, member, strict=True))
-        ]  # fmt: skip
-        return len({tuple(member[place] for place in places) for member in admitted})
-
-    def to_json(self) -> dict[str, Any]:
-        """What a row, the ledger and a preregistration hold of it; recipes that share their seeds stand together."""
-        by_seeds: dict[tuple[int, ...], dict[str, str]] = {}
-        for recipe, seeds in self.recipes:
-            by_seeds.setdefault(seeds, {})[recipe.key] = recipe.name
-        said = {
-            "populations": [{"seeds": list(seeds), "recipes": recipes} for seeds, recipes in by_seeds.items()],
-            "instruments": list(self.instruments),
-            "code": self.code,
-        }
-        return {"digest": digest(said), **said}
-
-
-def no_fixtures(name: str | None) -> tuple[()]:
-    """The fixtures of a body outside of pytest."""
-    return ()
-
-
-class _Drawn(Harness):
-    """A harness whose studies are drawn, each once."""
-
-    def remembered(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-        """See :meth:`Harness.remembered`; a study that ends early leaves a stand-in, and what it had asked for."""
-        drawing = cast("Drawing", self.store)
-        key = (function, arguments, tuple(sorted(named.items())))
-        if key not in self._made:
-            self._made[key] = drawing.drawn(partial(function, self, *arguments, **named))
-        value, asked = cast("tuple[Any, Asked]", self._made[key])
-        drawing.asked.add(asked)
-        return value
-
-
-class Designer:
-    """Draws designs at one scale; a study that several claims share is drawn once.
-
-    Args:
-        scale: "smoke", "reduced" or "full".
-        project: the code that claims are made of.
-    """
-
-    def __init__(self, scale: str, project: ReachedCode) -> None:
-        self._drawing, self._project = Drawing(), project
-        self._harness = _Drawn(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
-
-    def design_of(self, body: Callable[..., Any], fixtures: Fixtures = no_fixtures) -> Design:
-        """What a claim asks for.
-
-        It is the same before anything has run and in a run, and does not depend on which data the machine has: it is drawn,
-        and not taken from what ran.  A study is drawn up to where a measured value decides what comes next; what it asks for
-        after that shows in its code alone.
+    @classmethod
+    def crossed(cls, build: Callable[..., Recipe], **levels: Sequence[Any]) -> Design:
+        """Every combination of levels, the last factor's changing fastest.
 
         Args:
-            body: the claim's.
-            fixtures: the project's pytest fixtures of a name, all of them for None.
+            build: makes the recipe of a cell from a level of each factor, by name.
+            levels: the levels of each factor.
+
+        Example:
+            >>> from harness import MLP, Recipe, ToyImages
+            >>> grid = Design.crossed(
+            ...     lambda width, depth: Recipe(ToyImages(), MLP((width,) * depth)), width=(8, 16), depth=(1, 2)
+            ... )
+            >>> len(grid)
+            4
         """
-        asked = Asked()
-        if needs(body):
-            with stand_ins(self._drawing):
-                given = {name: self._given(name, fixtures, (), asked) for name in needs(body)}
-                asked.add(self._drawing.drawn(partial(body, **given))[1])
-        specs = [*asked.members, *(measurement for _, measurement, _ in asked.measured)]
-        try:
-            code = self._code(body, fixtures, definitions(specs))
-        except CodeError:
-            code = UNKNOWN
-        recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
-        return Design(recipes, tuple(instruments(asked.measured)), code)
+        cells = {cell: build(**dict(zip(levels, cell, strict=True))) for cell in product(*levels.values())}
+        return cls(cells, tuple(levels))
 
-    def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked) -> Any:
-        """What a body or a fixture is handed under a name: a fixture that only one function can be is drawn, too."""
-        if name == HARNESS:
-            return self._harness
-        found = () if name in above else fixtures(name)
-        if len(found) != 1 or inspect.isgeneratorfunction(found[0]) or REQUEST in needs(found[0]):
-            return Unknown()
-        value, own = self._drawing.drawn(partial(
-            found[0], **{each: self._given(each, fixtures, (*above, name), asked) for each in needs(found[0])}
-        ))  # fmt: skip
-        asked.add(own)
-        return value
+    @property
+    def names(self) -> tuple[str, ...]:
+        """Names of the factors."""
+        return (self.factors,) if isinstance(self.factors, str) else tuple(self.factors)
 
-    def _code(self, body: Callable[..., Any], fixtures: Fixtures, more: Iterable[Any]) -> str:
-        """Digest of the code of a body and of every fixture that could be one which it is given.
+    def __iter__(self) -> Iterator[tuple[dict[str, Any], Recipe]]:
+        """(levels by factor, recipe) of every cell."""
+        for cell, recipe in self.cells.items():
+            yield dict(zip(self.names, self._levels(cell), strict=True)), recipe
 
-        Fixtures that are asked for by name while a function runs count, too; where that name is computed, all of them do.
+    def __len__(self) -> int:
+        return len(self.cells)
 
-        Raises:
-            CodeError: a source cannot be read.
-        """
-        more, names = list(more), set(needs(body)) - {HARNESS}
-        while True:
-            found = [function for name in sorted(names) for function in fixtures(name)]
-            reached = self._project.reach([body, *found], more)
-            further = {name for function in found for name in needs(function)} | {name for name in reached.fixtures if name}
-            if None in reached.fixtures:
-                further |= {function.__name__ for function in fixtures(None)}
-            if further <= names | {HARNESS}:
-                return reached.digest
-            names |= further - {HARNESS}
+    def _levels(self, cell: Any) -> tuple[Any, ...]:
+        return (cell,) if isinstance(self.factors, str) else tuple(cell) if isinstance(cell, tuple | list) else (cell,)
 
 
-def refuse_unknown(where: str, table: Any) -> None:
-    """Raise a ClaimError if what a body measured is a stand-in, which a cache of the project's own has kept from a drawing."""
-    from harness.claim import ClaimError
-
-    if any(isinstance(each, Unknown) for each in (table.values() if isinstance(table, Mapping) else (table,))):
-        raise ClaimError(
-            f"{where} returns a stand-in for a measured table, which something of its own kept from when its design was drawn; "
-            "let a pytest fixture or the store keep tables, and no variable of a module"
-        )
-
-
-def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, Any]]:
-    """The measurements as JSON; one that is repeated, of other members or on other random streams, stands once."""
-    found: dict[str, dict[str, Any]] = {}
-    for name, measurement, members in measured:
-        said = _robust(stable(measurement))
-        settings = said if isinstance(said, dict) else {"type": said}
-        streams = settings.pop("seed", None)
-        one = found.setdefault(digest([name, settings]), {"name": name, "members": 0, "settings": settings, "streams": []})
-        one["members"] += members
-        one["streams"] += [streams] if streams not in (None, *one["streams"]) else []
-    yield from found.values()
-
-
-def _robust(value: Any) -> Any:
-    """Settings as they are on every machine: numbers to six digits, long rows of them by their digest."""
-    if isinstance(value, dict):
-        return {name: _robust(item) for name, item in value.items()}
-    if isinstance(value, list) and all(type(item) in (int, float) for item in value):
-        nothing = max(map(abs, value), default=0) * 10.0**-_DIGITS
-        rounded = [_robust(item) if abs(item) > nothing else 0 for item in value]
-        return rounded if len(value) <= _LONGEST else {"numbers": len(value), "digest": digest(rounded)}
-    if isinstance(value, list):
-        return [_robust(item) for item in value]
-    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value
+def labelled(recipes: Any) -> list[tuple[dict[str, Any], Recipe]]:
+    """Recipes with what a design says of each; of recipes without a design, nothing."""
+    return list(recipes) if isinstance(recipes, Design) else [({}, recipe) for recipe in recipes]

@@ -14,9 +14,11 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
+from harness.design import labelled
 from harness.drawn import by
 
 if TYPE_CHECKING:
+    from harness.design import Design
     from harness.population import Population
     from harness.recipe import Recipe
 
@@ -125,19 +127,19 @@ class Drawing:
         return self.populations([recipe], seeds, name=name)[0]
 
     def populations(
-        self, recipes: Iterable[Recipe], seeds: Iterable[int], *, name: str | None = None
+        self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None
     ) -> list[Population]:
         """As the store's, of members that do not exist."""
         from harness.population import Population
 
-        recipes, seeds = list(recipes), tuple(int(seed) for seed in seeds)
-        for recipe in recipes:
+        cells, seeds = labelled(recipes), tuple(int(seed) for seed in seeds)
+        for _, recipe in cells:
             self.asked.members.setdefault(recipe, {}).update(dict.fromkeys(seeds))
         unread: Mapping[int, Any]
         found = []
-        for recipe in recipes:
+        for labels, recipe in cells:
             unread = {epoch: Unknown() for epoch in recipe.kept}
-            found.append(Population(recipe, seeds, unread))
+            found.append(Population(recipe, seeds, unread, labels))
         return found
 
     def measure(self, populations: Iterable[Population], measurement: Any, *, name: str | None = None) -> Any:

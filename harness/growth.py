@@ -11,6 +11,7 @@ from harness.session import Harness
 
 if TYPE_CHECKING:
     from harness.claim import Evidence
+    from harness.design import Design
     from harness.judge import Verdict
     from harness.population import Population
     from harness.recipe import Recipe
@@ -39,7 +40,7 @@ class SeededStore:
         return self.populations([recipe], seeds, name=name)[0]
 
     def populations(
-        self, recipes: Iterable[Recipe], seeds: Iterable[int], *, name: str | None = None
+        self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None
     ) -> list[Population]:
         """The members of several recipes; see :class:`SeededStore`."""
         return self._store.populations(recipes, self._seeds(seeds), name=name)

@@ -9,8 +9,8 @@ from typing import TYPE_CHECKING, Any
 from harness.predict import Conjunction, words
 
 if TYPE_CHECKING:
+    from harness.asking import ClaimDesign
     from harness.claim import Claim
-    from harness.design import Design
     from harness.predict import Prediction
 
 Row = Mapping[str, Any]
@@ -18,7 +18,7 @@ SEED = "seed"
 
 
 def statement(
-    claim: Claim, design: Design | None, row: Row | None, scale: str, ran_at: str | None, family: int = 1
+    claim: Claim, design: ClaimDesign | None, row: Row | None, scale: str, ran_at: str | None, family: int = 1
 ) -> str:
     """What can be said of a claim's power: from the spread that an earlier run measured, else in standard deviations.
 
@@ -49,7 +49,7 @@ def statement(
     return "\n    ".join(lines)
 
 
-def _counts(prediction: Prediction, design: Design) -> tuple[str, ...]:
+def _counts(prediction: Prediction, design: ClaimDesign) -> tuple[str, ...]:
     """Columns of what is counted: the unit, or where a population is declared its random factor with the fewest levels."""
     if prediction.population is None:
         return prediction.units
@@ -57,21 +57,21 @@ def _counts(prediction: Prediction, design: Design) -> tuple[str, ...]:
     return (min(known, key=lambda column: design.units((column,), prediction.where)),) if known else prediction.replicated
 
 
-def _units(prediction: Prediction, design: Design) -> int:
+def _units(prediction: Prediction, design: ClaimDesign) -> int:
     return design.units(_counts(prediction, design), prediction.where)
 
 
-def _counted(prediction: Prediction, design: Design) -> bool:
+def _counted(prediction: Prediction, design: ClaimDesign) -> bool:
     """Whether the members say how many units there are; a column that a fixture adds to its tables does not show in them."""
     return all(column in design.COLUMNS for column in prediction.replicated)
 
 
-def _are_seeds(prediction: Prediction, design: Design) -> bool:
+def _are_seeds(prediction: Prediction, design: ClaimDesign) -> bool:
     """Whether more seeds make more of what is counted: not where levels of another random factor are."""
     return prediction.population is None or _counts(prediction, design) == (SEED,)
 
 
-def _configured(design: Design, prediction: Prediction, scale: str) -> str:
+def _configured(design: ClaimDesign, prediction: Prediction, scale: str) -> str:
     unit = prediction.crossed(_counts(prediction, design))
     units = f"units of {unit}, which are counted when they are measured"
     if _counted(prediction, design):
@@ -80,7 +80,7 @@ def _configured(design: Design, prediction: Prediction, scale: str) -> str:
     return f"configured at scale {scale}: {seeds}, {members}, {units}"
 
 
-def _measured(power: Row, design: Design, parts: list[Prediction], scale: str, ran_at: str) -> str:
+def _measured(power: Row, design: ClaimDesign, parts: list[Prediction], scale: str, ran_at: str) -> str:
     """The earlier run's statement, or that of the seeds which are configured now, where they are others."""
     from harness.judge.power import again
 
@@ -94,7 +94,7 @@ def _measured(power: Row, design: Design, parts: list[Prediction], scale: str, r
     return said + (" Of its parts this is the weakest." if len(parts) > 1 else "")
 
 
-def _before(prediction: Prediction, design: Design) -> str:
+def _before(prediction: Prediction, design: ClaimDesign) -> str:
     """What a study of so many units finds before any has run."""
     from harness.judge.power import plan_for
 
@@ -112,7 +112,7 @@ def _before(prediction: Prediction, design: Design) -> str:
     )
 
 
-def _surviving(prediction: Prediction, design: Design, measured: Row | None, family: int) -> str | None:
+def _surviving(prediction: Prediction, design: ClaimDesign, measured: Row | None, family: int) -> str | None:
     """The seeds with which a claim survives Holm's adjustment within its document, whatever the other claims say."""
     from harness.judge import power
 

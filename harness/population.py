@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -84,11 +84,13 @@ class Population:
         seeds: training seed of each member, in the order of the stack.
         parameters: for each kept epoch the flat parameters, a float32 tensor of shape (member, parameter); those of a store are
             read when they are first looked at.
+        labels: levels of the factors of the design that it is a cell of; what is measured of it has them as columns.
     """
 
     recipe: Recipe
     seeds: tuple[int, ...]
     parameters: Mapping[int, torch.Tensor]
+    labels: Mapping[str, Any] = field(default_factory=dict)
 
     def __len__(self) -> int:
         return len(self.seeds)
@@ -118,9 +120,14 @@ class Population:
             raise ValueError(f"this population has no member with seeds {absent}; it has {list(self.seeds)}")
         rows, own = [self.seeds.index(seed) for seed in seeds], self.parameters
         chosen = own.members(rows) if isinstance(own, Unread) else {epoch: values[rows] for epoch, values in own.items()}
-        return Population(self.recipe, tuple(seeds), chosen)
+        return replace(self, seeds=tuple(seeds), parameters=chosen)
 
     def provenance(self) -> dict[str, Any]:
         """Name, digest and seeds, for the report."""
-        return {"name": self.recipe.name, "digest": self.recipe.key, "seeds": list(self.seeds),
-                "epochs": self.recipe.epochs, "data": type(self.recipe.data).__name__}
+        return provenance(self.recipe, self.seeds)
+
+
+def provenance(recipe: Recipe, seeds: Sequence[int]) -> dict[str, Any]:
+    """What the report says of members of a recipe."""
+    return {"name": recipe.name, "digest": recipe.key, "seeds": list(seeds), "epochs": recipe.epochs,
+            "data": type(recipe.data).__name__}

@@ -11,10 +11,11 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness import provenance
+from harness.asking import Designer, instruments, refuse_unknown
 from harness.claim import SCALES, Claim, ClaimError, Evidence
 from harness.code import ReachedCode
-from harness.design import Designer, instruments, refuse_unknown
 from harness.errors import Shortfall
+from harness.evidence import completed
 from harness.growth import Body, Grown, seeds_of, until_decided
 from harness.session import Harness, needs, open_harness, store_folder
 
@@ -201,11 +202,9 @@ def run(
     row = base_row(declared, declared.id) | {"design": Designer(scale, ReachedCode(project)).design_of(claim).to_json()}
     given = bool(needs(claim))
 
-    def body(harness: Harness | None) -> Evidence:
-        return claim(harness=harness) if given else claim()
-
+    body = completed(declared, lambda harness: claim(harness=harness) if given else claim())
     try:
-        evidence = body(harness)
+        evidence = body(harness if given else None)
     except Shortfall as problem:
         evidence = Evidence({}, shortfall=str(problem))
     refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))

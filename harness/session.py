@@ -29,6 +29,7 @@ class _Made:
     value: Any
     raised: Exception | None
     measured: tuple[Any, ...]
+    trained: tuple[Any, ...]
 
 
 @dataclass(frozen=True, eq=False)
@@ -77,14 +78,17 @@ class Harness:
         if key in self._made:
             made: _Made = self._made[key]
             self.store.measured.extend(made.measured)  # asked for by this claim, too
+            self.store.trained.extend(made.trained)
         else:
-            before = len(self.store.measured)
+            before, begun = len(self.store.measured), len(self.store.trained)
             value, raised = None, None
             try:
                 value = function(self, *arguments, **named)
             except Exception as problem:
                 raised = problem
-            made = self._made[key] = _Made(value, raised, tuple(self.store.measured[before:]))
+            made = self._made[key] = _Made(
+                value, raised, tuple(self.store.measured[before:]), tuple(self.store.trained[begun:])
+            )
         if made.raised is not None:
             raise made.raised
         result: Value = made.value

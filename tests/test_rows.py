@@ -15,8 +15,8 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness import Between, Gate
+from harness.asking import ClaimDesign
 from harness.claim import ClaimError
-from harness.design import Design
 from harness.judge import Outcome, check, judge
 from harness.predict import PairedDifference, Proportion
 from harness.predict.tables import Unusable, selected
@@ -257,7 +257,7 @@ def test_gates_predictions_studies_and_designs_read_the_same_rows(condition):
     assert pair.estimate(TABLE, rng=np.random.default_rng(0)).n == len(rows) // 2
     regimes = [SimpleNamespace(name=level) for level in "ab"]
     recipes = [SimpleNamespace(key="r", architecture=SimpleNamespace(name="a"), regime=regime) for regime in regimes]
-    design = Design(tuple((recipe, tuple(range(4))) for recipe in recipes))
+    design = ClaimDesign(tuple((recipe, tuple(range(4))) for recipe in recipes))
     seeds = {1: {1}, 2: {2}, 3: {3}}
     wanted = {seed for seed in seeds if Where({"x": condition}).admits("x", seed)}
     assert design.units(("seed",), {"seed": condition, "other": "anything"}) == len(wanted)

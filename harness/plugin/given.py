@@ -19,8 +19,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness.asking import ClaimDesign, Designer
 from harness.code import ReachedCode
-from harness.design import Design, Designer
 from harness.errors import ClaimError
 from harness.session import Harness, needs
 
@@ -98,8 +98,8 @@ def _opened(value: Any, harness: Harness | None) -> Any:
     return harness if isinstance(value, Door) else harness.remembered(value.function, value.arguments, value.named)
 
 
-def design_of(item: pytest.Function, scale: str) -> Design:
-    """What a claim asks for at a scale; see :meth:`harness.design.Designer.design_of`."""
+def design_of(item: pytest.Function, scale: str) -> ClaimDesign:
+    """What a claim asks for at a scale; see :meth:`harness.asking.Designer.design_of`."""
     project = item.config.stash.setdefault(_PROJECT, ReachedCode(item.config.rootpath))
     designers = item.config.stash.setdefault(_DESIGNERS, {})
     if scale not in designers:

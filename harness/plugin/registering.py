@@ -9,7 +9,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.design import Design
+from harness.asking import ClaimDesign
 from harness.fixed import declared, set_apart
 from harness.plugin.given import design_in
 from harness.plugin.registration import SCHEMA, RegistrationError
@@ -30,7 +30,7 @@ def state_of(item: pytest.Function, claim: Claim, scale: str) -> dict[str, Any]:
 
 
 def registered(
-    claim: Claim, design: Design, row: Mapping[str, Any] | None, scale: str, ran_at: str | None
+    claim: Claim, design: ClaimDesign, row: Mapping[str, Any] | None, scale: str, ran_at: str | None
 ) -> dict[str, Any]:
     """What a preregistration holds of one claim.
 

@@ -161,7 +161,7 @@ def tabulate(parts: Sequence[Columns]) -> pd.DataFrame:
     return pd.DataFrame({name: pd.Series(values, dtype=kinds[name]) for name, values in joined.items()})
 
 
-def tabulate_marked(groups: Iterable[tuple[Sequence[Columns], Mapping[str, str]]]) -> pd.DataFrame:
+def tabulate_marked(groups: Iterable[tuple[Sequence[Columns], Mapping[str, Any]]]) -> pd.DataFrame:
     """The rows of all groups of parts, with columns that say the same of all rows of a group behind the others."""
     import pandas as pd
 

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.design import labelled
 from harness.numerics import standard_numerics
 from harness.progress import under_way
 from harness.recipe import digest
@@ -32,6 +33,7 @@ if TYPE_CHECKING:
     import torch
 
     from harness.data.base import Dataset, DataSpec
+    from harness.design import Design
     from harness.measure.base import Measurement
     from harness.population import Population
     from harness.recipe import Recipe
@@ -53,6 +55,7 @@ class Store:
         made: how many pieces of work it has done so far.
         measured: (name, measurement) of every measurement that it was asked for, in order, each with the engine that runs it;
             a table that belongs to no member has its key in place of a measurement.
+        trained: recipe and seeds of every population that it was asked for, in order.
     """
 
     def __init__(
@@ -61,6 +64,7 @@ class Store:
         self.folder, self.device, self.heartbeat, self.llc_engine = Path(folder), device, heartbeat, llc_engine
         self.made = 0
         self.measured: list[tuple[str, Any]] = []
+        self.trained: list[tuple[Recipe, tuple[int, ...]]] = []
         self._shelf = Shelf(self.folder)
         self._data: dict[str, Dataset] = {}
         self._names = Names(self._shelf, device, self.data)
@@ -85,12 +89,12 @@ class Store:
         return self.populations([recipe], seeds, name=name)[0]
 
     def populations(
-        self, recipes: Iterable[Recipe], seeds: Iterable[int], *, name: str | None = None
+        self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None
     ) -> list[Population]:
         """The members of several recipes, one population each; missing members are trained.
 
         Args:
-            recipes: what to train.
+            recipes: what to train; of a design, whose populations have its levels as labels, every cell.
             seeds: training seeds, the same for every recipe; whole numbers from 0.
             name: for the progress line; None for the first recipe's name.
 
@@ -100,14 +104,19 @@ class Store:
         """
         from harness.population import Population, Unread
 
-        recipes, seeds = list(recipes), checked_seeds(seeds)
-        if not recipes:
+        cells, seeds = labelled(recipes), checked_seeds(seeds)
+        if not cells:
             raise ValueError("recipes is empty; give at least one recipe")
-        self._make(recipes, seeds, name or recipes[0].name)
-        return [
-            Population(recipe, seeds, Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names))
-            for recipe, names in ((recipe, self._names.members(recipe, seeds)) for recipe in recipes)
-        ]
+        different = list(dict.fromkeys(recipe for _, recipe in cells))
+        self._make(different, seeds, name or different[0].name)
+        named = {recipe: self._names.members(recipe, seeds) for recipe in different}
+        unread = {
+            recipe: Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names)
+            for recipe, names in named.items()
+        }
+        found = [Population(recipe, seeds, unread[recipe], labels) for labels, recipe in cells]
+        self.trained += [(recipe, seeds) for recipe in different]
+        return found
 
     def _make(self, recipes: Sequence[Recipe], seeds: tuple[int, ...], name: str) -> None:
         """Train what is missing, parents first."""
@@ -226,7 +235,7 @@ class Store:
     def measure(
         self, populations: Iterable[Population], measurement: Measurement, *, name: str | None = None
     ) -> pd.DataFrame:
-        """One table of all members' measurements: the measurement's columns, recipe, architecture and regime.
+        """One table of all members' measurements: the measurement's columns, recipe, architecture, regime and the labels.
 
         Args:
             populations: whom to measure; their members are those of this store.
@@ -234,7 +243,8 @@ class Store:
             name: for the progress line; None for the first recipe's name.
 
         Raises:
-            ValueError: there are no populations, or the measurement left a member out.
+            ValueError: there are no populations, the measurement left a member out, or labels of populations have not the same
+                names, or that of a column.
             StoreError: the store cannot be written, or does not keep what is written.
         """
         populations = list(populations)

@@ -45,6 +45,11 @@ class Tables:
 
     def of(self, populations: Sequence[Population], measurement: Measurement, name: str) -> pd.DataFrame:
         """The rows of all members; see :meth:`harness.store.Store.measure`."""
+        if differ := [each for each in populations if set(each.labels) != set(populations[0].labels)]:
+            raise ValueError(
+                f"populations with the labels {list(populations[0].labels)} and {list(differ[0].labels)} cannot be in one "
+                "table: measure one design at a time"
+            )
         while True:  # until nothing is damaged; what is damaged twice is an error
             paths = [self._names.table_paths(each, measurement) for each in populations]
             if any(map(missing_of, paths)):
@@ -53,7 +58,8 @@ class Tables:
                     for population in populations
                     for some in cut(population.seeds, measured_together(population.recipe, self._device))
                 ]
-                self._share(shards, f"{name}, {measurement.name}", "measured")
+                once = {shard.key: shard for shard in shards}  # a recipe may stand in several cells of a design
+                self._share([*once.values()], f"{name}, {measurement.name}", "measured")
             if (table := self._measured(populations, paths)) is not None:
                 return table
 
@@ -91,10 +97,14 @@ class Tables:
         parts = [[content[0] for content in each if content is not None] for each in read]
         if any(len(some) < len(each) for some, each in zip(parts, read, strict=True)):
             return None
+        labels = set(populations[0].labels)
+        if taken := sorted(labels.intersection(*(part for some in parts for part in some))):
+            raise ValueError(f"the label {taken[0]!r} has the name of a column of what was measured; name the factor otherwise")
         return files.tabulate_marked(
-            (some, {"recipe": recipe.key, "architecture": recipe.architecture.name, "regime": recipe.regime.name})
-            for some, recipe in zip(parts, (population.recipe for population in populations), strict=True)
-        )
+            (some, {"recipe": each.recipe.key, "architecture": each.recipe.architecture.name, "regime": each.recipe.regime.name,
+                    **each.labels})
+            for some, each in zip(parts, populations, strict=True)
+        )  # fmt: skip
 
     def alone(
         self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame], values: tuple[Any, ...]

@@ -10,7 +10,7 @@ import pytest
 from papers import Project
 
 from harness import cli
-from harness.design import instruments
+from harness.asking import instruments
 from harness.drawing import Drawing, Undrawn, Unknown, stand_ins
 
 CLAIMS = """
