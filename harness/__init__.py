@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 # Before anything else, so that the source of what is imported from here on is known as it was imported.
 import harness.code  # noqa: F401
+from harness.registry import kinds
 
 if TYPE_CHECKING:
     from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
@@ -107,7 +108,10 @@ _HOME = {
     "harness.study": ("Study", "study"),
     "harness.train": ("train",),
 }  # fmt: skip
-_WHERE = {name: module for module, names in _HOME.items() for name in names}
+_WHERE = {
+    **{name: module for module, names in _HOME.items() for name in names},
+    **dict.fromkeys(kinds(), "harness.predict"),  # those above are named for type checkers, too
+}
 __all__ = [
     "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
     "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
@@ -120,6 +124,7 @@ __all__ = [
     "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge", "llc", "llc_profile",
     "one_thread", "pgd", "quantity", "run", "smallest_perturbation", "study", "train",
 ]  # fmt: skip
+__all__ = [*__all__, *(name for name in kinds() if name not in __all__)]
 
 
 def __getattr__(name: str) -> Any:

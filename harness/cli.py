@@ -101,6 +101,9 @@ def _parser() -> argparse.ArgumentParser:
     )
     claims.set_defaults(command=_list)
 
+    kinds = commands.add_parser("kinds", help="list the kinds of prediction")
+    kinds.set_defaults(command=_kinds)
+
     plan = commands.add_parser("plan", help="say what the configured seeds can find, and how many a margin needs")
     plan.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
     plan.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds (default: reduced)")
@@ -247,6 +250,16 @@ def _plan(chosen: argparse.Namespace) -> int:
         said[claim.id] = statement(claim, design, rows.get(claim.id), chosen.scale, run["scale"], family)
     for name, text in said.items():
         print(f"{name}\n    {text}")
+    return 0
+
+
+def _kinds(chosen: argparse.Namespace) -> int:
+    import harness
+    from harness.registry import kinds
+
+    wide = max(map(len, kinds()))
+    for name in sorted(kinds()):
+        print(f"{name:<{wide}}  {(getattr(harness, name).__doc__ or '').splitlines()[0]}")
     return 0
 
 

@@ -6,7 +6,7 @@ import math
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
-from harness.predict import Conjunction, words
+from harness.predict import words
 
 if TYPE_CHECKING:
     from harness.asking import ClaimDesign
@@ -35,9 +35,7 @@ def statement(
         return "exact: no seeds are needed, and none would help"
     if design is None:
         return "its fixtures ask for no models before they measure, so that its units are not known beforehand"
-    parts = [prediction]
-    if isinstance(prediction, Conjunction):
-        parts = [part.stricter(prediction.support_share) for part in prediction.parts]
+    parts = list(prediction.for_support)
     lines = [_configured(design, parts[0], scale)]
     measured = (row or {}).get("power")
     if measured:

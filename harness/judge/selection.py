@@ -10,15 +10,11 @@ from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from harness.kept import Account, Drop, is_measured
-from harness.predict import Conjunction, Prediction
+from harness.predict import Prediction
 from harness.rows import NoRow, Where
 
 if TYPE_CHECKING:
     import pandas as pd
-
-_JUDGED = ("value", "y", "x", "of")
-"""Fields of predictions that name a column whose values are judged."""
-
 
 @dataclass(frozen=True)
 class LeftOut:
@@ -60,18 +56,17 @@ class Rows:
 def selection(account: Account | None, prediction: Prediction, table: pd.DataFrame) -> Rows:
     """What is judged of what was measured: by the account of the evidence, and by conditions of the prediction."""
     drops = list(account.drops if account else ())
-    parts = prediction.parts if isinstance(prediction, Conjunction) else (prediction,)
-    drops += dict.fromkeys(drop for part in parts if (drop := _by_condition(part, table)) is not None)
-    judged = {getattr(part, name) for part in parts for name in _JUDGED if isinstance(getattr(part, name, None), str)}
-    left_out = tuple(LeftOut(drop.rows, drop.because, drop.columns, _on_outcome(drop, judged, table)) for drop in drops)
+    drops += dict.fromkeys(drop for part in prediction.singles if (drop := _by_condition(part, table)) is not None)
+    outcomes = set(prediction.outcomes)
+    left_out = tuple(LeftOut(drop.rows, drop.because, drop.columns, _on_outcome(drop, outcomes, table)) for drop in drops)
     return Rows(account.measured if account else None, len(table), left_out)
 
 
-def _on_outcome(drop: Drop, judged: set[str], table: pd.DataFrame) -> bool | None:
+def _on_outcome(drop: Drop, outcomes: set[str], table: pd.DataFrame) -> bool | None:
     """A column that the table no longer has was made into what is judged."""
     if not drop.columns:
         return None
-    return bool(judged.intersection(drop.columns)) or not set(drop.columns) <= set(map(str, table.columns))
+    return bool(outcomes.intersection(drop.columns)) or not set(drop.columns) <= set(map(str, table.columns))
 
 
 def _by_condition(prediction: Prediction, table: pd.DataFrame) -> Drop | None:

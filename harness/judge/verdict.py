@@ -118,8 +118,7 @@ class Verdict:
 
     def _inexact(self) -> bool:
         """Whether chance has a part in it."""
-        predictions = self.prediction.parts if isinstance(self.prediction, Conjunction) else (self.prediction,)
-        return any(each.rule != "exact" for each in predictions)
+        return any(each.rule != "exact" for each in self.prediction.singles)
 
     def _power(self) -> dict[str, Any] | None:
         """What as many units find, and how many the margin needs; of a conjunction, for its weakest part."""

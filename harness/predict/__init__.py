@@ -1,63 +1,36 @@
 """Predictions: what must be seen if a claim holds, one small file per kind.
 
 Each is a frozen dataclass with the terms that are fixed beforehand (estimand, unit, margin and its reason,
-alpha); ``str(prediction)`` is the sentence that it tests.
+alpha); ``str(prediction)`` is the sentence that it tests.  Which kinds there are says :mod:`harness.kinds`.
 """
 
 from __future__ import annotations
 
-from harness.predict.area import AreaDifference
-from harness.predict.base import MINIMUM, Prediction, Rule, Unusable
-from harness.predict.conjunction import AtLeast, Conjunction
-from harness.predict.correlation import Correlation, NoCorrelation
-from harness.predict.correlation_difference import CorrelationDifference
-from harness.predict.curves import Peak
-from harness.predict.estimate import Estimate, Stratum
-from harness.predict.exact import DataFact, Theorem
-from harness.predict.features import curve_features
-from harness.predict.independent import IndependentDifference
-from harness.predict.landmark import Landmark
-from harness.predict.no_change import NoChange
-from harness.predict.no_trend import NoTrend
-from harness.predict.oftener import IndependentSuperiority
-from harness.predict.ordering import Ordering
-from harness.predict.paired import PairedDifference
-from harness.predict.per_sample import PerSampleCorrelation
-from harness.predict.proportion import Proportion
-from harness.predict.scaling import ScalingExponent
-from harness.predict.superiority import Superiority
-from harness.predict.trajectory import Trajectory
-from harness.predict.trimmed import IndependentTrimmedDifference, TrimmedDifference
+from importlib import import_module
+from typing import TYPE_CHECKING, Any
 
-__all__ = [
-    "MINIMUM",
-    "AreaDifference",
-    "AtLeast",
-    "Conjunction",
-    "Correlation",
-    "CorrelationDifference",
-    "DataFact",
-    "Estimate",
-    "IndependentDifference",
-    "IndependentSuperiority",
-    "IndependentTrimmedDifference",
-    "Landmark",
-    "NoChange",
-    "NoCorrelation",
-    "NoTrend",
-    "Ordering",
-    "PairedDifference",
-    "Peak",
-    "PerSampleCorrelation",
-    "Prediction",
-    "Proportion",
-    "Rule",
-    "ScalingExponent",
-    "Stratum",
-    "Superiority",
-    "Theorem",
-    "Trajectory",
-    "TrimmedDifference",
-    "Unusable",
-    "curve_features",
-]
+from harness.predict.base import MINIMUM as MINIMUM
+from harness.predict.base import Prediction as Prediction
+from harness.predict.base import Rule as Rule
+from harness.predict.base import Unusable as Unusable
+from harness.predict.estimate import Estimate as Estimate
+from harness.predict.estimate import Stratum as Stratum
+from harness.predict.features import curve_features as curve_features
+from harness.registry import kinds
+
+if TYPE_CHECKING:
+    from harness.kinds import *  # noqa: F403 - the registry
+
+_OTHERS = ("MINIMUM", "Estimate", "Prediction", "Rule", "Stratum", "Unusable", "curve_features")
+
+
+def __getattr__(name: str) -> Any:
+    if name == "__all__":  # as a variable it would hide from type checkers what it does not spell out
+        return __dir__()
+    if name not in kinds():
+        raise AttributeError(f"module 'harness.predict' has no attribute {name!r}")
+    return getattr(import_module(kinds()[name]), name)
+
+
+def __dir__() -> list[str]:
+    return sorted([*_OTHERS, *kinds()])

@@ -1,8 +1,9 @@
 """What every prediction has: the terms that are fixed beforehand, an estimate, a sentence.
 
 A prediction says what must be seen and turns a tidy table into an :class:`Estimate`; it decides nothing (that
-is ``harness.judge``).  A new kind is one small file: a frozen dataclass with its columns, ``rule``,
-``sentence``, ``estimate`` and ``finding``.
+is ``harness.judge``).  A new kind is one small file, a frozen dataclass with its columns, ``rule``, ``sentence``,
+``estimate`` and ``finding``, and one line of :mod:`harness.kinds`.  What others ask of it besides (units, what a plan
+counts, which columns are judged, the largest effect) has a default here.
 """
 
 from __future__ import annotations
@@ -101,6 +102,22 @@ class Prediction(ABC):
         """Columns of which a population says whether their levels stand for others: those of units, strata and blocks."""
         within = (getattr(self, "strata", None) or (), getattr(self, "blocks", None) or ())
         return tuple(dict.fromkeys((*self.units, *within[0], *within[1])))
+
+    @property
+    def singles(self) -> tuple[Prediction, ...]:
+        """The predictions that are judged by themselves: this one, or the parts of one that joins several."""
+        return (self,)
+
+    @property
+    def for_support(self) -> tuple[Prediction, ...]:
+        """The same at the level at which their support counts for the whole; plans are made for these."""
+        return (self,)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Columns whose values are judged: those that its fields value, y, x and of name, unless a kind says otherwise."""
+        named = (getattr(self, name, None) for name in ("value", "y", "x", "of"))
+        return tuple(column for column in named if isinstance(column, str))
 
     @property
     def more_factors(self) -> tuple[str, ...]:

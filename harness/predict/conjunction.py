@@ -78,6 +78,21 @@ class Conjunction(Prediction):
         """
         return 1 / self.needed
 
+    @property
+    def singles(self) -> tuple[Prediction, ...]:
+        """The parts."""
+        return self.parts
+
+    @property
+    def for_support(self) -> tuple[Prediction, ...]:
+        """The parts, each at its alpha times :attr:`support_share`."""
+        return tuple(part.stricter(self.support_share) for part in self.parts)
+
+    @property
+    def outcomes(self) -> tuple[str, ...]:
+        """Those of all parts."""
+        return tuple(dict.fromkeys(column for part in self.parts for column in part.outcomes))
+
     def stricter(self, share: float) -> Prediction:
         """Every part at its alpha times ``share``."""
         return replace(self, parts=tuple(part.stricter(share) for part in self.parts))
