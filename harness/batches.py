@@ -21,13 +21,13 @@ class Streams:
 
     Attributes:
         order: of the data.
-        attack: random starts of the attack in training.
+        regime: what the regime draws, such as random starts of its attack.
         augmentation: what the recipe's function draws from.
         network: what the networks themselves draw in training (dropout), on the device that they are trained on.
     """
 
     order: list[torch.Generator]
-    attack: list[torch.Generator]
+    regime: list[torch.Generator]
     augmentation: list[torch.Generator]
     network: list[torch.Generator]
 

@@ -14,19 +14,20 @@ from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harness.optimiser import SGD, Adam, AdamW, Until
+from harness.regime import STANDARD, Adversarial, Norm, Regime, Standard, Threat, TrainingStep
 from harness.schedule import Cosine, Schedule, StepDecay, WarmUp
-from harness.spec import LATER, RecipeError, describe, described, digest, is_real, is_whole, require
+from harness.spec import LATER, RecipeError, describe, described, digest, is_whole, require
 
 if TYPE_CHECKING:
     from harness.data.base import DataSpec
     from harness.models.base import Program
 
 __all__ = [
-    "MLP", "SGD", "STANDARD", "Adam", "AdamW", "Architecture", "Cosine", "Module", "Norm", "Recipe", "RecipeError", "Regime",
-    "Schedule", "StepDecay", "Threat", "Until", "WarmUp", "describe", "digest", "require",
+    "MLP", "SGD", "STANDARD", "Adam", "AdamW", "Adversarial", "Architecture", "Cosine", "Module", "Norm", "Recipe",
+    "RecipeError", "Regime", "Schedule", "Standard", "StepDecay", "Threat", "TrainingStep", "Until", "WarmUp", "describe",
+    "digest", "require",
 ]  # fmt: skip
 
-Norm = Literal["linf", "l2"]
 TrainingLoss = Literal["cross_entropy", "mse"]
 Augmentation: TypeAlias = Callable[..., Any]  # (inputs, generator) → inputs; torch is not imported here
 
@@ -127,58 +128,6 @@ def _module_program(architecture: Module, function: Any, code: Any, shape: tuple
     return program_of(lambda: function(shape=shape, classes=classes, **arguments), classes)
 
 
-@dataclass(frozen=True)
-class Threat:
-    """What the attacker may do: the set of perturbations around a point, and how it is searched in training.
-
-    Attributes:
-        norm: "linf" or "l2".
-        epsilon: radius of the ball, in the units of the data.
-        steps: steps of projected gradient ascent (Madry et al. 2018).
-        relative_step: size of a step in units of ``epsilon / steps``.
-        random_start: start at a uniformly random point of the ball, else at its centre.
-    """
-
-    norm: Norm = "linf"
-    epsilon: float = 2.0
-    steps: int = 7
-    relative_step: float = 2.5
-    random_start: bool = True
-
-    def __post_init__(self) -> None:
-        require(self.norm in ("linf", "l2"), self, "norm", "'linf' or 'l2'")
-        require(is_real(self.epsilon) and self.epsilon > 0, self, "epsilon", "above 0")
-        require(is_whole(self.steps) and self.steps >= 1, self, "steps", "a whole number, 1 or more")
-        require(is_real(self.relative_step) and self.relative_step > 0, self, "relative_step", "above 0")
-
-
-@dataclass(frozen=True)
-class Regime:
-    """What the batches are made of; see :func:`standard`, :func:`robust` and :func:`finetuned`.
-
-    Attributes:
-        name: for tables and figures.
-        adversarial_share: share of each batch that is replaced by adversarial examples.
-        threat: how they are made; None exactly where the share is 0.
-    """
-
-    name: str
-    adversarial_share: float = 0.0
-    threat: Threat | None = None
-
-    def __post_init__(self) -> None:
-        share = self.adversarial_share
-        require(is_real(share) and 0 <= share <= 1, self, "adversarial_share", "from 0 to 1")
-        require(self.threat is None or isinstance(self.threat, Threat), self, "threat", "None or a Threat(…)")
-        require(
-            (self.threat is None) == (self.adversarial_share == 0), self, "threat",
-            "None where adversarial_share is 0, and a Threat where it is above 0",
-        )  # fmt: skip
-
-
-STANDARD = Regime("standard")
-
-
 def _require_parts(recipe: Recipe) -> None:
     """Every part of a recipe is of its kind; a word or a class of torch's in its place is the commonest slip."""
     from harness.data.base import DataSpec
@@ -188,9 +137,14 @@ def _require_parts(recipe: Recipe) -> None:
         isinstance(recipe.architecture, Architecture), recipe, "architecture",
         "an Architecture, such as MLP((16, 16)) or Module('package.module:function', 'name')",
     )  # fmt: skip
-    require(isinstance(recipe.regime, Regime), recipe, "regime", "a Regime; write recipe.robust(Threat(…)) for a robust one")
-    named = {"adamw": "AdamW(0.001)", "adam": "Adam(0.001)"}.get(str(recipe.optimiser).lower(), "SGD(0.01)")
-    allowed = f"an SGD, Adam or AdamW of harness.recipe: write optimiser={named}"
+    frozen = getattr(getattr(recipe.regime, "__dataclass_params__", None), "frozen", False)
+    named = isinstance(getattr(recipe.regime, "name", None), str)
+    require(
+        isinstance(recipe.regime, Regime) and frozen and named, recipe, "regime",
+        "a Regime, which is a frozen dataclass with a name; write recipe.robust(Threat(…)) for a robust one",
+    )  # fmt: skip
+    meant = {"adamw": "AdamW(0.001)", "adam": "Adam(0.001)"}.get(str(recipe.optimiser).lower(), "SGD(0.01)")
+    allowed = f"an SGD, Adam or AdamW of harness.recipe: write optimiser={meant}"
     require(isinstance(recipe.optimiser, SGD | Adam), recipe, "optimiser", allowed)
     require(recipe.parent is None or isinstance(recipe.parent, Recipe), recipe, "parent", "None or a Recipe")
     require(recipe.until is None or isinstance(recipe.until, Until), recipe, "until", "None or Until(quantity, threshold)")
@@ -209,7 +163,7 @@ class Recipe:
     Attributes:
         data: what it is trained on.
         architecture: what it looks like.
-        regime: standard or adversarial training.
+        regime: standard or adversarial training, or a :class:`Regime` of your own.
         optimiser: how it descends.
         epochs: passes over the data; 0 gives the initialised network.  With ``until``, the most that a member may take.
         batch_size: points a step.
@@ -277,10 +231,15 @@ class Recipe:
         """The stacked tensor program of the architecture on this data."""
         return self.architecture.program(self.data.shape, self.data.classes)
 
+    def under(self, regime: Regime) -> Recipe:
+        """The same training under another regime."""
+        return replace(self, regime=regime)
+
     def robust(self, threat: Threat, *, share: float = 0.5) -> Recipe:
         """The same training with ``share`` of each batch replaced by adversarial examples."""
-        return replace(self, regime=Regime("robust", share, threat))
+        return self.under(Adversarial("robust", share, threat))
 
-    def finetuned(self, threat: Threat, *, epochs: int) -> Recipe:
-        """Training of this recipe's members continued with batches full of adversarial examples."""
-        return replace(self, regime=Regime("finetuned", 1.0, threat), epochs=epochs, checkpoints=(), parent=self)
+    def finetuned(self, threat: Threat | Regime, *, epochs: int) -> Recipe:
+        """Training of this recipe's members continued: with batches full of adversarial examples, or under another regime."""
+        regime = Adversarial("finetuned", 1.0, threat) if isinstance(threat, Threat) else threat
+        return replace(self, regime=regime, epochs=epochs, checkpoints=(), parent=self)

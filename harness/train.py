@@ -1,10 +1,10 @@
 """Stacked training: all members of a recipe as one tensor program.
 
-Every member has its own streams (initialisation, order of the data, random starts of the attack), named by its seed, so
-that a fully connected member comes out the same to the last bit whoever shares its stack, where batches are multiples of eight
-points; with other batches (a shorter last one, too), and with a user's module, which runs through ``torch.func``, it comes out
-the same up to the rounding of its matrix products.  Standard, robust and finetuned members of one seed share initialisation and
-data order: they are pairs.
+Every member has its own streams (initialisation, order of the data, what its regime draws), named by its seed, so that a fully
+connected member comes out the same to the last bit whoever shares its stack, where batches are multiples of eight points; with
+other batches (a shorter last one, too), and with a user's module, which runs through ``torch.func``, it comes out the same up
+to the rounding of its matrix products.  Members of one seed share initialisation and data order under every regime: they are
+pairs.
 """
 
 from __future__ import annotations
@@ -17,15 +17,16 @@ import torch
 
 from harness._callable import as_its_function
 from harness.batches import Streams, batches, check_augmentation
+from harness.checked_regime import check_regime
 from harness.data.base import Dataset
 from harness.models import encode, keep_freed_memory, loss_and_pull
-from harness.models.ascent import ascend, margin, random_start
+from harness.models.ascent import margin
 from harness.models.attention import batchable
 from harness.models.descent import Descent, descent
 from harness.models.memory import require_memory
 from harness.models.training_mode import training_mode
 from harness.optimiser import Adam
-from harness.recipe import Recipe, RecipeError, Threat, digest
+from harness.recipe import Recipe, RecipeError, TrainingStep, digest
 from harness.streams import torch_generator
 
 POINTS_PER_LOOK = 256  # whoever shares the stack: a member's rounding must not depend on it
@@ -92,10 +93,12 @@ def train(
     inputs = torch.from_numpy(data.train_x).to(device).movedim(0, -1)
     targets = encode(torch.from_numpy(data.train_y).to(device), data.classes)
     check_augmentation(recipe, inputs)
-    mode = training_mode(program, inputs, targets, _sizes(recipe, inputs.shape[-1]), recipe.loss)
+    loss = recipe.regime.loss(recipe.loss)
+    mode = training_mode(program, inputs, targets, _sizes(recipe, inputs.shape[-1]), loss)
     endless = whole.isinf()  # a buffer may hold infinities from the start, as the masks of attention do
-    stack = descent(recipe.optimiser, program, whole.clone(), recipe.loss, mode)
+    stack = descent(recipe.optimiser, program, whole.clone(), loss, mode)
     with nullcontext() if mode is None else batchable():
+        check_regime(recipe, program, whole, (inputs, targets), data.bounds)
         kept = _descend(recipe, data, whole, stack, streams, (inputs, targets), progress)
     lost = whole.isnan() | (whole.isinf() & ~endless)
     if broken := [seed for seed, row in zip(seeds, lost, strict=True) if bool(row.any())]:
@@ -120,7 +123,8 @@ def _descend(
         if len(going):
             for batch, labels in batches(recipe, inputs, targets, streams):
                 stack.rate = _rate(recipe, epoch - 1, stack.taken, inputs.shape[-1])
-                stack.step(_adversarial(recipe, data, stack, streams, batch, labels), labels, streams.network)
+                step = TrainingStep(stack.program, stack.parameters, data.bounds, streams.regime, epoch - 1, recipe.epochs)
+                stack.step(*recipe.regime.examples(step, batch, labels), streams.network)
             whole[going] = stack.theta
         if epoch in recipe.kept:
             kept[epoch] = whole.cpu().clone()
@@ -189,33 +193,6 @@ def _reached(recipe: Recipe, stack: Descent, inputs: torch.Tensor, targets: torc
         if not bool(able.any()):  # whatever the other points say: no loss is below 0
             break
     return able
-
-
-def _adversarial(
-    recipe: Recipe, data: Dataset, stack: Descent, streams: Streams, inputs: torch.Tensor, targets: torch.Tensor
-) -> torch.Tensor:
-    """The batch with its first ``adversarial_share`` replaced by adversarial examples for the present parameters."""
-    threat = recipe.regime.threat
-    count = round(recipe.regime.adversarial_share * inputs.shape[-1])
-    if threat is None or count == 0:
-        return inputs
-    clean, labels = inputs[..., :count].contiguous(), targets[..., :count].contiguous()
-    radius = clean.new_full((len(clean), count), threat.epsilon)
-    delta = (
-        random_start(clean.shape, radius, threat.norm, streams.attack)
-        if threat.random_start
-        else torch.zeros_like(clean)
-    )
-    delta = ascend(
-        stack.program, stack.parameters, clean, labels, delta=delta, radius=radius,
-        step_sizes=_steps(threat), norm=threat.norm, bounds=data.bounds,
-    )  # fmt: skip
-    inputs[..., :count] += delta
-    return inputs
-
-
-def _steps(threat: Threat) -> list[float]:
-    return [threat.relative_step / threat.steps] * threat.steps
 
 
 as_its_function(__name__)

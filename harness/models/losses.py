@@ -27,6 +27,8 @@ def row_loss(logits: torch.Tensor, targets: torch.Tensor, loss: Loss) -> torch.T
     """Mean loss of one network, for autograd: logits and encoded targets of shape (class, point)."""
     if loss == "mse":
         return (logits - targets).square().sum(0).mean() / 2
+    if callable(loss):
+        return loss(logits.T[None], targets.T[None])[0].mean()
     return -(torch.log_softmax(logits, 0) * targets).sum(0).mean()
 
 

@@ -67,7 +67,7 @@ class TrainingMode:
             inputs: tensor of shape (row, *input, point).
             targets: encoded targets, shape (row, class, point).
             out: where the gradients of the free parameters go.
-            loss: "cross_entropy" or "mse".
+            loss: see :func:`harness.models.losses.loss_and_pull`.
             generators: each row's own, on the device of the inputs.
         """
         free = {name: parameters[name] for name in out}

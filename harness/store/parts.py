@@ -39,10 +39,8 @@ def _fitting(what: str, each: int, device: str) -> int:
 
 def training_work(recipe: Recipe, data: Dataset) -> float:
     """What training one member takes, relative to other recipes."""
-    threat, share = recipe.regime.threat, recipe.regime.adversarial_share
     steps = recipe.epochs * len(data.train_x) / recipe.batch_size
-    passes = 1 + share * threat.steps if threat else 1
-    return max(1.0, steps) * passes * _step(recipe, recipe.batch_size)
+    return max(1.0, steps) * recipe.regime.passes * _step(recipe, recipe.batch_size)
 
 
 def measuring_work(recipe: Recipe) -> float:
