@@ -11,7 +11,8 @@ from importlib import import_module
 from typing import TYPE_CHECKING, Any
 
 # Before anything else, so that the source of what is imported from here on is known as it was imported.
-import harness.code  # noqa: F401
+import harness.code
+import harness.shown  # noqa: F401
 from harness.registry import kinds
 
 if TYPE_CHECKING:

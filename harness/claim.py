@@ -16,6 +16,7 @@ from harness._callable import as_its_function
 from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.gate import Gate, names_of
+from harness.showing import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -69,8 +70,8 @@ class Citation:
     reported: str | None = None
 
 
-@dataclass(frozen=True)
-class Figure:
+@dataclass(frozen=True, repr=False)
+class Figure(Shown):
     """What to draw beside a verdict; the report draws it, the claim only names columns.
 
     Attributes:
@@ -108,9 +109,14 @@ class Figure:
     reference: Mapping[str, float] = field(default_factory=dict)
     slope: float | None = None
 
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        shape = " × ".join(map(str, getattr(self.table, "shape", ())))
+        return f"Figure of kind {self.kind}", {"shows": self.title, "y": self.y, "x": self.x, "hue": self.hue,
+                                               "facet": self.facet, "rows × columns": shape}  # fmt: skip
 
-@dataclass(frozen=True)
-class Images:
+
+@dataclass(frozen=True, repr=False)
+class Images(Shown):
     """Example images to show under the figure, in a grid; the report draws them.
 
     Attributes:
@@ -129,9 +135,12 @@ class Images:
     title: str
     note: str | None = None
 
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return f"{len(self.table)} images", {"show": self.title, "across": self.x, "down": self.y}
 
-@dataclass(frozen=True)
-class Evidence:
+
+@dataclass(frozen=True, repr=False)
+class Evidence(Shown):
     """What a claim's body returns: tables, and what to draw.  It holds no verdict and asserts nothing.
 
     Attributes:
@@ -155,9 +164,18 @@ class Evidence:
     images: Images | None = None
     rows: Account | Mapping[str, Account] | None = None
 
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        tables = self.table if isinstance(self.table, Mapping) else {"rows × columns": self.table}
+        sizes = {str(name): " × ".join(map(str, getattr(table, "shape", ()))) for name, table in tables.items()}
+        return "Evidence", {
+            **sizes, "columns": tuple(map(str, next(iter(tables.values())).columns)) if len(sizes) == 1 else None,
+            "figure": self.figure.title if self.figure else None, "recipes": len(self.recipes) or None,
+            "settings": tuple(self.settings), "shortfall": self.shortfall,
+        }  # fmt: skip
 
-@dataclass(frozen=True)
-class Claim:
+
+@dataclass(frozen=True, repr=False)
+class Claim(Shown):
     """One claim of a document: fixed before anything runs.
 
     Attributes:
@@ -238,6 +256,13 @@ class Claim:
         )
         object.__setattr__(self, "prediction", prediction)
         object.__setattr__(self, "companions", tuple(companions))
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return f"Claim {self.id}", {
+            "says": self.statement, "kind": self.kind, "prediction": type(self.prediction).__name__,
+            "tested": str(self.prediction), "gates": tuple(getattr(gate, "name", str(gate)) for gate in self.gates),
+            "protocols": self.protocols, "from": f"{self.source.source.title}, {self.source.section}",
+        }  # fmt: skip
 
     @property
     def document(self) -> str:

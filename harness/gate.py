@@ -10,10 +10,11 @@ from harness.errors import ClaimError
 from harness.limits import Limit, Limited, briefly, canonical, exact
 from harness.quantities import written
 from harness.rows import Where
+from harness.showing import Shown
 
 
-@dataclass(frozen=True)
-class Gate(Limited):
+@dataclass(frozen=True, repr=False)
+class Gate(Limited, Shown):
     """A check that the evidence means anything; a gate that fails makes the verdict INVALID, never REFUTED.
 
     A gate reads one column of the evidence table and asks of every row that its value lies between limits: numbers, or other
@@ -69,6 +70,9 @@ class Gate(Limited):
         protocols = None if self.protocols is None else list(self.protocols)
         return {"name": self.name, "column": written(self.column), **limits, "share": self.share, "reason": self.reason,
                 "protocols": protocols, "where": rows}  # fmt: skip
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return f"Gate {self.name!r}", {"asks": str(self), "protocols": self.protocols, "reason": self.reason}
 
     def asked(self) -> str:
         """What is asked of a row: "accuracy is at least 0.9"."""

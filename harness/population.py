@@ -6,6 +6,8 @@ from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
+from harness.showing import Shown
+
 if TYPE_CHECKING:
     import torch
 
@@ -75,8 +77,8 @@ class Unread(Mapping[int, "torch.Tensor"]):
         self._changed = value
 
 
-@dataclass(frozen=True, eq=False)
-class Population:
+@dataclass(frozen=True, eq=False, repr=False)
+class Population(Shown):
     """Trained members of one recipe.
 
     Attributes:
@@ -91,6 +93,12 @@ class Population:
     seeds: tuple[int, ...]
     parameters: Mapping[int, torch.Tensor]
     labels: Mapping[str, Any] = field(default_factory=dict)
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return f"Population {self.recipe.name}", {
+            "members": len(self), "seeds": self.seeds, "epochs kept": self.epochs, "parameters": self.program.layout.total,
+            "trained on": type(self.recipe.data).__name__, "recipe": self.recipe.key,
+        }  # fmt: skip
 
     def __len__(self) -> int:
         return len(self.seeds)

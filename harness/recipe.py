@@ -9,13 +9,14 @@ from __future__ import annotations
 import pkgutil
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
 from harness.optimiser import SGD, Adam, AdamW, Until
 from harness.regime import STANDARD, Adversarial, Norm, Regime, Standard, Threat, TrainingStep
 from harness.schedule import Cosine, Schedule, StepDecay, WarmUp
+from harness.showing import Shown
 from harness.spec import LATER, RecipeError, describe, described, digest, is_whole, require
 
 if TYPE_CHECKING:
@@ -156,8 +157,8 @@ def _require_parts(recipe: Recipe) -> None:
     )  # fmt: skip
 
 
-@dataclass(frozen=True)
-class Recipe:
+@dataclass(frozen=True, repr=False)
+class Recipe(Shown):
     """One kind of trained network.
 
     Attributes:
@@ -207,6 +208,15 @@ class Recipe:
             require(self.regime.threat is None, self, "regime", "standard for data with real targets")
             sane = self.until is None or self.until.quantity != "accuracy"
             require(sane, self, "until", "None, or a residual or a loss, for data with real targets")
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        changed = {each.name: getattr(self, each.name) for each in fields(self) if each.metadata == LATER}
+        more = {name: value for name, value in changed.items() if value not in (None, "cross_entropy")}
+        parent = {"from": f"{self.parent.name}, {self.parent.epochs:,} epochs"} if self.parent else {}
+        return f"Recipe {self.name}", {
+            "data": self.data, "regime": self.regime, "optimiser": self.optimiser, "epochs": self.epochs,
+            "batch": self.batch_size, "checkpoints": self.checkpoints, **parent, **more, "key": self.key,
+        }  # fmt: skip
 
     def describe(self) -> dict[str, Any]:
         """Canonical form: type and fields, but those that came later and stand at their default."""

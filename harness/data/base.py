@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import math
 from abc import ABC, abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass, fields
 from typing import Any, TypeAlias
 
@@ -12,6 +13,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.errors import Shortfall
+from harness.showing import Shown
 from harness.spec import type_name
 
 Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
@@ -31,8 +33,8 @@ class DataError(Exception):
     """
 
 
-@dataclass(frozen=True, eq=False)
-class Dataset:
+@dataclass(frozen=True, eq=False, repr=False)
+class Dataset(Shown):
     """Points to train on and held-out points to test with.
 
     Attributes:
@@ -57,6 +59,16 @@ class Dataset:
     bounds: tuple[float, float] | None
     digest: str
     provenance: str
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        inputs = {"train inputs": self.train_x, "test inputs": self.test_x}
+        shapes = {name: " × ".join(map(str, x.shape)) for name, x in inputs.items()}
+        real = np.issubdtype(self.train_y.dtype, np.floating)
+        return f"Dataset {self.name}", {
+            **shapes, "outputs" if real else "classes": self.classes,
+            "bounds": "none" if self.bounds is None else f"{self.bounds[0]:g} to {self.bounds[1]:g}",
+            "digest": self.digest[:16], "from": self.provenance,
+        }  # fmt: skip
 
     @classmethod
     def of(

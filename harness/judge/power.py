@@ -18,6 +18,7 @@ import scipy
 from harness.judge.rule import supports
 from harness.predict import Estimate, Prediction, Rule, words
 from harness.predict.base import FEWEST_LEVELS
+from harness.showing import Shown
 from harness.stats import Anytime, Blurred, Confidence, Least, Ranked, Share, Skewed, Student
 
 POWER = 0.9
@@ -143,8 +144,8 @@ def _(study: Anytime, terms: Terms, effect: float) -> float:
     return power(study.whole, terms, effect)
 
 
-@dataclass(frozen=True)
-class Plan:
+@dataclass(frozen=True, repr=False)
+class Plan(Shown):
     """What the units at hand find, and how many are needed.
 
     Attributes:
@@ -165,6 +166,10 @@ class Plan:
     terms: Terms
     fewest: int
     study: Student | None = None
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return "Plan", {"unit": self.unit, "n": self.n, "smallest": self.smallest, "margin": float(self.terms.margin),
+                        "needed": self.needed or f"more than {MOST_UNITS:,}", "rule": self.terms.rule}  # fmt: skip
 
     def __str__(self) -> str:
         noun, columns = ("pair", self.unit[len("pair (") : -1]) if self.unit.startswith("pair (") else ("unit", self.unit)

@@ -12,8 +12,9 @@ from harness.judge.rule import Grade, Label, Outcome
 from harness.judge.selection import Rows
 from harness.judge.sides import Sides
 from harness.judge.voice import voice
-from harness.predict import Conjunction, Estimate, Prediction, Stratum
+from harness.predict import Conjunction, Estimate, Prediction, Stratum, words
 from harness.predict.estimate import Beyond
+from harness.showing import Shown
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,8 @@ class GateResult:
     detail: str
 
 
-@dataclass(frozen=True)
-class Verdict:
+@dataclass(frozen=True, repr=False)
+class Verdict(Shown):
     """What was decided, and why.
 
     Attributes:
@@ -58,6 +59,21 @@ class Verdict:
     parts: tuple[Verdict, ...] = ()
     companions: tuple[Verdict, ...] = ()
     protocols: Mapping[str, Verdict] = field(default_factory=dict)
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        seen, terms = self.estimate, self._terms()
+        by_interval = seen is not None and self._decided_by_interval()
+        return f"Verdict {self.outcome.value.upper()}{f' ({self.label or self.grade})' if self.label or self.grade else ''}", {
+            "effect": float(seen.effect) if seen else None,
+            words.level(terms.alpha): words.span(seen.interval) if seen and by_interval else None,
+            "margin": float(terms.margin) if by_interval else None,
+            "n": seen.n if seen else None,
+            "unit": seen.unit if seen else None,
+            "parts": len(self.parts) or None,
+            "failed gates": tuple(gate.name for gate in self.gates if not gate.passed),
+            "prediction": str(self.prediction),
+            "reason": self.reason,
+        }
 
     def to_json(self) -> dict[str, Any]:
         """The verdict's part of a row of the report: JSON without NaN, infinity or numpy scalars."""

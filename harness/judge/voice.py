@@ -7,12 +7,14 @@ curve.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
 
 from harness.predict import Estimate, Prediction, words
+from harness.showing import Shown
 from harness.stats import Confidence, Ranked, Student, log_factor
 
 LEVELS = (0.999, 0.99, 0.975, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1, 0.05, 0.025, 0.01, 0.001)
@@ -20,8 +22,8 @@ LEVELS = (0.999, 0.99, 0.975, 0.95, 0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2, 0.1,
 _MOST = 1e6  # beyond this a factor says no more
 
 
-@dataclass(frozen=True)
-class Voice:
+@dataclass(frozen=True, repr=False)
+class Voice(Shown):
     """What two other ways of weighing the same data say.
 
     Attributes:
@@ -41,6 +43,10 @@ class Voice:
     severity_margin: float
     levels: tuple[float, ...]
     at: tuple[float, ...]
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return "Voice", {"rule": self.rule, "Bayes factor": self.to_json()["bayes_factor"], "of": self.opposes,
+                         "severity of a direction": self.severity_null, "of the margin": self.severity_margin}  # fmt: skip
 
     def to_json(self) -> dict[str, Any]:
         """The voice's part of a row of the report."""

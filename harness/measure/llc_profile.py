@@ -21,7 +21,7 @@ from harness.measure.llc import prepare, spec_of
 from harness.measure.llc_engines import DEFAULT
 from harness.measure.llc_rows import MOST_SENSITIVITY, estimate
 from harness.measure.llc_spec import LLCSpec
-from harness.measure.llc_table import new_axis
+from harness.measure.llc_table import ShownTable, new_axis
 from harness.models import Loss
 from harness.models.callers import instrument
 from harness.models.given import Output
@@ -105,7 +105,7 @@ def _checked(gammas: Iterable[float]) -> list[float]:
     return sorted(given)
 
 
-class LLCProfile(pd.DataFrame):
+class LLCProfile(ShownTable):
     """What :func:`llc_profile` returns: a DataFrame with one row per model × γ that draws itself.
 
     Columns are those of :func:`harness.measure.llc.llc` after model (its number, or its seed in a population) and localization

@@ -2,17 +2,51 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
 import torch
 
+from harness.showing import Shown
+
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
 
-class LLCTable(pd.DataFrame):
+class ShownTable(Shown, pd.DataFrame):
+    """A table of estimates, shown in a few facts and its main columns; printed, or cut by columns, it is shown by pandas."""
+
+    _main = ("group", "model", "localization", "llc", "llc_se", "trusted", "distrust")
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        llc, trusted = self["llc"].to_numpy(dtype=float), int((self["trusted"] == True).sum())  # noqa: E712 - NaN is not True
+        finite = llc[np.isfinite(llc)]
+        return f"{type(self).__name__} of {len(self):,} rows", {
+            "llc": f"{finite.min():.4g} to {finite.max():.4g}" if len(finite) else "none finite",
+            "trusted": f"{trusted} of {len(self)}", "columns": len(self.columns),
+        }  # fmt: skip
+
+    def _shown_rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        names = [name for name in self._main if name in self.columns]
+        return names, [[value.item() if hasattr(value, "item") else value for value in row]
+                       for row in pd.DataFrame(self)[names].itertuples(index=False)]  # fmt: skip
+
+    def _whole(self) -> bool:
+        return {"llc", "trusted"} <= set(self.columns)
+
+    def __repr__(self) -> str:
+        return Shown.__repr__(self) if self._whole() else pd.DataFrame.__repr__(self)
+
+    def __str__(self) -> str:
+        return pd.DataFrame.__repr__(self)
+
+    def _repr_html_(self) -> str:
+        return Shown._repr_html_(self) if self._whole() else str(pd.DataFrame(self)._repr_html_())  # type: ignore[operator]
+
+
+class LLCTable(ShownTable):
     """What :func:`harness.measure.llc.llc` returns: a DataFrame with one row per model, and its chains where they were kept.
 
     Attributes:

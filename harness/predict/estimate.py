@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
+from harness.showing import Shown
 from harness.stats import Confidence
 
 
@@ -43,8 +46,8 @@ class Beyond:
     interval: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Estimate:
+@dataclass(frozen=True, repr=False)
+class Estimate(Shown):
     """An effect in its natural units and sign, with its uncertainty at the level of the unit of replication.
 
     Attributes:
@@ -84,6 +87,12 @@ class Estimate:
     counted: tuple[str, int] | None = None
     beyond: tuple[Beyond, ...] = ()
     planned: Confidence | None = None
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return f"Estimate {self.effect:.4g}", {
+            "interval": tuple(map(float, self.interval)), "p": self.p, "n": self.n, "unit": self.unit,
+            "estimand": self.estimand, "strata": len(self.strata) or None, "notes": " ".join(self.notes),
+        }  # fmt: skip
 
 
 def own_size(confidence: Confidence, alpha: float) -> tuple[float, float, float]:

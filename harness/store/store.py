@@ -18,6 +18,7 @@ from harness.design import labelled
 from harness.numerics import standard_numerics
 from harness.progress import under_way
 from harness.recipe import digest
+from harness.showing import Shown
 from harness.store import files
 from harness.store.checks import checked_seeds
 from harness.store.engines import resolved
@@ -25,7 +26,7 @@ from harness.store.keys import code_of_data
 from harness.store.names import Names, check_unmoved, missing_of
 from harness.store.parts import cut, trained_together, training_work
 from harness.store.sharing import Progress, Shard, share
-from harness.store.shelf import Entry, Shelf
+from harness.store.shelf import SUFFIXES, Entry, Shelf
 from harness.store.tables import Tables
 
 if TYPE_CHECKING:
@@ -41,7 +42,7 @@ if TYPE_CHECKING:
 Heartbeat = Callable[[dict[str, Any]], None]
 
 
-class Store:
+class Store(Shown):
     """A folder of trained members and measured tables.
 
     Args:
@@ -69,6 +70,13 @@ class Store:
         self._data: dict[str, Dataset] = {}
         self._names = Names(self._shelf, device, self.data)
         self._tables = Tables(self._names, self._shelf, device, self.data, self._share)
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        counts = {f"{kind}s": self._shelf.sizes(kind) for kind in SUFFIXES}
+        return f"Store {self.folder}", {
+            **{name: len(sizes) for name, sizes in counts.items()},
+            "size": f"{sum(map(sum, counts.values())) / 1e6:,.1f} MB", "device": self.device, "made": self.made,
+        }  # fmt: skip
 
     def data(self, spec: DataSpec) -> Dataset:
         """The data of a spec, loaded once a process."""
