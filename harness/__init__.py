@@ -62,7 +62,7 @@ if TYPE_CHECKING:
         curve_features,
     )
     from harness.quantities import quantity
-    from harness.recipe import MLP, SGD, Adam, AdamW, Module, Recipe, Threat
+    from harness.recipe import MLP, SGD, Adam, AdamW, Module, Recipe, Regime, Threat, TrainingStep
     from harness.rows import Between
     from harness.running import Result, run
     from harness.session import Harness
@@ -101,7 +101,7 @@ _HOME = {
         "ScalingExponent", "Superiority", "Theorem", "Trajectory", "TrimmedDifference", "curve_features",
     ),
     "harness.quantities": ("quantity",),
-    "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Threat"),
+    "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Regime", "Threat", "TrainingStep"),
     "harness.rows": ("Between",),
     "harness.running": ("Result", "run"),
     "harness.session": ("Harness",),
@@ -120,10 +120,10 @@ __all__ = [
     "Harness", "Images", "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec",
     "LabelledCube", "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
     "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion",
-    "RandomLabels", "Recipe", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store", "Study",
-    "Superiority", "Theorem", "Threat", "ToyImages", "Trajectory", "TrimmedDifference", "Verdict", "autoattack",
-    "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge", "llc", "llc_profile",
-    "one_thread", "pgd", "quantity", "run", "smallest_perturbation", "study", "train",
+    "RandomLabels", "Recipe", "Regime", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store",
+    "Study", "Superiority", "Theorem", "Threat", "ToyImages", "TrainingStep", "Trajectory", "TrimmedDifference",
+    "Verdict", "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge",
+    "llc", "llc_profile", "one_thread", "pgd", "quantity", "run", "smallest_perturbation", "study", "train",
 ]  # fmt: skip
 __all__ = [*__all__, *(name for name in kinds() if name not in __all__)]
 

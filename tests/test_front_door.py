@@ -82,6 +82,14 @@ def test_what_is_not_there_is_said():
         harness.nothing  # noqa: B018
 
 
+@pytest.mark.parametrize("page", ["CONTRIBUTING.md", "README.md", "docs/writing-claims.md"])
+def test_files_to_copy_and_pages_to_read_are_there(page):
+    text = (ROOT / page).read_text(encoding="utf-8")
+    named = [link for link in re.findall(r"\]\(([^)#]+)", text) if "://" not in link]
+    assert named
+    assert not [link for link in named if not (ROOT / page).parent.joinpath(link).exists()]
+
+
 @pytest.mark.parametrize("page", ["README.md", "docs/data.md", "docs/writing-claims.md"])
 def test_the_pages_for_users_need_no_other_door(page):
     """Blocks that define a measurement of one's own may need more."""

@@ -6,6 +6,7 @@ import importlib
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -117,6 +118,15 @@ def test_it_is_trained_measured_and_judged_through_the_store(tmp_path: Path) -> 
     assert store.made == made
     store.populations([BASE.under(NoisyInputs(2.0))], range(1))
     assert store.made == made + 1
+
+
+def test_the_one_of_the_guide_works(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    page = (Path(__file__).parents[1] / "docs" / "writing-claims.md").read_text(encoding="utf-8")
+    block = page.partition("# fixtures/noisy.py\n")[2].partition("```")[0]
+    (tmp_path / "noisy_of_the_guide.py").write_text(block, encoding="utf-8")
+    monkeypatch.syspath_prepend(tmp_path)
+    its: Any = importlib.import_module("noisy_of_the_guide")
+    assert torch.equal(trained(BASE.under(its.NoisyInputs(0.5)), (0,)), trained(BASE.under(NoisyInputs(0.5)), (0,)))
 
 
 CODE = '''
