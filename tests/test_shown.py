@@ -115,6 +115,13 @@ def test_every_object_is_short_and_its_card_is_sound(nasty: dict[str, Any]) -> N
         assert len(value._repr_html_()) < 40_000, kind
 
 
+def test_predictions_keep_their_sentence_and_have_a_card(nasty: dict[str, Any]) -> None:
+    for kind in ("Claim", "joint"):
+        prediction = nasty[kind].prediction
+        assert repr(prediction) == str(prediction)
+        assert prediction.sentence()[:20] in checked(prediction._repr_html_()).text
+
+
 def test_names_reach_the_reader_as_they_are(nasty: dict[str, Any]) -> None:
     for kind in ("Gate", "Dataset", "named recipe", "LLCTable", "LLCProfile", "Claim"):
         assert '<b>&"\'' in checked(nasty[kind]._repr_html_()).text, kind

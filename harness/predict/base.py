@@ -8,7 +8,7 @@ counts, which columns are judged, the largest effect) has a default here.
 
 from __future__ import annotations
 
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass, field, fields, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
@@ -21,6 +21,7 @@ from harness.limits import briefly, canonical
 from harness.predict import words
 from harness.predict.estimate import Estimate, Stratum
 from harness.rows import Where
+from harness.showing import Shown
 from harness.stats import Confidence
 
 if TYPE_CHECKING:
@@ -39,7 +40,7 @@ class Unusable(ValueError):  # noqa: N818 - a state of evidence, not a fault of 
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Prediction(ABC):
+class Prediction(Shown):
     """What must be seen if a claim holds.
 
     Attributes:
@@ -287,6 +288,10 @@ class Prediction(ABC):
     def generality(self) -> str:
         """Over what it speaks, as a clause of its sentence: " (for others like these seeds; on these very test points)"."""
         return f" ({self.speaks()})" if self.population else ""
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        terms = {} if self.rule in ("exact", "all") else {"margin": float(self.margin), "alpha": self.alpha, "rule": self.rule}
+        return type(self).__name__, {"tests": str(self), **terms, "margin from": self.margin_reason, "speaks": self.speaks()}
 
     def __str__(self) -> str:
         return f"{self.sentence()}{self.about()}{self.generality()}{self._terms()}"
