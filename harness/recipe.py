@@ -214,8 +214,8 @@ class Recipe(Shown):
         more = {name: value for name, value in changed.items() if value not in (None, "cross_entropy")}
         parent = {"from": f"{self.parent.name}, {self.parent.epochs:,} epochs"} if self.parent else {}
         return f"Recipe {self.name}", {
-            "data": self.data, "regime": self.regime, "optimiser": self.optimiser, "epochs": self.epochs,
-            "batch": self.batch_size, "checkpoints": self.checkpoints, **parent, **more, "key": self.key,
+            "key": self.key, "data": self.data, "epochs": self.epochs, "batch": self.batch_size, "optimiser": self.optimiser,
+            "checkpoints": self.checkpoints, **parent, **more, "regime": self.regime,
         }  # fmt: skip
 
     def describe(self) -> dict[str, Any]:

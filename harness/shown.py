@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import MISSING, fields, is_dataclass
 from html import escape
 from typing import Any
 
@@ -24,7 +25,7 @@ def line(heading: str, facts: Mapping[str, Any]) -> str:
         facts: what it says of itself, by name.
     """
     said = [f"{name} {cut(text, _FACT)}" for name, text in _said(facts)]
-    return cut(": ".join([cut(one_line(heading), _FACT), *([", ".join(said)] if said else [])]), LONGEST)
+    return cut(": ".join([cut(one_line(heading), _FACT), *(["; ".join(said)] if said else [])]), LONGEST)
 
 
 def card(heading: str, facts: Mapping[str, Any], heads: Sequence[str] = (), rows: Sequence[Sequence[Any]] = ()) -> str:
@@ -50,7 +51,7 @@ def card(heading: str, facts: Mapping[str, Any], heads: Sequence[str] = (), rows
 
 
 def in_words(value: Any) -> str:
-    """A fact as text: numbers to four digits, runs of whole numbers by their ends."""
+    """A fact as text: numbers to four digits, runs of whole numbers by their ends, specs by what is not at its default."""
     if isinstance(value, bool) or value is None or isinstance(value, str):
         return one_line(str(value))
     if isinstance(value, int):
@@ -59,7 +60,17 @@ def in_words(value: Any) -> str:
         return f"{value:.4g}".replace("-", "−")
     if isinstance(value, tuple | list):
         return _run(value) if _is_run(value) else ", ".join(map(in_words, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return one_line(_changed(value))
     return one_line(str(value))
+
+
+def _changed(spec: Any) -> str:
+    """A dataclass with those of its fields that are not at their default."""
+    values = [(each, getattr(spec, each.name)) for each in fields(spec) if each.init and each.repr]
+    said = [f"{each.name}={_changed(value) if is_dataclass(value) else repr(value)}" for each, value in values
+            if each.default is MISSING or repr(value) != repr(each.default)]  # fmt: skip
+    return f"{type(spec).__name__}({', '.join(said)})"
 
 
 def one_line(text: str) -> str:

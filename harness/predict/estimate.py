@@ -90,7 +90,7 @@ class Estimate(Shown):
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
         return f"Estimate {self.effect:.4g}", {
-            "interval": tuple(map(float, self.interval)), "p": self.p, "n": self.n, "unit": self.unit,
+            "interval": f"{self.interval[0]:.4g} to {self.interval[1]:.4g}", "p": self.p, "n": self.n, "unit": self.unit,
             "estimand": self.estimand, "strata": len(self.strata) or None, "notes": " ".join(self.notes),
         }  # fmt: skip
 
