@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +45,10 @@ class AreaDifference(OnPairs):
     pair: str | tuple[str, ...]
     strata: str | tuple[str, ...] | None = None
     log_x: bool = False
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "lines", "x": self.x, "y": self.y, "hue": self.factor, "log_x": self.log_x}
 
     @property
     def rule(self) -> Rule:

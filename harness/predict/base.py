@@ -224,6 +224,13 @@ class Prediction(Shown):
         low, high = confidence.interval(self.alpha)
         return Stratum(name, float(confidence.effect), (float(low), float(high)), n)
 
+    def picture(self) -> Mapping[str, Any] | None:
+        """How its evidence is drawn where a claim draws none: fields of :class:`harness.claim.Figure`; None for nothing.
+
+        "pair" may name several columns, which identify a pair together.
+        """
+        return None
+
     def stricter(self, share: float) -> Prediction:
         """The same prediction at alpha times ``share``; kinds without an alpha as they are."""
         return replace(self, alpha=self.alpha * share)

@@ -115,6 +115,10 @@ class _AcrossUnits(noisy.Noisy):
         if self.margin >= 1:
             raise ClaimError(f"{type(self).__name__} has margin={self.margin}; a correlation lies below 1")
 
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "scatter", "x": self.x, "y": self.y}
+
     def pilot(self, n: int) -> stats.Confidence | None:
         """That of Fisher's z in one block: how many there are is not known beforehand."""
         return stats.pool(np.zeros(1), np.array([n])) if n > 3 else None

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar, NamedTuple
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -92,6 +93,10 @@ class CorrelationDifference(noisy.Noisy):
             raise ClaimError(f"CorrelationDifference compares {self.here!r} with itself")
         if self.margin >= 2:
             raise ClaimError(f"CorrelationDifference has margin={self.margin}; correlations differ by less than 2")
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "scatter", "x": self.x, "y": self.y, "hue": self.factor}
 
     @property
     def rule(self) -> Rule:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -44,6 +45,10 @@ class Peak(Prediction):
         self._columns_as_tuples("unit")
         if not self.unit:
             raise ClaimError("Peak has no unit: name the columns that identify one curve")
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "lines", "x": self.x, "y": self.y}
 
     @property
     def rule(self) -> Rule:

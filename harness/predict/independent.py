@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -37,6 +38,10 @@ class OnGroups(InStrata):
             raise ClaimError(f"{type(self).__name__} has no unit: name the columns that identify one unit")
         if self.higher == self.lower:
             raise ClaimError(f"{type(self).__name__} compares {self.higher!r} with itself")
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "strip", "x": self.factor, "y": self.value}
 
     def own_columns(self) -> tuple[str, ...]:
         """Value, factor, unit and strata."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -68,6 +69,10 @@ class Landmark(AtValue, Prediction):
         if self.what == "width" and not 0 < self.value < np.inf:
             raise ClaimError(f"Landmark has value={self.value}; a width is a number above 0")
         self._check_value("a position")
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "lines", "x": self.x, "y": self.y, "log_x": self.log_x}
 
     @property
     def landmark(self) -> str:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 
@@ -53,6 +54,10 @@ class NoTrend(Equivalence, InStrata, Noisy):
             raise ClaimError("NoTrend has no unit: name the columns that identify one fit")
         if self.per not in PER:
             raise ClaimError(f"NoTrend has per={self.per!r}; allowed are {words.listed(map(repr, PER))}")
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "scatter", "x": self.x, "y": self.value, "log_x": self.per == "doubling"}
 
     @property
     def step(self) -> str:

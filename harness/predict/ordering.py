@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import scipy
@@ -72,6 +73,10 @@ class Ordering(InStrata, Prediction):
                 f"Ordering has levels={self.levels!r}; it orders three or more different levels (two are compared by "
                 "PairedDifference)"
             )
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "strip", "x": self.factor, "y": self.value}
 
     @property
     def rule(self) -> Rule:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -51,6 +52,12 @@ class OnPairs(Prediction):
     def keys(self) -> tuple[str, ...]:
         """Columns that identify a pair in the whole table."""
         return tuple(dict.fromkeys((*(self.strata or ()), *self.pair)))
+
+    def picture(self) -> Mapping[str, Any] | None:
+        """One line a pair, between the two levels."""
+        value = getattr(self, "value", None)
+        panel = self.strata[0] if self.strata and len(self.strata) == 1 else None
+        return None if value is None else {"kind": "paired", "x": self.factor, "y": value, "pair": self.keys, "facet": panel}
 
     def on_average(self) -> str:
         """Over what the mean is taken: "On average over pairs with the same seed"."""

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from typing import Literal
+from typing import Any, Literal
 
 import numpy as np
 import pandas as pd
@@ -61,6 +62,10 @@ class PerSampleCorrelation(Signed, Prediction):
             raise ClaimError(
                 f"PerSampleCorrelation has max_undefined={self.max_undefined}; allowed is 0 to below 1"
             )
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "scatter", "x": self.x, "y": self.y}
 
     def own_columns(self) -> tuple[str, ...]:
         """Both variables, unit and sample."""

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -68,6 +68,10 @@ class Proportion(Limited, Prediction):
                 f"Proportion has exceeds={self.exceeds} and margin={self.margin}; no share reaches the "
                 f"sum: the margin may be {1 - self.exceeds:.3g} at most"
             )
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "strip", "x": self.every[0] if self.every else self.unit[0], "y": self.of}
 
     @property
     def rule(self) -> Rule:

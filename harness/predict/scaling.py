@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -55,6 +56,10 @@ class ScalingExponent(AtValue, Noisy):
         if not self.unit:
             raise ClaimError("ScalingExponent has no unit: name the columns that identify one fit")
         self._check_value("an exponent")
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "scatter", "x": self.x, "y": self.y, "log_x": True, "log_y": True, "slope": self.value}
 
     @property
     def noisy(self) -> tuple[str, ...]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -65,6 +66,10 @@ class Trajectory(Signed, Prediction):
         self._check_sign()
         if self.detrend not in DETREND:
             raise ClaimError(f"Trajectory has detrend={self.detrend!r}; allowed are {words.listed(map(repr, DETREND))}")
+
+    def picture(self) -> Mapping[str, Any]:
+        """See :meth:`Prediction.picture`."""
+        return {"kind": "scatter", "x": self.x, "y": self.y, "hue": self.over}
 
     @property
     def series(self) -> str:

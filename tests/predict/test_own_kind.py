@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from harness.plugin.design import Design
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from median import Median
@@ -21,7 +22,6 @@ from harness import cli
 from harness.claim import Claim, Source
 from harness.judge import Outcome, judge
 from harness.planning import statement
-from harness.plugin.design import Design
 from harness.predict import Conjunction, Proportion
 from harness.recipe import MLP, Recipe
 from harness.registry import kinds
