@@ -156,15 +156,15 @@ class Result:
 
     @cached_property
     def page(self) -> str:
-        """The report of this claim alone, a whole HTML page."""
-        from harness.report.page import render
+        """The claim's card, an HTML page without script."""
+        from harness.report.page import render_alone
 
-        return render(self.run)
+        return render_alone(self.run)
 
     def _repr_html_(self) -> str:
         """The page in a frame of its own, so that its style and the notebook's leave each other alone."""
         return (
-            f'<iframe title="{escape(self.claim.id)}" srcdoc="{escape(self.page)}" width="100%" height="900" '
+            f'<iframe title="{escape(self.claim.id)}" srcdoc="{escape(self.page)}" width="100%" height="760" '
             'style="border:0" loading="lazy"></iframe>'
         )
 

@@ -57,22 +57,36 @@ def render(run: Mapping[str, Any], past: History | None = None, draw: Draw = fig
     Raises:
         ReportError: ``run`` is not a run of claims.
     """
-    check_run(run)
-    rows, past = [complete(row) for row in run["rows"]], past or History()
-    recipes = all_recipes(rows)
-    cards = [card(row, position, recipes, past.of(row["id"], run["scale"]), draw) for position, row in enumerate(rows)]
     script = environment.script()
     script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
-    return environment.template("page.html").render(
-        run=run, provenance=run["provenance"], terms=_TERMS, documents=_documents(cards), total=_tally(rows),
-        looks=LOOKS, count=len(rows), facts=_facts(run, rows), banner=_BANNERS.get(run["scale"]),
-        forest_scale=[(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
-        kinds=list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), recipes=recipes.values(),
-        tags=sorted({tag for row in rows for tag in row["tags"]}), sorts=_SORTS, past=past, shown_past=SHOWN,
-        lede=standing.lede(rows), surviving=standing.surviving(rows), choices=standing.choices(rows),
-        style=environment.style(), script=Markup(script),
-        script_hash=script_hash,
-    )  # fmt: skip
+    whole = _context(run, past or History(), draw)
+    return environment.template("page.html").render(**whole, script=Markup(script), script_hash=script_hash)
+
+
+def render_alone(run: Mapping[str, Any]) -> str:
+    """The cards of a run without what a report has around them, as one HTML document without script.
+
+    Raises:
+        ReportError: ``run`` is not a run of claims.
+    """
+    return environment.template("alone.html").render(**_context(run, History(), figures.draw))
+
+
+def _context(run: Mapping[str, Any], past: History, draw: Draw) -> dict[str, Any]:
+    """What the templates read."""
+    check_run(run)
+    rows = [complete(row) for row in run["rows"]]
+    recipes = all_recipes(rows)
+    cards = [card(row, position, recipes, past.of(row["id"], run["scale"]), draw) for position, row in enumerate(rows)]
+    return {
+        "run": run, "provenance": run["provenance"], "terms": _TERMS, "documents": _documents(cards), "total": _tally(rows),
+        "looks": LOOKS, "count": len(rows), "facts": _facts(run, rows), "banner": _BANNERS.get(run["scale"]),
+        "forest_scale": [(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
+        "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), "recipes": recipes.values(),
+        "tags": sorted({tag for row in rows for tag in row["tags"]}), "sorts": _SORTS, "past": past, "shown_past": SHOWN,
+        "lede": standing.lede(rows), "surviving": standing.surviving(rows), "choices": standing.choices(rows),
+        "style": environment.style(),
+    }  # fmt: skip
 
 
 def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
