@@ -19,6 +19,7 @@ from harness.drawn import by
 
 if TYPE_CHECKING:
     from harness.design import Design
+    from harness.measure.views import View
     from harness.population import Population
     from harness.recipe import Recipe
 
@@ -142,8 +143,14 @@ class Drawing:
             found.append(Population(recipe, seeds, unread, labels))
         return found
 
-    def measure(self, populations: Iterable[Population], measurement: Any, *, name: str | None = None) -> Any:
+    def measure(
+        self, populations: Iterable[Population], measurement: Any, *, on: View | None = None, name: str | None = None
+    ) -> Any:
         """Notes the measurement and what it is of."""
+        if on is not None:
+            from harness.measure.views import Viewed
+
+            measurement = Viewed(measurement, on)
         called = str(getattr(measurement, "name", measurement))
         self.asked.measured.append((called, measurement, sum(len(each) for each in populations)))
         return Unknown()

@@ -18,6 +18,7 @@ from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.perturbations import fgsm_direction, gaussian_noise, unit_direction, worse_side
 from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, per_point, points_of
+from harness.measure.walk import Given
 from harness.models import Parameters, Program
 from harness.models.ascent import Bounds, margin, moved
 from harness.population import Population
@@ -87,20 +88,20 @@ class Curve(Measurement):
         if program.classes < 2:
             raise ValueError(f"accuracy needs two or more classes; this network has {program.classes}")
         inputs, labels = points_of(data, self.split, self.points)
-        targets = program.encode(labels)[None].to(device)
         noise = None
         if self.attack == "noise":
             noise = gaussian_noise(torch.zeros_like(inputs.movedim(-1, 0)), sigma=1.0, seed=self.seed).movedim(0, -1)
 
-        def right(parameters: Parameters, x: torch.Tensor, block: slice) -> dict[str, torch.Tensor]:
-            y = targets[..., block]
-            step = None if noise is None else noise[..., block].to(device)[None]
-            mover = self._mover(program, parameters, x, y, step, bounds)
-            shares = [margin(program.logits(parameters, mover(size)), y) > 0 for size in self.sizes]
-            return {"right": torch.stack(shares, 1).float()}
+        def right(given: Given) -> dict[str, torch.Tensor]:
+            """How many points of a block are right at every size, shape (row, size, 1)."""
+            parameters, y = given.parameters, given.targets
+            step = None if noise is None else noise[..., given.block].to(device)[None]
+            mover = self._mover(program, parameters, given.inputs, y, step, bounds)
+            counts = [(margin(program.logits(parameters, mover(size)), y) > 0).sum(1) for size in self.sizes]
+            return {"right": torch.stack(counts, 1)[..., None]}
 
-        found = per_point(program, population.parameters[epoch], inputs, right, device=device, copies=4)
-        accuracy: Numbers = found["right"].mean(2)
+        found = per_point(population, epoch, inputs, right, labels=labels, device=device, copies=4)
+        accuracy: Numbers = found["right"].sum(2) / len(labels)
         member, size = np.indices(accuracy.shape).reshape(2, -1)
         return pd.DataFrame({
             "seed": np.array(population.seeds)[member], "epoch": epoch, "size": np.array(self.sizes)[size],

@@ -17,6 +17,7 @@ from torch.func import functional_call, vmap
 from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.stacks import Epochs, Split, by_epoch, by_split, per_point, points_of
+from harness.measure.walk import Given
 from harness.models import MLPProgram, ModuleProgram, Parameters, Program
 from harness.population import Population
 
@@ -127,11 +128,10 @@ class ActivationNorms(Measurement):
     def _layers(self, population: Population, epoch: int, inputs: torch.Tensor, device: str) -> pd.DataFrame:
         import pandas as pd
 
-        program = population.program
-        found = per_point(
-            program, population.parameters[epoch], inputs,
-            lambda parameters, x, _: activation_norms(program, parameters, x), device=device,
-        )  # fmt: skip
+        def norms(given: Given) -> dict[str, torch.Tensor]:
+            return activation_norms(given.program, given.parameters, given.inputs)
+
+        found = per_point(population, epoch, inputs, norms, device=device)
         return pd.concat([
             pd.DataFrame({
                 "seed": population.seeds, "layer": layer, "mean": sizes.mean(1), "variance": sizes.var(1),

@@ -7,20 +7,25 @@ the problem).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping, Sequence
+
 import numpy as np
 import torch
 
 from harness.measure.aims import Aim, encoded_aim
-from harness.measure.arguments import Norm, ball_norm, norm_of, points_of, require_size, require_spec, require_steps
-from harness.measure.base import Given, Models, in_chunks
+from harness.measure.arguments import Norm, norm_of, points_of, require_spec
+from harness.measure.base import Given, Models, in_chunks, through_door
 from harness.measure.minimum_norm import PerturbationSpec, Problem, search
 from harness.measure.sparse_search import search_sparse
-from harness.models.ascent import ascend, moved
+from harness.measure.stacks import Numbers, numbers, on_cpu
+from harness.measure.walk import POINTS_AT_A_TIME, walk
+from harness.models.ascent import Bounds, ascend, moved
 from harness.models.ascent import random_start as uniform
 from harness.models.callers import instrument
 from harness.models.given import Output
-from harness.recipe import Norm as BallNorm
-from harness.streams import torch_generator
+from harness.population import Population
+from harness.recipe import Threat
+from harness.streams import sequence, torch_generator
 
 __all__ = ["PerturbationSpec", "pgd", "smallest_perturbation"]
 
@@ -87,12 +92,8 @@ def pgd(
     models: Models,
     inputs: np.ndarray | torch.Tensor,
     targets: np.ndarray | torch.Tensor,
+    threat: Threat,
     *,
-    epsilon: float,
-    norm: BallNorm = "linf",
-    steps: int = 20,
-    relative_step: float = 2.5,
-    random_start: bool = True,
     bounds: tuple[float, float] | None = None,
     aim: Aim = None,
     seed: int = 0,
@@ -105,11 +106,7 @@ def pgd(
         models: as in :func:`smallest_perturbation`.
         inputs: points, shape (point, *input).
         targets: class numbers, shape (point,); of a network with a single output 0 or 1 (the loss is the logistic one).
-        epsilon: radius of the ball.
-        norm: "linf" or "l2".
-        steps: how many steps.
-        relative_step: size of a step, times epsilon / steps.
-        random_start: start at a random point of the ball, not at the clean point.
+        threat: the ball, and how it is searched, as in training.
         bounds: smallest and largest admissible value of an input, or None.
         aim: the class to go to, one for all points or an array of shape (point,); None to go away from the right one.
         seed: names the random streams; each model has its own.
@@ -117,28 +114,72 @@ def pgd(
         output: as in :func:`smallest_perturbation`.
 
     Returns:
-        Perturbed points, shape (model, point, *input), each within ``epsilon`` of its clean point.
+        Perturbed points, shape (model, point, *input), each in the ball around its clean point.
 
     Raises:
         ValueError: an argument does not fit, no class can be aimed at as ``aim`` says, or a model cannot be run as it is
             (:mod:`harness.measure.door`).
     """
-    require_size(epsilon, "epsilon")
-    require_steps(steps, relative_step)
-    norm = ball_norm(norm)
+    if not isinstance(threat, Threat):
+        raise TypeError(f"threat is {type(threat).__name__}; give Threat(norm, epsilon, steps=…)")
 
-    @torch.no_grad()
     def perturbed(given: Given) -> torch.Tensor:
-        x = given.inputs
-        radius = x.new_full((len(x), x.shape[-1]), epsilon)
-        start = torch.zeros_like(x)
-        if random_start:
-            start = uniform(x.shape, radius, norm, [torch_generator("pgd", norm, seed, owner) for owner in given.owners])
-        delta = ascend(
-            given.program, given.parameters, x, given.targets, delta=start, radius=radius,
-            step_sizes=[relative_step / steps] * steps, norm=norm, bounds=bounds,
-            aim=encoded_aim(aim, given),
-        )  # fmt: skip
-        return moved(x, delta, bounds).movedim(-1, 1)
+        streams = [torch_generator("pgd", threat.norm, seed, owner) for owner in given.owners]
+        return moved(given.inputs, perturbation(given, threat, streams, bounds, encoded_aim(aim, given)), bounds).movedim(-1, 1)
 
     return in_chunks(models, inputs, targets, device, perturbed, copies=COPIES, bounds=bounds, output=output)
+
+
+@torch.no_grad()
+def perturbation(
+    given: Given, threat: Threat, streams: Sequence[torch.Generator], bounds: Bounds, aim: torch.Tensor | None = None
+) -> torch.Tensor:
+    """How far the threat's ascent takes the points, shape (row, *input, point).
+
+    Args:
+        given: models and points.
+        threat: the balls, and how they are searched.
+        streams: one CPU generator a row, for where it starts.
+        bounds: smallest and largest admissible value of an input, or None.
+        aim: see :func:`harness.models.ascent.ascend`.
+    """
+    x = given.inputs
+    radius = x.new_full((len(x), x.shape[-1]), threat.epsilon)
+    start = uniform(x.shape, radius, threat.norm, streams) if threat.random_start else torch.zeros_like(x)
+    return ascend(
+        given.program, given.parameters, x, given.targets, delta=start, radius=radius,
+        step_sizes=[threat.relative_step / threat.steps] * threat.steps, norm=threat.norm, bounds=bounds, aim=aim,
+    )  # fmt: skip
+
+
+@torch.no_grad()
+def under_attack(
+    population: Population, epoch: int, inputs: torch.Tensor, labels: torch.Tensor,
+    work: Callable[[Given, torch.Tensor], Mapping[str, torch.Tensor]], *, threat: Threat, bounds: Bounds,
+    stream: tuple[str, str, int], device: str,
+) -> dict[str, Numbers]:  # fmt: skip
+    """What ``work`` says of every point and its adversarial example, for every member at an epoch.
+
+    Args:
+        population: the members.
+        epoch: at which kept epoch.
+        inputs: points, shape (*input, point).
+        labels: class numbers, shape (point,).
+        work: of models and points, and where these were moved, (row, *input, point); tensors of shape (row, …, point) by name.
+        threat: what the attacker may do.
+        bounds: smallest and largest admissible value of an input, or None.
+        stream: names the random starts; every block of points and every member has its own.
+        device: "cpu" or "cuda".
+
+    Returns:
+        Arrays of shape (member, …, point) by name.
+    """
+    at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
+
+    def of_block(given: Given) -> Mapping[str, torch.Tensor]:
+        seed = int(sequence(*stream, given.block.start // POINTS_AT_A_TIME).generate_state(1)[0])
+        streams = [torch_generator("pgd", threat.norm, seed, owner) for owner in given.owners]
+        return work(given, moved(given.inputs, perturbation(given, threat, streams, bounds), bounds))
+
+    stack = through_door(at, inputs.movedim(-1, 0), labels, bounds=bounds)
+    return numbers(walk(stack, on_cpu(of_block), device=device, copies=COPIES, block=POINTS_AT_A_TIME))

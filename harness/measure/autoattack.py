@@ -24,6 +24,7 @@ from harness.measure.survivors import Ball, Block, Flips, blocks
 from harness.models.ascent import margin
 from harness.models.callers import instrument
 from harness.models.given import Output
+from harness.population import Population
 from harness.progress import parts
 from harness.recipe import Norm, require
 from harness.spec import is_whole
@@ -117,6 +118,21 @@ def autoattack(
 
     outcome = in_chunks(models, inputs, targets, device, attacked, copies=COPIES, bounds=bounds, output=output).cpu().numpy()
     return Attacked(np.array(OUTCOMES)[outcome], torch.cat(moved))
+
+
+@instrument
+def outcomes(
+    members: Population, inputs: torch.Tensor, targets: torch.Tensor, ball: Ball, spec: AutoAttackSpec, *, seed: int,
+    device: str,
+) -> NDArray[np.str_]:  # fmt: skip
+    """As :attr:`Attacked.outcome`, without the points, which are as large as the data for every member."""
+
+    def attacked(given: Given) -> torch.Tensor:
+        return _attacked(given, ball, spec, seed)[0]
+
+    found = in_chunks(members, inputs, targets, device, attacked, copies=COPIES, bounds=ball.bounds).cpu().numpy()
+    named: NDArray[np.str_] = np.array(OUTCOMES)[found]
+    return named
 
 
 @torch.no_grad()

@@ -10,9 +10,10 @@ import numpy as np
 
 from harness.measure import stacks
 from harness.measure.arguments import require_norm
-from harness.measure.autoattack import ATTACKS, AutoAttackSpec, autoattack
+from harness.measure.autoattack import ATTACKS, AutoAttackSpec, outcomes
 from harness.measure.base import Measurement
 from harness.measure.stacks import Epochs, Split, by_epoch, points_of
+from harness.measure.survivors import Ball
 from harness.population import Population
 from harness.progress import parts
 from harness.recipe import Norm, require
@@ -72,10 +73,8 @@ class AutoAttack(Measurement):
         at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
         tables = []
         for epsilon in parts(self.epsilons):
-            outcome = autoattack(
-                at, inputs.movedim(-1, 0), labels, epsilon=epsilon, norm=self.norm, spec=self.spec, bounds=data.bounds,
-                seed=self.seed, device=device,
-            ).outcome  # fmt: skip
+            ball = Ball(self.norm, float(epsilon), data.bounds)
+            outcome = outcomes(at, inputs.movedim(-1, 0), labels, ball, self.spec, seed=self.seed, device=device)
             accuracy = {"accuracy": (outcome != "clean").mean(1), "robust_accuracy": (outcome == "robust").mean(1)}
             for number, attack in enumerate(ATTACKS):
                 standing = np.isin(outcome, ["robust", *ATTACKS[number + 1 :]])

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, NamedTuple
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
@@ -15,19 +15,19 @@ from harness.measure.arguments import points_of, require_bounds
 from harness.measure.door import Models, enter
 from harness.measure.reference import Need
 from harness.measure.targets import class_numbers
-from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
+from harness.measure.walk import Given, Stack, walk
 from harness.models.ascent import Bounds
 from harness.models.given import Output
 from harness.models.mixed import BinaryProgram
 from harness.population import Population
-from harness.progress import parts, under_way
+from harness.progress import under_way
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.data.base import Dataset
 
-__all__ = ["Given", "Measurement", "Models", "in_chunks"]
+__all__ = ["Given", "Measurement", "Models", "in_chunks", "through_door"]
 
 @dataclass(frozen=True)
 class Measurement(ABC):
@@ -48,27 +48,36 @@ class Measurement(ABC):
 
 
 
-class Given(NamedTuple):
-    """Some rows of what a user gave, as an attack computes with them, on the device.
-
-    Attributes:
-        program: the models' program.
-        parameters: tensors of shape (row, *shape) by name.
-        inputs: points, shape (row, *input, point).
-        targets: encoded targets, shape (row, class, point).
-        owners: the seed of each row of a population, else the number of the model.
-    """
-
-    program: Program
-    parameters: Parameters
-    inputs: torch.Tensor
-    targets: torch.Tensor
-    owners: Sequence[int]
-
-
 def resolved(device: str | torch.device) -> str:
     """The device that an instrument is to run on, which has to be there."""
     return resolve(device.type if isinstance(device, torch.device) else device)
+
+
+def through_door(
+    models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, *, bounds: Bounds = None,
+    output: Output | None = None, need: Need = "inputs",
+) -> Stack:  # fmt: skip
+    """Models that are shown to be what their program computes, and points, ready to be walked over.
+
+    Args:
+        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
+        inputs: points, shape (point, *input).
+        targets: class numbers, shape (point,); of a network with a single output 0 or 1.
+        bounds: smallest and largest admissible value of an input, or None.
+        output: see :func:`harness.measure.door.enter`, as is ``need``.
+        need: gradients that will be asked for.
+
+    Raises:
+        ValueError: no program computes what the models do (:func:`harness.measure.door.enter`), or the targets are no class
+            numbers of these points, or the points lie outside of the bounds.
+    """
+    given = points_of(inputs)
+    require_bounds(bounds, given)
+    entered = enter(models, given, output=output, need=need)
+    program = BinaryProgram(entered.program) if entered.program.classes == 1 else entered.program
+    targets = program.encode(class_numbers(targets, len(given), program.classes))
+    owners = models.seeds if isinstance(models, Population) else range(len(entered.theta))
+    return Stack(program, entered.theta, owners, entered.inputs.movedim(0, -1), targets)
 
 
 def in_chunks(
@@ -76,45 +85,27 @@ def in_chunks(
     work: Callable[[Given], torch.Tensor], *, copies: int = 4, beside: int = 0, bounds: Bounds = None,
     output: Output | None = None, need: Need = "inputs",
 ) -> torch.Tensor:  # fmt: skip
-    """What ``work`` makes of every model at all points, some rows at a time (:func:`harness.models.chunks.rows_at_a_time`).
+    """What ``work`` makes of every model at all points, some models at a time (:func:`harness.measure.walk.walk`).
 
     Args:
-        models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
+        models: see :func:`through_door`, as are the other arguments that are not named here.
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,); of a network with a single output 0 or 1.
+        targets: class numbers, shape (point,).
         device: "cpu" or "cuda".
         work: returns a tensor of shape (row, …).
         copies: tensors of the size of its inputs that it holds at a time.
         beside: further values that it holds of every point.
         bounds: smallest and largest admissible value of an input, or None.
-        output: see :func:`harness.measure.door.enter`, as is ``need``.
+        output: see :func:`harness.measure.door.enter`.
         need: gradients that the work asks for.
 
     Returns:
         Tensor of shape (model, …).
 
     Raises:
-        ValueError: no program computes what the models do (:func:`harness.measure.door.enter`), or the targets are no class
-            numbers of these points, or the points lie outside of the bounds.
+        ValueError: see :func:`through_door`.
     """
-    keep_freed_memory()
-    device, given = resolved(device), points_of(inputs)
-    require_bounds(bounds, given)
-    entered = enter(models, given, output=output, need=need)
-    program, theta = entered.program, entered.theta
-    if program.classes == 1:
-        program = BinaryProgram(program)
-    x = entered.inputs.to(device).movedim(0, -1)
-    y = program.encode(class_numbers(targets, len(given), program.classes).to(device))
-    owners = list(models.seeds if isinstance(models, Population) else range(len(theta)))
-    rows = rows_at_a_time(program, copies * x[..., 0].numel() + beside, x.shape[-1], states=1, device=device)
-    found = []
-    with under_way("measurement", len(theta), "models"):
-        for first in parts(range(0, len(theta), rows)):
-            some = slice(first, first + rows)
-            own = owners[some]
-            found.append(work(Given(
-                program, program.layout.views(theta[some].to(device)), x.expand(len(own), *x.shape).contiguous(),
-                y.expand(len(own), *y.shape).contiguous(), own,
-            )))  # fmt: skip
-    return torch.cat(found)
+    device = resolved(device)
+    stack = through_door(models, inputs, targets, bounds=bounds, output=output, need=need)
+    with under_way("measurement", len(stack.theta), "models"):
+        return walk(stack, lambda given: {"found": work(given)}, device=device, copies=copies, beside=beside)["found"]

@@ -77,7 +77,9 @@ def enter(
     require_finite(inputs.flatten(0, 1) if per_model else inputs, "inputs of points")
     if isinstance(models, Population):
         if need != "parameters":  # a sampler says itself which member is not finite
-            require_finite(models.final[:, _free(models.program)], "parameters of models")
+            free = _free(models.program)
+            bad = torch.stack([row[free].isfinite().all().logical_not() for row in models.final])  # one copy of a row at a time
+            require_finite(torch.zeros(len(bad), 1).masked_fill(bad[:, None].cpu(), torch.nan), "parameters of models")
         if _stands(models, some_of(inputs[0] if per_model else inputs).float()):
             return Entered(models.program, models.final, inputs.float())
         models = [models.program.module(row).eval() for row in models.final]

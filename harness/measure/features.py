@@ -18,7 +18,9 @@ from numpy.typing import ArrayLike, NDArray
 from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.spectra import weight_matrices
-from harness.measure.stacks import Epochs, Numbers, checkpoints
+from harness.measure.stacks import Epochs, Numbers, by_epoch, per_member
+from harness.measure.walk import Given
+from harness.models import Parameters
 from harness.population import Population
 from harness.recipe import require
 
@@ -116,23 +118,36 @@ class FeatureCoefficients(Measurement):
                 "0: give the recipe checkpoints=(0, …), or the measurement since_start=False"
             )
         mu = self._features(population)
-        tables = []
-        for epoch in checkpoints(population, self.epochs):
-            present = self._weights(population, epoch)
-            learned = present - self._weights(population, 0) if self.since_start else present
-            lengths = np.sqrt(np.square(present).sum(2))[:, :, None] / np.sqrt(np.square(mu).sum(1))
-            found = feature_coefficients(learned, mu)
-            along = feature_coefficients(present, mu)
-            cosine = np.divide(along, lengths, out=np.zeros_like(along), where=lengths > 0)
-            member, unit, feature = np.indices(found.shape).reshape(3, -1)
+
+        def of_epoch(epoch: int) -> pd.DataFrame:
+            found = per_member(population, epoch, lambda given: self._of(population, mu, given), states=6)
+            member, unit, feature = np.indices(found["coefficient"].shape).reshape(3, -1)
             table = pd.DataFrame({
                 "seed": np.array(population.seeds)[member], "epoch": epoch, "unit": unit, "feature": feature,
-                "coefficient": found.ravel(), "cosine": cosine.ravel(),
+                "coefficient": found["coefficient"].ravel(), "cosine": found["cosine"].ravel(),
             })  # fmt: skip
             if self.output is not None:
-                table["unit_class"] = self._unit_classes(population, epoch, found.shape[1])[member, unit]
-            tables.append(table)
-        return pd.concat(tables, ignore_index=True)
+                table["unit_class"] = found["unit_class"].astype(np.int64)[member, unit]
+            return table
+
+        return by_epoch(population, self.epochs, of_epoch)
+
+    def _of(self, population: Population, mu: Numbers, given: Given) -> dict[str, torch.Tensor]:
+        """Coefficients and cosines of some members, shape (row, unit, feature), and the classes of their units, (row, unit)."""
+        name = self.weight or weight_matrices(given.program)[0]
+        present = learned = _parameter(given.parameters, name).flatten(2).numpy()
+        if self.since_start:
+            start = given.program.layout.views(population.parameters[0][given.rows])
+            learned = present - _parameter(start, name).flatten(2).numpy()
+        lengths = np.sqrt(np.square(present).sum(2))[:, :, None] / np.sqrt(np.square(mu).sum(1))
+        along = feature_coefficients(present, mu)
+        found = {
+            "coefficient": feature_coefficients(learned, mu),
+            "cosine": np.divide(along, lengths, out=np.zeros_like(along), where=lengths > 0),
+        }
+        if self.output is not None:
+            found["unit_class"] = self._unit_classes(given.parameters, present.shape[1])
+        return {name: torch.from_numpy(values) for name, values in found.items()}
 
     def _features(self, population: Population) -> Numbers:
         if self.features is not None:
@@ -146,14 +161,9 @@ class FeatureCoefficients(Measurement):
         mu = np.asarray(spec.features(), dtype=np.float64)
         return mu.reshape(len(mu), -1)
 
-    def _weights(self, population: Population, epoch: int) -> Numbers:
-        """First-layer weights at an epoch, shape (member, unit, input)."""
-        name = self.weight or weight_matrices(population.program)[0]
-        return _parameter(population, epoch, name).flatten(2).numpy()
-
-    def _unit_classes(self, population: Population, epoch: int, units: int) -> NDArray[np.int64]:
-        """Class that each unit speaks for, shape (member, unit)."""
-        joins = _parameter(population, epoch, self.output or "").numpy()
+    def _unit_classes(self, parameters: Parameters, units: int) -> NDArray[np.int64]:
+        """Class that each unit speaks for, shape (row, unit)."""
+        joins = _parameter(parameters, self.output or "").numpy()
         if joins.ndim > 3 or joins.shape[-1] != units:
             raise ValueError(
                 f"{self.output!r} has shape {joins.shape[1:]}; expected (class, unit) or (unit,) with {units} units"
@@ -162,9 +172,8 @@ class FeatureCoefficients(Measurement):
         return classes
 
 
-def _parameter(population: Population, epoch: int, name: str) -> torch.Tensor:
-    """A named parameter of every member in double precision, shape (member, *shape)."""
-    views = population.program.layout.views(population.parameters[epoch])
-    if name not in views:
-        raise ValueError(f"the network has no parameter {name!r}; it has {', '.join(views)}")
-    return views[name].double()
+def _parameter(parameters: Parameters, name: str) -> torch.Tensor:
+    """A named parameter of every row in double precision, shape (row, *shape)."""
+    if name not in parameters:
+        raise ValueError(f"the network has no parameter {name!r}; it has {', '.join(parameters)}")
+    return parameters[name].double()

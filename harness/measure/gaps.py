@@ -13,14 +13,14 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.measure import stacks
-from harness.measure.attack import pgd
+from harness.measure.attack import under_attack
 from harness.measure.base import Measurement
-from harness.measure.stacks import POINTS_AT_A_TIME, Epochs, Numbers, Split, by_epoch, per_point, points_of
+from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, per_point, points_of
+from harness.measure.walk import Given
 from harness.models import Parameters, Program, loss_and_pull
-from harness.models.ascent import margin
+from harness.models.ascent import Bounds, margin
 from harness.population import Population
-from harness.recipe import Threat, require
-from harness.streams import sequence
+from harness.recipe import Threat
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,12 +64,30 @@ def accuracy_and_loss(
         labels: class numbers, shape (point,).
         device: "cpu" or "cuda".
     """
-    program = population.program
-    targets = program.encode(labels)[None].to(device)
-    found = per_point(
-        program, population.parameters[epoch], inputs,
-        lambda parameters, x, block: right_and_loss(program, parameters, x, targets[..., block]), device=device,
-    )  # fmt: skip
+
+    def clean(given: Given) -> dict[str, torch.Tensor]:
+        return right_and_loss(given.program, given.parameters, given.inputs, given.targets)
+
+    found = per_point(population, epoch, inputs, clean, labels=labels, device=device)
+    return {name: values.mean(1) for name, values in found.items()}
+
+
+def worse_accuracy_and_loss(
+    population: Population, epoch: int, inputs: torch.Tensor, labels: torch.Tensor, threat: Threat, *, bounds: Bounds,
+    stream: tuple[str, str, int], device: str,
+) -> dict[str, Numbers]:  # fmt: skip
+    """As :func:`accuracy_and_loss`, at the worse of clean point and adversarial example; every block has its own streams."""
+    worse = {"accuracy": torch.minimum, "loss": torch.maximum}
+
+    def attacked(given: Given, moved: torch.Tensor) -> dict[str, torch.Tensor]:
+        clean, bad = (
+            right_and_loss(given.program, given.parameters, x, given.targets) for x in (given.inputs, moved)
+        )
+        return {name: worst(clean[name], bad[name]) for name, worst in worse.items()}
+
+    found = under_attack(
+        population, epoch, inputs, labels, attacked, threat=threat, bounds=bounds, stream=stream, device=device
+    )
     return {name: values.mean(1) for name, values in found.items()}
 
 
@@ -132,8 +150,6 @@ class Gaps(Measurement):
     def __post_init__(self) -> None:
         stacks.require_choices(self, epochs=("final", "all"))
         stacks.require_counts(self, "points")
-        same = self.threat is None or (self.threat.relative_step == 2.5 and self.threat.random_start)
-        require(same, self, "threat", "None or a Threat with relative_step=2.5 and random_start=True, which is what pgd does")
 
     @property
     def name(self) -> str:
@@ -159,30 +175,9 @@ class Gaps(Measurement):
     def _split(
         self, population: Population, epoch: int, data: Dataset, split: Split, kind: str, device: str
     ) -> dict[str, Numbers]:
-        if not kind or self.threat is None:
-            inputs, labels = points_of(data, split, self.points)
-            return accuracy_and_loss(population, epoch, inputs, labels, device)
-        return self._attacked(population, epoch, data, split, self.threat, device)
-
-    def _attacked(
-        self, population: Population, epoch: int, data: Dataset, split: Split, threat: Threat, device: str
-    ) -> dict[str, Numbers]:
-        """As :func:`accuracy_and_loss` at the worse of clean point and adversarial example; every block has its own streams."""
         inputs, labels = points_of(data, split, self.points)
-        program = population.program
-        at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
-        parameters = program.layout.views(at.final.to(device))
-        parts: list[dict[str, torch.Tensor]] = []
-        for number, begin in enumerate(range(0, len(labels), POINTS_AT_A_TIME)):
-            block = slice(begin, begin + POINTS_AT_A_TIME)
-            stream = int(sequence("gaps", split, self.seed, number).generate_state(1)[0])
-            moved = pgd(
-                at, inputs[..., block].movedim(-1, 0), labels[block], epsilon=threat.epsilon, norm=threat.norm,
-                steps=threat.steps, bounds=data.bounds, seed=stream, device=device,
-            )  # fmt: skip
-            x, targets = moved.movedim(1, -1).contiguous(), program.encode(labels[block])[None].to(device)
-            bad = right_and_loss(program, parameters, x, targets)
-            clean = right_and_loss(program, parameters, inputs[None, ..., block].to(device).expand(x.shape), targets)
-            worse = {"accuracy": torch.minimum, "loss": torch.maximum}
-            parts.append({name: worst(clean[name], bad[name]) for name, worst in worse.items()})
-        return {name: torch.cat([part[name] for part in parts], 1).double().cpu().numpy().mean(1) for name in parts[0]}
+        if not kind or self.threat is None:
+            return accuracy_and_loss(population, epoch, inputs, labels, device)
+        return worse_accuracy_and_loss(
+            population, epoch, inputs, labels, self.threat, bounds=data.bounds, stream=("gaps", split, self.seed), device=device
+        )

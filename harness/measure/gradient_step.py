@@ -12,8 +12,9 @@ from typing import TYPE_CHECKING, NamedTuple
 import numpy as np
 import torch
 
-from harness.measure.ball import random_ball_points
 from harness.measure.base import Measurement
+from harness.measure.stacks import per_point
+from harness.measure.walk import Given
 from harness.models import Parameters, Program
 from harness.models.ascent import norms, spread
 from harness.population import Population
@@ -26,6 +27,7 @@ if TYPE_CHECKING:
 
 BRACKETS = 64  # lengths tried between the linear estimate over 16 and the longest step
 HALVINGS = 20
+COPIES = 6  # tensors of the size of a row's inputs that the search holds at a time
 FIRST_BRACKET = 1 / 16  # of the step at which the network's linearisation crosses zero
 
 
@@ -102,20 +104,16 @@ class SingleStep(Measurement):
         longest: largest ‖δ‖ / ‖x‖.
         step_budget: largest |η| that counts as a flip in the column "flipped"; None for any.
         points: held-out points used (the first).
-        offset: None for the members as they are; else every row of every free weight matrix is moved by a random vector of
-            this Euclidean length first (a random point on the surface of the lazy ball around the initialisation).
     """
 
     longest: float = 1.0
     step_budget: float | None = None
     points: int = 256
-    offset: float | None = None
 
     def __post_init__(self) -> None:
         for name in ("longest", "points"):
             require(getattr(self, name) > 0, self, name, "above 0")
-        for name in ("step_budget", "offset"):
-            require(getattr(self, name) is None or getattr(self, name) > 0, self, name, "None or above 0")
+        require(self.step_budget is None or self.step_budget > 0, self, "step_budget", "None or above 0")
 
     @property
     def name(self) -> str:
@@ -126,20 +124,22 @@ class SingleStep(Measurement):
         """See :meth:`Measurement.run`."""
         import pandas as pd
 
-        inputs = torch.from_numpy(data.test_x[: self.points]).to(device).movedim(0, -1)
-        labels = torch.from_numpy(data.test_y[: self.points]).to(device)
-        moved = population if self.offset is None else random_ball_points(population, self.offset)
-        rows = []
-        for seed, theta in zip(moved.seeds, moved.final, strict=True):
-            parameters = moved.program.layout.views(theta[None].to(device))
-            steps = smallest_steps(moved.program, parameters, inputs[None], longest=self.longest)
-            counts = steps.step.isfinite() if self.step_budget is None else steps.step <= self.step_budget
-            rows.append({
-                "seed": seed,
-                "flipped": float(counts.float().mean()),
-                "relative_size": float(np.median(steps.relative_size.cpu())),
-                "step": float(np.median(steps.step.cpu())),
-                "gradient_norm": float(np.median(steps.gradient_norm.cpu())),
-                "accuracy": float(((steps.value > 0) == (labels == 1)).float().mean()),
-            })  # fmt: skip
-        return pd.DataFrame(rows).assign(epoch=population.epochs[-1])
+        inputs = torch.from_numpy(data.test_x[: self.points]).movedim(0, -1)
+        labels, epoch = data.test_y[: self.points], population.epochs[-1]
+
+        def of_block(given: Given) -> dict[str, torch.Tensor]:
+            # The values of a point side by side, as they lie in the data: their sums are rounded in that order.
+            inputs = given.inputs.movedim(-1, 1).contiguous().movedim(1, -1)
+            return smallest_steps(given.program, given.parameters, inputs, longest=self.longest)._asdict()
+
+        found = per_point(population, epoch, inputs, of_block, device=device, copies=COPIES)
+        steps = Steps(**{name: torch.from_numpy(values).float() for name, values in found.items()})  # they were single
+        counts = steps.step.isfinite() if self.step_budget is None else steps.step <= self.step_budget
+        right = (steps.value > 0) == (torch.from_numpy(labels) == 1)
+        columns = {
+            "flipped": counts.float().mean(1).numpy(), "relative_size": np.median(steps.relative_size, axis=1),
+            "step": np.median(steps.step, axis=1), "gradient_norm": np.median(steps.gradient_norm, axis=1),
+            "accuracy": right.float().mean(1).numpy(),
+        }  # fmt: skip
+        table = {name: values.astype(np.float64) for name, values in columns.items()}
+        return pd.DataFrame({"seed": population.seeds} | table).assign(epoch=epoch)

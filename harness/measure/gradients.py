@@ -16,6 +16,7 @@ import torch
 from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.stacks import Epochs, Numbers, by_epoch, per_point, points_of, random_points, summary
+from harness.measure.walk import Given
 from harness.models import Parameters, Program
 from harness.models.ascent import norms
 from harness.population import Population
@@ -61,11 +62,12 @@ def gradient_norms(
     else:
         pulls = [torch.zeros_like(logits).index_fill_(1, torch.tensor(c, device=logits.device), 1.0)
                  for c in range(logits.shape[1])]  # fmt: skip
-    gradients = [pull_back(pull) for pull in pulls]
-    return {
-        "l2": torch.stack([norms(gradient, "l2") for gradient in gradients], 1),
-        "l1": torch.stack([gradient.flatten(1, -2).abs().sum(1) for gradient in gradients], 1),
-    }
+    found = [_both_norms(pull_back(pull)) for pull in pulls]  # one gradient at a time
+    return {"l2": torch.stack([l2 for l2, _ in found], 1), "l1": torch.stack([l1 for _, l1 in found], 1)}
+
+
+def _both_norms(gradient: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    return norms(gradient, "l2"), gradient.flatten(1, -2).abs().sum(1)
 
 
 @dataclass(frozen=True)
@@ -112,14 +114,13 @@ class GradientNorms(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        program, inputs = population.program, self._inputs(data)
+        inputs = self._inputs(data)
+
+        def norms_of(given: Given) -> dict[str, torch.Tensor]:
+            return gradient_norms(given.program, given.parameters, given.inputs, of=self.of)
 
         def of_epoch(epoch: int) -> pd.DataFrame:
-            found = per_point(
-                program, population.parameters[epoch], inputs,
-                lambda parameters, x, _: gradient_norms(program, parameters, x, of=self.of), device=device, copies=4,
-            )  # fmt: skip
-            return self._table(population.seeds, found)
+            return self._table(population.seeds, per_point(population, epoch, inputs, norms_of, device=device, copies=4))
 
         return by_epoch(population, self.epochs, of_epoch)
 

@@ -1,4 +1,4 @@
-"""Robustness of the coarser classifier that a network of many classes is.
+"""The coarser classifier that a network of many classes is.
 
 "Binary classifier trained by 10-classification task": a perturbation counts only where it changes the group of the decided
 class, not where it changes the class within its group.  (Theoretical Understanding of Adversarial Examples: Expressive Power
@@ -8,23 +8,21 @@ and Training Dynamics, Real-World Experiments.)
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from harness.data.grouped import GroupedLabels
-from harness.measure.robustness import Robustness
+from harness.measure.views import View, read_as
 from harness.models import GroupedProgram, Program, grouped
 from harness.population import Population
-from harness.recipe import Architecture, require
+from harness.recipe import Architecture, describe, require
 
 if TYPE_CHECKING:
-    import pandas as pd
-
     from harness.data.base import Dataset
 
 
 @dataclass(frozen=True)
-class Grouped(Architecture):
-    """An architecture whose decision is read as that of groups of its classes.
+class GroupedArchitecture(Architecture):
+    """An architecture whose decision is read as that of groups of its classes; its networks are those of the architecture.
 
     Attributes:
         inner: the architecture.
@@ -39,27 +37,35 @@ class Grouped(Architecture):
         """That of the architecture."""
         return self.inner.name
 
+    def describe(self) -> Any:
+        """That of the architecture: how it is read names no network and no random stream."""
+        return describe(self.inner)
+
     def program(self, shape: tuple[int, ...], classes: int) -> Program:
         """See :meth:`Architecture.program`."""
         return GroupedProgram(self.inner.program(shape, classes), self.groups)
 
 
 @dataclass(frozen=True)
-class GroupedRobustness(Robustness):
-    """:class:`Robustness` of the classifier of groups.
+class Grouped(View):
+    """The classifier of groups of classes that a network of many classes is, and data with the groups as labels.
 
     Attributes:
         groups: the classes of each group; every class is in one.
     """
 
-    groups: grouped.Groups = ()
+    groups: grouped.Groups
 
     def __post_init__(self) -> None:
-        super().__post_init__()
         require(len(self.groups) >= 2, self, "groups", "two or more groups of classes")
 
-    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
-        """See :meth:`Measurement.run`."""
-        recipe = replace(population.recipe, architecture=Grouped(population.recipe.architecture, self.groups))
-        labels = GroupedLabels(population.recipe.data, self.groups)
-        return super().run(replace(population, recipe=recipe), labels.relabelled(data), device)
+    @property
+    def name(self) -> str:
+        """See :attr:`View.name`."""
+        return f"{len(self.groups)} groups of classes"
+
+    def of(self, population: Population, data: Dataset) -> tuple[Population, Dataset]:
+        """See :meth:`View.of`."""
+        own = population.recipe
+        recipe = read_as(own, GroupedArchitecture(own.architecture, self.groups))
+        return replace(population, recipe=recipe), GroupedLabels(own.data, self.groups).relabelled(data)

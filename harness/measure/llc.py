@@ -10,12 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field, replace
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
-from harness.measure import training_points
 from harness.measure.arguments import require_epochs, require_points, require_scopes, tensor_of
 from harness.measure.base import Measurement, Models, resolved
 from harness.measure.door import enter
@@ -29,7 +28,6 @@ from harness.models.given import Output
 from harness.models.mixed import BinaryProgram
 from harness.population import Population
 from harness.progress import parts, under_way
-from harness.recipe import require
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -161,8 +159,6 @@ class LLC(Measurement):
         epochs: "final" or "all".
         engine: "stacked" or "devinterp"; None for the harness's own (``--claims-llc-engine``), outside of a store "stacked".
         seed: names the random streams.
-        distribution: "clean", or "training": the points that each network was trained on, some or all of them replaced by
-            adversarial examples; see :func:`harness.measure.training_points.training_points`.
     """
 
     spec: LLCSpec = field(default_factory=LLCSpec)
@@ -171,10 +167,8 @@ class LLC(Measurement):
     epochs: str = "final"
     engine: Engine | None = None
     seed: int = 0
-    distribution: Literal["clean", "training"] = "clean"
 
     def __post_init__(self) -> None:
-        require(self.distribution in ("clean", "training"), self, "distribution", "'clean' or 'training'")
         require_epochs(self)
 
     @property
@@ -193,23 +187,16 @@ class LLC(Measurement):
 
         require_points(self.points, len(data.train_x), f"training points of {data.name}")
         scopes = require_scopes(self, population.program.scopes, self.scopes)
-        clean = data.train_x[: self.points], data.train_y[: self.points]
+        x, y = data.train_x[: self.points], data.train_y[: self.points]
         epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
         at = {epoch: Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]}) for epoch in epochs}
-        # Epochs with the same points are one stack: short chains of small networks spend their time on calls, not in them.
-        stacks = [[*epochs]] if self.distribution == "clean" else [[epoch] for epoch in epochs]
         found: dict[tuple[int, str], pd.DataFrame] = {}
-        for stack in parts(stacks):
-            models = [at[epoch] for epoch in stack]
-            x, y = (
-                clean if self.distribution == "clean"
-                else training_points.training_points(models[0], data, self.points, self.seed)
-            )  # fmt: skip
-            for scope in parts(scopes):
-                table = pd.DataFrame(self._of(models, x, y, scope, device))
-                for place, epoch in enumerate(stack):
-                    own = table.iloc[place * len(population) : (place + 1) * len(population)]
-                    found[epoch, scope] = own.assign(seed=population.seeds, epoch=epoch, scope=scope)
+        for scope in parts(scopes):
+            # All epochs are one stack: short chains of small networks spend their time on calls, not in them.
+            table = pd.DataFrame(self._of([at[epoch] for epoch in epochs], x, y, scope, device))
+            for place, epoch in enumerate(epochs):
+                own = table.iloc[place * len(population) : (place + 1) * len(population)]
+                found[epoch, scope] = own.assign(seed=population.seeds, epoch=epoch, scope=scope)
         return pd.concat([found[epoch, scope] for epoch in epochs for scope in scopes], ignore_index=True)
 
     @instrument

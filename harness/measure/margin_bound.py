@@ -21,10 +21,11 @@ import torch
 from harness.measure import stacks
 from harness.measure.attack import smallest_perturbation
 from harness.measure.base import Measurement
-from harness.measure.margins import Margins
+from harness.measure.margins import margins
 from harness.measure.minimum_norm import PerturbationSpec
 from harness.measure.spectra import stacked_spectrum, weight_matrices
-from harness.measure.stacks import Numbers
+from harness.measure.stacks import Numbers, Split, per_member, per_point, points_of
+from harness.measure.walk import Given
 from harness.population import Population
 from harness.recipe import require
 
@@ -95,19 +96,18 @@ class MarginBound(Measurement):
         """See :meth:`Measurement.run`."""
         import pandas as pd
 
-        program, size = population.program, len(data.train_x)
+        size = len(data.train_x)
         chosen = data.train_x[: self.points], data.train_y[: self.points]
         distances = smallest_perturbation(
             population, *chosen, norm="l2", spec=self.spec, bounds=data.bounds, seed=self.seed, device=device
         )
-        by_point = Margins(by_sample=True).run(population, data, device)
+        splits = {split: self._margins(population, data, split, device) for split in ("train", "test")}
         second = math.sqrt((2 * math.log(2) * self.covering + 2 * math.log(1 / self.eta)) / size)
-        views = program.layout.views(population.final.to(torch.float64))
+        weights = per_member(population, population.epochs[-1], _weight_factors, states=3)
         rows = []
         for row, seed in enumerate(population.seeds):
-            own = by_point[by_point["seed"] == seed]
-            train, test = (own.loc[own["split"] == split, "margin"].to_numpy() for split in ("train", "test"))
-            gap, product, sigma = weight_factor([views[name][row] for name in weight_matrices(program)])
+            train, test = splits["train"][row], splits["test"][row]
+            gap, product, sigma = weights["gap"][row], weights["product"][row], weights["smallest"][row]
             v_min = 0.0 if train.min() <= 0 else float(distances[row].min())
             u_min = gap * product * v_min
             first = max(0.0, 1 - u_min / self.gamma)
@@ -119,3 +119,21 @@ class MarginBound(Measurement):
                 "informative": first + second < 1,
             })  # fmt: skip
         return pd.DataFrame(rows)
+
+    def _margins(self, population: Population, data: Dataset, split: Split, device: str) -> Numbers:
+        """Margin of every point, shape (member, point)."""
+        inputs, labels = points_of(data, split, None)
+        found = per_point(population, population.epochs[-1], inputs, _margins, labels=labels, device=device, copies=4)
+        return found["margin"]
+
+
+def _margins(given: Given) -> dict[str, torch.Tensor]:
+    return {"margin": margins(given.program, given.parameters, given.inputs, given.targets)["margin"]}
+
+
+def _weight_factors(given: Given) -> dict[str, torch.Tensor]:
+    """:func:`weight_factor` of every row, shape (row,)."""
+    names = weight_matrices(given.program)
+    found = [weight_factor([given.parameters[name][row] for name in names]) for row in range(len(given.owners))]
+    columns = torch.tensor(found, dtype=torch.float64).T
+    return dict(zip(("gap", "product", "smallest"), columns, strict=True))

@@ -16,6 +16,7 @@ import torch
 from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, by_split, per_point, points_of, summary
+from harness.measure.walk import Given
 from harness.models import Parameters, Program
 from harness.models.ascent import margin, norms, objective_gradient
 from harness.population import Population
@@ -98,17 +99,14 @@ class Margins(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        program = population.program
+        def measure(given: Given) -> dict[str, torch.Tensor]:
+            return margins(given.program, given.parameters, given.inputs, given.targets, norm=self.norm)
 
         def of_split(split: Split) -> pd.DataFrame:
             inputs, labels = points_of(data, split, self.points)
-            targets = program.encode(labels)[None].to(device)
-
-            def measure(parameters: Parameters, x: torch.Tensor, block: slice) -> dict[str, torch.Tensor]:
-                return margins(program, parameters, x, targets[..., block], norm=self.norm)
 
             def of_epoch(epoch: int) -> pd.DataFrame:
-                found = per_point(program, population.parameters[epoch], inputs, measure, device=device, copies=4)
+                found = per_point(population, epoch, inputs, measure, labels=labels, device=device, copies=4)
                 return (self._samples if self.by_sample else self._summaries)(population.seeds, found, labels.numpy())
 
             return by_epoch(population, self.epochs, of_epoch)

@@ -18,7 +18,8 @@ import torch
 from harness.measure import stacks
 from harness.measure.base import Measurement
 from harness.measure.spectra import stacked_spectrum
-from harness.measure.stacks import Epochs, by_epoch, per_point, points_of, random_points
+from harness.measure.stacks import Epochs, by_epoch, per_member, per_point, points_of, random_points
+from harness.measure.walk import Given
 from harness.models import MLPProgram, ModuleProgram, Parameters, Program
 from harness.population import Population
 from harness.recipe import Norm, require
@@ -139,15 +140,19 @@ class OperatorBound(Measurement):
     def _epoch(self, population: Population, epoch: int, inputs: torch.Tensor, device: str) -> pd.DataFrame:
         import pandas as pd
 
-        program, theta = population.program, population.parameters[epoch]
-        views = program.layout.views(theta.to(device, torch.float64))
         norms: tuple[Norm, ...] = ("l2", "linf")
-        bounds = {norm: operator_bound(program, views, norm).cpu().numpy() for norm in norms}
+
+        def products(given: Given) -> dict[str, torch.Tensor]:
+            return {norm: operator_bound(given.program, given.parameters, norm) for norm in norms}
+
+        def slopes_of(given: Given) -> dict[str, torch.Tensor]:
+            return jacobian_norms(given.program, given.parameters, given.inputs)
+
+        bounds = per_member(population, epoch, products, device=device, states=3)
         slopes = per_point(
-            program, theta, inputs, lambda parameters, x, _: jacobian_norms(program, parameters, x),
-            device=device, dtype=torch.float64, copies=4 * program.classes,
-        )  # fmt: skip
-        table, within = pd.DataFrame({"seed": population.seeds, "epoch": epoch}), np.ones(len(theta), dtype=bool)
+            population, epoch, inputs, slopes_of, device=device, dtype=torch.float64, copies=4 * population.program.classes
+        )
+        table, within = pd.DataFrame({"seed": population.seeds, "epoch": epoch}), np.ones(len(population), dtype=bool)
         for norm, bound in bounds.items():
             largest = slopes[norm].max(1)
             ratio = np.divide(largest, bound, out=np.zeros_like(largest), where=bound > 0)

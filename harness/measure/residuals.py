@@ -9,9 +9,12 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
+import torch
+
 from harness.measure import stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Split, checkpoints, per_point, points_of
+from harness.measure.stacks import Epochs, Split, by_epoch, per_point, points_of
+from harness.measure.walk import Given
 from harness.population import Population
 
 if TYPE_CHECKING:
@@ -57,18 +60,17 @@ class Residuals(Measurement):
         inputs, given = points_of(data, self.split, self.points)
         if not given.is_floating_point():
             raise ValueError(f"{data.name} has class numbers; a residual needs real targets")
-        program = population.program
-        targets = program.encode(given)[None].to(device)
-        tables = []
-        for epoch in checkpoints(population, self.epochs):
-            outputs = per_point(
-                program, population.parameters[epoch], inputs,
-                lambda parameters, x, _: {"f": program.logits(parameters, x)}, device=device,
-            )["f"]  # fmt: skip
-            wanted = targets.cpu().double().numpy()
+        wanted = population.program.encode(given)[None].double().numpy()
+
+        def logits(given: Given) -> dict[str, torch.Tensor]:
+            return {"f": given.program.logits(given.parameters, given.inputs)}
+
+        def of_epoch(epoch: int) -> pd.DataFrame:
+            outputs = per_point(population, epoch, inputs, logits, device=device)["f"]
             distance = abs(outputs - wanted).reshape(len(outputs), -1)
-            tables.append(pd.DataFrame({
+            return pd.DataFrame({
                 "seed": population.seeds, "epoch": epoch, "residual_max": distance.max(1),
                 "residual_rms": (distance**2).mean(1) ** 0.5, "right": (outputs * wanted > 0).mean((1, 2)),
-            }))  # fmt: skip
-        return pd.concat(tables, ignore_index=True)
+            })  # fmt: skip
+
+        return by_epoch(population, self.epochs, of_epoch)

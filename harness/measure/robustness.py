@@ -10,8 +10,8 @@ import numpy as np
 from harness.measure.arguments import Norm, require_epochs, require_norm, require_points
 from harness.measure.attack import NORMS, PerturbationSpec, smallest_perturbation
 from harness.measure.base import Measurement
+from harness.measure.stacks import Epochs, by_epoch
 from harness.population import Population
-from harness.progress import parts
 from harness.recipe import require
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ class Robustness(Measurement):
     thresholds: tuple[float, ...] = (2.0, 3.0)
     norm: Norm = "linf"
     spec: PerturbationSpec = field(default_factory=PerturbationSpec)
-    epochs: str = "final"
+    epochs: Epochs = "final"
     points: int | None = None
     by_sample: bool = False
 
@@ -56,17 +56,15 @@ class Robustness(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        import pandas as pd
-
         require_points(self.points, len(data.test_x), f"held-out points of {data.name}")
         x, y = data.test_x[: self.points], data.test_y[: self.points]
-        epochs = population.epochs if self.epochs == "all" else population.epochs[-1:]
-        tables = []
-        for epoch in parts(epochs):
+
+        def of_epoch(epoch: int) -> pd.DataFrame:
             at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
             sizes = smallest_perturbation(at, x, y, norm=self.norm, spec=self.spec, bounds=data.bounds, device=device)
-            tables.append(self._table(population.seeds, epoch, sizes))
-        return pd.concat(tables, ignore_index=True)
+            return self._table(population.seeds, epoch, sizes)
+
+        return by_epoch(population, self.epochs, of_epoch)
 
     def _table(self, seeds: tuple[int, ...], epoch: int, sizes: np.ndarray) -> pd.DataFrame:
         import pandas as pd

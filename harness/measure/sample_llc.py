@@ -16,7 +16,8 @@ import torch
 from harness.measure.base import Measurement
 from harness.measure.llc import LLCSpec, estimate
 from harness.measure.llc_engines import DEFAULT, Engine, Task, able
-from harness.models import encode
+from harness.measure.walk import Stack, groups
+from harness.models import encode, rows_at_a_time
 from harness.population import Population
 from harness.recipe import require
 from harness.streams import numpy_generator
@@ -88,10 +89,23 @@ class SampleLLC(Measurement):
     ) -> pd.DataFrame:
         import pandas as pd
 
-        members, samples = np.indices((len(population), self.samples)).reshape(2, -1)
-        theta = population.parameters[epoch].to(device)[torch.from_numpy(members)]
-        key = population.recipe.key
-        streams = [(key, epoch, self.seed, population.seeds[m], int(s)) for m, s in zip(members, samples, strict=True)]
-        task = Task(population.program, theta, inputs[samples], targets[samples], "cross_entropy", "all", streams)
+        stack = Stack(population.program, population.parameters[epoch], population.seeds)
+        held = self.samples * (inputs[0, ..., 0].numel() + targets.shape[1])  # of every point of a neighbourhood
+        rows = rows_at_a_time(population.program, held, self.points, states=2 * self.samples, device=device)
+        tables = [self._some(stack, some, population.recipe.key, epoch, inputs, targets, device)
+                  for some in groups(len(population), rows)]  # fmt: skip
+        return pd.concat(tables, ignore_index=True)
+
+    def _some(
+        self, stack: Stack, rows: slice, key: str, epoch: int, inputs: torch.Tensor, targets: torch.Tensor, device: str
+    ) -> pd.DataFrame:
+        """The table of some of the members."""
+        import pandas as pd
+
+        seeds = stack.owners[rows]
+        members, samples = np.indices((len(seeds), self.samples)).reshape(2, -1)
+        theta = stack.theta[rows].to(device)[torch.from_numpy(members)]
+        streams = [(key, epoch, self.seed, seeds[m], int(s)) for m, s in zip(members, samples, strict=True)]
+        task = Task(stack.program, theta, inputs[samples], targets[samples], "cross_entropy", "all", streams)
         table = estimate(task, self.spec, self.engine or DEFAULT)
-        return pd.DataFrame(table).assign(seed=np.array(population.seeds)[members], epoch=epoch, sample=samples)
+        return pd.DataFrame(table).assign(seed=np.array(seeds)[members], epoch=epoch, sample=samples)

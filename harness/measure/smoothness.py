@@ -12,18 +12,29 @@ from typing import TYPE_CHECKING
 import torch
 
 from harness.measure import stacks
-from harness.measure.attack import pgd
+from harness.measure.attack import under_attack
 from harness.measure.base import Measurement
-from harness.measure.stacks import POINTS_AT_A_TIME, Epochs, Split, checkpoints, points_of
+from harness.measure.stacks import Epochs, Split, by_epoch, points_of
+from harness.measure.walk import Given
 from harness.models import loss_and_pull
 from harness.population import Population
-from harness.recipe import Threat, require
-from harness.streams import sequence
+from harness.recipe import Threat
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.data.base import Dataset
+
+
+def changes(given: Given, moved: torch.Tensor) -> dict[str, torch.Tensor]:
+    """Change of outputs and loss from every point to where it was moved, and whether its class changes; shape (row, point)."""
+    before, after = (given.program.logits(given.parameters, x) for x in (given.inputs, moved))
+    clean, bad = (loss_and_pull(logits, given.targets, pull=False)[0] for logits in (before, after))
+    return {
+        "output_change": (after - before).square().sum(1).sqrt(),
+        "flips": (after.argmax(1) != before.argmax(1)).float(),
+        "loss_change": bad - clean,
+    }
 
 
 @dataclass(frozen=True)
@@ -50,8 +61,6 @@ class ChangeUnderAttack(Measurement):
     def __post_init__(self) -> None:
         stacks.require_choices(self, split=("train", "test"), epochs=("final", "all"))
         stacks.require_counts(self, "points")
-        same = self.threat.relative_step == 2.5 and self.threat.random_start
-        require(same, self, "threat", "a Threat with relative_step=2.5 and random_start=True, which is what pgd does")
 
     @property
     def name(self) -> str:
@@ -62,35 +71,14 @@ class ChangeUnderAttack(Measurement):
         """See :meth:`Measurement.run`."""
         import pandas as pd
 
-        tables = []
-        for epoch in checkpoints(population, self.epochs):
-            at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
-            columns = {name: values.double().mean(1).numpy() for name, values in self._changes(at, data, device).items()}
-            tables.append(pd.DataFrame({"seed": population.seeds, "epoch": epoch} | columns))
-        return pd.concat(tables, ignore_index=True)
-
-    @torch.no_grad()
-    def _changes(self, at: Population, data: Dataset, device: str) -> dict[str, torch.Tensor]:
-        """Of every member at every point, shape (member, point); every block of points has its own streams."""
         inputs, labels = points_of(data, self.split, self.points)
-        program, threat = at.program, self.threat
-        parameters = program.layout.views(at.final.to(device))
-        blocks: list[dict[str, torch.Tensor]] = []
-        for number, begin in enumerate(range(0, len(labels), POINTS_AT_A_TIME)):
-            block = slice(begin, begin + POINTS_AT_A_TIME)
-            stream = int(sequence("change under attack", self.split, self.seed, number).generate_state(1)[0])
-            moved = pgd(
-                at, inputs[..., block].movedim(-1, 0), labels[block], epsilon=threat.epsilon, norm=threat.norm,
-                steps=threat.steps, bounds=data.bounds, seed=stream, device=device,
-            ).movedim(1, -1).contiguous()  # fmt: skip
-            clean = inputs[None, ..., block].to(device).expand(moved.shape).contiguous()
-            targets = program.encode(labels[block])[None].to(device)
-            before, after = (program.logits(parameters, x) for x in (clean, moved))
-            found = {
-                "output_change": (after - before).square().sum(1).sqrt(),
-                "flips": (after.argmax(1) != before.argmax(1)).float(),
-            }
-            losses = (loss_and_pull(logits, targets, pull=False)[0] for logits in (after, before))
-            found["loss_change"] = next(losses) - next(losses)
-            blocks.append({name: values.cpu() for name, values in found.items()})
-        return {name: torch.cat([part[name] for part in blocks], 1) for name in blocks[0]}
+
+        def of_epoch(epoch: int) -> pd.DataFrame:
+            found = under_attack(
+                population, epoch, inputs, labels, changes, threat=self.threat, bounds=data.bounds,
+                stream=("change under attack", self.split, self.seed), device=device,
+            )  # fmt: skip
+            columns = {name: torch.from_numpy(values).mean(1).numpy() for name, values in found.items()}
+            return pd.DataFrame({"seed": population.seeds, "epoch": epoch} | columns)
+
+        return by_epoch(population, self.epochs, of_epoch)

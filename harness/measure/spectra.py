@@ -14,7 +14,7 @@ import torch
 
 from harness.measure import stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, checkpoints
+from harness.measure.stacks import Epochs, by_epoch, per_member
 from harness.models import Parameters, Program
 from harness.population import Population
 
@@ -85,14 +85,16 @@ class SingularValues(Measurement):
         """See :meth:`Measurement.run`."""
         import pandas as pd
 
-        program, tables = population.program, []
-        for epoch in checkpoints(population, self.epochs):
-            views = program.layout.views(population.parameters[epoch].to(device, torch.float64))
-            for name, values in singular_values(program, views).items():
-                spectrum = values.cpu().numpy()
-                tables.append(pd.DataFrame({
+        def of_epoch(epoch: int) -> pd.DataFrame:
+            found = per_member(
+                population, epoch, lambda given: singular_values(given.program, given.parameters), device=device, states=3
+            )
+            return pd.concat([
+                pd.DataFrame({
                     "seed": population.seeds, "epoch": epoch, "layer": name.removesuffix(".weight"),
                     "number": spectrum.shape[1], "mean": spectrum.mean(1), "variance": spectrum.var(1),
                     "max": spectrum.max(1), "min": spectrum.min(1),
-                }))  # fmt: skip
-        return pd.concat(tables, ignore_index=True)
+                }) for name, spectrum in found.items()
+            ])  # fmt: skip
+
+        return by_epoch(population, self.epochs, of_epoch)

@@ -1,4 +1,4 @@
-"""Walking over a population: which epochs, which points, and blocks of them that fit into memory."""
+"""Which epochs and which points of a population are walked over, and what is made of what was found there."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from harness.models import Parameters, Program, keep_freed_memory, rows_at_a_time
+from harness.measure.walk import POINTS_AT_A_TIME, Stack, Work, walk
 from harness.population import Population
 from harness.progress import parts
 from harness.recipe import require
@@ -23,9 +23,6 @@ if TYPE_CHECKING:
 Split = Literal["train", "test"]
 Epochs = Literal["final", "all"]
 Numbers: TypeAlias = NDArray[np.float64]
-PointFunction = Callable[[Parameters, torch.Tensor, slice], Mapping[str, torch.Tensor]]
-
-POINTS_AT_A_TIME = 1024  # never fewer for a larger stack: a member's rounding must not depend on who stands beside it
 
 
 def require_choices(owner: object, **allowed: Sequence[str]) -> None:
@@ -96,46 +93,55 @@ def random_points(shape: Sequence[int], count: int, deviation: float | None, see
 
 @torch.no_grad()
 def per_point(
-    program: Program,
-    theta: torch.Tensor,
-    inputs: torch.Tensor,
-    function: PointFunction,
-    *,
-    device: str = "cpu",
-    dtype: torch.dtype = torch.float32,
-    copies: int = 1,
-) -> dict[str, Numbers]:
-    """What ``function`` says of every point, for every row of a stack.
+    population: Population, epoch: int, inputs: torch.Tensor, work: Work, *, labels: torch.Tensor | None = None,
+    device: str = "cpu", dtype: torch.dtype = torch.float32, copies: int = 1,
+) -> dict[str, Numbers]:  # fmt: skip
+    """What ``work`` says of every point, for every member at an epoch, block after block (:func:`harness.measure.walk.walk`).
 
     Args:
-        program: the stack's program.
-        theta: flat parameters, shape (row, parameter).
-        inputs: points, shape (*input, point), the same for every row.
-        function: called with parameters (row, *shape) by name, inputs (row, *input, block) and the block as a slice of
-            the points; returns named tensors of shape (row, …, block).
+        population: the members.
+        epoch: at which kept epoch.
+        inputs: points, shape (*input, point), the same for every member.
+        work: returns tensors of shape (row, …, point) by name.
+        labels: class numbers, shape (point,), or real targets, (point, output), where it looks at targets.
         device: "cpu" or "cuda".
         dtype: precision of the computation.
         copies: how many tensors of the size of the inputs it holds at a time.
 
     Returns:
-        Arrays of shape (row, …, point) by name.
+        Arrays of shape (member, …, point) by name.
     """
-    keep_freed_memory()
-    points = inputs.shape[-1]
-    rows = rows_at_a_time(
-        program, copies * inputs[..., 0].numel(), min(points, POINTS_AT_A_TIME), states=1, device=device,
-        itemsize=dtype.itemsize,
-    )  # fmt: skip
-    found = []
-    for group in parts(torch.split(theta, rows)):
-        parameters = program.layout.views(group.to(device, dtype))
-        blocks = []
-        for begin in range(0, points, POINTS_AT_A_TIME):
-            block = slice(begin, min(begin + POINTS_AT_A_TIME, points))
-            x = inputs[..., block].to(device, dtype)
-            blocks.append(function(parameters, x.expand(len(group), *x.shape).contiguous(), block))
-        found.append({name: torch.cat([part[name] for part in blocks], -1).cpu() for name in blocks[0]})
-    return {name: torch.cat([part[name] for part in found]).contiguous().numpy().astype(np.float64) for name in found[0]}
+    targets = None if labels is None else population.program.encode(labels)
+    stack = Stack(population.program, population.parameters[epoch], population.seeds, inputs, targets)
+    return numbers(walk(stack, on_cpu(work), device=device, dtype=dtype, copies=copies, block=POINTS_AT_A_TIME))
+
+
+@torch.no_grad()
+def per_member(population: Population, epoch: int, work: Work, *, device: str = "cpu", states: int = 1) -> dict[str, Numbers]:
+    """What ``work`` says of the parameters of every member at an epoch, in double precision.
+
+    Args:
+        population: the members.
+        epoch: at which kept epoch.
+        work: returns tensors of shape (row, …) by name.
+        device: "cpu" or "cuda".
+        states: tensors of the size of a member's parameters that it holds, their copy in double precision included.
+
+    Returns:
+        Arrays of shape (member, …) by name.
+    """
+    stack = Stack(population.program, population.parameters[epoch], population.seeds)
+    return numbers(walk(stack, on_cpu(work), device=device, dtype=torch.float64, states=states))
+
+
+def on_cpu(work: Work) -> Work:
+    """The work, what it finds brought to the CPU block by block."""
+    return lambda given: {name: value.cpu() for name, value in work(given).items()}
+
+
+def numbers(found: Mapping[str, torch.Tensor]) -> dict[str, Numbers]:
+    """Tensors as arrays in double precision."""
+    return {name: value.contiguous().numpy().astype(np.float64) for name, value in found.items()}
 
 
 def summary(values: Numbers, prefix: str, quantiles: Iterable[float]) -> dict[str, Numbers]:

@@ -7,52 +7,86 @@ model, and stay fixed: then the loss is an ordinary function of the parameters, 
 
 from __future__ import annotations
 
-import numpy as np
+from collections.abc import Sequence
+from dataclasses import dataclass
+
 import torch
 
 from harness.data.base import Dataset
-from harness.measure.attack import COPIES
+from harness.measure.arguments import require_points
+from harness.measure.attack import COPIES, perturbation
 from harness.measure.base import Given, in_chunks
-from harness.models.ascent import ascend, random_start
+from harness.measure.views import View
 from harness.population import Population
-from harness.recipe import Threat
+from harness.recipe import Threat, require
+from harness.spec import is_whole
 from harness.streams import torch_generator
 
 
-@torch.no_grad()
-def training_points(population: Population, data: Dataset, points: int, seed: int = 0) -> tuple[np.ndarray, np.ndarray]:
-    """The first training points as the members of a population saw them.
+@dataclass(frozen=True)
+class TrainingPoints(View):
+    """Data whose training points are the first ones as each member was trained on them.
 
     The first ``adversarial_share`` of the points is replaced, as it is in every batch (the data set is shuffled); for
-    standard training nothing is.
+    standard training nothing is.  Every member at every epoch has adversarial examples of its own.
+
+    Attributes:
+        points: how many training points (the first).
+        seed: names the random starts of the attack; every member has its own.
+    """
+
+    points: int = 1024
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require(is_whole(self.points) and self.points >= 1, self, "points", "1 or more")
+
+    @property
+    def name(self) -> str:
+        """See :attr:`View.name`."""
+        return "points as trained on"
+
+    def apart(self, population: Population, epochs: Sequence[int]) -> Sequence[Population]:
+        """See :meth:`View.apart`: every member by itself, at every epoch."""
+        if population.recipe.regime.threat is None:
+            return [population]
+        each = [population.select((seed,)) for seed in population.seeds]
+        return [
+            Population(own.recipe, own.seeds, {epoch: own.parameters[epoch]}) for epoch in epochs for own in each
+        ]  # fmt: skip
+
+    def of(self, population: Population, data: Dataset) -> tuple[Population, Dataset]:
+        """See :meth:`View.of`."""
+        require_points(self.points, len(data.train_x), f"training points of {data.name}")
+        x, y = data.train_x[: self.points], data.train_y[: self.points]
+        if population.recipe.regime.threat is not None:
+            x = training_points(population, data, self.points, self.seed)[0].numpy()
+        seen = Dataset.of(
+            f"{data.name} as trained on", (x, y), (data.test_x, data.test_y), classes=data.classes, bounds=data.bounds,
+            provenance=data.provenance,
+        )  # fmt: skip
+        return population, seen
+
+
+def training_points(population: Population, data: Dataset, points: int, seed: int = 0) -> torch.Tensor:
+    """The first training inputs as the members of a population saw them, shape (member, point, *input).
 
     Args:
         population: trained networks; their last epoch is w*.
         data: the loaded data of the recipe.
         points: how many of the training points.
         seed: names the random starts of the attack; every member has its own.
-
-    Returns:
-        Inputs of shape (member, point, *input) and class numbers of shape (member, point).
     """
     regime, members = population.recipe.regime, len(population)
     clean, labels = torch.from_numpy(data.train_x[:points]), data.train_y[:points]
     x = clean.expand(members, *clean.shape).clone()
     count = round(regime.adversarial_share * len(clean))
     if (threat := regime.threat) is not None and count:
+        key, epoch = population.recipe.key, population.epochs[-1]
 
         def seen(given: Given, threat: Threat = threat) -> torch.Tensor:
-            start = torch.zeros_like(given.inputs)
-            radius = start.new_full((len(start), count), threat.epsilon)
-            if threat.random_start:
-                key, epoch = population.recipe.key, population.epochs[-1]
-                streams = [torch_generator("training points", key, epoch, seed, owner) for owner in given.owners]
-                start = random_start(start.shape, radius, threat.norm, streams)
-            delta = ascend(
-                given.program, given.parameters, given.inputs, given.targets, delta=start, radius=radius,
-                step_sizes=[threat.relative_step / threat.steps] * threat.steps, norm=threat.norm, bounds=data.bounds,
-            )  # fmt: skip
-            return (given.inputs + delta).movedim(-1, 1)
+            streams = [torch_generator("training points", key, epoch, seed, owner) for owner in given.owners]
+            return (given.inputs + perturbation(given, threat, streams, data.bounds)).movedim(-1, 1)
 
         x[:, :count] = in_chunks(population, clean[:count], labels[:count], "cpu", seen, copies=COPIES)
-    return x.numpy(), np.repeat(labels[None], members, 0)
+    return x

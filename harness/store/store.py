@@ -36,6 +36,7 @@ if TYPE_CHECKING:
     from harness.data.base import Dataset, DataSpec
     from harness.design import Design
     from harness.measure.base import Measurement
+    from harness.measure.views import View
     from harness.population import Population
     from harness.recipe import Recipe
 
@@ -243,13 +244,14 @@ class Store(Shown):
     # --- measurements -----------------------------------------------------------------------------------
 
     def measure(
-        self, populations: Iterable[Population], measurement: Measurement, *, name: str | None = None
+        self, populations: Iterable[Population], measurement: Measurement, *, on: View | None = None, name: str | None = None
     ) -> pd.DataFrame:
         """One table of all members' measurements: the measurement's columns, recipe, architecture, regime and the labels.
 
         Args:
             populations: whom to measure; their members are those of this store.
             measurement: what to measure.
+            on: another way to see the members or their data, such as ``Grouped(groups)``; None for them as they are.
             name: for the progress line; None for the first recipe's name.
 
         Raises:
@@ -260,6 +262,10 @@ class Store(Shown):
         populations = list(populations)
         if not populations:
             raise ValueError("populations is empty; give at least one population")
+        if on is not None:
+            from harness.measure.views import Viewed
+
+            measurement = Viewed(measurement, on)
         measurement = resolved(measurement, self.llc_engine)
         self.measured.append((measurement.name, measurement))
         return self._tables.of(populations, measurement, name or populations[0].recipe.name)

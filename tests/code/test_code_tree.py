@@ -31,15 +31,15 @@ from harness.data import Clusters, ToyImages
 from harness.measure.accuracy_curve import Curve
 from harness.measure.activations import ActivationNorms
 from harness.measure.autoattack_accuracy import AutoAttack
-from harness.measure.ball import BallDistance, BallRobustness
+from harness.measure.ball import BallDistance, NearStart
 from harness.measure.base import Measurement
 from harness.measure.features import FeatureCoefficients
 from harness.measure.gaps import Accuracy, Gaps
 from harness.measure.gradient_step import SingleStep
 from harness.measure.gradients import GradientNorms
-from harness.measure.grouped import GroupedRobustness
+from harness.measure.grouped import Grouped
 from harness.measure.llc import LLC, LLCSpec
-from harness.measure.manifold import ManifoldRobustness
+from harness.measure.manifold import Manifold
 from harness.measure.margin_bound import MarginBound
 from harness.measure.margins import Margins
 from harness.measure.operator_bound import OperatorBound
@@ -48,6 +48,8 @@ from harness.measure.robustness import Robustness
 from harness.measure.sample_llc import SampleLLC
 from harness.measure.smoothness import ChangeUnderAttack
 from harness.measure.spectra import SingularValues
+from harness.measure.training_points import TrainingPoints
+from harness.measure.views import View, Viewed
 from harness.recipe import MLP, SGD, Module, Recipe, Threat
 from harness.spec import definitions
 from harness.store.keys import member_key, table_key
@@ -73,8 +75,8 @@ MEASUREMENTS: dict[str, Measurement] = {
     "robustness": Robustness(), "change": ChangeUnderAttack(threat=Threat(epsilon=0.5, steps=2)),
 }  # fmt: skip
 """Measurements that a fully connected network on images takes; the others are named, and not run here."""
-OTHERS = (AutoAttack, Curve, BallDistance, BallRobustness, FeatureCoefficients, SingleStep, GroupedRobustness,
-          ManifoldRobustness, MarginBound, Residuals, SampleLLC)  # fmt: skip
+OTHERS = (AutoAttack, Curve, BallDistance, FeatureCoefficients, SingleStep, MarginBound, Residuals, SampleLLC, Viewed)
+VIEWS = (Grouped, Manifold, NearStart, TrainingPoints)
 
 
 def roots() -> dict[str, tuple[Any, ...]]:
@@ -83,7 +85,7 @@ def roots() -> dict[str, tuple[Any, ...]]:
         f"network {name}": (harness.train, *definitions(recipe)) for name, recipe in NETWORKS.items()
     }
     found |= {f"table {name}": tuple(definitions(measurement)) for name, measurement in MEASUREMENTS.items()}
-    return found | {f"table {kind.__name__}": (kind,) for kind in OTHERS}
+    return found | {f"table {kind.__name__}": (kind,) for kind in (*OTHERS, *VIEWS)}
 
 
 def held() -> dict[str, set[str]]:
@@ -94,7 +96,7 @@ def names() -> dict[str, Any]:
     """What each kind of entry is called; those whose spec is not made here, by their code."""
     found: dict[str, Any] = {f"network {name}": member_key(recipe, 0, "data", None, "cpu") for name, recipe in NETWORKS.items()}
     found |= {f"table {name}": table_key("member", measurement, "cpu") for name, measurement in MEASUREMENTS.items()}
-    return found | {f"table {kind.__name__}": closure([kind]).digest for kind in OTHERS}
+    return found | {f"table {kind.__name__}": closure([kind]).digest for kind in (*OTHERS, *VIEWS)}
 
 
 def test_every_measurement_is_looked_at() -> None:
@@ -107,6 +109,7 @@ def test_every_measurement_is_looked_at() -> None:
 
     ours = {kind for kind in below(Measurement) if kind.__module__.startswith("harness.")}
     assert ours - {Measurement} == looked_at
+    assert {kind for kind in below(View) if kind.__module__.startswith("harness.")} - {View} == set(VIEWS)
 
 
 def test_an_edit_renames_exactly_what_it_is_behind(monkeypatch: pytest.MonkeyPatch) -> None:

@@ -9,7 +9,7 @@ import torch
 from harness.data.toy import ToyImages
 from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
 from harness.population import Population
-from harness.recipe import MLP, Recipe
+from harness.recipe import MLP, Recipe, Threat
 from harness.train import train
 
 RNG = np.random.default_rng(0)
@@ -80,7 +80,7 @@ def test_pgd_reaches_the_class_more_often_with_it_as_its_aim_and_only_inside_the
     needed = smallest_perturbation(members, x, y, norm=norm, aim=aim)  # type: ignore[arg-type]
     epsilon = float(np.median(needed))
     aimed, away = (
-        answers(members, pgd(members, x, y, epsilon=epsilon, norm=norm, steps=40, aim=each)) == aim  # type: ignore[arg-type]
+        answers(members, pgd(members, x, y, Threat(norm, epsilon, steps=40), aim=each)) == aim  # type: ignore[arg-type]
         for each in (aim, None)
     )
     assert not aimed[needed > epsilon * 1.1].any()
@@ -106,4 +106,4 @@ def test_what_is_no_aim_is_refused(aim: object, message: str) -> None:
     with pytest.raises(ValueError, match=message):
         smallest_perturbation(model, x, y, aim=given)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match=message):
-        pgd(model, x, y, epsilon=1.0, aim=given)  # type: ignore[arg-type]
+        pgd(model, x, y, Threat(epsilon=1.0), aim=given)  # type: ignore[arg-type]

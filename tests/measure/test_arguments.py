@@ -20,10 +20,11 @@ from harness.measure.perturbations import direction_attack, fgsm
 from harness.measure.robustness import Robustness
 from harness.measure.targets import class_numbers
 from harness.population import Population
-from harness.recipe import MLP, Recipe, RecipeError, digest
+from harness.recipe import MLP, Recipe, RecipeError, Threat, digest
 from harness.train import train
 
 DRAW = torch.Generator().manual_seed(0)
+THREAT = Threat(epsilon=0.1)
 X, Y = torch.rand(16, 4, generator=DRAW), torch.randint(3, (16,), generator=DRAW)
 ONE = LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, descent=0)
 
@@ -43,13 +44,13 @@ def test_the_usual_spellings_of_linf(word: Any) -> None:
 @pytest.mark.parametrize("word", ["l2", "L2", "2", 2, 2.0, "l_2"])
 def test_the_usual_spellings_of_l2(word: Any) -> None:
     assert norm_of(word) == "l2"
-    assert torch.equal(pgd(net(), X, Y, epsilon=0.1, norm=word), pgd(net(), X, Y, epsilon=0.1, norm="l2"))
+    assert torch.equal(fgsm(net(), X, Y, epsilon=0.1, norm=word), fgsm(net(), X, Y, epsilon=0.1, norm="l2"))
 
 
 @pytest.mark.parametrize("word", ["l3", "fro", "", "l22", None, 3, True, "linf2"])
 def test_other_norms_are_refused_by_name(word: Any) -> None:
     for attack in (
-        lambda: smallest_perturbation(net(), X, Y, norm=word), lambda: pgd(net(), X, Y, epsilon=0.1, norm=word),
+        lambda: smallest_perturbation(net(), X, Y, norm=word),
         lambda: fgsm(net(), X, Y, epsilon=0.1, norm=word), lambda: Robustness(norm=word),
         lambda: direction_attack(net(), X, Y, direction=np.ones(4), epsilon=0.1, norm=word),
     ):  # fmt: skip
@@ -60,7 +61,7 @@ def test_other_norms_are_refused_by_name(word: Any) -> None:
 @pytest.mark.parametrize("word", ["l1", "L0", 1])
 def test_balls_are_those_of_two_norms(word: Any) -> None:
     for attack in (
-        lambda: pgd(net(), X, Y, epsilon=0.1, norm=word), lambda: fgsm(net(), X, Y, epsilon=0.1, norm=word),
+        lambda: fgsm(net(), X, Y, epsilon=0.1, norm=word),
         lambda: direction_attack(net(), X, Y, direction=np.ones(4), epsilon=0.1, norm=word),
     ):  # fmt: skip
         with pytest.raises(ValueError, match=r"norm=.* is not one that this has; give 'linf'"):
@@ -88,7 +89,7 @@ def test_a_norm_is_one_of_two_or_an_error(word: Any) -> None:
     ],
 )
 def test_targets_of_attacks_are_class_numbers(targets: torch.Tensor, message: str) -> None:
-    for attack in (smallest_perturbation, lambda *given: pgd(*given, epsilon=0.1), lambda *given: fgsm(*given, epsilon=0.1)):
+    for attack in (smallest_perturbation, lambda *given: pgd(*given, THREAT), lambda *given: fgsm(*given, epsilon=0.1)):
         with pytest.raises(ValueError, match=message):
             attack(net(), X, targets)
 
@@ -141,7 +142,7 @@ def test_a_single_output_is_a_classifier_of_two() -> None:
         found, expected = (smallest_perturbation(each, X, y, norm=norm) for each in (model, pair))  # type: ignore[arg-type]
         np.testing.assert_allclose(found, expected, rtol=1e-4)
         assert ((found > 0) & np.isfinite(found)).any()
-    torch.testing.assert_close(pgd(model, X, y, epsilon=0.1), pgd(pair, X, y, epsilon=0.1))
+    torch.testing.assert_close(pgd(model, X, y, THREAT), pgd(pair, X, y, THREAT))
     row = llc(model, X, y, spec=LLCSpec(sampler="sgld", burn_in=5, draws=5)).iloc[0]
     assert row["initial_loss"] == pytest.approx(loss, rel=1e-5)
     both = llc(model, X, y, spec=LLCSpec(sampler="sgld", burn_in=5, draws=5), engine="devinterp").iloc[0]
@@ -164,7 +165,7 @@ def test_a_single_output_is_a_classifier_of_two() -> None:
 )
 def test_impossible_bounds_are_refused(bounds: Any, message: str) -> None:
     for attack in (smallest_perturbation, pgd, fgsm):
-        more = {} if attack is smallest_perturbation else {"epsilon": 0.1}
+        more = {smallest_perturbation: {}, pgd: {"threat": THREAT}, fgsm: {"epsilon": 0.1}}[attack]
         with pytest.raises(ValueError, match=message):
             attack(net(), X, Y, bounds=bounds, **more)  # type: ignore[operator]
 
@@ -182,11 +183,10 @@ def test_inputs_lie_within_bounds_or_are_refused(low: float, width: float, value
 
 @pytest.mark.parametrize("epsilon", [-0.1, math.nan, math.inf, "big"])
 def test_impossible_radii_are_refused(epsilon: Any) -> None:
-    for attack in (pgd, fgsm):
-        with pytest.raises(ValueError, match=r"epsilon is .*; it has to be finite and at least 0"):
-            attack(net(), X, Y, epsilon=epsilon)  # type: ignore[operator]
-    with pytest.raises(ValueError, match=r"steps=0 with relative_step=2\.5; give 1 or more steps"):
-        pgd(net(), X, Y, epsilon=0.1, steps=0)
+    with pytest.raises(ValueError, match=r"epsilon is .*; it has to be finite and at least 0"):
+        fgsm(net(), X, Y, epsilon=epsilon)
+    with pytest.raises(TypeError, match=r"threat is float; give Threat\(norm, epsilon, steps=…\)"):
+        pgd(net(), X, Y, 0.1)  # type: ignore[arg-type]
 
 
 def population() -> tuple[Population, Any]:
@@ -271,10 +271,10 @@ def test_the_same_numbers_in_another_array_give_the_same(kind: str) -> None:
 def test_targets_are_needed_and_a_device_that_is_there() -> None:
     x, y, model = torch.randn(8, 5), torch.arange(8) % 3, torch.nn.Linear(5, 3)
     with pytest.raises(ValueError, match="targets is None; give one class number for each of the 8 points"):
-        pgd(model, x, None, epsilon=0.1)  # type: ignore[arg-type]
+        pgd(model, x, None, THREAT)  # type: ignore[arg-type]
     with pytest.raises(ValueError, match="there is no device 'gpu'"):
-        pgd(model, x, y, epsilon=0.1, device="gpu")
-    assert pgd(model, x, y, epsilon=0.1, steps=np.int64(2)).shape == (1, 8, 5)  # type: ignore[arg-type]
+        pgd(model, x, y, THREAT, device="gpu")
+    assert pgd(model, x, y, Threat(epsilon=0.1, steps=np.int64(2))).shape == (1, 8, 5)  # type: ignore[arg-type]
 
 
 @pytest.mark.parametrize(("loss", "said"), [

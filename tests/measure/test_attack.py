@@ -87,7 +87,7 @@ def test_pgd_stays_in_its_ball_and_in_the_bounds_and_raises_the_loss(norm: str) 
     models = linear(3)
     x = RNG.uniform(size=(50, 6)).astype(np.float32)
     y = RNG.integers(0, 3, 50)
-    adversarial = pgd(models, x, y, epsilon=0.3, norm=norm, bounds=(0.0, 1.0))
+    adversarial = pgd(models, x, y, Threat(norm, 0.3, steps=20), bounds=(0.0, 1.0))
     delta = (adversarial - torch.from_numpy(x)).reshape(3, 50, -1)
     size = delta.abs().amax(2) if norm == "linf" else delta.norm(dim=2)
     assert size.max() <= 0.3 * (1 + 1e-5)
@@ -207,7 +207,10 @@ def test_less_memory_is_more_chunks_of_the_same_numbers(trained: dict[str, Popul
         return given.inputs
 
     def attacks() -> list[np.ndarray]:
-        perturbed = [attack(population, x, y, epsilon=1.0, norm=norm).numpy() for attack in (pgd, fgsm)]
+        perturbed = [
+            pgd(population, x, y, Threat(norm, 1.0)).numpy(),  # type: ignore[arg-type]
+            fgsm(population, x, y, epsilon=1.0, norm=norm).numpy(),  # type: ignore[arg-type]
+        ]
         return [smallest_perturbation(population, x, y, norm=norm), *perturbed,
                 in_chunks(population, x, y, "cpu", looked_at).numpy()]  # fmt: skip
 

@@ -10,8 +10,9 @@ import pytest
 import torch
 
 from harness.data.toy import ToyImages
-from harness.measure.ball import BallDistance, BallRobustness, random_ball_points, rows_of
+from harness.measure.ball import BallDistance, NearStart, random_ball_points, rows_of
 from harness.measure.robustness import Robustness
+from harness.measure.views import Viewed
 from harness.population import Population
 from harness.recipe import MLP, SGD, Recipe, RecipeError
 from harness.train import initial, train
@@ -69,19 +70,32 @@ def test_random_points_lie_on_the_surface_in_their_own_directions(members):
 def test_robustness_is_that_of_the_moved_members(members, data):
     measure = {"thresholds": (1.0,), "norm": "l2", "points": 12}
     plain = Robustness(**measure).run(members, data, "cpu")
-    same = BallRobustness(**measure).run(members, data, "cpu")
-    assert plain.equals(same)
-    there = BallRobustness(**measure, offset=0.7).run(members, data, "cpu")
+    there = Viewed(Robustness(**measure), NearStart(0.7)).run(members, data, "cpu")
     expected = Robustness(**measure).run(random_ball_points(members, 0.7), data, "cpu")
     assert there.equals(expected)
     assert not there["median_perturbation"].equals(plain["median_perturbation"])
 
 
-@pytest.mark.parametrize("wrong", [{"offset": 0.0}, {"epochs": "all"}])
-def test_impossible_settings_are_refused(wrong):
-    (name,) = wrong
-    with pytest.raises(RecipeError, match=f"BallRobustness has {name}="):
-        BallRobustness(**wrong)
+@pytest.mark.parametrize("distance", [0.0, -1.0, math.inf, None])
+def test_impossible_distances_are_refused(distance):
+    with pytest.raises(RecipeError, match=r"NearStart has distance=.*above 0"):
+        NearStart(distance)
+
+
+def test_a_random_point_is_taken_once_for_all_epochs(data):
+    recipe = replace(RECIPE, checkpoints=(0,))
+    members = Population(recipe, SEEDS, train(recipe, data, SEEDS))
+    moved = random_ball_points(members, 0.7)
+    assert moved.epochs == members.epochs == (0, 2)
+    steps = [moved.parameters[epoch] - members.parameters[epoch] for epoch in moved.epochs]
+    torch.testing.assert_close(*steps, rtol=1e-4, atol=1e-6)
+
+
+def test_the_distance_of_random_points_of_initialised_members_is_that_of_the_view(data):
+    recipe = replace(RECIPE, epochs=0)
+    members = Population(recipe, SEEDS, {0: initial(recipe, SEEDS)})
+    table = Viewed(BallDistance(), NearStart(0.7)).run(members, data, "cpu")
+    np.testing.assert_allclose(table[["farthest", "typical"]], 0.7, rtol=1e-5)
 
 
 def test_a_random_point_is_as_far_as_the_ball_is_wide(members):

@@ -22,6 +22,7 @@ from harness.measure.exact_perturbation import exact_perturbation
 from harness.measure.llc import LLCSpec, llc
 from harness.measure.llc_profile import llc_profile
 from harness.measure.perturbations import direction_attack, fgsm
+from harness.recipe import Threat
 
 SGLD = LLCSpec(sampler="sgld", burn_in=2, draws=4, chains=2, descent=0)
 KINETIC = LLCSpec(burn_in=4, draws=4, chains=2, descent=2)
@@ -33,7 +34,7 @@ INSTRUMENTS: dict[str, Callable[..., Any]] = {
     "llc_profile": lambda m, x, y, **named: llc_profile(m, x, y, spec=SGLD, gammas=(1.0, 10.0, 100.0), **named),
     "smallest_perturbation": lambda m, x, y, **named: smallest_perturbation(m, x, y, spec=QUICK, **named),
     "smallest_perturbation, L1": lambda m, x, y, **named: smallest_perturbation(m, x, y, norm="l1", spec=QUICK, **named),
-    "pgd": lambda m, x, y, **named: pgd(m, x, y, epsilon=0.1, steps=3, **named),
+    "pgd": lambda m, x, y, **named: pgd(m, x, y, Threat(epsilon=0.1, steps=3), **named),
     "fgsm": lambda m, x, y, **named: fgsm(m, x, y, epsilon=0.1, **named),
     "direction_attack": lambda m, x, y, **named: direction_attack(m, x, y, direction=np.ones(4), epsilon=0.1, **named),
     "autoattack": lambda m, x, y, **named: autoattack(m, x, y, epsilon=0.1, spec=AUTO, **named).perturbed,
@@ -52,7 +53,7 @@ def test_every_instrument_is_looked_at() -> None:
                 first = next(iter(inspect.signature(function).parameters.values()), None)
                 if first is not None and first.name == "models" and first.annotation == "Models":
                     found.add((name, hasattr(function, "__wrapped__")))
-    inside = {("enter", False), ("in_chunks", False), ("prepare", False)}  # what instruments are made of
+    inside = {(name, False) for name in ("enter", "in_chunks", "prepare", "through_door")}  # what instruments are made of
     assert found - inside == {(name.partition(",")[0], True) for name in INSTRUMENTS}
 
 

@@ -36,7 +36,7 @@ from harness.models.given import GivenProgram
 from harness.models.lazy import LazyNetwork
 from harness.models.mixed import MixedProgram
 from harness.population import Population
-from harness.recipe import Module, Recipe
+from harness.recipe import Module, Recipe, Threat
 from harness.train import train
 
 ONE = LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, descent=0)
@@ -100,7 +100,7 @@ def run(kind: str, instrument: str) -> str:
                 found = llc(model, x, y, spec=ONE, output=output)
             elif instrument == "attacks":
                 sizes = smallest_perturbation(model, x, y, spec=QUICK, output=output)
-                pgd(model, x, y, epsilon=0.1, steps=2, output=output)
+                pgd(model, x, y, Threat(epsilon=0.1, steps=2), output=output)
             elif instrument == "answers":
                 said = answers(model, x, output=output)
             else:
@@ -219,9 +219,9 @@ def test_a_list_is_run_each_with_its_own_function(kinds: list[type[nn.Module]], 
     found = llc(models, x, y, spec=ONE)
     assert found["initial_loss"].tolist() == pytest.approx([plain_loss(model, x, y) for model in models], rel=1e-4)
     assert (found["parameters"] == 57).all()
-    moved = pgd(models, x, y, epsilon=0.2, steps=3, random_start=False)
+    moved = pgd(models, x, y, Threat(epsilon=0.2, steps=3, random_start=False))
     for model, own in zip(models, moved, strict=True):
-        alone = pgd(model, x, y, epsilon=0.2, steps=3, random_start=False)[0]
+        alone = pgd(model, x, y, Threat(epsilon=0.2, steps=3, random_start=False))[0]
         torch.testing.assert_close(own, alone, rtol=1e-4, atol=1e-5)
 
 
@@ -387,7 +387,7 @@ def test_what_a_forward_writes_is_put_back_and_changes_no_number(what: str) -> N
     kept = {key: copy.copy(value) for key, value in vars(models[0]).items() if isinstance(value, list | dict | SimpleNamespace)}
     with unchanged(models[0]), unchanged(models[1]):
         found = llc(models, x, y, spec=LLCSpec(sampler="sgld", burn_in=1, draws=2, chains=2, sensitivity_chains=0))
-        moved = pgd(models, x, y, epsilon=0.1, steps=1, relative_step=1.0, random_start=False)
+        moved = pgd(models, x, y, Threat(epsilon=0.1, steps=1, relative_step=1.0, random_start=False))
     assert {key: vars(models[0])[key] for key in kept} == kept
     assert all(float(vars(models[0])[key].sum()) == 0 for key in ("count", "array") if key in vars(models[0]))
     assert found["initial_loss"].tolist() == pytest.approx([plain_loss(model, x, y) for model in models], rel=1e-4)

@@ -13,6 +13,7 @@ from harness.data.base import Dataset
 from harness.measure.attack import pgd
 from harness.measure.perturbations import fgsm
 from harness.population import Population
+from harness.recipe import Threat
 
 with warnings.catch_warnings():
     warnings.simplefilter("ignore", DeprecationWarning)  # its own, of scipy
@@ -51,7 +52,7 @@ def flipped(population: Population, perturbed: torch.Tensor, labels: torch.Tenso
 def test_pgd_from_the_clean_point_takes_foolbox_s_steps(request, toy_data, which, norm, epsilon) -> None:
     population = request.getfixturevalue(which)
     x, y = points(toy_data)
-    ours = pgd(population, x, y, epsilon=epsilon, norm=norm, steps=STEPS, relative_step=RELATIVE_STEP, random_start=False,
+    ours = pgd(population, x, y, Threat(norm, epsilon, STEPS, RELATIVE_STEP, random_start=False),
                bounds=BOUNDS)  # fmt: skip
     attack = PGD[norm](rel_stepsize=RELATIVE_STEP / STEPS, steps=STEPS, random_start=False)
     other = theirs(attack, population, toy_data, epsilon)
@@ -63,10 +64,11 @@ def test_pgd_from_the_clean_point_takes_foolbox_s_steps(request, toy_data, which
 def test_targeted_pgd_takes_foolbox_s_steps(mlp_members, toy_data, norm) -> None:
     x, y = points(toy_data)
     aim = (y + 1) % toy_data.classes
-    ours = pgd(mlp_members, x, y, epsilon=1.5, norm=norm, steps=STEPS, random_start=False, bounds=BOUNDS, aim=aim)
+    threat = Threat(norm, 1.5, STEPS, random_start=False)
+    ours = pgd(mlp_members, x, y, threat, bounds=BOUNDS, aim=aim)
     attack = PGD[norm](rel_stepsize=RELATIVE_STEP / STEPS, steps=STEPS, random_start=False)
     other = theirs(attack, mlp_members, toy_data, 1.5, foolbox.criteria.TargetedMisclassification(aim))
-    assert bool((ours != pgd(mlp_members, x, y, epsilon=1.5, norm=norm, steps=STEPS, random_start=False, bounds=BOUNDS)).any())
+    assert bool((ours != pgd(mlp_members, x, y, threat, bounds=BOUNDS)).any())
     torch.testing.assert_close(ours, other, rtol=1e-5, atol=1e-5)
 
 
@@ -89,7 +91,7 @@ def test_pgd_from_random_starts_flips_as_many_points_as_foolbox_s(mlp_members, t
         torch.manual_seed(0)
         other = np.stack([flipped(mlp_members, theirs(attack, mlp_members, toy_data, epsilon), y) for _ in range(repeats)])
     ours = np.stack([
-        flipped(mlp_members, pgd(mlp_members, x, y, epsilon=epsilon, norm=norm, steps=STEPS, bounds=BOUNDS, seed=seed), y)
+        flipped(mlp_members, pgd(mlp_members, x, y, Threat(norm, epsilon, STEPS), bounds=BOUNDS, seed=seed), y)
         for seed in range(repeats)
     ])  # fmt: skip
     rates = ours.mean(), other.mean()

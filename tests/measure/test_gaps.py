@@ -11,10 +11,12 @@ import torch
 from harness.data.base import Dataset
 from harness.data.toy import ToyImages
 from harness.measure import stacks
+from harness.measure.attack import pgd
 from harness.measure.gaps import Accuracy, Gaps, right_and_loss
 from harness.models import MLPProgram
 from harness.population import Population
 from harness.recipe import Architecture, Recipe, RecipeError, Threat
+from harness.streams import sequence
 
 
 def by_itself(population: Population, epoch: int, row: int, x: np.ndarray, y: np.ndarray) -> tuple[float, float]:
@@ -67,7 +69,7 @@ def test_there_is_no_gap_between_a_set_and_itself(mlp_members, toy_data) -> None
 def test_blocks_of_points_are_joined(mlp_members, toy_data, monkeypatch) -> None:
     whole = Gaps(threat=Threat(epsilon=0.5)).run(mlp_members, toy_data, "cpu")
     monkeypatch.setattr(stacks, "POINTS_AT_A_TIME", 7)
-    monkeypatch.setattr("harness.measure.gaps.POINTS_AT_A_TIME", 7)
+    monkeypatch.setattr("harness.measure.attack.POINTS_AT_A_TIME", 7)
     parts = Gaps(threat=Threat(epsilon=0.5)).run(mlp_members, toy_data, "cpu")
     clean = [name for name in whole if not name.startswith("robust")]
     np.testing.assert_allclose(parts[clean], whole[clean], rtol=1e-5, atol=1e-6)
@@ -113,11 +115,11 @@ def test_a_two_class_linear_network_loses_what_the_threat_allows(norm, toy_data)
 def test_nothing_is_gained_by_an_attack(mlp_members, toy_data, monkeypatch) -> None:
     """The clean point lies in the ball too: an attack that only helps the network changes nothing."""
 
-    def help_the_network(models, inputs, targets, **rest):
-        return torch.stack([10 * inputs * (row + 1) for row in range(len(models))])
+    def help_the_network(given, *rest):
+        return 9 * given.inputs
 
     clean = Gaps(epochs="final").run(mlp_members, toy_data, "cpu")
-    monkeypatch.setattr("harness.measure.gaps.pgd", help_the_network)
+    monkeypatch.setattr("harness.measure.attack.perturbation", help_the_network)
     table = Gaps(threat=Threat()).run(mlp_members, toy_data, "cpu")
     for split in ("train", "test"):
         assert (table[f"robust_{split}_accuracy"] <= clean[f"{split}_accuracy"]).all()
@@ -142,10 +144,21 @@ def test_a_single_output_is_refused() -> None:
         right_and_loss(program, program.layout.views(torch.zeros(1, 4)), torch.zeros(1, 3, 2), torch.ones(1, 1, 2))
 
 
-@pytest.mark.parametrize("threat", [Threat(random_start=False), Threat(relative_step=1.0)])
-def test_a_threat_that_the_attack_does_not_follow_is_refused(threat) -> None:
-    with pytest.raises(RecipeError, match=r"threat=.*relative_step=2\.5 and random_start=True, which is what pgd does"):
-        Gaps(threat=threat)
+@pytest.mark.parametrize("random_start", [True, False])
+@pytest.mark.parametrize("relative_step", [1.0, 2.5])
+@pytest.mark.parametrize("norm", ["linf", "l2"])
+def test_the_attack_is_that_of_the_threat(norm, relative_step, random_start, mlp_members, toy_data) -> None:
+    """Every field of the threat is followed, as by the attack itself."""
+    threat = Threat(norm, 1.0, 3, relative_step, random_start)
+    table = Gaps(threat=threat).run(mlp_members, toy_data, "cpu")
+    stream = int(sequence("gaps", "test", 0, 0).generate_state(1)[0])
+    moved = pgd(mlp_members, toy_data.test_x, toy_data.test_y, threat, bounds=toy_data.bounds, seed=stream)
+    for row, points in enumerate(moved):
+        found, clean = (by_itself(mlp_members, 2, row, x, toy_data.test_y) for x in (points.numpy(), toy_data.test_x))
+        assert table["robust_test_accuracy"][row] <= min(found[0], clean[0]) + 1e-6
+        assert table["robust_test_loss"][row] >= max(found[1], clean[1]) * (1 - 1e-5)
+    other = Gaps(threat=replace(threat, steps=5)).run(mlp_members, toy_data, "cpu")
+    assert not table["robust_test_loss"].equals(other["robust_test_loss"])
 
 
 def test_impossible_settings_are_refused() -> None:

@@ -12,7 +12,9 @@ import torch
 from harness.data.base import Dataset
 from harness.data.toy import ToyImages
 from harness.measure import gradient_step
+from harness.measure.ball import NearStart
 from harness.measure.gradient_step import HALVINGS, SingleStep, smallest_steps
+from harness.measure.views import Viewed
 from harness.models import MLPProgram, ModuleProgram, Program
 from harness.models.lazy import LazyNetwork
 from harness.population import Population
@@ -190,9 +192,9 @@ def test_only_steps_within_the_budget_count(population, data):
     assert table[others].equals(free[others])
 
 
-@pytest.mark.parametrize("offset", [None, 0.7])
-def test_members_do_not_depend_on_who_stands_beside_them(population, data, offset):
-    measure = SingleStep(points=30, offset=offset)
+@pytest.mark.parametrize("distance", [None, 0.7])
+def test_members_do_not_depend_on_who_stands_beside_them(population, data, distance):
+    measure = SingleStep(points=30) if distance is None else Viewed(SingleStep(points=30), NearStart(distance))
     together = measure.run(population, data, "cpu")
     alone = measure.run(population.select((4,)), data, "cpu")
     assert together[together["seed"] == 4].reset_index(drop=True).equals(alone)
@@ -200,17 +202,17 @@ def test_members_do_not_depend_on_who_stands_beside_them(population, data, offse
 
 
 @pytest.mark.parametrize("architecture", [RECIPE.architecture, MLP((6, 5))], ids=["lazy", "mlp"])
-def test_an_offset_moves_every_row_by_its_length_and_nothing_else(data, monkeypatch, architecture):
+def test_a_view_near_the_start_moves_every_row_by_its_length_and_nothing_else(data, monkeypatch, architecture):
     recipe = replace(RECIPE, architecture=architecture, optimiser=SGD(), epochs=0)
     members = Population(recipe, SEEDS, {0: initial(recipe, SEEDS)})
     before, seen = members.final.clone(), []
 
     def watched(program, parameters, inputs, **rest):
-        seen.append({name: value[0].clone() for name, value in parameters.items()})
+        seen.extend({name: value[row].clone() for name, value in parameters.items()} for row in range(len(inputs)))
         return smallest_steps(program, parameters, inputs, **rest)
 
     monkeypatch.setattr(gradient_step, "smallest_steps", watched)
-    SingleStep(points=8, offset=0.7).run(members, data, "cpu")
+    Viewed(SingleStep(points=8), NearStart(0.7)).run(members, data, "cpu")
     assert torch.equal(members.final, before)
     views, directions = members.program.layout.views(before), []
     for row, moved in enumerate(seen):
@@ -224,7 +226,7 @@ def test_an_offset_moves_every_row_by_its_length_and_nothing_else(data, monkeypa
     assert all(not torch.allclose(one, other) for i, one in enumerate(directions) for other in directions[:i])
 
 
-@pytest.mark.parametrize("wrong", [{"longest": 0}, {"points": 0}, {"step_budget": -1.0}, {"offset": 0.0}])
+@pytest.mark.parametrize("wrong", [{"longest": 0}, {"points": 0}, {"step_budget": -1.0}])
 def test_impossible_settings_are_refused(wrong):
     (name,) = wrong
     with pytest.raises(RecipeError, match=f"SingleStep has {name}=.*above 0"):

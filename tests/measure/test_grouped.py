@@ -9,11 +9,14 @@ import pytest
 import torch
 
 from harness.data import Clusters, GroupedLabels
-from harness.measure.grouped import Grouped, GroupedRobustness
+from harness.measure.ball import BallDistance
+from harness.measure.gaps import Gaps
+from harness.measure.grouped import Grouped, GroupedArchitecture
 from harness.measure.robustness import Robustness
+from harness.measure.views import Viewed
 from harness.models import GroupedProgram, MLPProgram
 from harness.population import Population
-from harness.recipe import MLP, Module, Recipe, RecipeError
+from harness.recipe import MLP, Module, Recipe, RecipeError, Threat
 from harness.train import train
 
 GROUPS = ((0, 3), (1, 2, 4))
@@ -80,7 +83,7 @@ def test_a_change_within_a_group_does_not_count(members):
     """The nearest cluster of the own group is as near as that of the other; only the latter counts."""
     data = SPEC.load()
     fine = Robustness(thresholds=(), norm="l2", by_sample=True).run(members, data, "cpu")
-    coarse = GroupedRobustness(thresholds=(), norm="l2", by_sample=True, groups=SPEC.groups).run(members, data, "cpu")
+    coarse = Viewed(Robustness(thresholds=(), norm="l2", by_sample=True), Grouped(SPEC.groups)).run(members, data, "cpu")
     found, least = coarse["perturbation"], fine["perturbation"]  # 0 where the class is wrong as it is
     assert (found >= 0.98 * least).all(), "changing the group changes the class"
     assert (found > 1.02 * least).any()
@@ -91,21 +94,43 @@ def test_groups_of_one_class_change_nothing(members):
     data = SPEC.load()
     settings = {"thresholds": (1.0,), "norm": "l2", "points": 16}
     fine = Robustness(**settings).run(members, data, "cpu")
-    same = GroupedRobustness(**settings, groups=((0,), (1,), (2,), (3,))).run(members, data, "cpu")
+    same = Viewed(Robustness(**settings), Grouped(((0,), (1,), (2,), (3,)))).run(members, data, "cpu")
     assert fine.equals(same)
 
 
 def test_it_attacks_the_labels_of_the_groups(members):
     data = GroupedLabels(SPEC, SPEC.groups).load()
-    network = Grouped(members.recipe.architecture, SPEC.groups)
+    network = GroupedArchitecture(members.recipe.architecture, SPEC.groups)
     grouped = replace(members, recipe=replace(members.recipe, architecture=network))
     expected = Robustness(thresholds=(), norm="l2").run(grouped, data, "cpu")
-    found = GroupedRobustness(thresholds=(), norm="l2", groups=SPEC.groups).run(members, SPEC.load(), "cpu")
+    found = Viewed(Robustness(thresholds=(), norm="l2"), Grouped(SPEC.groups)).run(members, SPEC.load(), "cpu")
     assert found.equals(expected)
     assert network.name == "c"
 
 
 def test_one_group_is_refused():
-    with pytest.raises(RecipeError, match="GroupedRobustness has groups="):
-        GroupedRobustness()
-    assert Grouped(MLP((3,)), ((0,), (1,))).name == "1x3"
+    with pytest.raises(RecipeError, match="Grouped has groups="):
+        Grouped(((0, 1),))
+    assert GroupedArchitecture(MLP((3,)), ((0,), (1,))).name == "1x3"
+
+
+def test_a_view_of_groups_changes_no_name_and_no_stream(members):
+    seen, _ = Grouped(SPEC.groups).of(members, SPEC.load())
+    assert seen.recipe.key == members.recipe.key
+    there, anywhere = (each.run(members, SPEC.load(), "cpu") for each in (
+        Viewed(BallDistance(), Grouped(SPEC.groups)), BallDistance(),
+    ))  # fmt: skip
+    assert there.equals(anywhere)
+    finetuned = members.recipe.finetuned(Threat(), epochs=1)
+    seen, _ = Grouped(SPEC.groups).of(replace(members, recipe=finetuned), SPEC.load())
+    assert seen.recipe.key == finetuned.key
+
+
+def test_gaps_are_those_of_the_groups(members):
+    """A class within the own group is no error, without an attack and under one, which goes to the other group at once."""
+    fine, coarse = (each.run(members, SPEC.load(), "cpu") for each in (
+        Gaps(Threat("l2", 2.0, steps=5)), Viewed(Gaps(Threat("l2", 2.0, steps=5)), Grouped(SPEC.groups)),
+    ))  # fmt: skip
+    assert (coarse["test_accuracy"] >= fine["test_accuracy"]).all()
+    assert (coarse["robust_test_accuracy"] <= coarse["test_accuracy"]).all()
+    assert not coarse["robust_test_loss"].equals(fine["robust_test_loss"])

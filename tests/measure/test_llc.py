@@ -16,9 +16,11 @@ from harness.claim import Claim, Evidence, Gate, Source
 from harness.data.base import Dataset
 from harness.data.toy import ToyImages
 from harness.judge import Outcome, judge
+from harness.measure.base import Measurement
 from harness.measure.llc import ENGINES, LLC, LLCSpec, document_spec, llc
 from harness.measure.sample_llc import SampleLLC
-from harness.measure.training_points import training_points
+from harness.measure.training_points import TrainingPoints, training_points
+from harness.measure.views import Viewed
 from harness.models import MLPProgram, encode
 from harness.population import Population
 from harness.predict import PairedDifference
@@ -169,7 +171,9 @@ def test_an_epoch_does_not_depend_on_the_others(spec: LLCSpec, distribution: str
     base = Recipe(data, MLP((8, 8)), epochs=9, checkpoints=(0, 2))
     recipe, loaded = base if distribution == "clean" else base.robust(Threat()), data.load()
     population = Population(recipe, (0, 1, 2), train(recipe, loaded, (0, 1, 2)))
-    measure = LLC(spec, ("all", "output"), points=128, epochs="all", distribution=distribution)  # type: ignore[arg-type]
+    measure: Measurement = LLC(spec, ("all", "output"), points=128, epochs="all")
+    if distribution == "training":
+        measure = Viewed(measure, TrainingPoints(128))
     together = measure.run(population, loaded, "cpu")  # type: ignore[arg-type]
     alone = [
         measure.run(Population(recipe, population.seeds, {epoch: values}), loaded, "cpu")  # type: ignore[arg-type]
@@ -370,10 +374,9 @@ def robust_population(share: float, seeds: tuple[int, ...] = (0, 1, 2)) -> tuple
 @pytest.mark.parametrize("share", [0.5, 1.0])
 def test_the_training_distribution_has_its_share_of_adversarial_examples(share: float) -> None:
     population, data = robust_population(share)
-    x, y = training_points(population, data, 100)
+    x, y = training_points(population, data, 100).numpy(), np.repeat(data.train_y[None, :100], 3, 0)
     clean = data.train_x[:100]
     assert x.shape == (3, *clean.shape)
-    assert (y == data.train_y[:100]).all()
     count = round(share * 100)
     moved = np.abs(x - clean).reshape(3, 100, -1).max(2)
     assert (moved[:, count:] == 0).all()
@@ -387,28 +390,30 @@ def test_the_training_distribution_has_its_share_of_adversarial_examples(share: 
     )
     assert (attacked > plain).all()
     assert (x[0] != x[1]).any()
-    alone, _ = training_points(population.select((2,)), data, 100)
+    alone = training_points(population.select((2,)), data, 100)
     assert np.array_equal(alone[0], x[2])
-    assert not np.array_equal(training_points(population, data, 100, seed=1)[0], x)
+    assert not np.array_equal(training_points(population, data, 100, seed=1), x)
 
 
 def test_standard_training_saw_the_data_as_they_are() -> None:
     population, data = toy_population((0, 1))
-    measures = [LLC(SHORT, points=64, distribution=kind) for kind in ("clean", "training")]  # type: ignore[arg-type]
+    measures = [LLC(SHORT, points=64), Viewed(LLC(SHORT, points=64), TrainingPoints(64))]
     clean, training = (measure.run(population, data, "cpu") for measure in measures)  # type: ignore[arg-type]
     np.testing.assert_allclose(training["llc"], clean["llc"], rtol=1e-4)
 
 
 def test_a_robust_network_is_nearer_to_a_minimum_of_what_it_was_trained_on() -> None:
     population, data = robust_population(1.0)
-    measures = [LLC(SHORT, points=256, distribution=kind) for kind in ("clean", "training")]  # type: ignore[arg-type]
+    measures = [LLC(SHORT, points=256), Viewed(LLC(SHORT, points=256), TrainingPoints(256))]
     clean, training = (measure.run(population, data, "cpu") for measure in measures)
     assert (training["initial_loss"] > clean["initial_loss"]).all()
     assert training["gradient_norm"].mean() < clean["gradient_norm"].mean()
     again = measures[1].run(population.select((1,)), data, "cpu")
     assert training[training["seed"] == 1].reset_index(drop=True).equals(again)
-    with pytest.raises(RecipeError, match="distribution='dirty'; it has to be 'clean' or 'training'"):
-        LLC(distribution="dirty")  # type: ignore[arg-type]
+    with pytest.raises(RecipeError, match="TrainingPoints has points=0"):
+        TrainingPoints(points=0)
+    with pytest.raises(ValueError, match="points=300 are asked for and there are 256 training points"):
+        Viewed(LLC(SHORT, points=256), TrainingPoints(300)).run(population, data, "cpu")
 
 
 def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:

@@ -7,10 +7,14 @@ import pytest
 import torch
 
 from harness.data import LabelledCube, ToyImages
-from harness.measure.manifold import ManifoldRobustness, in_coordinates
+from harness.measure.ball import BallDistance
+from harness.measure.gaps import Gaps
+from harness.measure.manifold import Manifold, in_coordinates
+from harness.measure.margins import Margins
 from harness.measure.robustness import Robustness
+from harness.measure.views import Viewed
 from harness.population import Population
-from harness.recipe import MLP, SGD, Module, Recipe, RecipeError
+from harness.recipe import MLP, SGD, Module, Recipe, RecipeError, Threat
 from harness.train import initial, train
 
 SPEC = LabelledCube(bits=2, train=64, test=24, ambient=12)
@@ -37,7 +41,7 @@ def test_the_network_of_the_coordinates_is_the_same_function(members):
 def test_it_is_at_least_the_robustness_in_the_whole_space(members):
     """A perturbation on the manifold is one of the space; up to the search, which is an upper bound of either."""
     settings = {"thresholds": (), "norm": "l2", "by_sample": True}
-    there = ManifoldRobustness(**settings).run(members, SPEC.load(), "cpu")["perturbation"]
+    there = Viewed(Robustness(**settings), Manifold()).run(members, SPEC.load(), "cpu")["perturbation"]
     anywhere = Robustness(**settings).run(members, SPEC.load(), "cpu")["perturbation"]
     assert (there >= anywhere * 0.98).all()
     assert float(there.median()) > float(anywhere.median())
@@ -55,7 +59,7 @@ def test_a_linear_network_is_solved_exactly():
     value = data.test_x @ weight.numpy()
     right = (value > 0) == (data.test_y == 1)
     exact = np.where(right, np.abs(value) / np.linalg.norm(SPEC.embedding().T @ weight.numpy()), 0.0)
-    measure = ManifoldRobustness(thresholds=(), norm="l2", by_sample=True)
+    measure = Viewed(Robustness(thresholds=(), norm="l2", by_sample=True), Manifold())
     found = measure.run(members, data, "cpu")["perturbation"].to_numpy()
     inside = exact < 16  # the search looks no farther
     np.testing.assert_allclose(found[inside], exact[inside], rtol=5e-3, atol=1e-4)
@@ -70,7 +74,18 @@ def test_networks_and_data_without_a_manifold_are_refused():
         in_coordinates(Population(recipe, (0,), {0: initial(recipe, (0,))}))
 
 
-@pytest.mark.parametrize("wrong", [{"norm": "linf"}, {"norm": "l2", "epochs": "all"}])
-def test_impossible_settings_are_refused(wrong):
-    with pytest.raises(RecipeError, match="ManifoldRobustness has"):
-        ManifoldRobustness(**wrong)
+@pytest.mark.parametrize("measurement", [Robustness(), Gaps(Threat("linf")), Margins(norm="linf")])
+def test_other_norms_are_not_those_of_the_coordinates(measurement):
+    with pytest.raises(RecipeError, match="has norm='linf'; it has to be 'l2' on a manifold"):
+        Viewed(measurement, Manifold())
+
+
+def test_networks_of_coordinates_have_no_start(members):
+    with pytest.raises(TypeError, match="has no start of its own"):
+        Viewed(BallDistance(), Manifold()).run(members, SPEC.load(), "cpu")
+
+
+def test_accuracy_on_the_manifold_is_that_of_the_points(members):
+    there, anywhere = (each.run(members, SPEC.load(), "cpu") for each in (Viewed(Gaps(), Manifold()), Gaps()))
+    assert there["test_accuracy"].equals(anywhere["test_accuracy"])
+    np.testing.assert_allclose(there["test_loss"], anywhere["test_loss"], rtol=1e-4)

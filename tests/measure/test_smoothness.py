@@ -68,7 +68,7 @@ def test_the_table_is_what_modules_say(which, toy_data, request) -> None:
     stream = int(sequence("change under attack", "test", 0, 0).generate_state(1)[0])
     for epoch in population.epochs:
         at = Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]})
-        moved = pgd(at, x, y, epsilon=1.0, steps=4, seed=stream)
+        moved = pgd(at, x, y, threat, seed=stream)
         for row, seed in enumerate(population.seeds):
             module = population.program.module(at.final[row])
             record = table[(table["seed"] == seed) & (table["epoch"] == epoch)].iloc[0]
@@ -86,9 +86,8 @@ def test_members_do_not_depend_on_who_stands_beside_them(assert_alone_as_togethe
 
 @pytest.mark.parametrize(
     ("wrong", "message"),
-    [({"split": "both"}, "split='both'"), ({"epochs": "last"}, "epochs='last'"), ({"points": 0}, "points=0"),
-     ({"threat": Threat(random_start=False)}, "which is what pgd does")],
-)  # fmt: skip
+    [({"split": "both"}, "split='both'"), ({"epochs": "last"}, "epochs='last'"), ({"points": 0}, "points=0")],
+)
 def test_impossible_settings_are_refused(wrong, message) -> None:
     with pytest.raises(RecipeError, match=message):
         ChangeUnderAttack(**({"threat": Threat()} | wrong))

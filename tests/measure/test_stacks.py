@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 import torch
 
-from harness.measure import stacks
+from harness.measure import stacks, walk
 from harness.measure.stacks import checkpoints, per_point, points_of, summary
 
 
@@ -16,18 +16,18 @@ def test_blocks_of_rows_and_of_points_are_joined_in_order(which, toy_data, monke
     program, inputs = population.program, points_of(toy_data, "test", None)[0]
     seen = []
 
-    def logits(parameters, x, block):
-        seen.append((len(x), block.start, block.stop))
-        return {"logits": program.logits(parameters, x), "first": x[:, 0, 0]}
+    def logits(given):
+        seen.append((len(given.inputs), given.block.start, given.block.stop))
+        return {"logits": program.logits(given.parameters, given.inputs), "first": given.inputs[:, 0, 0]}
 
-    whole = per_point(program, population.final, inputs, logits)
+    whole = per_point(population, 2, inputs, logits)
     assert seen == [(3, 0, 45)]
     assert whole["logits"].shape == (3, 3, 45)
     np.testing.assert_array_equal(whole["first"], np.tile(toy_data.test_x[:, 0, 0], (3, 1)))
     monkeypatch.setattr(stacks, "POINTS_AT_A_TIME", 20)
-    monkeypatch.setattr(stacks, "rows_at_a_time", lambda *program, **size: 2)
+    monkeypatch.setattr(walk, "rows_at_a_time", lambda *program, **size: 2)
     seen.clear()
-    parts = per_point(program, population.final, inputs, logits)
+    parts = per_point(population, 2, inputs, logits)
     assert {block[1:] for block in seen} == {(0, 20), (20, 40), (40, 45)}
     assert {block[0] for block in seen} == {2, 1}
     for name, values in whole.items():
