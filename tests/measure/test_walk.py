@@ -1,0 +1,102 @@
+"""What the one walk keeps: memory, and numbers that do not depend on it."""
+
+from __future__ import annotations
+
+import gc
+import importlib
+import pkgutil
+import tracemalloc
+from collections.abc import Callable, Iterator
+
+import hypothesis.strategies as st
+import pandas as pd
+import pytest
+from hypothesis import given, settings
+from library import LIBRARY, members, recipes
+from torch.profiler import ProfilerActivity, profile
+
+import harness.measure
+from harness import device
+from harness.measure.base import Measurement
+from harness.numerics import standard_numerics
+
+ALLOWED = 32 * 2**20
+# What is in work is cut to the allowance.  Beside it lie the stack that a sampler's chunks are cut from, which is cut to the
+# allowance again, and what was found so far.
+MOST = 2 * ALLOWED
+LARGE, SMALL = recipes(points=2600, few=300, width=1024), recipes(points=1100, few=70, width=64)
+MEMBERS = 48
+
+
+@pytest.fixture(autouse=True)
+def _default() -> Iterator[None]:
+    yield
+    device.limit_memory(None)
+
+
+def test_every_measurement_is_looked_at() -> None:
+    for module in pkgutil.iter_modules(harness.measure.__path__):
+        importlib.import_module(f"harness.measure.{module.name}")
+
+    def below(kind: type) -> set[type]:
+        return {kind}.union(*(below(each) for each in kind.__subclasses__()))
+
+    ours = {kind for kind in below(Measurement) if kind.__module__.startswith("harness.")} - {Measurement}
+    assert {type(measurement) for _, measurement in LIBRARY.values()} == ours
+
+
+def rise(work: Callable[[], object]) -> int:
+    """Most bytes that tensors and arrays take during some work, beyond what they took before."""
+    gc.collect()
+    tracemalloc.start()
+    try:
+        with profile(activities=[ProfilerActivity.CPU], profile_memory=True) as seen:
+            work()
+        arrays = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    events = seen.profiler.kineto_results.events()
+    changes = sorted((event.start_ns(), event.nbytes()) for event in events if event.name() == "[memory]")
+    return max(0, int(pd.Series([size for _, size in changes], dtype=float).cumsum().max())) + arrays
+
+
+@pytest.fixture(scope="module")
+def _warm() -> None:
+    """The first look imports what it looks with."""
+    rise(lambda: run("accuracy", 1, SMALL, None))
+
+
+def run(name: str, count: int, kinds: dict[str, object], memory: int | None) -> pd.DataFrame:
+    kind, measurement = LIBRARY[name]
+    population = members(kinds[kind], count)  # type: ignore[arg-type]
+    data = population.recipe.data.load()
+    device.limit_memory(memory)
+    with standard_numerics("cpu"):
+        return measurement.run(population, data, "cpu")
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+@pytest.mark.usefixtures("_warm")
+def test_memory_is_kept_on_a_large_population(name: str) -> None:
+    kind, measurement = LIBRARY[name]
+    population = members(LARGE[kind], MEMBERS)
+    data = population.recipe.data.load()
+    device.limit_memory(ALLOWED)
+    with standard_numerics("cpu"):
+        assert rise(lambda: measurement.run(population, data, "cpu")) <= MOST
+
+
+@pytest.mark.parametrize("name", LIBRARY)
+def test_a_table_does_not_depend_on_memory(name: str) -> None:
+    """Chunks of any size, over several blocks of points: the same to the last digit."""
+    whole = run(name, 5, SMALL, None)
+    for memory in (1, 2**20, ALLOWED):
+        pd.testing.assert_frame_equal(pd.DataFrame(run(name, 5, SMALL, memory)), pd.DataFrame(whole), check_exact=True)
+
+
+@settings(max_examples=15, deadline=None)
+@given(memory=st.integers(1, 2**27), count=st.integers(1, 7))
+def test_an_attack_depends_on_neither_memory_nor_members(memory: int, count: int) -> None:
+    few = run("gaps under attack", count, SMALL, memory)
+    many = run("gaps under attack", 7, SMALL, None)
+    pd.testing.assert_frame_equal(few, many.iloc[:count], check_exact=True)
