@@ -36,8 +36,9 @@ from harness.measure.kinetic_course import Course
 from harness.measure.kinetic_step import STATES, Walk
 from harness.measure.llc_spec import LLCSpec
 from harness.measure.potential import Potential
+from harness.measure.walk import groups
 from harness.models import Loss, Program, keep_freed_memory, rows_at_a_time
-from harness.progress import parts, tell
+from harness.progress import tell
 
 Streams = Sequence[Sequence[Callable[[], torch.Generator]]]
 
@@ -77,8 +78,7 @@ def sample(
     )  # fmt: skip
     together = max(1, size // chains)
     traces = []
-    for first in parts(range(0, len(theta), together)):
-        chosen = slice(first, first + together)
+    for chosen in groups(len(theta), together):
         x, y = (data if len(data) == 1 else data[chosen] for data in (inputs, targets))
         potential = Potential(program, theta[chosen], x, y, scope, loss, spec, size)
         generators = [make() for own in streams[chosen] for make in own]

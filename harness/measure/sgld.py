@@ -24,8 +24,9 @@ import torch
 
 from harness.measure.chains import Noise, Trace
 from harness.measure.llc_spec import Preconditioner
+from harness.measure.walk import groups
 from harness.models import Loss, Program, Restriction, keep_freed_memory, rows_at_a_time, take_points
-from harness.progress import parts, tell
+from harness.progress import tell
 
 STATES = 12  # tensors of the size of a row's parameters that a walk holds, beside its block of noise
 BLOCK = 256  # points at a time of the loss over all the data, where a step takes a minibatch
@@ -107,8 +108,7 @@ def sample(
         states=STATES + Noise.steps_of(program.layout.total), device=chains.theta.device.type,
     )  # fmt: skip
     traces = []
-    for first in parts(range(0, len(chains), size)):
-        chosen = slice(first, first + size)
+    for chosen in groups(len(chains), size):
         part = chains.rows(chosen)
         x, y = (data if len(data) == 1 else data[chains.models(chosen)] for data in (inputs, targets))
         restriction = program.restricted(program.layout.views(part.theta), x, program.scopes[scope])

@@ -1,7 +1,7 @@
 """The one walk of all instruments: some models at a time, and their points block after block.
 
-What ``--claims-memory`` allows is kept here (:func:`harness.models.chunks.rows_at_a_time`) and nowhere else: an instrument says
-what it holds of a point and what it makes of a block, and never loops over models or points itself.
+What ``--claims-memory`` allows is kept here (:func:`harness.models.chunks.rows_at_a_time`): an instrument says what it holds of
+a point and what it makes of a block, and does not loop over models or points itself.
 """
 
 from __future__ import annotations

@@ -60,11 +60,12 @@ class Noise(DataSpec):
         x = draw.standard_normal((self.points, *self.shape)).astype(np.float32)
         real = draw.standard_normal((self.points, 1)).astype(np.float32)
         y = real if self.outputs == 1 else draw.integers(0, self.outputs, self.points)
-        return Dataset.of("noise", (x, y), (x[::-1].copy(), y[::-1].copy()), classes=self.outputs, bounds=None, provenance="test")
+        test = x[::-1].copy(), y[::-1].copy()
+        return Dataset.of("noise", (x, y), test, classes=self.outputs, bounds=None, provenance="test")
 
 
 def recipes(points: int, few: int, width: int) -> dict[str, Recipe]:
-    """Kinds of networks by name: many points, few, adversarial training, large weights, two classes, a real target."""
+    """Kinds of networks: many points, few, adversarial training, large weights, two classes, a real target."""
     plain = Recipe(Noise(points), MLP((32, 32)), epochs=1, checkpoints=(0,))
     small = replace(plain, data=Noise(few))
     return {
