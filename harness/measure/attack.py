@@ -117,6 +117,7 @@ def pgd(
         Perturbed points, shape (model, point, *input), each in the ball around its clean point.
 
     Raises:
+        TypeError: the threat is none.
         ValueError: an argument does not fit, no class can be aimed at as ``aim`` says, or a model cannot be run as it is
             (:mod:`harness.measure.door`).
     """
@@ -152,6 +153,7 @@ def perturbation(
     )  # fmt: skip
 
 
+@instrument
 @torch.no_grad()
 def under_attack(
     population: Population, epoch: int, inputs: torch.Tensor, labels: torch.Tensor,
