@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from harness.plugin.drawing import Drawing
 
 from harness.data import ToyImages
 from harness.data.base import Dataset
@@ -22,7 +23,6 @@ from harness.measure.robustness import Robustness
 from harness.measure.spectra import SingularValues
 from harness.measure.training_points import TrainingPoints, training_points
 from harness.measure.views import Changed, View, Viewed
-from harness.plugin.drawing import Drawing
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError, Threat
 from harness.store import Store
