@@ -18,6 +18,7 @@ test: check  ## lint, types and the tests of the harness itself
 
 check: .venv/ready  ## lint and types
 	$(BIN)/ruff check .
+	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
 clean:  ## remove the environment, the store of trained models and the reports; the history of verdicts stays

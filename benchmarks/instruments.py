@@ -223,8 +223,15 @@ def module_rows(
             steps = 3200 // batch
 
             def ours(model: torch.nn.Module = model, x: torch.Tensor = x, batch: int = batch, steps: int = steps) -> None:
-                spec = LLCSpec(sampler="sgld", step_size=1e-6, chains=chains, burn_in=0, draws=steps, batch_size=batch,
-                               initial_loss="batch")
+                spec = LLCSpec(
+                    sampler="sgld",
+                    step_size=1e-6,
+                    chains=chains,
+                    burn_in=0,
+                    draws=steps,
+                    batch_size=batch,
+                    initial_loss="batch",
+                )
                 llc(model, x, y, spec=spec)
 
             dataset = torch.utils.data.TensorDataset(x, y)

@@ -36,9 +36,7 @@ def test_data_well_separated(harness: Harness) -> Evidence:
     try:
         table = separations(harness, "MNIST", raw_mnist(whole=True))
     except DataShortfall as shortfall:
-        return Evidence(
-            pd.DataFrame(columns=["case", "value", "reported", "digits"]), shortfall=str(shortfall)
-        )
+        return Evidence(pd.DataFrame(columns=["case", "value", "reported", "digits"]), shortfall=str(shortfall))
     settings = {"data": "MNIST, 60,000 training and 10,000 test images", "norm": "L∞"}
     try:
         table = pd.concat([table, separations(harness, "CIFAR-10", raw_cifar10(whole=True))], ignore_index=True)

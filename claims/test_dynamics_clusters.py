@@ -29,8 +29,13 @@ if TYPE_CHECKING:
 
 CELLS = ("clusters", "dimension")
 OVER_D, OVER_K = {"clusters": 8}, {"dimension": 256}  # where the other of the two is varied
-NAMES = {"median_perturbation": "the critical radius", "clusters": "k", "dimension": "d",
-         "radius_share": "critical radius / √d", "log_own_weight": "log₂ of λ‖μ‖² on the own features"}
+NAMES = {
+    "median_perturbation": "the critical radius",
+    "clusters": "k",
+    "dimension": "d",
+    "radius_share": "critical radius / √d",
+    "log_own_weight": "log₂ of λ‖μ‖² on the own features",
+}
 SHARE = (
     "the theorem holds with high probability; a share of networks below 0.75 would be none, and twelve networks of twelve give "
     "an interval above it"
@@ -38,26 +43,54 @@ SHARE = (
 OTHER = "a largest other coefficient, in units of the least own one,"
 QUARTER = "half the way to the next quarter, from which the exponent has to be told apart"
 LAWS = Factors(random=("seed", *CELLS), fixed="test points")
-SCOPE = {"noise": st.floats(0.5, 2.0), "units": st.integers(4, 32), "binary_rate": st.floats(1.0, 8.0),
-         "cluster_rate": st.floats(0.2, 1.6)}
+SCOPE = {
+    "noise": st.floats(0.5, 2.0),
+    "units": st.integers(4, 32),
+    "binary_rate": st.floats(1.0, 8.0),
+    "cluster_rate": st.floats(0.2, 1.6),
+}
 
 
 def share_of(of: str, says: str, training: str, **limit: float) -> Proportion:
     """Nearly all networks of every cell keep a limit."""
-    return Proportion(of=of, unit="seed", every=CELLS, exceeds=0.75, margin=0.1, margin_reason=SHARE,
-                      where={"training": training}, names={**NAMES, of: says}, **limit)
+    return Proportion(
+        of=of,
+        unit="seed",
+        every=CELLS,
+        exceeds=0.75,
+        margin=0.1,
+        margin_reason=SHARE,
+        where={"training": training},
+        names={**NAMES, of: says},
+        **limit,
+    )
 
 
 def radius_law(x: str, value: float, training: str, where: dict[str, int]) -> ScalingExponent:
     """The critical radius as a power of the dimension or of the number of clusters."""
-    return ScalingExponent(y="median_perturbation", x=x, unit="seed", value=value, tolerance=0.125, margin_reason=QUARTER,
-                           where={"training": training, **where}, names=NAMES)
+    return ScalingExponent(
+        y="median_perturbation",
+        x=x,
+        unit="seed",
+        value=value,
+        tolerance=0.125,
+        margin_reason=QUARTER,
+        where={"training": training, **where},
+        names=NAMES,
+    )
 
 
 def does_not_vanish(training: str) -> NoTrend:
     """λ‖μ‖² on the own features neither vanishes nor grows with the dimension."""
-    return NoTrend(value="log_own_weight", x="dimension", unit="seed", margin=0.125, where={"training": training, **OVER_D},
-                   margin_reason="the tolerance of the exponents: a power of the dimension below 1/8 is Ω(1) here", names=NAMES)
+    return NoTrend(
+        value="log_own_weight",
+        x="dimension",
+        unit="seed",
+        margin=0.125,
+        where={"training": training, **OVER_D},
+        margin_reason="the tolerance of the exponents: a power of the dimension below 1/8 is Ω(1) here",
+        names=NAMES,
+    )
 
 
 def more_robust(higher: str) -> PairedDifference:

@@ -16,8 +16,11 @@ from harness import AreaDifference, Conjunction, Evidence, Figure, Harness, Pair
 if TYPE_CHECKING:
     from harness import Study
 
-NAMES = {"robust_test_accuracy": "robust test accuracy", "robust_train_accuracy": "robust training accuracy",
-         "gap": "training accuracy minus test accuracy"}
+NAMES = {
+    "robust_test_accuracy": "robust test accuracy",
+    "robust_train_accuracy": "robust training accuracy",
+    "gap": "training accuracy minus test accuracy",
+}
 SCOPE = {"epsilon": st.floats(0.03, 0.2), "learning_rate": st.floats(0.03, 0.15)}
 ROBUST_AT_THE_END = {"regime": ROBUST, "last": True}
 IN_FIFTY = "one image in fifty: the document's curves rise by several"
@@ -26,8 +29,12 @@ IN_FIFTY = "one image in fifty: the document's curves rise by several"
 def curves(study: Study) -> Figure:
     """Learning curves of adversarial training, after the document's figure."""
     table = study.table[study.table["regime"] == ROBUST]
-    names = {"robust_train_accuracy": "robust training", "robust_test_accuracy": "robust test",
-             "train_accuracy": "training", "test_accuracy": "test"}
+    names = {
+        "robust_train_accuracy": "robust training",
+        "robust_test_accuracy": "robust test",
+        "train_accuracy": "training",
+        "test_accuracy": "test",
+    }
     long = table.melt(["seed", "epoch"], list(names), var_name="accuracy of", value_name="accuracy")
     return Figure(
         "lines", long.assign(**{"accuracy of": long["accuracy of"].map(names)}), x="epoch", y="accuracy", hue="accuracy of",

@@ -40,8 +40,11 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
 def test_robust_training_linear_size(harness: Harness) -> Evidence:
     """The network is built and its sign on every whole L∞ ball proved by exact interval arithmetic."""
     table = falsify(
-        check_linear_size, training_sets, examples=EXAMPLES[harness.scale],
-        key="dynamics/robust-training-linear-size", store=harness.store,
+        check_linear_size,
+        training_sets,
+        examples=EXAMPLES[harness.scale],
+        key="dynamics/robust-training-linear-size",
+        store=harness.store,
     )
     return Evidence(table, figure_of_construction(), settings={"norm": "L∞", "dimensions": "1 to 5", "points": "1 to 8"})
 
@@ -78,8 +81,11 @@ def figure_of_construction() -> Figure:
 def test_robust_solution_exists(harness: Harness) -> Evidence:
     """Exact rational arithmetic in dimensions that are squares, 4 to 1,600, with 2 to 12 clusters."""
     table = falsify(
-        check_robust_solution, cluster_cases, examples=EXAMPLES[harness.scale],
-        key="dynamics/robust-solution-exists", store=harness.store,
+        check_robust_solution,
+        cluster_cases,
+        examples=EXAMPLES[harness.scale],
+        key="dynamics/robust-solution-exists",
+        store=harness.store,
     )
     curve = pd.DataFrame(radii((2, 4, 8, 16, 32), side=16), columns=["clusters", "network", "radius"])
     figure = Figure(
@@ -113,9 +119,7 @@ def test_distance_classifier(harness: Harness) -> Evidence:
         key="dynamics/distance-classifier",
         store=harness.store,
     )
-    return Evidence(
-        table, figure_of_distance_classifier(), settings={"norms": ["L∞", "L1"], "dimensions": "1 to 4"}
-    )
+    return Evidence(table, figure_of_distance_classifier(), settings={"norms": ["L∞", "L1"], "dimensions": "1 to 4"})
 
 
 def figure_of_distance_classifier() -> Figure:

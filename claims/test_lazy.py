@@ -17,11 +17,22 @@ if TYPE_CHECKING:
     from harness import Study
 
 CENTRE = {"width": 512, "deviation": 10.0}
-NEIGHBOURS = ({"width": 128, "deviation": 10.0}, {"width": 2048, "deviation": 10.0},
-              {"width": 512, "deviation": 5.0}, {"width": 512, "deviation": 20.0})
+NEIGHBOURS = (
+    {"width": 128, "deviation": 10.0},
+    {"width": 2048, "deviation": 10.0},
+    {"width": 512, "deviation": 5.0},
+    {"width": 512, "deviation": 20.0},
+)
 FROM_100 = {**CENTRE, "dimension": [100, 196, 400, 784]}
-NAMES = {"relative_size": "‖δ‖/‖x‖", "dimension": "d", "step": "|η|", "gradient_norm": "‖∇f‖", "width": "m",
-         "deviation": "C₀", "log_gradient_norm": "log₂ ‖∇f‖"}
+NAMES = {
+    "relative_size": "‖δ‖/‖x‖",
+    "dimension": "d",
+    "step": "|η|",
+    "gradient_norm": "‖∇f‖",
+    "width": "m",
+    "deviation": "C₀",
+    "log_gradient_norm": "log₂ ‖∇f‖",
+}
 QUARTER = "half the way to the next quarter, from which the exponent has to be told apart"
 HIGH_PROBABILITY = (
     "the theorem holds with probability 1 − γ; a share of networks below 0.8 would be no theorem's “high probability”, 0.9 "
@@ -43,7 +54,13 @@ def exponent(y: str, value: float, where: dict[str, Any]) -> ScalingExponent:
 def no_trend(x: str, where: dict[str, float]) -> NoTrend:
     """The gradient norm does not change with the width or with the deviation."""
     return NoTrend(
-        value="log_gradient_norm", x=x, unit="seed", strata="dimension", margin=0.125, where=where, names=NAMES,
+        value="log_gradient_norm",
+        x=x,
+        unit="seed",
+        strata="dimension",
+        margin=0.125,
+        where=where,
+        names=NAMES,
         margin_reason="the tolerance of the exponents: a power of the width or deviation below 1/8",
     )
 

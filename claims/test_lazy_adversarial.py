@@ -15,8 +15,12 @@ from harness import Conjunction, Evidence, Factors, Figure, Harness, Proportion,
 if TYPE_CHECKING:
     pass
 
-NAMES = {"threshold": "the threshold", "dimension": "d", "width": "m",
-         "change": "a change between half the threshold and twice it"}
+NAMES = {
+    "threshold": "the threshold",
+    "dimension": "d",
+    "width": "m",
+    "change": "a change between half the threshold and twice it",
+}
 QUARTER = "half the way to the exponents −1/4 and −3/4, from which −1/2 has to be told apart"
 SHARP = "more than one network in two; a curve whose change takes more than two doublings is no sharp drop"
 SCOPE = {"learning_rate": st.floats(4.0, 16.0), "digits": st.sampled_from([(0, 1), (3, 8), (4, 9), (1, 7)])}

@@ -36,8 +36,11 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
 def test_sum_of_bumps(harness: Harness) -> Evidence:
     """Exact rational arithmetic in the L∞ and the L1 norm."""
     table = falsify(
-        bumps.check, bumps.situations, examples=EXAMPLES[harness.scale],
-        key="overparam/sum-of-bumps", store=harness.store,
+        bumps.check,
+        bumps.situations,
+        examples=EXAMPLES[harness.scale],
+        key="overparam/sum-of-bumps",
+        store=harness.store,
     )
     return Evidence(table, figure_of_bumps(), settings={"norms": ["L∞", "L1"], "dimensions": "1 to 4", "points": "2 to 6"})
 
@@ -70,8 +73,11 @@ def figure_of_bumps() -> Figure:
 def test_lipschitz_definition(harness: Harness) -> Evidence:
     """Networks of one to four layers in double precision, in the Euclidean and the L∞ norm."""
     table = falsify(
-        lipschitz.check, lipschitz.cases, examples=EXAMPLES[harness.scale],
-        key="overparam/lipschitz-definition", store=harness.store,
+        lipschitz.check,
+        lipschitz.cases,
+        examples=EXAMPLES[harness.scale],
+        key="overparam/lipschitz-definition",
+        store=harness.store,
     )
     settings = {"norms": ["L2", "L∞"], "networks": "1 to 4 layers of 1 to 5 units, weights up to 30,000"}
     return Evidence(table, figure_of_slopes(), settings=settings)

@@ -205,8 +205,11 @@ def test_margin_lower_bound(harness: Harness) -> Evidence:
     tables = []
     for networks, cases in SEARCHES.items():
         table = falsify(
-            margin_bound.check, cases, examples=EXAMPLES[harness.scale],
-            key=f"regularization/margin-lower-bound, {networks}", store=harness.store,
+            margin_bound.check,
+            cases,
+            examples=EXAMPLES[harness.scale],
+            key=f"regularization/margin-lower-bound, {networks}",
+            store=harness.store,
         )
         tables.append(table.assign(networks=networks))
     settings = {"networks": "two inputs, two hidden units, two classes; margins that fall all the way to the boundary"}

@@ -139,7 +139,10 @@ def test_smaller_model_more_pronounced(harness: Harness) -> Evidence:
 TENTH = 0.1
 MNIST_NAMES = NAMES | {"robustness": "relative robustness"}
 HARDENED = Gate(
-    "adversarial training lowered the attack success rate at 0.1", "asr_0.1", below="standard_asr_0.1", share=0.9,
+    "adversarial training lowered the attack success rate at 0.1",
+    "asr_0.1",
+    below="standard_asr_0.1",
+    share=0.9,
     where={"regime": "robust", "learned": True},
     reason="below that of the standard network of the same seed: the manipulation has to have worked before its effect can be "
     "asked for",

@@ -69,9 +69,7 @@ def _ordered(
     block = max(1, VALUES_PER_BLOCK // (per_point * size)) * size
     for first in range(0, points, block):
         chosen = order[:, first : first + block]
-        x, y = (
-            rows.index_select(0, chosen.flatten()).reshape(*chosen.shape, *rows.shape[1:]) for rows in (x_rows, y_rows)
-        )
+        x, y = (rows.index_select(0, chosen.flatten()).reshape(*chosen.shape, *rows.shape[1:]) for rows in (x_rows, y_rows))
         for begin in range(0, chosen.shape[1], size):
             some = slice(begin, begin + size)
             yield x[:, some].movedim(1, -1).contiguous(), y[:, some].movedim(1, -1).contiguous()

@@ -274,9 +274,18 @@ class Claim(Shown):
 
         A changed margin, alpha, limit or gate changes it, and so does the code of a :func:`~harness.quantities.quantity`.
         """
-        fixed = repr((self.id, self.statement, self.source, self.kind, self.prediction.describe(),
-                      tuple(gate.describe() for gate in self.gates), self.protocols,
-                      tuple(companion.describe() for companion in self.companions)))
+        fixed = repr(
+            (
+                self.id,
+                self.statement,
+                self.source,
+                self.kind,
+                self.prediction.describe(),
+                tuple(gate.describe() for gate in self.gates),
+                self.protocols,
+                tuple(companion.describe() for companion in self.companions),
+            )
+        )
         if self.scope:
             fixed += repr(sorted(self.scope.items(), key=lambda setting: setting[0]))
         if self.population is not None:

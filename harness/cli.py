@@ -79,16 +79,12 @@ def _parser() -> argparse.ArgumentParser:
                       help="write the comparison as a page, too (default: reports/diff.html)")  # fmt: skip
     diff.set_defaults(command=_diff)
 
-    cache = commands.add_parser(
-        "cache", help="show, check or empty the store of trained models and measurements"
-    )
+    cache = commands.add_parser("cache", help="show, check or empty the store of trained models and measurements")
     cache.add_argument(
         "action", nargs="?", choices=("list", "verify", "clear"), default="list",
         help="list: sizes by kind (default); verify: check every entry's checksum; clear: remove all entries",
     )  # fmt: skip
-    cache.add_argument(
-        "--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)"
-    )
+    cache.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
     cache.add_argument("--entries", action="store_true", help="list: name every entry")
     cache.set_defaults(command=_cache)
 
@@ -96,9 +92,7 @@ def _parser() -> argparse.ArgumentParser:
     data.set_defaults(command=_data)
 
     claims = commands.add_parser("list", help="list the claims of a folder")
-    claims.add_argument(
-        "folder", nargs="?", type=Path, default=Path("claims"), help="where they are (default: claims)"
-    )
+    claims.add_argument("folder", nargs="?", type=Path, default=Path("claims"), help="where they are (default: claims)")
     claims.set_defaults(command=_list)
 
     kinds = commands.add_parser("kinds", help="list the kinds of prediction")
@@ -155,9 +149,7 @@ def _cache(chosen: argparse.Namespace) -> int:
 
     folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
     if not folder.is_dir():
-        raise CommandError(
-            f"there is no store in {folder} yet; name another with --store DIR or HARNESS_STORE"
-        )
+        raise CommandError(f"there is no store in {folder} yet; name another with --store DIR or HARNESS_STORE")
     store = Store(folder)
     if chosen.action == "verify":
         return _verify(store)

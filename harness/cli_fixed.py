@@ -150,9 +150,7 @@ def _checked(ledger: Any, states: dict[str, list[dict[str, Any]]]) -> int:
     return 1 if changed else 0
 
 
-def _each(
-    folder: Path, look: Callable[[pytest.Function, Claim], None], wanted: list[str] | None
-) -> list[str]:
+def _each(folder: Path, look: Callable[[pytest.Function, Claim], None], wanted: list[str] | None) -> list[str]:
     """Let ``look`` see every claim while its session lasts; the ids of all.
 
     Raises:

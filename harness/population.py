@@ -137,5 +137,10 @@ class Population(Shown):
 
 def provenance(recipe: Recipe, seeds: Sequence[int]) -> dict[str, Any]:
     """What the report says of members of a recipe."""
-    return {"name": recipe.name, "digest": recipe.key, "seeds": list(seeds), "epochs": recipe.epochs,
-            "data": type(recipe.data).__name__}
+    return {
+        "name": recipe.name,
+        "digest": recipe.key,
+        "seeds": list(seeds),
+        "epochs": recipe.epochs,
+        "data": type(recipe.data).__name__,
+    }

@@ -94,9 +94,7 @@ class Regime:
     adversarial_share: float = 0.0
     threat: Threat | None = None
 
-    def examples(
-        self, step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def examples(self, step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """What the step is made on; without a word the batch as it is.
 
         Args:
@@ -166,9 +164,7 @@ class Adversarial(Regime):
         """The steps of the attack besides."""
         return 1 + self.adversarial_share * self.threat.steps
 
-    def examples(
-        self, step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor
-    ) -> tuple[torch.Tensor, torch.Tensor]:
+    def examples(self, step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         """The batch with its first points moved by projected gradient ascent."""
         import torch
 
@@ -180,9 +176,7 @@ class Adversarial(Regime):
         clean, labels = inputs[..., :count].contiguous(), targets[..., :count].contiguous()
         radius = clean.new_full((len(clean), count), threat.epsilon)
         delta = (
-            random_start(clean.shape, radius, threat.norm, step.generators)
-            if threat.random_start
-            else torch.zeros_like(clean)
+            random_start(clean.shape, radius, threat.norm, step.generators) if threat.random_start else torch.zeros_like(clean)
         )
         inputs[..., :count] += ascend(
             step.program, step.parameters, clean, labels, delta=delta, radius=radius,

@@ -100,8 +100,7 @@ class Where(Mapping[str, Any]):
         """
         if conditions is not None and not isinstance(conditions, Mapping):
             raise ClaimError(
-                f"{owner} has where={briefly(conditions)}; give what each column has to hold: "
-                "where={'column': value}"
+                f"{owner} has where={briefly(conditions)}; give what each column has to hold: where={{'column': value}}"
             )
         self._conditions: dict[str, Condition] = {}
         for column, given in (conditions or {}).items():

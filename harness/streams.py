@@ -42,9 +42,7 @@ def _whole(purpose: str, part: SupportsIndex) -> int:
     except TypeError:
         number = -1
     if number < 0:
-        raise ValueError(
-            f"the stream {purpose!r} cannot belong to {part!r}; an owner is text or a whole number from 0"
-        )
+        raise ValueError(f"the stream {purpose!r} cannot belong to {part!r}; an owner is text or a whole number from 0")
     return number
 
 

@@ -1,4 +1,4 @@
-"""The house as docs/architecture.md draws it: no import cycles, nobody but the plugin knows pytest, each room looks down only."""
+"""The house as docs/architecture.md draws it: imports in no circle, pytest known to the plugin alone, rooms that look down only."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ def test_importing_goes_round_in_no_circle():
     waiting, done, above = dict.fromkeys(FILES), set[str](), list[str]()
 
     def visit(module: str) -> None:
-        assert module not in above, " → ".join([*above[above.index(module):], module])
+        assert module not in above, " → ".join([*above[above.index(module) :], module])
         if module in done:
             return
         above.append(module)

@@ -156,18 +156,14 @@ def test_the_store_is_found_by_its_variable(folder, capsys, monkeypatch):
     assert f"2 entries in {folder / 'kept'}" in capsys.readouterr().out
 
 
-@pytest.mark.parametrize(
-    ("count", "said"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2_340_000_000, "2.3 GB")]
-)
+@pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2_340_000_000, "2.3 GB")])
 def test_sizes(count, said):
     assert cli._size(count) == said
 
 
 def test_claims_are_listed_without_being_run(folder, capsys):
     (folder / "claims").mkdir()
-    (folder / "claims" / "test_listed.py").write_text(
-        CLAIMS.replace("))\ndef", "), prediction=3)\ndef"), encoding="utf-8"
-    )
+    (folder / "claims" / "test_listed.py").write_text(CLAIMS.replace("))\ndef", "), prediction=3)\ndef"), encoding="utf-8")
     assert cli.main(["list"]) == 0
     said = capsys.readouterr()
     assert said.out == "paper/higher  The LLC is higher.\n"
@@ -204,8 +200,6 @@ def test_data_of_the_project_are_registered_by_its_conftest(folder, capsys, monk
 
 
 def test_the_module_is_the_command():
-    done = subprocess.run(
-        [sys.executable, "-m", "harness", "--help"], capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-m", "harness", "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "usage: python -m harness" in done.stdout

@@ -71,8 +71,10 @@ def test_a_claim_is_declared_and_judged_through_the_front_door():
 
 
 def test_nothing_is_imported_before_it_is_used():
-    asked = "import sys, harness; dir(harness); harness.claim; harness.Recipe; " \
-            "print([name for name in ('torch', 'numpy', 'pandas', 'scipy', 'pytest') if name in sys.modules])"
+    asked = (
+        "import sys, harness; dir(harness); harness.claim; harness.Recipe; "
+        "print([name for name in ('torch', 'numpy', 'pandas', 'scipy', 'pytest') if name in sys.modules])"
+    )
     done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True, cwd=ROOT)
     assert done.stdout.strip() == "[]"
 

@@ -70,9 +70,7 @@ class TestRule:
         with pytest.raises(ValueError, match="given 'all'"):
             decide("all", 0.0, 1.0, (0.0, 1.0))
 
-    @given(
-        st.sampled_from(["above", "below", "within"]), st.floats(-3, 3), st.floats(0, 3), st.floats(0.01, 2)
-    )
+    @given(st.sampled_from(["above", "below", "within"]), st.floats(-3, 3), st.floats(0, 3), st.floats(0.01, 2))
     def test_the_whole_line_is_decided_without_gaps(self, rule, low, width, margin):
         outcome, label = decide(rule, 0.0, margin, (low, low + width))
         assert outcome in (SUPPORTED, REFUTED, INCONCLUSIVE)
@@ -172,9 +170,7 @@ class TestVerdicts:
         many = claim(prediction=RELATED)
         assert judge(many, Evidence(table())) == judge(many, Evidence(table().sample(frac=1, random_state=1)))
         other = judge(claim(id="doc/other", prediction=RELATED), Evidence(table()))
-        assert (
-            other.estimate.p != judge(many, Evidence(table())).estimate.p
-        )  # another stream, the same verdict
+        assert other.estimate.p != judge(many, Evidence(table())).estimate.p  # another stream, the same verdict
         assert other.estimate.interval == judge(many, Evidence(table())).estimate.interval
 
     def test_unusable_evidence_is_invalid_and_has_no_estimate(self):
@@ -183,8 +179,7 @@ class TestVerdicts:
         verdict = judge(claim(), Evidence(broken))
         assert (verdict.outcome, verdict.label, verdict.estimate) == (INVALID, None, None)
         assert verdict.reason == (
-            "The evidence cannot be used: 1 of 20 values of llc are missing or infinite, e.g. seed = 1, "
-            "regime = standard."
+            "The evidence cannot be used: 1 of 20 values of llc are missing or infinite, e.g. seed = 1, regime = standard."
         )
 
     def test_a_shortfall_is_invalid_with_its_own_words(self):
@@ -286,9 +281,7 @@ class TestProtocols:
         [table(), {"sound": table()}, {**BOTH, "third": table()}, {"sound": table(), "document": None}, {}],
     )
     def test_other_names_than_those_declared(self, given_):
-        with pytest.raises(
-            ClaimError, match=r"each of its protocols \(sound, document\) to a DataFrame; given Evidence"
-        ):
+        with pytest.raises(ClaimError, match=r"each of its protocols \(sound, document\) to a DataFrame; given Evidence"):
             judge(claim(protocols=("sound", "document")), Evidence(given_))
 
     def test_a_protocol_that_is_not_declared(self):
@@ -301,14 +294,10 @@ class TestProtocols:
 class TestSmoke:
     def test_it_decides_nothing_and_shows_what_it_measured(self):
         for effect in (1.0, -1.0):
-            verdict = judge(
-                claim(gates=(COMPETENT,), companions=(HIGHER,)), Evidence(table(effect)), scale="smoke"
-            )
+            verdict = judge(claim(gates=(COMPETENT,), companions=(HIGHER,)), Evidence(table(effect)), scale="smoke")
             assert (verdict.outcome, verdict.label) == (INCONCLUSIVE, None)
             assert verdict.estimate == judge(claim(), Evidence(table(effect))).estimate
-            assert verdict.reason.startswith(
-                "Scale smoke decides nothing; what it measured: On average llc is"
-            )
+            assert verdict.reason.startswith("Scale smoke decides nothing; what it measured: On average llc is")
             assert verdict.companions[0].outcome is INCONCLUSIVE
 
     def test_weak_models_are_shown_and_no_fault(self):
@@ -340,9 +329,7 @@ class TestSmoke:
 class TestFaults:
     @pytest.mark.parametrize("given_", [None, 3.5, [1, 2], {"sound": table()}, "evidence"])
     def test_something_that_is_no_evidence(self, given_):
-        with pytest.raises(
-            ClaimError, match="claim doc/higher is judged on Evidence with one DataFrame as its table"
-        ):
+        with pytest.raises(ClaimError, match="claim doc/higher is judged on Evidence with one DataFrame as its table"):
             judge(claim(), given_)
         with pytest.raises(ClaimError, match="given Evidence with table"):
             judge(claim(), Evidence(given_))
@@ -439,18 +426,12 @@ class TestRow:
 
     def test_exact_kinds_have_no_interval_and_no_margin(self):
         found = pd.DataFrame({"examples": np.array([500]), "counterexample": [None]})
-        facts = pd.DataFrame(
-            {"case": ["a"], "value": np.float32([0.5]), "reported": [0.5], "digits": np.int8([1])}
-        )
+        facts = pd.DataFrame({"case": ["a"], "value": np.float32([0.5]), "reported": [0.5], "digits": np.int8([1])})
         for row in (strict(judge(Theorem(100), found)), strict(judge(DataFact(), facts))):
-            assert [row[key] for key in ("interval", "centre", "margin", "margin_reason", "alpha", "p")] == [
-                None
-            ] * 6
+            assert [row[key] for key in ("interval", "centre", "margin", "margin_reason", "alpha", "p")] == [None] * 6
             assert (row["verdict"], row["effect"], row["power"]) == ("supported", 0.0, None)
 
     def test_infinity_is_null(self):
         verdict = judge(HIGHER, table())
-        endless = replace(
-            verdict, estimate=replace(verdict.estimate, interval=(-math.inf, math.nan), p=math.nan)
-        )
+        endless = replace(verdict, estimate=replace(verdict.estimate, interval=(-math.inf, math.nan), p=math.nan))
         assert (strict(endless)["interval"], strict(endless)["p"]) == ([None, None], None)

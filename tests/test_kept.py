@@ -29,8 +29,13 @@ HIGHER = PairedDifference("llc", "regime", "standard", "robust", "seed", margin=
 
 def measured(seeds: int = 12, samples: int = 4, shift: float = 1.0) -> pd.DataFrame:
     rng = np.random.default_rng(seeds)
-    rows = [(regime, seed, sample, noise, rng.normal() + shift * (regime == "standard"), 0.9 + 0.1 * rng.random())
-            for regime in ("standard", "robust") for seed in range(seeds) for sample in range(samples) for noise in (0.5, 1.5)]
+    rows = [
+        (regime, seed, sample, noise, rng.normal() + shift * (regime == "standard"), 0.9 + 0.1 * rng.random())
+        for regime in ("standard", "robust")
+        for seed in range(seeds)
+        for sample in range(samples)
+        for noise in (0.5, 1.5)
+    ]
     return pd.DataFrame(rows, columns=["regime", "seed", "sample", "noise", "llc", "accuracy"])  # fmt: skip
 
 
@@ -127,8 +132,13 @@ class TestStudy:
 class TestFixtures:
     def estimates(self) -> pd.DataFrame:
         rng = np.random.default_rng(1)
-        rows = [(regime, epoch, seed, sample, rng.normal(), max(0.0, rng.normal()), 0.97, True)
-                for regime in ("standard", "robust") for epoch in range(5) for seed in range(3) for sample in range(4)]
+        rows = [
+            (regime, epoch, seed, sample, rng.normal(), max(0.0, rng.normal()), 0.97, True)
+            for regime in ("standard", "robust")
+            for epoch in range(5)
+            for seed in range(3)
+            for sample in range(4)
+        ]
         table = pd.DataFrame(rows, columns=["regime", "epoch", "seed", "sample", "llc", "perturbation", "accuracy", "finite"])
         return table.assign(radii_inside=table["perturbation"] / 0.1, llc_in_errors=table["llc"] / 0.2)  # fmt: skip
 

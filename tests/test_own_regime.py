@@ -129,7 +129,7 @@ def test_the_one_of_the_guide_works(tmp_path: Path, monkeypatch: pytest.MonkeyPa
     assert torch.equal(trained(BASE.under(its.NoisyInputs(0.5)), (0,)), trained(BASE.under(NoisyInputs(0.5)), (0,)))
 
 
-CODE = '''
+CODE = """
 from dataclasses import dataclass
 from harness.recipe import Regime
 
@@ -140,7 +140,7 @@ class Shrunk(Regime):
 
     def examples(self, step, inputs, targets):
         return inputs * {factor}self.by, targets
-'''
+"""
 
 
 def test_its_code_is_part_of_the_name(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

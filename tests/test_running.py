@@ -151,5 +151,3 @@ def test_the_store_is_the_one_that_pytest_would_use(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HARNESS_STORE", "elsewhere")
     run(longer, scale="smoke")
     assert (tmp_path / "notebooks" / "elsewhere" / "members").is_dir()
-
-

@@ -24,7 +24,7 @@ from harness.showing import Shown
 from harness.shown import LONGEST, card, line
 from harness.stats import Share
 
-NASTY = '<b>&"\' </table><script>alert(1)</script>\nof two lines'
+NASTY = "<b>&\"' </table><script>alert(1)</script>\nof two lines"
 VOID = {"br", "hr", "img"}
 
 
@@ -124,7 +124,7 @@ def test_predictions_keep_their_sentence_and_have_a_card(nasty: dict[str, Any]) 
 
 def test_names_reach_the_reader_as_they_are(nasty: dict[str, Any]) -> None:
     for kind in ("Gate", "Dataset", "named recipe", "LLCTable", "LLCProfile", "Claim"):
-        assert '<b>&"\'' in checked(nasty[kind]._repr_html_()).text, kind
+        assert "<b>&\"'" in checked(nasty[kind]._repr_html_()).text, kind
 
 
 def test_what_a_reader_asks_for_is_said(nasty: dict[str, Any]) -> None:

@@ -302,8 +302,17 @@ def test_ascent_never_leaves_its_ball_nor_the_bounds(norm: str, bounds: tuple[fl
     generators = [torch.Generator().manual_seed(seed) for seed in SEEDS]
     start = random_start(x.shape, radius, norm, generators)
     assert bool((norms(start, norm) <= radius * (1 + 1e-5)).all())
-    delta = ascend(program, program.layout.views(theta), x, y, delta=start.clone(), radius=radius,
-                   step_sizes=[0.7] * 5, norm=norm, bounds=bounds)
+    delta = ascend(
+        program,
+        program.layout.views(theta),
+        x,
+        y,
+        delta=start.clone(),
+        radius=radius,
+        step_sizes=[0.7] * 5,
+        norm=norm,
+        bounds=bounds,
+    )
     assert bool((norms(delta, norm) <= radius * (1 + 1e-5)).all())
     views = program.layout.views(theta)
     assert bool((program.loss(views, x + delta, y) > program.loss(views, x, y)).all())
@@ -380,13 +389,27 @@ def test_impossible_recipes_say_what_is_allowed(make, message: str) -> None:  # 
 
 def test_one_changed_line_is_another_recipe_and_a_repeated_one_is_not() -> None:
     assert replace(BASE).key == BASE.key
-    changed = [replace(BASE, epochs=4), BASE.robust(Threat()), BASE.robust(Threat(steps=8)), replace(BASE, batch_size=8),
-               replace(BASE, data=replace(DATA, noise=2.0)), BASE.finetuned(Threat(), epochs=3)]
+    changed = [
+        replace(BASE, epochs=4),
+        BASE.robust(Threat()),
+        BASE.robust(Threat(steps=8)),
+        replace(BASE, batch_size=8),
+        replace(BASE, data=replace(DATA, noise=2.0)),
+        BASE.finetuned(Threat(), epochs=3),
+    ]
     assert len({recipe.key for recipe in [BASE, *changed]}) == 7
-    later = [replace(BASE, optimiser=Adam()), replace(BASE, loss="mse"), replace(BASE, until=Until("loss", 0.1)),
-             replace(BASE, until=Until("loss", 0.2)), replace(BASE, until=Until("accuracy", 0.1)),
-             replace(BASE, optimiser=AdamW()), replace(BASE, optimiser=AdamW(weight_decay=0.0)),
-             replace(BASE, optimiser=SGD(weight_decay=0.1)), replace(BASE, schedule=Cosine()), replace(BASE, augment=mirrored)]
+    later = [
+        replace(BASE, optimiser=Adam()),
+        replace(BASE, loss="mse"),
+        replace(BASE, until=Until("loss", 0.1)),
+        replace(BASE, until=Until("loss", 0.2)),
+        replace(BASE, until=Until("accuracy", 0.1)),
+        replace(BASE, optimiser=AdamW()),
+        replace(BASE, optimiser=AdamW(weight_decay=0.0)),
+        replace(BASE, optimiser=SGD(weight_decay=0.1)),
+        replace(BASE, schedule=Cosine()),
+        replace(BASE, augment=mirrored),
+    ]
     assert len({recipe.key for recipe in [BASE, *changed, *later]}) == 17
 
 

@@ -142,9 +142,7 @@ def require_finite(owner: object, **values: float) -> None:
     """Raise a ValueError that names the first of ``values`` that is negative, infinite or not a number."""
     for name, value in values.items():
         if not (math.isfinite(value) and value >= 0):
-            raise ValueError(
-                f"{type(owner).__name__} has {name}={value!r}; it has to be finite and at least 0"
-            )
+            raise ValueError(f"{type(owner).__name__} has {name}={value!r}; it has to be finite and at least 0")
 
 
 def equal_counts(total: int, classes: int) -> list[int]:

@@ -98,9 +98,7 @@ class Cifar10(DataSpec):
             need = f"{self} asks for {count:,} {split} images of class {own.label} ({NAMES[own.label]})"
             if not raw.whole:
                 return shortfall(f"{need}; {len(own.positions):,} are there", raw)
-            return DataShortfall(
-                f"{need}, and CIFAR-10 has {len(own.positions):,}: ask for fewer points, or for None (all)"
-            )
+            return DataShortfall(f"{need}, and CIFAR-10 has {len(own.positions):,}: ask for fewer points, or for None (all)")
 
         ranked = []
         for label in self.kept:

@@ -178,9 +178,7 @@ def _batches(content: Read) -> Iterator[Batch]:
         stored = content(name)
         found = hashlib.md5(stored, usedforsecurity=False).hexdigest()
         if found != expected:
-            raise DataError(
-                f"{name} of CIFAR-10 is corrupt: expected MD5 {expected}, found {found}; put the original there"
-            )
+            raise DataError(f"{name} of CIFAR-10 is corrupt: expected MD5 {expected}, found {found}; put the original there")
         batch = _Unpickler(io.BytesIO(stored), encoding="bytes").load()
         yield batch[b"data"].reshape(-1, *SHAPE), np.array(batch[b"labels"], np.uint8)
 

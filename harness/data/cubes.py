@@ -100,9 +100,7 @@ class LabelledCube(DataSpec):
         train = np.asarray(own.train_x @ rows), own.train_y
         return self._dataset(train, (np.asarray(own.test_x @ rows), own.test_y))
 
-    def _dataset(
-        self, train: tuple[NDArray[Any], NDArray[Any]], test: tuple[NDArray[Any], NDArray[Any]]
-    ) -> Dataset:
+    def _dataset(self, train: tuple[NDArray[Any], NDArray[Any]], test: tuple[NDArray[Any], NDArray[Any]]) -> Dataset:
         where = "" if self.ambient is None else f", embedded in {self.ambient} dimensions"
         return Dataset.of(
             "labelled cube", train, test, classes=2, bounds=None,

@@ -57,9 +57,7 @@ class Mnist(DataSpec):
         if self.side < 1:
             raise ValueError(f"Mnist has side={self.side!r}; it has to be 1 or more pixels")
         if self.normalise not in ("unit-interval", "unit-norm"):
-            raise ValueError(
-                f"Mnist has normalise={self.normalise!r}; allowed are 'unit-interval' and 'unit-norm'"
-            )
+            raise ValueError(f"Mnist has normalise={self.normalise!r}; allowed are 'unit-interval' and 'unit-norm'")
 
     @property
     def kept(self) -> tuple[int, ...]:
@@ -107,9 +105,7 @@ class Mnist(DataSpec):
             need = f"{self} asks for {count:,} {split} images of digit {own.label}"
             if not raw.whole:
                 return shortfall(need, raw)
-            return DataShortfall(
-                f"{need}, and MNIST has {len(own.positions):,}: ask for fewer points, or for None (all)"
-            )
+            return DataShortfall(f"{need}, and MNIST has {len(own.positions):,}: ask for fewer points, or for None (all)")
 
         ranked = [_ranked(raw, split, digit, np.flatnonzero(digits == digit)) for digit in self.kept]
         return balanced("mnist", split, ranked, points, self.seed, lacking)
@@ -167,8 +163,6 @@ def _scaled(images: NDArray[np.uint8], side: int, normalise: str) -> NDArray[np.
         if normalise == "unit-norm":
             divisor = np.sqrt((sums**2).sum(axis=(1, 2), keepdims=True))
             if not divisor.all():
-                raise DataError(
-                    "MNIST holds a blank image, which has no direction: use normalise='unit-interval'"
-                )
+                raise DataError("MNIST holds a blank image, which has no direction: use normalise='unit-interval'")
         scaled[start : start + _BLOCK] = sums / divisor
     return scaled

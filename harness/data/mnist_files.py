@@ -142,9 +142,7 @@ def _from_elsewhere(alone: bool, folder: Path, subset: Path | None) -> RawImages
             reason = str(problem) if isinstance(problem, DataError) else type(problem).__name__
             notes.append(f"{mirror} failed: {reason}")
     if subset is None:
-        raise DataShortfall(
-            f"there is no MNIST ({'; '.join(notes)}) and no embedded subset is registered: {REMEDY}"
-        )
+        raise DataShortfall(f"there is no MNIST ({'; '.join(notes)}) and no embedded subset is registered: {REMEDY}")
     return _from_subset(subset, tuple(notes))
 
 
@@ -174,9 +172,7 @@ def _from_subset(path: Path, notes: tuple[str, ...]) -> RawImages:
             arrays = [stored[name] for name in ("train_x", "train_y", "test_x", "test_y")]
         found = array_digest(*arrays)
     except FileNotFoundError as problem:
-        raise DataError(
-            f"{path}, the embedded subset of MNIST, is missing; restore it from the repository"
-        ) from problem
+        raise DataError(f"{path}, the embedded subset of MNIST, is missing; restore it from the repository") from problem
     except Exception as problem:  # a damaged archive can fail in any way
         arrays, found = [], f"a file that cannot be read ({problem})"
     if found != EMBEDDED_DIGEST:
@@ -217,9 +213,7 @@ def parse_idx(content: bytes) -> NDArray[np.uint8]:
         ValueError: if the content is not of that form.
     """
     if len(content) < 4 or content[:3] != b"\0\0\x08":
-        raise ValueError(
-            f"not an IDX file of unsigned bytes: it begins with {content[:4].hex(' ') or 'nothing'}"
-        )
+        raise ValueError(f"not an IDX file of unsigned bytes: it begins with {content[:4].hex(' ') or 'nothing'}")
     start = 4 + 4 * content[3]
     shape = np.frombuffer(content, ">u4", count=min(content[3], (len(content) - 4) // 4), offset=4).tolist()
     size = int(np.prod(shape, dtype=np.int64))

@@ -73,9 +73,7 @@ def balanced(
     return np.concatenate(taken)[shuffled(points, f"{name} mix", split, seed)]
 
 
-def require_part(
-    owner: object, classes: str, kept: tuple[int, ...], train: int | None, test: int | None, seed: int
-) -> None:
+def require_part(owner: object, classes: str, kept: tuple[int, ...], train: int | None, test: int | None, seed: int) -> None:
     """Raise a ValueError that names the field which cannot be.
 
     Args:
@@ -94,8 +92,7 @@ def require_part(
     for split, points in zip(SPLITS, (train, test), strict=True):
         if points is not None and points < len(kept):
             raise ValueError(
-                f"{name} has {split}={points!r}; give at least one point for each of the {len(kept)} "
-                f"{classes}, or None for all"
+                f"{name} has {split}={points!r}; give at least one point for each of the {len(kept)} {classes}, or None for all"
             )
     if seed < 0:
         raise ValueError(f"{name} has seed={seed!r}; it has to be 0 or more")

@@ -39,9 +39,7 @@ class RawImages:
     notes: tuple[str, ...] = ()
 
     @classmethod
-    def of(
-        cls, arrays: list[NDArray[Any]], source: str, notes: tuple[str, ...] = (), *, whole: bool = True
-    ) -> RawImages:
+    def of(cls, arrays: list[NDArray[Any]], source: str, notes: tuple[str, ...] = (), *, whole: bool = True) -> RawImages:
         """The images and labels of training, then those of test."""
         train_x, train_y, test_x, test_y = arrays
         raw = cls(train_x, train_y.astype(np.int64), test_x, test_y.astype(np.int64), whole, source, notes)
@@ -71,8 +69,7 @@ def existing(folder: str) -> Path:
     base = Path(folder)
     if not base.is_dir():
         raise DataError(
-            f"HARNESS_DATA is {folder!r}, which is not a folder; set it to the folder of the data files, "
-            "or unset it"
+            f"HARNESS_DATA is {folder!r}, which is not a folder; set it to the folder of the data files, or unset it"
         )
     return base
 
@@ -93,6 +90,5 @@ def shortage(need: str, raw: RawImages, held: str, remedy: str) -> str:
     """The text of a shortfall: what is needed, what there is and why, what to do."""
     why = f" ({'; '.join(raw.notes)})" if raw.notes else ""
     return (
-        f"{need}, and there is only {held} of {len(raw.train_y):,} training and "
-        f"{len(raw.test_y):,} test images{why}: {remedy}"
+        f"{need}, and there is only {held} of {len(raw.train_y):,} training and {len(raw.test_y):,} test images{why}: {remedy}"
     )

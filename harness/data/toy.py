@@ -43,8 +43,7 @@ class ToyImages(DataSpec):
         for name in ("train", "test"):
             if getattr(self, name) < SIDE:
                 raise ValueError(
-                    f"ToyImages has {name}={getattr(self, name)!r}; it has to be {SIDE} or more, "
-                    "one point for each class"
+                    f"ToyImages has {name}={getattr(self, name)!r}; it has to be {SIDE} or more, one point for each class"
                 )
         if self.seed < 0:
             raise ValueError(f"ToyImages has seed={self.seed!r}; it has to be 0 or more")

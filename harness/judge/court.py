@@ -71,9 +71,7 @@ def _tables(claim: Claim | None, evidence: Any, protocol: str | None) -> dict[st
         return dict.fromkeys(wanted or (None,), pd.DataFrame())  # nothing will be read from it
     if not names:
         if not isinstance(table, pd.DataFrame):
-            raise ClaimError(
-                f"{what} is judged on Evidence with one DataFrame as its table; given {_kind(evidence)}"
-            )
+            raise ClaimError(f"{what} is judged on Evidence with one DataFrame as its table; given {_kind(evidence)}")
         return {None: table}
     known = isinstance(table, Mapping) and (protocol in table if protocol else set(table) == set(names))
     if not known or not all(isinstance(each, pd.DataFrame) for each in table.values()):
@@ -148,9 +146,7 @@ class _Court:
             prediction = prediction.stricter(self.share)
         if not isinstance(prediction, Conjunction):
             return self._forbid(single(prediction, table, self._rng(role), self.blocks))
-        parts = [
-            single(part, table, self._rng(f"{role} part {i}"), self.blocks) for i, part in enumerate(prediction.parts)
-        ]
+        parts = [single(part, table, self._rng(f"{role} part {i}"), self.blocks) for i, part in enumerate(prediction.parts)]
         return self._forbid(joint(prediction, tuple(parts)))
 
     def _rng(self, role: str) -> np.random.Generator:

@@ -200,7 +200,6 @@ class Plan(Shown):
             "units_needed": self.needed, "statement": str(self), "study": self._study(),
         }  # fmt: skip
 
-
     def _study(self) -> dict[str, Any] | None:
         """What is needed to plan for another number of units."""
         if self.study is None:

@@ -46,9 +46,7 @@ def single(
     label = label if outcome is Outcome.REFUTED else None
     reason = prediction.finding(estimate) + prediction.about()
     if prediction.rule != "exact":
-        reason += ": " + words.standing(
-            prediction.rule, prediction.centre, prediction.margin, estimate.interval
-        )
+        reason += ": " + words.standing(prediction.rule, prediction.centre, prediction.margin, estimate.interval)
     size = _grade(prediction, estimate) if outcome is Outcome.SUPPORTED else None
     reason += _SAID[size] if size else ""
     said = [f"{reason}.", *([estimate.objection] if estimate.objection else []), *cautions, *estimate.notes]

@@ -16,6 +16,7 @@ from harness.rows import NoRow, Where
 if TYPE_CHECKING:
     import pandas as pd
 
+
 @dataclass(frozen=True)
 class LeftOut:
     """Rows that are not judged.

@@ -88,10 +88,7 @@ class Verdict(Shown):
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
             "companions": [companion._row() for companion in self.companions],
-            "protocols": [
-                verdict._under(name, primary=i == 0)
-                for i, (name, verdict) in enumerate(self.protocols.items())
-            ],
+            "protocols": [verdict._under(name, primary=i == 0) for i, (name, verdict) in enumerate(self.protocols.items())],
         }
 
     def _row(self) -> dict[str, Any]:

@@ -32,7 +32,9 @@ def answers(
         return given.program.logits(given.parameters, given.inputs).argmax(1)
 
     inputs = points_of(inputs)
-    found: NDArray[np.int64] = in_chunks(
-        models, inputs, np.zeros(len(inputs), dtype=np.int64), device, largest, output=output, need="outputs"
-    ).cpu().numpy()  # the points' own classes have no part in it
+    found: NDArray[np.int64] = (
+        in_chunks(models, inputs, np.zeros(len(inputs), dtype=np.int64), device, largest, output=output, need="outputs")
+        .cpu()
+        .numpy()
+    )  # the points' own classes have no part in it
     return found

@@ -209,7 +209,6 @@ def _shared(values: Any, name: str) -> torch.Tensor:
         return torch.from_numpy(strided)
 
 
-
 def require_scopes(owner: object, scopes: Mapping[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
     """Those of the asked scopes that a network has; a role that it has no layer for is left out.
 

@@ -168,8 +168,9 @@ def _attacks(spec: AutoAttackSpec, classes: int, seed: int) -> Iterator[tuple[st
     def fab_t(number: int) -> Attack:
         return lambda block: fab(block, towards(number, block), steps=spec.steps)
 
-    yield "apgd-ce", lambda block: apgd(
-        block, cross_entropy(block.targets), steps=spec.steps, generators=block.generators("apgd-ce", seed)
+    yield (
+        "apgd-ce",
+        lambda block: apgd(block, cross_entropy(block.targets), steps=spec.steps, generators=block.generators("apgd-ce", seed)),
     )
     yield from (("apgd-t", apgd_t(number)) for number in aims)
     yield from (("fab-t", fab_t(number)) for number in aims)

@@ -29,6 +29,7 @@ if TYPE_CHECKING:
 
 __all__ = ["Given", "Measurement", "Models", "in_chunks", "through_door"]
 
+
 @dataclass(frozen=True)
 class Measurement(ABC):
     """A spec and its pure function: population → tidy table.
@@ -45,7 +46,6 @@ class Measurement(ABC):
     @abstractmethod
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """Measure every member."""
-
 
 
 def resolved(device: str | torch.device) -> str:

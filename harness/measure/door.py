@@ -157,9 +157,7 @@ def _program(
     return MixedProgram(programs), torch.cat([torch.stack(theta), kinds], 1)
 
 
-def _written_out(
-    models: Sequence[torch.nn.Module], references: Sequence[Reference]
-) -> tuple[Program, torch.Tensor] | None:
+def _written_out(models: Sequence[torch.nn.Module], references: Sequence[Reference]) -> tuple[Program, torch.Tensor] | None:
     """A program with formulas of its own that computes what each of the models does; None where there is none."""
     first: Program | None = MLPProgram.of(models[0])
     if isinstance(first, MLPProgram):

@@ -85,9 +85,7 @@ class _Trial:
     def __init__(self, check: Callable[[Any], None]) -> None:
         self.check = check
         self.examples = 0
-        self.counterexample: str | None = (
-            None  # the last one seen: Hypothesis replays the simplest at the end
-        )
+        self.counterexample: str | None = None  # the last one seen: Hypothesis replays the simplest at the end
 
     def run(self, value: Any) -> None:
         text = repr(value)  # before the check can change it

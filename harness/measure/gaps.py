@@ -80,9 +80,7 @@ def worse_accuracy_and_loss(
     worse = {"accuracy": torch.minimum, "loss": torch.maximum}
 
     def attacked(given: Given, moved: torch.Tensor) -> dict[str, torch.Tensor]:
-        clean, bad = (
-            right_and_loss(given.program, given.parameters, x, given.targets) for x in (given.inputs, moved)
-        )
+        clean, bad = (right_and_loss(given.program, given.parameters, x, given.targets) for x in (given.inputs, moved))
         return {name: worst(clean[name], bad[name]) for name, worst in worse.items()}
 
     found = under_attack(

@@ -99,9 +99,7 @@ class GradientNorms(Measurement):
     seed: int = 0
 
     def __post_init__(self) -> None:
-        stacks.require_choices(
-            self, at=("random", "train", "test"), of=("decision", "outputs"), epochs=("final", "all")
-        )
+        stacks.require_choices(self, at=("random", "train", "test"), of=("decision", "outputs"), epochs=("final", "all"))
         stacks.require_counts(self, "points")
         stacks.require_quantiles(self)
         require(self.at != "random" or self.points is not None, self, "points", "a number where at is 'random'")

@@ -152,5 +152,13 @@ def document_spec(batch_size: int) -> LLCSpec:
     SGLD on minibatches of the training batch size b, nβ = b / ln b, 10 chains, 100 draws, no burn-in, the initial loss from
     one batch.  Step size and localization are not in the document; these are the library's examples' of that time.
     """
-    return LLCSpec(localization=100.0, sampler="sgld", step_size=1e-4, chains=10, burn_in=0, draws=100, batch_size=batch_size,
-                   initial_loss="batch")
+    return LLCSpec(
+        localization=100.0,
+        sampler="sgld",
+        step_size=1e-4,
+        chains=10,
+        burn_in=0,
+        draws=100,
+        batch_size=batch_size,
+        initial_loss="batch",
+    )

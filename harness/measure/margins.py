@@ -99,6 +99,7 @@ class Margins(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
+
         def measure(given: Given) -> dict[str, torch.Tensor]:
             return margins(given.program, given.parameters, given.inputs, given.targets, norm=self.norm)
 

@@ -177,9 +177,7 @@ def _constant(weights: torch.Tensor) -> Towards:
     return lambda logits: weights
 
 
-def _walk(
-    problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, spec: PerturbationSpec, first: float
-) -> None:
+def _walk(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, spec: PerturbationSpec, first: float) -> None:
     """From ``delta`` to ever smaller perturbations towards a class; ``best`` sees each of them."""
     radius = norms(delta, problem.norm)
     arrived = torch.zeros_like(radius, dtype=torch.bool)

@@ -89,9 +89,7 @@ def fgsm_direction(
     return steepest(pull_back(wrong - targets), norm)
 
 
-def gaussian_noise(
-    inputs: np.ndarray | torch.Tensor, *, sigma: float, seed: int = 0, bounds: Bounds = None
-) -> torch.Tensor:
+def gaussian_noise(inputs: np.ndarray | torch.Tensor, *, sigma: float, seed: int = 0, bounds: Bounds = None) -> torch.Tensor:
     """Points with Gaussian noise added to every value.
 
     Args:

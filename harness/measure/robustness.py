@@ -73,7 +73,11 @@ class Robustness(Measurement):
             members, points = np.indices(sizes.shape)
             columns = {"seed": np.array(seeds)[members.ravel()], "sample": points.ravel(), "perturbation": sizes.ravel()}
             return pd.DataFrame(columns).assign(epoch=epoch)
-        columns = {"seed": np.array(seeds), "accuracy": (sizes > 0).mean(1), "censored": np.isinf(sizes).mean(1),
-                   "median_perturbation": np.median(sizes, axis=1)}
+        columns = {
+            "seed": np.array(seeds),
+            "accuracy": (sizes > 0).mean(1),
+            "censored": np.isinf(sizes).mean(1),
+            "median_perturbation": np.median(sizes, axis=1),
+        }
         rates = {f"asr_{threshold:g}": (sizes < threshold).mean(1) for threshold in self.thresholds}
         return pd.DataFrame(columns | rates).assign(epoch=epoch)

@@ -75,9 +75,7 @@ class _Group:
         )
 
 
-def separation(
-    a: Images, labels_a: Labels, b: Images | None = None, labels_b: Labels | None = None
-) -> Separation:
+def separation(a: Images, labels_a: Labels, b: Images | None = None, labels_b: Labels | None = None) -> Separation:
     """Smallest L∞ distance between differently labelled images of one set, or of two sets, exactly.
 
     Args:
@@ -96,9 +94,7 @@ def separation(
             raise ValueError("a second set of images was given without its labels: pass labels_b")
         second = _group(b, labels_b, "b")
         if second.pixels.shape[1] != first.pixels.shape[1]:
-            raise ValueError(
-                f"images of shape {a.shape[1:]} cannot be compared with images of shape {b.shape[1:]}"
-            )
+            raise ValueError(f"images of shape {a.shape[1:]} cannot be compared with images of shape {b.shape[1:]}")
     examined = sum((top - bottom) * (right - left) for bottom, top, left, right in _rectangles(first, second))
     if not examined:
         raise ValueError("no two images have different labels, so that there is no distance between classes")
@@ -141,9 +137,7 @@ def _group(images: Images, labels: Labels, name: str) -> _Group:
     if images.dtype != np.uint8:
         raise ValueError(f"{name} has dtype {images.dtype}; distances are exact for uint8 images, 0 to 255")
     if len(images) != len(labels) or np.ndim(labels) != 1:
-        raise ValueError(
-            f"{name} has {len(images)} images and labels of shape {np.shape(labels)}; one label an image"
-        )
+        raise ValueError(f"{name} has {len(images)} images and labels of shape {np.shape(labels)}; one label an image")
     order = np.argsort(labels, kind="stable")
     kinds, starts = np.unique(np.asarray(labels)[order], return_index=True)
     segments = dict(zip(kinds.tolist(), pairwise([*starts.tolist(), len(order)]), strict=True))
@@ -183,8 +177,7 @@ class _Search:
         self.rows = _words(self.first.pixels, pixels, levels, self.bound)
         # bright and dark exchanged: a bright bit of one image meets the dark bit of the other
         self.others = [
-            word >> np.uint64(32) | word << np.uint64(32)
-            for word in _words(self.columns.pixels, pixels, levels, self.bound)
+            word >> np.uint64(32) | word << np.uint64(32) for word in _words(self.columns.pixels, pixels, levels, self.bound)
         ]
 
     def run(self) -> None:
@@ -227,8 +220,7 @@ def _words(pixels: Images, chosen: _Index, levels: Images, bound: int) -> list[N
     words = []
     for start in range(0, len(chosen), 32):
         halves = [
-            np.packbits(np.ascontiguousarray(bits[:, start : start + 32]), axis=1).view(np.uint32)
-            for bits in (bright, dark)
+            np.packbits(np.ascontiguousarray(bits[:, start : start + 32]), axis=1).view(np.uint32) for bits in (bright, dark)
         ]
         words.append(halves[0][:, 0].astype(np.uint64) | halves[1][:, 0].astype(np.uint64) << np.uint64(32))
     return words

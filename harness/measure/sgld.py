@@ -155,7 +155,8 @@ class _Walk:
             some = block.expand(len(self.anchor), -1)
             share = len(block) / points
             total += share * self.restriction.loss_gradient(
-                self.free, take_points(self.targets, some), self.out, self.loss, some)
+                self.free, take_points(self.targets, some), self.out, self.loss, some
+            )
             slope += share * self.gradient
         return total, slope.double().square().sum(1).sqrt()
 
@@ -250,8 +251,6 @@ class _Batches:
 
     def next(self) -> torch.Tensor:
         if self.order.shape[1] < self.size:
-            self.order = torch.stack(
-                [torch.randperm(self.points, generator=g, device=g.device) for g in self.generators]
-            )
+            self.order = torch.stack([torch.randperm(self.points, generator=g, device=g.device) for g in self.generators])
         chosen, self.order = self.order[:, : self.size], self.order[:, self.size :]
         return chosen

@@ -45,9 +45,7 @@ class _Outputs(Protocol):
     classes: int
 
 
-def loss_targets(
-    targets: torch.Tensor, shape: tuple[int, ...], program: _Outputs, loss: Loss
-) -> torch.Tensor:
+def loss_targets(targets: torch.Tensor, shape: tuple[int, ...], program: _Outputs, loss: Loss) -> torch.Tensor:
     """Targets of a loss, checked, in the form that :func:`harness.models.losses.encode` takes.
 
     Args:

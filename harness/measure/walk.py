@@ -107,9 +107,7 @@ def groups(count: int, rows: int) -> Iterator[slice]:
         yield slice(first, min(first + rows, count))
 
 
-def _given(
-    stack: Stack, parameters: Parameters, rows: slice, block: slice, device: str, dtype: torch.dtype | None
-) -> Given:
+def _given(stack: Stack, parameters: Parameters, rows: slice, block: slice, device: str, dtype: torch.dtype | None) -> Given:
     owners = stack.owners[rows]
 
     def of_rows(values: torch.Tensor | None, kind: torch.dtype | None) -> torch.Tensor:
@@ -118,6 +116,4 @@ def _given(
         own = values[..., block].to(device, kind)
         return own.expand(len(owners), *own.shape).contiguous()
 
-    return Given(
-        stack.program, parameters, of_rows(stack.inputs, dtype), of_rows(stack.targets, None), owners, rows, block
-    )
+    return Given(stack.program, parameters, of_rows(stack.inputs, dtype), of_rows(stack.targets, None), owners, rows, block)

@@ -51,9 +51,7 @@ def steepest(gradient: torch.Tensor, norm: str) -> torch.Tensor:
     return gradient / spread(norms(gradient, norm).clamp_min_(_TINY), gradient)
 
 
-def random_start(
-    shape: Sequence[int], radius: torch.Tensor, norm: str, generators: Sequence[torch.Generator]
-) -> torch.Tensor:
+def random_start(shape: Sequence[int], radius: torch.Tensor, norm: str, generators: Sequence[torch.Generator]) -> torch.Tensor:
     """Uniform random points of the balls; row r is drawn from ``generators[r]`` alone.
 
     Args:

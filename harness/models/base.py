@@ -65,9 +65,7 @@ class Program(ABC):
         """
 
     @abstractmethod
-    def pullback(
-        self, parameters: Parameters, inputs: torch.Tensor
-    ) -> tuple[torch.Tensor, PullBack]:
+    def pullback(self, parameters: Parameters, inputs: torch.Tensor) -> tuple[torch.Tensor, PullBack]:
         """Logits, and the function that carries a gradient on the logits back to the inputs.
 
         Args:

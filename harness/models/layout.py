@@ -44,15 +44,13 @@ class Layout:
     def views(self, flat: torch.Tensor) -> dict[str, torch.Tensor]:
         """Cut a (row, parameter) tensor into named tensors of shape (row, *shape) that share its memory."""
         pieces = torch.split(flat, list(self.sizes), dim=1)
-        return {
-            name: piece.view(len(flat), *shape)
-            for name, piece, shape in zip(self.names, pieces, self.shapes, strict=True)
-        }
+        return {name: piece.view(len(flat), *shape) for name, piece, shape in zip(self.names, pieces, self.shapes, strict=True)}
 
     def flatten(self, named: dict[str, torch.Tensor]) -> torch.Tensor:
         """Join named tensors of shape (row, *shape) into a new (row, parameter) tensor."""
-        return torch.cat([named[name].flatten(1) if self.shapes[i] else named[name][:, None]
-                          for i, name in enumerate(self.names)], dim=1)
+        return torch.cat(
+            [named[name].flatten(1) if self.shapes[i] else named[name][:, None] for i, name in enumerate(self.names)], dim=1
+        )
 
     def restrict(self, names: Iterable[str]) -> Layout:
         """The layout of some of the parameters, in the order of this one."""

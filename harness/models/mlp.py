@@ -229,9 +229,7 @@ class _Tail(MLPProgram):
 
 
 class _MLPPullBack(PullBack):
-    def __init__(
-        self, program: MLPProgram, parameters: Parameters, activations: list[torch.Tensor], shape: torch.Size
-    ) -> None:
+    def __init__(self, program: MLPProgram, parameters: Parameters, activations: list[torch.Tensor], shape: torch.Size) -> None:
         self.program, self.parameters, self.activations, self.shape = program, parameters, activations, shape
 
     def __call__(self, gradient: torch.Tensor) -> torch.Tensor:

@@ -128,9 +128,7 @@ class Collector:
             self.collected.families[row_id.split("/")[0]] += rule != "exact"
 
     @pytest.hookimpl(tryfirst=True)
-    def pytest_collection_modifyitems(
-        self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]
-    ) -> None:
+    def pytest_collection_modifyitems(self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
         """Keep what ``--claims-only`` asks for.
 
         Raises:

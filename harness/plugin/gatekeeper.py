@@ -52,8 +52,7 @@ class Gatekeeper:
             result = body(*args, **kwargs)
             if result is not None and _is_evidence(result):
                 pytest.fail(
-                    f"{pyfuncitem.nodeid} returns Evidence and is not declared as a claim, so nothing judges "
-                    f"it: {_REMEDY}",
+                    f"{pyfuncitem.nodeid} returns Evidence and is not declared as a claim, so nothing judges it: {_REMEDY}",
                     pytrace=False,
                 )
             return result

@@ -74,9 +74,7 @@ class Prediction(Shown):
         kind = type(self).__name__
         self._check_types(kind)
         if not (np.isfinite(self.margin) and self.margin > 0):
-            raise ClaimError(
-                f"{kind} has margin={self.margin}; the smallest effect of interest is a number above 0"
-            )
+            raise ClaimError(f"{kind} has margin={self.margin}; the smallest effect of interest is a number above 0")
         if not self.margin_reason.strip():
             raise ClaimError(f"{kind} has no margin_reason: say where margin={self.margin} comes from")
         if not 0 < self.alpha < 0.5:

@@ -42,9 +42,7 @@ class Conjunction(Prediction):
         self._read_where()
         if any(isinstance(part, AtLeast) for part in self.parts):
             raise ClaimError("Conjunction has AtLeast among its parts; it joins predictions that decide for themselves")
-        flat = tuple(
-            each for part in self.parts for each in (part.parts if isinstance(part, Conjunction) else (part,))
-        )
+        flat = tuple(each for part in self.parts for each in (part.parts if isinstance(part, Conjunction) else (part,)))
         object.__setattr__(self, "parts", flat)
         if len(flat) < 2:
             raise ClaimError(f"Conjunction has {len(flat)} part(s); it joins two or more")

@@ -60,7 +60,10 @@ def heterogeneity(z: ArrayLike, n: ArrayLike, cluster: ArrayLike, alpha: float) 
 
 
 def pooled_z(
-    x: NDArray[Any], y: NDArray[Any], parts: Blocks, kept: NDArray[np.bool_],
+    x: NDArray[Any],
+    y: NDArray[Any],
+    parts: Blocks,
+    kept: NDArray[np.bool_],
     errors: Sequence[NDArray[Any] | None] = (None, None),
 ) -> Any:
     """Mean over blocks, weights n - 3, of Fisher's z of the rows that are kept; blocks of three rows and fewer do not count.

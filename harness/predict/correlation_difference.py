@@ -155,7 +155,8 @@ class CorrelationDifference(noisy.Noisy):
             seen,
             estimand=f"Spearman correlation of {self.word(self.y)} with {self.word(self.x)}, "
             f"{self.word(self.here)} minus {self.word(self.there)}"
-            + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else "") + self.corrected(),
+            + (f", mean within {self.crossed(self.blocks)} (Fisher z)" if self.blocks else "")
+            + self.corrected(),
             unit=self.crossed(self.unit),
             p=self.tail(seen),
             n=int(codes.max() + 1),
@@ -204,9 +205,7 @@ class CorrelationDifference(noisy.Noisy):
         return tuple(said for where, noises in sides for said in self.reliable(noises, f" {where}"))
 
     def _sides(self, table: pd.DataFrame) -> list[pd.DataFrame]:
-        frame = tables.usable(
-            self, table, keys=(*self.keys, self.factor), numeric=(self.x, self.y, *self.error_columns)
-        )
+        frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(self.x, self.y, *self.error_columns))
         self.check_errors(frame)
         parts = tables.sides(frame, self.keys, self.factor, (self.here, self.there))
         different = (parts[0][self.y] != parts[1][self.y]).to_numpy()
@@ -230,9 +229,7 @@ class CorrelationDifference(noisy.Noisy):
         one, two, between = (float(stats.fisher_z(stats.spearman(a, b), len(y))) for a, b in pairs)
         return one, two, between
 
-    def _strata(
-        self, parts: list[tuple[str, pd.DataFrame]], z: _Triple, n: Floats, kept: _Left | None
-    ) -> tuple[Stratum, ...]:
+    def _strata(self, parts: list[tuple[str, pd.DataFrame]], z: _Triple, n: Floats, kept: _Left | None) -> tuple[Stratum, ...]:
         def alone(i: int) -> stats.Overlapping:
             return _difference(_Triple(*(each[i, None] for each in z)), n[i, None], None, kept)
 

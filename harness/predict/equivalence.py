@@ -26,7 +26,6 @@ class Equivalence:
     def _terms(self) -> str:
         return ""
 
-
     def scattered(self, values: Floats) -> str | None:
         """Why support is withheld where units go apart though their mean does not."""
         assert isinstance(self, Prediction)

@@ -61,9 +61,7 @@ class Theorem(_Exact):
     def __post_init__(self) -> None:
         super().__post_init__()
         if self.at_least_examples < 1:
-            raise ClaimError(
-                f"Theorem has at_least_examples={self.at_least_examples}; a search tries 1 or more"
-            )
+            raise ClaimError(f"Theorem has at_least_examples={self.at_least_examples}; a search tries 1 or more")
 
     def own_columns(self) -> tuple[str, ...]:
         """Examples and counterexample."""
@@ -83,9 +81,7 @@ class Theorem(_Exact):
         counterexamples = [str(text) for text in found[found.notna()]]
         tried = int(frame["examples"].min())
         if tried < self.at_least_examples and not counterexamples:
-            raise Unusable(
-                f"a search tried {tried:,} examples and found nothing; required: {self.at_least_examples:,}"
-            )
+            raise Unusable(f"a search tried {tried:,} examples and found nothing; required: {self.at_least_examples:,}")
         count = float(len(counterexamples))
         return Estimate(
             estimand="number of counterexamples",
@@ -130,15 +126,11 @@ class DataFact(_Exact):
 
     def sentence(self) -> str:
         """What is tested."""
-        return (
-            f"In every case, {self.word(self.value)} equals {self.word(self.reported)} to the digits printed"
-        )
+        return f"In every case, {self.word(self.value)} equals {self.word(self.reported)} to the digits printed"
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Number of cases that differ; see the class and :meth:`Prediction.estimate`."""
-        frame = tables.usable(
-            self, table, keys=(self.case,), numeric=(self.value, self.reported, self.digits)
-        )
+        frame = tables.usable(self, table, keys=(self.case,), numeric=(self.value, self.reported, self.digits))
         tables.once(frame, (self.case,))
         notes: list[tuple[bool, str]] = []
         strata: list[Stratum] = []
@@ -175,7 +167,5 @@ def _agrees(case: str, value: float, reported: float, digits: float) -> bool:
     unit = Decimal(1).scaleb(-int(digits))
     printed = Decimal(repr(float(reported)))
     if printed % unit != 0:
-        raise Unusable(
-            f"{case} reports {reported!r}, which has more than the {int(digits)} decimals that it claims"
-        )
+        raise Unusable(f"{case} reports {reported!r}, which has more than the {int(digits)} decimals that it claims")
     return abs(Decimal(repr(float(value))) - printed) * 2 <= unit

@@ -72,7 +72,7 @@ class Noisy(Prediction):
             Unusable: there is one.
         """
         for name in self.error_columns:
-            if (negative := int((frame[name] < 0).sum())):
+            if negative := int((frame[name] < 0).sum()):
                 raise Unusable(f"{negative} of {len(frame)} values of {name} are below 0; a standard error is 0 or more")
 
     def noises(self, frame: pd.DataFrame, parts: Parts, where: str = "") -> dict[str, Noise]:
@@ -120,9 +120,7 @@ class Noisy(Prediction):
             )
         return tuple(said)
 
-    def steeper(
-        self, slopes: Floats, spreads: Sequence[tuple[float, float]], strata: NDArray[np.intp] | None = None
-    ) -> Floats:
+    def steeper(self, slopes: Floats, spreads: Sequence[tuple[float, float]], strata: NDArray[np.intp] | None = None) -> Floats:
         """Slopes of units, corrected within each stratum for the noise of what they are slopes on; as they are without errors.
 
         Args:

@@ -94,10 +94,7 @@ class Ordering(InStrata, Prediction):
 
     def sentence(self) -> str:
         """What is tested."""
-        return (
-            f"{self.over_units()}, {self.word(self.value)} rises in the order "
-            f"{self.word(self.factor)} = {self.order}"
-        )
+        return f"{self.over_units()}, {self.word(self.value)} rises in the order {self.word(self.factor)} = {self.order}"
 
     def _terms(self) -> str:
         return f"; the smallest rise of interest is {words.number(self.margin)} a step"

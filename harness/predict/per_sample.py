@@ -54,14 +54,10 @@ class PerSampleCorrelation(Signed, Prediction):
         super().__post_init__()
         self._columns_as_tuples("unit", "sample")
         if not self.unit or not self.sample:
-            raise ClaimError(
-                "PerSampleCorrelation needs unit and sample: the columns that identify a model and an input"
-            )
+            raise ClaimError("PerSampleCorrelation needs unit and sample: the columns that identify a model and an input")
         self._check_sign()
         if not 0 <= self.max_undefined < 1:
-            raise ClaimError(
-                f"PerSampleCorrelation has max_undefined={self.max_undefined}; allowed is 0 to below 1"
-            )
+            raise ClaimError(f"PerSampleCorrelation has max_undefined={self.max_undefined}; allowed is 0 to below 1")
 
     def picture(self) -> Mapping[str, Any]:
         """See :meth:`Prediction.picture`."""
@@ -118,9 +114,7 @@ class PerSampleCorrelation(Signed, Prediction):
         cells = pd.concat([units.loc[row].reset_index(drop=True), panel.iloc[column].reset_index(drop=True)], axis=1)
         return sampling.of(self, cells, crossed=self.sample), z[row, column]
 
-    def _cells(
-        self, frame: pd.DataFrame, rows: NDArray[np.intp], columns: NDArray[np.intp]
-    ) -> NDArray[np.float64]:
+    def _cells(self, frame: pd.DataFrame, rows: NDArray[np.intp], columns: NDArray[np.intp]) -> NDArray[np.float64]:
         """Fisher's z of every unit (row) and sample (column); nan where there is none."""
         z = np.full((rows.max() + 1, columns.max() + 1), np.nan)
         x, y = frame[self.x].to_numpy(), frame[self.y].to_numpy()
@@ -128,9 +122,7 @@ class PerSampleCorrelation(Signed, Prediction):
         ends = np.flatnonzero(np.diff(rows[order] * z.shape[1] + columns[order])) + 1
         for cell in np.split(order, ends):
             if len(cell) >= MINIMUM and not (stats.is_constant(x[cell]) or stats.is_constant(y[cell])):
-                z[rows[cell[0]], columns[cell[0]]] = stats.fisher_z(
-                    stats.spearman(x[cell], y[cell]), len(cell)
-                )
+                z[rows[cell[0]], columns[cell[0]]] = stats.fisher_z(stats.spearman(x[cell], y[cell]), len(cell))
         return z
 
     def _estimate(
@@ -139,9 +131,7 @@ class PerSampleCorrelation(Signed, Prediction):
     ) -> Estimate:  # fmt: skip
         unit, sample = self.crossed(self.unit), self.crossed(self.sample)
         if stats.is_constant(z):
-            raise Unusable(
-                f"every {unit} has the same mean correlation, so that there is no spread to judge it by"
-            )
+            raise Unusable(f"every {unit} has the same mean correlation, so that there is no spread to judge it by")
         mean = drawn.mean(z)
         confidence = replace(mean.confidence, link="fisher")
         dropped = (

@@ -110,10 +110,7 @@ class Proportion(Limited, Prediction):
     def sentence(self) -> str:
         """What is tested."""
         every = f" at every level of {self.crossed(self.every)}" if self.every else ""
-        return (
-            f"More than {words.number(self.exceeds)} of the units ({self.crossed(self.unit)}) have "
-            f"{self.trait}{every}"
-        )
+        return f"More than {words.number(self.exceeds)} of the units ({self.crossed(self.unit)}) have {self.trait}{every}"
 
     def estimate(self, table: pd.DataFrame, *, rng: np.random.Generator) -> Estimate:
         """Share of units with the property; see the class and :meth:`Prediction.estimate`."""

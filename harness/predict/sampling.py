@@ -245,7 +245,10 @@ class Sample:
 
 
 def of(
-    prediction: Prediction, frame: pd.DataFrame, strata: Sequence[str] = (), crossed: Sequence[str] = (),
+    prediction: Prediction,
+    frame: pd.DataFrame,
+    strata: Sequence[str] = (),
+    crossed: Sequence[str] = (),
     apart: Sequence[str] = (),
 ) -> Sample:
     """How the rows of a frame were drawn, by what the prediction declares."""

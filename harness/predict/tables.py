@@ -52,9 +52,7 @@ def _refuse_unnamed(prediction: Prediction, rows: pd.DataFrame) -> None:
             )
 
 
-def gathered(
-    frame: pd.DataFrame, keys: Sequence[str], numeric: Sequence[str], compared: Sequence[str] = ()
-) -> pd.DataFrame:
+def gathered(frame: pd.DataFrame, keys: Sequence[str], numeric: Sequence[str], compared: Sequence[str] = ()) -> pd.DataFrame:
     """The columns that are asked for, with finite numbers, rows ordered by their keys as text.
 
     Raises:
@@ -65,9 +63,7 @@ def gathered(
     for key in keys:
         absent = int(frame[key].isna().sum())
         if absent:
-            raise Unusable(
-                f"{absent} of {len(frame)} rows have no {key}, so that nobody knows what they belong to"
-            )
+            raise Unusable(f"{absent} of {len(frame)} rows have no {key}, so that nobody knows what they belong to")
     numbers = {column: _numbers(frame, column, keys, infinite=column in compared) for column in (*numeric, *compared)}
     frame = frame[list(dict.fromkeys((*keys, *numbers)))].assign(**numbers)
     return frame.sort_values(list(keys), key=lambda column: column.astype(str), ignore_index=True)
@@ -125,9 +121,7 @@ def once(frame: pd.DataFrame, keys: Sequence[str]) -> None:
         )
 
 
-def sides(
-    frame: pd.DataFrame, keys: Sequence[str], factor: str, levels: tuple[Any, Any]
-) -> list[pd.DataFrame]:
+def sides(frame: pd.DataFrame, keys: Sequence[str], factor: str, levels: tuple[Any, Any]) -> list[pd.DataFrame]:
     """Split rows by two levels of a factor; row i of both parts has the same keys.
 
     Raises:
@@ -188,6 +182,4 @@ def varies(values: Iterable[float], column: str, where: str = "") -> None:
     """
     data = np.asarray(list(values), dtype=float)
     if is_constant(data):
-        raise Unusable(
-            f"{column} has the same value, {data[0]:.3g}, in every row{where}, so that nothing can follow it"
-        )
+        raise Unusable(f"{column} has the same value, {data[0]:.3g}, in every row{where}, so that nothing can follow it")

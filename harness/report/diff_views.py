@@ -141,4 +141,3 @@ def _numbers(row: Any) -> str:
     effect, interval = text.measured(row["effect"], row["interval"])
     n = "" if row["n"] is None else f", n {row['n']}"
     return effect if row["interval"] is None else f"{effect} ({interval}{n})"
-

@@ -57,15 +57,11 @@ def figure_from_evidence(figure: Figure) -> dict[str, Any]:
             read.
     """
     if figure.kind not in KINDS:
-        raise ClaimError(
-            f"a figure of kind {figure.kind!r} cannot be drawn; the kinds are {', '.join(KINDS)}"
-        )
+        raise ClaimError(f"a figure of kind {figure.kind!r} cannot be drawn; the kinds are {', '.join(KINDS)}")
     drawn = [name for name in (figure.x, figure.y, figure.hue, figure.facet, figure.pair) if name is not None]
     columns = [str(name) for name in figure.table.columns]
     if missing := sorted(set(drawn) - set(columns)):
-        raise ClaimError(
-            f"the figure names the columns {', '.join(missing)}; its table has {', '.join(columns)}"
-        )
+        raise ClaimError(f"the figure names the columns {', '.join(missing)}; its table has {', '.join(columns)}")
     if figure.kind == "paired" and figure.pair is None:
         raise ClaimError("a figure of kind 'paired' needs pair=…, the column that identifies a pair")
     if (rows := len(figure.table)) > MAX_ROWS:
@@ -192,14 +188,10 @@ def _check_columns(figure: Figure, data: Mapping[str, Sequence[Any]]) -> None:
     numeric = [figure.y, *([figure.x] if figure.kind in _NUMERIC_X else [])]
     for name in numeric:
         if any(value is not None and not isinstance(value, int | float) for value in data[name]):
-            raise ClaimError(
-                f"the figure draws column {name!r} on an axis of numbers, and it holds other values"
-            )
+            raise ClaimError(f"the figure draws column {name!r} on an axis of numbers, and it holds other values")
     for role, column in (("hue", figure.hue), ("facet", figure.facet)):
         if column is not None and (count := len(tidy.levels(data[column]))) > MAX_LEVELS:
-            raise ClaimError(
-                f"the figure's {role} {column!r} has {count} levels; at most {MAX_LEVELS} can be told apart"
-            )
+            raise ClaimError(f"the figure's {role} {column!r} has {count} levels; at most {MAX_LEVELS} can be told apart")
 
 
 def _values(column: pd.Series[Any]) -> list[Any]:

@@ -38,9 +38,7 @@ def to_csv(run: Mapping[str, Any]) -> str:
     writer.writeheader()
     commit = run["provenance"].get("commit")
     for row in run["rows"]:
-        writer.writerow(
-            {**_flat(complete(row)), "scale": run["scale"], "device": run["device"], "commit": commit}
-        )
+        writer.writerow({**_flat(complete(row)), "scale": run["scale"], "device": run["device"], "commit": commit})
     return out.getvalue()
 
 

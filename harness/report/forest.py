@@ -105,9 +105,7 @@ def forest_marks(row: Item) -> tuple[Mark, ...]:
     items = [(row, row["verdict"], str(row["estimand"] or row["id"]))]
     if in_margins(row) is None:
         items = [(part, part["verdict"], str(part["prediction"])) for part in row["parts"]]
-    return tuple(
-        mark for item, verdict, name in items if (mark := margin_mark(item, verdict, name)) is not None
-    )
+    return tuple(mark for item, verdict, name in items if (mark := margin_mark(item, verdict, name)) is not None)
 
 
 def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
@@ -118,9 +116,7 @@ def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
     effect, low, high = (f"{value:.2g}".replace("-", "−").replace("inf", "∞") for value in scaled)
     words = f"{effect} margins, interval {low} to {high}"
     drawn = _places(scaled, place, (_LEFT, _RIGHT))
-    return Mark(
-        **drawn, band=item["rule"] == "within", verdict=verdict, name=name, words=words, n=item.get("n")
-    )
+    return Mark(**drawn, band=item["rule"] == "within", verdict=verdict, name=name, words=words, n=item.get("n"))
 
 
 def bar(row: Item) -> Bar | None:
@@ -145,9 +141,7 @@ def bar(row: Item) -> Bar | None:
     def mark(item: Item, verdict: str, name: str) -> Mark:
         drawn = _places((item["effect"], *(_ends(item) or (math.nan, math.nan))), at, (low, high))
         words = "{} [{}]".format(*text.measured(item["effect"], item["interval"]))
-        return Mark(
-            **drawn, band=rule == "within", verdict=verdict, name=name, words=words, n=item["n"]
-        )
+        return Mark(**drawn, band=rule == "within", verdict=verdict, name=name, words=words, n=item["n"])
 
     name = "All" if strata else "Weakest part" if row["rule"] == "all" else "Estimate"
     whole = mark(row, row["verdict"], name)
@@ -195,9 +189,7 @@ def _ends(item: Item) -> tuple[float, float] | None:
     return -math.inf if low is None else low, math.inf if high is None else high
 
 
-def _places(
-    values: tuple[float, float, float], at: Callable[[float], float], domain: tuple[float, float]
-) -> dict[str, Any]:
+def _places(values: tuple[float, float, float], at: Callable[[float], float], domain: tuple[float, float]) -> dict[str, Any]:
     """Where an effect and its interval lie, and where they leave the drawing."""
     effect, low, high = values
     inside = domain[0] <= effect <= domain[1]

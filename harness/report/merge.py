@@ -23,9 +23,7 @@ def read_run(path: Path) -> Run:
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
-        raise ReportError(
-            f"cannot read {path}: {problem.strerror}; give the claims.json of a run"
-        ) from problem
+        raise ReportError(f"cannot read {path}: {problem.strerror}; give the claims.json of a run") from problem
     except ValueError as problem:
         raise ReportError(f"{path} is not JSON ({problem}); give the claims.json of a run") from problem
     check_run(run, str(path))
@@ -45,9 +43,7 @@ def check_run(run: Any, name: str = "the run") -> None:
             f"{name} has schema {run['schema']!r}, and this version reads schema {SCHEMA}; "
             "render it with the version that wrote it, or run the claims again"
         )
-    if not isinstance(run["rows"], list) or not all(
-        isinstance(row, Mapping) and row.get("id") for row in run["rows"]
-    ):
+    if not isinstance(run["rows"], list) or not all(isinstance(row, Mapping) and row.get("id") for row in run["rows"]):
         raise ReportError(f"{name} has rows without an id; every row is an object that names its claim")
 
 

@@ -24,8 +24,7 @@ from harness.report.rows import VERDICTS, Row, complete
 _BANNERS: Mapping[str, tuple[str, str]] = {
     "smoke": (
         "Smoke scale: decides nothing",
-        "This run only tried that every claim can be measured. "
-        "Its models are too few and too small to mean anything.",
+        "This run only tried that every claim can be measured. Its models are too few and too small to mean anything.",
     ),
     "reduced": (
         "Reduced sizes",
@@ -113,11 +112,7 @@ def _facts(run: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str]]
     """What was run, as (term, text); what is unknown is left out."""
     known = run["provenance"].get
     recipes = [recipe for row in rows for recipe in row["recipes"]]
-    members = {
-        (recipe.get("digest") or recipe.get("name"), seed)
-        for recipe in recipes
-        for seed in recipe.get("seeds", ())
-    }
+    members = {(recipe.get("digest") or recipe.get("name"), seed) for recipe in recipes for seed in recipe.get("seeds", ())}
     seeds = {seed for _, seed in members}
     commit = str(known("commit"))[:12] if known("commit") else None
     chosen = known("selected")

@@ -43,9 +43,7 @@ def draw(axis: Axes, rows: Columns, look: Look) -> None:
     """Draw one panel of ``look.figure`` from ``rows``: axes first, so that marks lie above guides."""
     figure = look.figure
     _prepare(axis, look)
-    {"scatter": _scatter, "lines": _lines, "paired": _paired, "strip": _strip, "bars": _bars}[figure["kind"]](
-        axis, rows, look
-    )
+    {"scatter": _scatter, "lines": _lines, "paired": _paired, "strip": _strip, "bars": _bars}[figure["kind"]](axis, rows, look)
     for name, height in figure["reference"].items():
         axis.axhline(height, color=GUIDE, lw=0.9, ls=(0, (4, 3)), zorder=1.5)
         axis.annotate(
@@ -210,15 +208,11 @@ def _scattered(x: Sequence[int], y: Sequence[float], shift: float, width: float)
     """Places beside their category that keep neighbours apart: the van der Corput sequence by rank."""
     placed = [0.0] * len(x)
     for category in set(x):
-        members = sorted(
-            (index for index in range(len(x)) if x[index] == category), key=lambda index: y[index]
-        )
+        members = sorted((index for index in range(len(x)) if x[index] == category), key=lambda index: y[index])
         for rank, index in enumerate(members, 1):
             fraction = sum(int(bit) / 2 ** (place + 1) for place, bit in enumerate(reversed(f"{rank:b}")))
             spread = width * min(0.8, 0.1 * len(members))
-            placed[index] = (
-                category + shift + (fraction - 0.5) * spread if len(members) > 1 else category + shift
-            )
+            placed[index] = category + shift + (fraction - 0.5) * spread if len(members) > 1 else category + shift
     return placed
 
 

@@ -66,10 +66,7 @@ def base_row(claim: Claim | ClaimError, id: str) -> Row:
     row |= {"kind": claim.kind, "statement": claim.statement, "tags": list(claim.tags)}
     row["digest"], row["declared"] = _or_none(claim.digest), _or_none(partial(declared, claim))
     row["source"] = {
-        **{
-            key: _or_none(partial(getattr, cited.source, key))
-            for key in ("title", "authors", "year", "address")
-        },
+        **{key: _or_none(partial(getattr, cited.source, key)) for key in ("title", "authors", "year", "address")},
         **{key: _or_none(partial(getattr, cited, key)) for key in ("section", "quote", "reported")},
     }
     row["prediction"] = _or_none(lambda: str(prediction))
@@ -101,9 +98,7 @@ def complete(row: Mapping[str, Any]) -> Row:
     return blank_row() | dict(row) | {"source": _NO_SOURCE | dict(row.get("source") or {})}
 
 
-def assemble(
-    rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, provenance: Mapping[str, Any]
-) -> Run:
+def assemble(rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, provenance: Mapping[str, Any]) -> Run:
     """The run that ``claims.json`` holds: rows in the order of collection, p-values adjusted.
 
     Args:
@@ -120,9 +115,7 @@ def assemble(
     seen: set[str] = set()
     for row in gathered:
         if row["id"] in seen:
-            raise ReportError(
-                f"two claims have the id {row['id']!r}; an id names one claim, so rename one of them"
-            )
+            raise ReportError(f"two claims have the id {row['id']!r}; an id names one claim, so rename one of them")
         seen.add(row["id"])
     known = {"schema": SCHEMA, "scale": scale, "device": device, "provenance": plain(provenance)}
     return {**known, "rows": adjust(gathered)}

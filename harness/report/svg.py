@@ -63,9 +63,7 @@ def themed(source: str, *, key: str, title: str, description: str, panels: Seque
 
 def _rename_ids(root: ET.Element, key: str) -> dict[str, str]:
     """New names of the ids that something refers to; all others are matplotlib's bookkeeping."""
-    text = " ".join(
-        value for element in root.iter() for name, value in element.attrib.items() if name != "id"
-    )
+    text = " ".join(value for element in root.iter() for name, value in element.attrib.items() if name != "id")
     used = set(re.findall(r"#([\w.-]+)", text))
     found = [id for element in root.iter() if (id := element.get("id")) in used and id is not None]
     return {id: f"{key}-{index}" for index, id in enumerate(dict.fromkeys(found))}

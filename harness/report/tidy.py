@@ -16,10 +16,7 @@ def levels(values: Sequence[Any]) -> list[Any]:
 
 def where(table: Columns, keep: Sequence[bool]) -> dict[str, list[Any]]:
     """The rows of ``table`` that are kept."""
-    return {
-        name: [value for value, kept in zip(values, keep, strict=True) if kept]
-        for name, values in table.items()
-    }
+    return {name: [value for value, kept in zip(values, keep, strict=True) if kept] for name, values in table.items()}
 
 
 def at_level(table: Columns, column: str | None, level: Any) -> Columns:

@@ -78,9 +78,7 @@ def clusters(member: ArrayLike) -> Codes:
     return codes
 
 
-def pool(
-    z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None, kept: Kept | None = None
-) -> Ranked:
+def pool(z: ArrayLike, n: ArrayLike, cluster: ArrayLike | None = None, kept: Kept | None = None) -> Ranked:
     """Weighted mean over blocks of Fisher's z (weights n - 3), as a correlation.
 
     Blocks of different clusters are independent; blocks of one cluster share units and are taken as perfectly

@@ -43,9 +43,7 @@ def reliability(values: ArrayLike, alpha: float = 0.05) -> Reliability:
     """
     data = np.asarray(values, dtype=float)
     if data.ndim != 2 or min(data.shape) < 2:
-        raise ValueError(
-            f"reliability needs shape (unit, repeat) with two or more of each; given {data.shape}"
-        )
+        raise ValueError(f"reliability needs shape (unit, repeat) with two or more of each; given {data.shape}")
     if not np.isfinite(data).all():
         raise ValueError(f"{int((~np.isfinite(data)).sum())} of {data.size} values are not finite")
     units, repeats = data.shape

@@ -131,5 +131,3 @@ def aligned(x: Floats, y: Floats, at: NDArray[np.intp]) -> Floats:
             moved = between_units(here, there)
         z = np.where((shift == s) & np.isfinite(moved), moved, z)
     return z
-
-

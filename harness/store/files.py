@@ -114,9 +114,7 @@ def _parts(tensors: Mapping[str, torch.Tensor]) -> list[bytes]:
 
 def write_table(path: Path, table: pd.DataFrame, about: Mapping[str, Any]) -> None:
     """Write a table as JSON with its column types, ``about`` (JSON-able) and a checksum; no index."""
-    columns = {
-        str(name): {"dtype": str(column.dtype), "values": column.tolist()} for name, column in table.items()
-    }
+    columns = {str(name): {"dtype": str(column.dtype), "values": column.tolist()} for name, column in table.items()}
     text = json.dumps(columns)
     write(path, json.dumps({**_sealed(path, about, text.encode()), "columns": text}).encode())
 

@@ -46,9 +46,7 @@ class TestItself:
 
 
 class TestFilters:
-    @pytest.mark.parametrize(
-        ("name", "value"), [("document", "lazy"), ("kind", "theorem"), ("tag", "slow")]
-    )
+    @pytest.mark.parametrize(("name", "value"), [("document", "lazy"), ("kind", "theorem"), ("tag", "slow")])
     def test_choices(self, browser: Browser, page: Path, name: str, value: str) -> None:
         browser.open(page)
         Select(browser.one(f"[name={name}]")).select_by_visible_text(value)

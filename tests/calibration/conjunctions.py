@@ -91,9 +91,7 @@ class HereNotThere(Joint):
 
     def prediction(self, terms: Terms) -> Prediction:
         here, there, difference = (kind.prediction(its) for kind, _, its in self.parts((None,) * 3, terms))
-        return Conjunction(
-            (replace(here, where={"scope": "input"}), replace(there, where={"scope": "hidden"}), difference)
-        )
+        return Conjunction((replace(here, where={"scope": "input"}), replace(there, where={"scope": "hidden"}), difference))
 
 
 def one_false(count: int, n: int, together: float = 0.0) -> Draw:

@@ -224,7 +224,7 @@ CONTROLS = [
     Control("20 samples of each of 10 seeds as 200 models", "means of seeds", samples_as_models, 0.2),
     Control("three regimes with shifted means in one correlation", "blocks", regimes_pooled, 0.6),
     Control("one set of models at two thresholds as two sets", "shared units", shared_as_new, 0.08),
-    Control("\"found here, not found there\" as a difference", "CorrelationDifference", here_but_not_there, 0.35),
+    Control('"found here, not found there" as a difference', "CorrelationDifference", here_but_not_there, 0.35),
     Control("320 rows of 8 models × 4 samples × 10 slow epochs", "PerSampleCorrelation", epochs_as_rows, 0.2),
     Control("32 samples of each of 8 models as 256 units", "PerSampleCorrelation", inputs_as_units, 0.25),
     Control("repeated-measures correlation of slow courses, AR(0.9)", "Trajectory", rm_corr_of(slow), 0.3),
@@ -235,8 +235,9 @@ CONTROLS = [
     Control("peak and lows chosen on the units that judge them", "Peak", own_places, 0.2),
     Control("8 seeds at one test set as a statement on other points", "points random", points_of_all, 0.08),
     Control("5 × 8 pairs, half of the variance between the five, as 40", "sizes random", sizes_as_units, 0.15),
-    Control("unrelated x and y of 6 × 16 models, half of each between the six, as 96", "sizes random", sizes_in_a_correlation,
-            0.12),
+    Control(
+        "unrelated x and y of 6 × 16 models, half of each between the six, as 96", "sizes random", sizes_in_a_correlation, 0.12
+    ),
     Control("4 × 3 units of ICC 0.6, more than 0.75 of them, as 12", "sizes random", alike_units, 0.08),
     Control("an exponent where all seeds share a lack of fit", "points of x random", one_lack_of_fit, 0.15),
     Control("any of five differences at its margin refutes all, at α", "Conjunction", any_of_five, 0.2),

@@ -126,7 +126,6 @@ HEAVY = {0.0: 0.0, 0.15: 0.1347, 0.3: 0.2826, 0.45: 0.4462, 0.5: 0.5037}
 """Weight w in y = w x + sqrt(1 - w^2) e, all t with 3 degrees of freedom, by Spearman correlation (4 million draws, 0.0005)."""
 
 
-
 def heavily(n: int) -> Draw:
     """Y = w x + sqrt(1 - w^2) e with heavy tails: these are not the ranks of normal variables."""
 
@@ -140,9 +139,7 @@ def heavily(n: int) -> Draw:
 
 def apart(middle: float, between: float, *sizes: int) -> Draw:
     """Correlations of y with both x that lie the effect apart around a middle; both x correlate too."""
-    return lambda effect, studies, rng: triple(
-        rng, (middle + effect / 2, middle - effect / 2, between), studies, sum(sizes)
-    )
+    return lambda effect, studies, rng: triple(rng, (middle + effect / 2, middle - effect / 2, between), studies, sum(sizes))
 
 
 def heavily_apart(effect: float, studies: int, rng: Generator) -> Any:

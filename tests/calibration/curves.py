@@ -88,9 +88,7 @@ def risen(height: float) -> Floats:
 
 def around(shape: Callable[[float], Floats], noise: Noise, units: int) -> Draw:
     """Units around a mean curve, each at its own height."""
-    return lambda effect, studies, rng: (
-        shape(effect) + 2 * normal(rng, studies, units, 1) + noise(rng, studies, units, POINTS)
-    )
+    return lambda effect, studies, rng: shape(effect) + 2 * normal(rng, studies, units, 1) + noise(rng, studies, units, POINTS)
 
 
 def smaller(noise: Noise, scale: float) -> Noise:

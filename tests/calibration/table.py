@@ -33,8 +33,21 @@ END = "<!-- end of simulated rates -->"
 HEAD = ("kind", "situation", "n", "false support", "false refutation", "power", "coverage", "studies")
 LEVEL = "At α = "
 CELLS: list[Cell] = [
-    cell for family in (differences, correlations, within, curves, shares, scaling, noise, populations, tails, robust, shapes,
-                   conjunctions)
+    cell
+    for family in (
+        differences,
+        correlations,
+        within,
+        curves,
+        shares,
+        scaling,
+        noise,
+        populations,
+        tails,
+        robust,
+        shapes,
+        conjunctions,
+    )
     for cell in family.CELLS
 ]
 

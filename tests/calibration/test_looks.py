@@ -93,9 +93,7 @@ def test_forty_looks_at_two_independent_groups_with_their_second_reading(sizes, 
     With the tail that is 8 and 11 % at all looks together, what one look at so few units errs in.
     """
     rng = generator("cumulated groups", sizes, noise.__name__)
-    blocks = [
-        np.concatenate([normal(rng, STUDIES, sizes[0]), 3 * noise(rng, STUDIES, sizes[1])], axis=-1) for _ in range(40)
-    ]
+    blocks = [np.concatenate([normal(rng, STUDIES, sizes[0]), 3 * noise(rng, STUDIES, sizes[1])], axis=-1) for _ in range(40)]
     parts = [Independent((sizes,)).confidence(each) for each in blocks]
     wrong, rates = np.zeros(STUDIES, dtype=bool), []
     for look in range(1, 41):

@@ -38,9 +38,7 @@ def pairings(rng):
     return stats.pairing_p(stats.between_units(x, y), 1, rng=rng)
 
 
-@pytest.mark.parametrize(
-    "p", [sign_flips, sign_flips_by_stratum, permutations, permutations_of_shared_units, labels, pairings]
-)
+@pytest.mark.parametrize("p", [sign_flips, sign_flips_by_stratum, permutations, permutations_of_shared_units, labels, pairings])
 def test_it_holds_its_level(p, monkeypatch):
     # Monte-Carlo p of the form (b + 1) / (B + 1) is valid for any B; a small one keeps this quick.
     for module in ("means", "correlations", "permutation"):

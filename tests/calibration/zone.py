@@ -22,7 +22,6 @@ HEAD = ("kind", "situation", "n", "at least m", "m not excluded", "probably belo
 STUDIES = 4_000
 
 
-
 def _effect(cell: Cell, share: float) -> float:
     return cell.terms.centre + (-1 if cell.terms.rule == "below" else 1) * share * cell.terms.margin
 

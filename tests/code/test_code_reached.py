@@ -30,7 +30,7 @@ def fixture(harness):
 def beside():
     return OTHER
 ''',
-    "helpers.py": '''
+    "helpers.py": """
 LIMIT = 3
 def table(size):
     return size * LIMIT
@@ -38,7 +38,7 @@ def used(x):
     return x + 1
 def unused(x):
     return x
-''',
+""",
     "deep.py": "def shown():\n    return [each for each in (1, 2)]\n",
     "late.py": "class Base:\n    rate = 0.1\n\nclass Late(Base):\n    pass\n",
 }
@@ -298,9 +298,7 @@ COARSE = {"computed", "computed, relative"}  # of a package of which one module 
 
 
 @pytest.mark.parametrize("way", IN_PACKAGE)
-def test_a_module_of_a_package_counts_however_it_is_imported(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str
-) -> None:
+def test_a_module_of_a_package_counts_however_it_is_imported(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, way: str) -> None:
     def digest(number: int, rate: int, beside: int) -> str:
         folder = tmp_path / str(number)
         (folder / "pack" / "deep").mkdir(parents=True)
@@ -353,9 +351,7 @@ READING = {
 
 @pytest.mark.parametrize("way", READING)
 @pytest.mark.parametrize("name", ["numbers.csv", "data/numbers.csv"])
-def test_files_that_it_names_count_by_their_content(
-    project: Callable[..., str], tmp_path: Path, way: str, name: str
-) -> None:
+def test_files_that_it_names_count_by_their_content(project: Callable[..., str], tmp_path: Path, way: str, name: str) -> None:
     study = (f"import os\nimport numpy as np\nfrom pathlib import Path\nDATA = '{name}'\n"
              f"def fixture():\n    return {READING[way].format(name)}\n")  # fmt: skip
     digests = []

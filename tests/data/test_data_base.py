@@ -10,9 +10,7 @@ from hypothesis.extra import numpy as hnp
 from harness.data import Dataset, DataSpec
 from harness.data.base import array_digest
 
-arrays = hnp.arrays(
-    st.sampled_from([np.uint8, np.int64, np.float32]), hnp.array_shapes(max_dims=2, max_side=3)
-)
+arrays = hnp.arrays(st.sampled_from([np.uint8, np.int64, np.float32]), hnp.array_shapes(max_dims=2, max_side=3))
 
 
 @given(array=arrays, where=st.integers(0, 8))

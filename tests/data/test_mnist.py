@@ -88,9 +88,7 @@ def test_whole_set(monkeypatch):
     # mean and standard deviation of the training pixels that the field's code is full of: 0.1307 (and
     # 0.3081 at 28 x 28)
     assert round(float(data.train_x.mean(dtype=np.float64)), 4) == 0.1307
-    with pytest.raises(
-        DataShortfall, match=r"6,000 train images of digit 0, and MNIST has 5,923: ask for fewer"
-    ):
+    with pytest.raises(DataShortfall, match=r"6,000 train images of digit 0, and MNIST has 5,923: ask for fewer"):
         Mnist(train=60_000).load()
 
 
@@ -135,9 +133,7 @@ def _area_average_by_definition(image, side):
 
 @given(images=pictures, side=st.integers(1, 7))
 def test_area_average_is_the_mean_of_the_area(images, side):
-    assert area_average(images, side).tolist() == [
-        _area_average_by_definition(image, side) for image in images
-    ]
+    assert area_average(images, side).tolist() == [_area_average_by_definition(image, side) for image in images]
 
 
 @given(images=pictures, side=st.integers(1, 40))

@@ -111,9 +111,7 @@ def test_corrupt_file_is_an_error_even_with_a_subset(miniature, subset, monkeypa
     path = miniature / "mnist" / f"{name}.gz"
     damage(path, gzip.decompress(path.read_bytes()))
     monkeypatch.setenv("HARNESS_DATA", str(miniature))
-    with pytest.raises(
-        DataError, match=f"{name}.gz is corrupt: expected .*{mnist_files.CHECKSUMS[name]}, found .*put"
-    ):
+    with pytest.raises(DataError, match=f"{name}.gz is corrupt: expected .*{mnist_files.CHECKSUMS[name]}, found .*put"):
         raw_mnist()
 
 
@@ -219,9 +217,7 @@ def test_subset_is_balanced_and_small(subset):
 
 
 def test_subset_is_not_taken_for_the_whole(subset):
-    with pytest.raises(
-        DataShortfall, match=r"60,000 training.*only the embedded subset of 10,000.*set HARNESS_DATA"
-    ):
+    with pytest.raises(DataShortfall, match=r"60,000 training.*only the embedded subset of 10,000.*set HARNESS_DATA"):
         raw_mnist(whole=True)
 
 
@@ -231,9 +227,7 @@ def test_corrupt_subset_is_an_error(subset, tmp_path, damage):
     shutil.copy(subset, copy)
     damage(copy, b"")
     register_embedded("mnist", copy)
-    with pytest.raises(
-        DataError, match=f"copy.npz.*corrupt: expected .*{mnist_files.EMBEDDED_DIGEST}, found .*restore"
-    ):
+    with pytest.raises(DataError, match=f"copy.npz.*corrupt: expected .*{mnist_files.EMBEDDED_DIGEST}, found .*restore"):
         raw_mnist()
 
 
@@ -252,9 +246,7 @@ def test_subset_that_is_gone_is_an_error(tmp_path):
 
 
 def test_no_source_at_all_is_a_shortfall():
-    with pytest.raises(
-        DataShortfall, match=r"no MNIST \(HARNESS_OFFLINE=1.*no embedded subset.*set HARNESS_DATA"
-    ):
+    with pytest.raises(DataShortfall, match=r"no MNIST \(HARNESS_OFFLINE=1.*no embedded subset.*set HARNESS_DATA"):
         raw_mnist()
 
 

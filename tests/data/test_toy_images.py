@@ -66,9 +66,7 @@ def test_spec_is_plain_data():
     }  # fmt: skip
 
 
-@pytest.mark.parametrize(
-    "wrong", [{"train": 2}, {"test": 0}, {"noise": -1.0}, {"amplitude": float("nan")}, {"seed": -1}]
-)
+@pytest.mark.parametrize("wrong", [{"train": 2}, {"test": 0}, {"noise": -1.0}, {"amplitude": float("nan")}, {"seed": -1}])
 def test_impossible_spec_is_refused(wrong):
     with pytest.raises(ValueError, match=f"ToyImages has {next(iter(wrong))}="):
         ToyImages(**wrong)

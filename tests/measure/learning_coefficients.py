@@ -50,7 +50,8 @@ def deep_linear(sizes: Sequence[int], rank: int) -> float:
     """
     spare = sorted(size - rank for size in sizes)
     chosen = next(
-        spare[:count] for count in range(2, len(spare) + 1)
+        spare[:count]
+        for count in range(2, len(spare) + 1)
         if sum(spare[:count]) >= (count - 1) * spare[count - 1]
         and (count == len(spare) or (spare[count - 1] < spare[count] and sum(spare[:count]) < (count - 1) * spare[count]))
     )

@@ -65,7 +65,13 @@ def test_a_given_class_is_never_nearer_than_the_nearest(members: Population, nor
     x = np.clip(data.test_x, *bounds)
     nearest = smallest_perturbation(members, x, data.test_y, norm=norm, bounds=bounds, spec=WIDE)  # type: ignore[arg-type]
     aimed = smallest_perturbation(
-        members, x, data.test_y, norm=norm, bounds=bounds, spec=WIDE, aim=elsewhere(data.test_y)  # type: ignore[arg-type]
+        members,
+        x,
+        data.test_y,
+        norm=norm,
+        bounds=bounds,
+        spec=WIDE,
+        aim=elsewhere(data.test_y),  # type: ignore[arg-type]
     )
     assert np.isfinite(aimed).all()
     assert (aimed >= nearest * 0.97).all()

@@ -38,10 +38,7 @@ def test_counterexample_is_written_down_before_the_check_changes_it():
         value.clear()
         raise AssertionError
 
-    assert (
-        falsify(clears, st.just(0).map(lambda _: [1]), examples=5, key="any").loc[0, "counterexample"]
-        == "[1]"
-    )
+    assert falsify(clears, st.just(0).map(lambda _: [1]), examples=5, key="any").loc[0, "counterexample"] == "[1]"
 
 
 def test_rejected_inputs_are_not_counted():
@@ -134,19 +131,14 @@ def test_no_smaller_lipschitz_constant_will_do():
 
 def test_no_larger_perturbation_will_do():
     def closed(case):
-        full = tuple(
-            step / dynamics.JUST_BELOW_1 for step in case.perturbation
-        )  # ε itself where it was just below
+        full = tuple(step / dynamics.JUST_BELOW_1 for step in case.perturbation)  # ε itself where it was just below
         dynamics.check_distance_classifier(replace(case, perturbation=full))
 
     assert ": f* is 0 at the attacked point" in counterexample(closed)
 
 
 def nearest_mean(norm, x, a, b):
-    means = [
-        tuple(sum(values, Fraction(0)) / len(points) for values in zip(*points, strict=True))
-        for points in (a, b)
-    ]
+    means = [tuple(sum(values, Fraction(0)) / len(points) for values in zip(*points, strict=True)) for points in (a, b)]
     to_a, to_b = (dynamics.size(norm, dynamics.minus(x, mean)) for mean in means)
     return (to_b - to_a) / (to_a + to_b) if to_a + to_b else Fraction(0)
 

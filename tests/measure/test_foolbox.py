@@ -29,9 +29,7 @@ def points(data: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
     return torch.from_numpy(data.test_x).clamp(*BOUNDS), torch.from_numpy(data.test_y)
 
 
-def theirs(
-    attack: object, population: Population, data: Dataset, epsilon: float, criterion: object = None
-) -> torch.Tensor:
+def theirs(attack: object, population: Population, data: Dataset, epsilon: float, criterion: object = None) -> torch.Tensor:
     """Foolbox's perturbed points for every member, shape (member, point, *input)."""
     x, y = points(data)
     goal = y if criterion is None else criterion

@@ -127,9 +127,7 @@ AUTO = LLCSpec(3.0, chains=3, nbeta=12.0, precision=0.1, budget=1500)
 
 @pytest.mark.parametrize("spec", [FIXED, AUTO, replace(AUTO, mass="unit"), replace(AUTO, burn_in=40, draws=20)])
 @pytest.mark.parametrize("scope", ["all", "hidden"])
-def test_a_model_does_not_depend_on_who_shares_its_stack(
-    monkeypatch: pytest.MonkeyPatch, spec: LLCSpec, scope: str
-) -> None:
+def test_a_model_does_not_depend_on_who_shares_its_stack(monkeypatch: pytest.MonkeyPatch, spec: LLCSpec, scope: str) -> None:
     together = run(spec, scope)
     for model in (0, 3):
         alone = run(spec, scope, slice(model, model + 1))

@@ -98,8 +98,11 @@ def test_a_linear_network_has_its_learning_coefficient(sizes: tuple[int, int, in
     generator = torch.Generator().manual_seed(rank)
     inputs, hidden, outputs = sizes
     first = torch.randn(hidden, rank, generator=generator) @ torch.randn(rank, inputs, generator=generator) / math.sqrt(rank)
-    second = torch.randn(outputs, rank, generator=generator) @ torch.linalg.pinv(
-        torch.linalg.svd(first).U[:, :rank]) / math.sqrt(rank)
+    second = (
+        torch.randn(outputs, rank, generator=generator)
+        @ torch.linalg.pinv(torch.linalg.svd(first).U[:, :rank])
+        / math.sqrt(rank)
+    )
     x = torch.randn(1024, inputs, generator=generator)
     program = MLPProgram(sizes, linear=True, bias=False)
     module = program.module(torch.cat([first.flatten(), second.flatten()]))
@@ -122,7 +125,6 @@ def toy_population(seeds: tuple[int, ...] = (0, 1, 2), epochs: int = 30) -> tupl
 
 SHORT = LLCSpec(localization=10.0, chains=2, burn_in=60, draws=60, descent=20)
 SGLD = LLCSpec(localization=10.0, sampler="sgld", step_size=5e-4, chains=2, burn_in=50, draws=50, sensitivity_chains=1)
-
 
 
 def test_a_member_does_not_depend_on_who_shares_its_stack() -> None:

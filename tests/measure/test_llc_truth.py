@@ -76,6 +76,7 @@ def test_one_layer_is_a_regression_on_its_jacobian(sizes: tuple[int, ...], rank:
     truth = linear_truth(sizes, rank, seed=1)
     views = {name: value[0].double() for name, value in truth.program.layout.views(truth.theta[None]).items()}
     for layer in range(len(sizes) - 1):
+
         def outputs(weight: torch.Tensor, layer: int = layer) -> torch.Tensor:
             x = truth.inputs.T.double()
             for number in range(len(sizes) - 1):

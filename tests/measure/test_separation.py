@@ -15,9 +15,7 @@ from harness.measure import separation as module
 from harness.measure.separation import separation, separation_table
 
 SUBSET = Path(__file__).parents[2] / "fixtures" / "mnist-subset.npz"
-real = pytest.mark.skipif(
-    not os.environ.get("HARNESS_DATA"), reason="needs the whole of MNIST: set HARNESS_DATA to its folder"
-)
+real = pytest.mark.skipif(not os.environ.get("HARNESS_DATA"), reason="needs the whole of MNIST: set HARNESS_DATA to its folder")
 
 
 def by_definition(a, labels_a, b, labels_b, *, within):
@@ -26,9 +24,7 @@ def by_definition(a, labels_a, b, labels_b, *, within):
     for i, (image, label) in enumerate(zip(a.astype(np.int16), labels_a, strict=True)):
         others = np.flatnonzero((labels_b != label) & (np.arange(len(b)) > i if within else True))
         if len(others):
-            distance = int(
-                np.abs(b[others].astype(np.int16) - image).reshape(len(others), -1).max(axis=1).min()
-            )
+            distance = int(np.abs(b[others].astype(np.int16) - image).reshape(len(others), -1).max(axis=1).min())
             nearest = distance if nearest is None else min(nearest, distance)
     return nearest
 
@@ -91,16 +87,12 @@ def test_many_images_use_every_step(seed, kind, monkeypatch):
     elif kind == "smooth":
         images = np.abs(rng.normal(0, 20, images.shape).cumsum(axis=2)).clip(0, 255)
     images, labels = images.astype(np.uint8), rng.integers(0, 5, 400)
-    assert separation(images, labels).distance * 255 == by_definition(
-        images, labels, images, labels, within=True
-    )
+    assert separation(images, labels).distance * 255 == by_definition(images, labels, images, labels, within=True)
     a, labels_a = (
         images[:70],
         labels[:70] + 2,
     )  # labels 5 and 6 are in the first set alone, 0 and 1 in the second
-    assert separation(a, labels_a, images, labels).distance * 255 == by_definition(
-        a, labels_a, images, labels, within=False
-    )
+    assert separation(a, labels_a, images, labels).distance * 255 == by_definition(a, labels_a, images, labels, within=False)
 
 
 def test_planted_neighbours_are_found():

@@ -144,12 +144,20 @@ def test_acceptance_formula_in_double_precision():
     before, pull, new_pull, noise = torch.randn(4, 50, 7, generator=generator, dtype=torch.float64)
     potential, new_potential = torch.randn(2, 50, generator=generator, dtype=torch.float64)
     after = before - step_size / 2 * pull + math.sqrt(step_size) * noise
-    found = langevin_acceptance(potential, pull * step_size / 2, noise * math.sqrt(step_size), new_potential,
-                                new_pull * step_size / 2, torch.full((50,), step_size, dtype=torch.float64))
+    found = langevin_acceptance(
+        potential,
+        pull * step_size / 2,
+        noise * math.sqrt(step_size),
+        new_potential,
+        new_pull * step_size / 2,
+        torch.full((50,), step_size, dtype=torch.float64),
+    )
     for row in range(50):
-        ratio = (float(potential[row] - new_potential[row])
-                 + log_density(before[row], after[row], new_pull[row], step_size)
-                 - log_density(after[row], before[row], pull[row], step_size))
+        ratio = (
+            float(potential[row] - new_potential[row])
+            + log_density(before[row], after[row], new_pull[row], step_size)
+            - log_density(after[row], before[row], pull[row], step_size)
+        )
         assert float(found[row]) == pytest.approx(min(1.0, math.exp(min(ratio, 0.0))), rel=1e-10)
     assert 5 < int((found == 1).sum()) < 45
 

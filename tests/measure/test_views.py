@@ -98,9 +98,7 @@ def test_each_view_has_its_own_entries(store: Store, population: Population) -> 
 def test_a_plan_notes_the_view() -> None:
     drawing = Drawing()
     drawing.measure([drawing.population(RECIPE, range(2))], Accuracy(), on=NearStart(0.3))
-    assert drawing.asked.measured == [
-        ("accuracy, random points at a distance of 0.3", Viewed(Accuracy(), NearStart(0.3)), 2)
-    ]
+    assert drawing.asked.measured == [("accuracy, random points at a distance of 0.3", Viewed(Accuracy(), NearStart(0.3)), 2)]
 
 
 def test_engines_reach_the_measurement_in_a_view(store: Store, population: Population) -> None:

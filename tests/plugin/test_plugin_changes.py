@@ -70,9 +70,7 @@ def test_a_change_fails_and_is_named(known: Project, told, old: str, new: str, s
     assert "put it back, or accept it in ledger.json with --claims-update-ledger --claims-because" in told(result)
     row = known.rows()[claim]
     assert row["verdict"] == "supported"
-    assert row["changes"] == [
-        {"date": row["changes"][0]["date"], "changed": [said], "was": "supported", "because": None}
-    ]
+    assert row["changes"] == [{"date": row["changes"][0]["date"], "changed": [said], "was": "supported", "because": None}]
     assert history(known, f"paper/{claim}") == []
 
 

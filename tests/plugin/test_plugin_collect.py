@@ -139,9 +139,7 @@ def test_a_gpu_that_is_not_there_is_said_before_anything_runs(project: Project, 
 
 
 def test_a_session_without_claims_leaves_nothing_and_imports_nothing(project: Project, told, monkeypatch):
-    project.file(
-        "conftest.py", "import sys\n\ndef pytest_unconfigure():\n    print('loaded', *sys.modules)\n"
-    )
+    project.file("conftest.py", "import sys\n\ndef pytest_unconfigure():\n    print('loaded', *sys.modules)\n")
     project.file("test_other.py", "def test_other():\n    pass\n")
     result = project.run_apart("test_other.py", "-p", "no:hypothesispytest")
     result.assert_outcomes(passed=1)
@@ -155,9 +153,7 @@ def test_a_session_without_claims_leaves_nothing_and_imports_nothing(project: Pr
 def test_collecting_claims_does_not_need_torch(project: Project):
     project.claims(EVERY)
     code = "import sys, pytest; pytest.main(['claims', '--co', '-q']); sys.exit('torch' in sys.modules)"
-    done = subprocess.run(
-        [sys.executable, "-c", code], cwd=project.path, capture_output=True, text=True, check=False
-    )
+    done = subprocess.run([sys.executable, "-c", code], cwd=project.path, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout
     assert "5 tests collected" in done.stdout
     assert not (project.path / "reports").exists()

@@ -67,7 +67,10 @@ def test_the_row_says_what_ran_also_for_claims_that_share_a_fixture(project: Pro
     assert project.run("claims", "--claims-llc-engine", engine).ret == 0
     shared = [("LLC", engine)]
     assert engines(project) == {
-        "first": shared, "second": shared, "named": [("LLC", "stacked"), ("accuracy", None)], "nothing": []
+        "first": shared,
+        "second": shared,
+        "named": [("LLC", "stacked"), ("accuracy", None)],
+        "nothing": [],
     }
     with (project.path / "reports" / "claims.csv").open(encoding="utf-8") as file:
         flat = {row["id"]: row["instruments"] for row in csv.DictReader(file)}

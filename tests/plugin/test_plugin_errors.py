@@ -141,9 +141,7 @@ def test_last_failed_runs_what_failed(project: Project):
 
 
 def test_an_error_of_another_test_is_left_alone(project: Project, told):
-    project.file(
-        "test_other.py", "def test_other(record_property):\n    record_property('claim', 'mine')\n    1 / 0\n"
-    )
+    project.file("test_other.py", "def test_other(record_property):\n    record_property('claim', 'mine')\n    1 / 0\n")
     result = project.run("test_other.py")
     result.assert_outcomes(failed=1)
     assert "claims at scale" not in told(result)

@@ -259,9 +259,7 @@ def groups(standard: str, robust: str, difference: float | None, dropped: str = 
     ("range(8)", "range(8, 16)", "(15, 31, 47)"),
     ("range(0, 16, 2)", "range(1, 17, 2)", "()"),
 ])  # fmt: skip
-def test_two_independent_groups_keep_their_own_seeds_in_every_block(
-    project: Project, standard: str, robust: str, dropped: str
-):
+def test_two_independent_groups_keep_their_own_seeds_in_every_block(project: Project, standard: str, robust: str, dropped: str):
     project.claims(groups(standard, robust, None, dropped))
     project.run("claims", "--claims-until-decided", "--claims-most-blocks", "3")
     row = project.rows()["apart"]

@@ -50,9 +50,7 @@ def test_the_raw_view_and_what_the_ledger_does_not_know(project: Project):
 
 def test_updating_records_this_run_and_keeps_the_rest(project: Project, told):
     project.claims(EVERY)
-    project.known(
-        {"reduced": {"paper/higher": "refuted", "paper/gone": "refuted"}, "full": {"paper/x": "invalid"}}
-    )
+    project.known({"reduced": {"paper/higher": "refuted", "paper/gone": "refuted"}, "full": {"paper/x": "invalid"}})
     result = project.run("claims", "--claims-update-ledger", "--deselect", "claims/test_paper.py::test_broken")
     assert result.ret == 0
     assert "ledger: 4 verdicts changed in ledger.json" in told(result)

@@ -54,9 +54,7 @@ def test_what_is_finished_is_gone_and_the_newest_stands_first():
     board = Board()
     board.take(beat(1, 1.0))
     board.take(beat(2, 1.0, population="other", what="measured", total=4))
-    assert board.line().startswith(
-        "population other: 2/4 measured, a few seconds left; population slt-grid: 1/80"
-    )
+    assert board.line().startswith("population other: 2/4 measured, a few seconds left; population slt-grid: 1/80")
     assert board.line(width=20) == "population other: 2…"
     board.take(beat(4, 2.0, population="other", what="measured", total=4))
     board.take(beat(80, 2.0))
@@ -153,9 +151,7 @@ def terminal(text: str) -> list[str]:
     return lines
 
 
-written = st.tuples(
-    st.just("write"), st.sampled_from([".", "F", "test_a.py ", "\n", "\rcollected 3", "a\nb", " [ 50%]\n"])
-)
+written = st.tuples(st.just("write"), st.sampled_from([".", "F", "test_a.py ", "\n", "\rcollected 3", "a\nb", " [ 50%]\n"]))
 shown = st.tuples(st.just("redraw"), st.sampled_from(["", "population grid: 3/6 trained", "short"]))
 
 

@@ -37,9 +37,7 @@ def test_the_report_lies_where_it_was_asked_for(project: Project, told):
     result = project.run("claims", "--claims-report", "elsewhere")
     assert result.ret == 0
     assert "report: elsewhere/claims.html" in told(result)
-    assert {"elsewhere/claims.html", "elsewhere/claims.json", "elsewhere/claims.csv"} <= files_below(
-        project.path
-    )
+    assert {"elsewhere/claims.html", "elsewhere/claims.json", "elsewhere/claims.csv"} <= files_below(project.path)
     run = project.report("elsewhere")
     assert run["schema"] == 1
     assert run["scale"] == "reduced"
@@ -98,9 +96,7 @@ def test_junit_is_xml_with_each_row_as_strict_json(project: Project):
     assert {name: suite.get(name) for name in ("tests", "failures", "errors", "skipped")} == {
         "tests": "5", "failures": "2", "errors": "0", "skipped": "2",
     }  # fmt: skip
-    rows = [
-        json.loads(found.get("value", "")) for found in suite.iter("property") if found.get("name") == "claim"
-    ]
+    rows = [json.loads(found.get("value", "")) for found in suite.iter("property") if found.get("name") == "claim"]
     assert [row["verdict"] for row in rows] == ["supported", "refuted", "inconclusive", "invalid", "error"]
     messages = [found.get("message", "") for found in suite.iter("skipped")]
     assert messages[0].startswith("paper/lower is refuted, as the ledger has it: ")

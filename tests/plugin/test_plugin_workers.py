@@ -70,13 +70,16 @@ def test_the_number_of_workers_by_device_and_place(project: Project, monkeypatch
 
 
 def test_every_worker_is_told_how_much_memory_it_may_use(project: Project):
-    project.file("test_seen.py", """
+    project.file(
+        "test_seen.py",
+        """
 from pathlib import Path
 from harness.device import memory_limit
 
 def test_one():
     Path(f"memory-{memory_limit('cpu')}").touch()
-""")
+""",
+    )
     project.run("test_seen.py", "-n", "1", "--claims-memory", "3 MiB").assert_outcomes(passed=1)
     assert f"memory-{3 * 2**20}" in files_below(project.path)
     assert device.memory_limit("cpu") == 2**30

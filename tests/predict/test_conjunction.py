@@ -17,16 +17,12 @@ def table(input_=1.0, hidden=1.0, seeds=10):
         noise -= noise.mean(axis=0)  # the effects are then exactly the shifts
         for seed in range(seeds):
             for i, (regime, up) in enumerate((("robust", 0.0), ("standard", shift))):
-                rows.append(
-                    {"scope": scope, "seed": seed, "regime": regime, "llc": up + 0.3 * noise[seed, i]}
-                )
+                rows.append({"scope": scope, "seed": seed, "regime": regime, "llc": up + 0.3 * noise[seed, i]})
     return pd.DataFrame(rows)
 
 
 def part(scope, margin=0.5):
-    return PairedDifference(
-        "llc", "regime", "standard", "robust", "seed", margin=margin, where={"scope": scope}, **REASON
-    )
+    return PairedDifference("llc", "regime", "standard", "robust", "seed", margin=margin, where={"scope": scope}, **REASON)
 
 
 BOTH = Conjunction(parts=(part("input"), part("hidden")))
@@ -112,9 +108,7 @@ def test_nested_conjunctions_are_taken_apart():
 
 
 def test_the_sentence_lists_the_parts():
-    assert str(BOTH).startswith(
-        "All of: (1) On average over pairs with the same seed, llc is higher in standard than"
-    )
+    assert str(BOTH).startswith("All of: (1) On average over pairs with the same seed, llc is higher in standard than")
     assert "(2) " in str(BOTH)
     assert "where scope = hidden; the smallest effect of interest is 0.5" in str(BOTH)
 
@@ -133,8 +127,11 @@ def cases(*effects, seeds=10):
     for scope, effect in enumerate(effects):
         noise = 0.3 * rng.normal(size=seeds)
         noise -= noise.mean()
-        rows += [{"scope": scope, "seed": seed, "regime": regime, "llc": height}
-                 for seed in range(seeds) for regime, height in (("robust", 0.0), ("standard", effect + noise[seed]))]
+        rows += [
+            {"scope": scope, "seed": seed, "regime": regime, "llc": height}
+            for seed in range(seeds)
+            for regime, height in (("robust", 0.0), ("standard", effect + noise[seed]))
+        ]
     return pd.DataFrame(rows)
 
 

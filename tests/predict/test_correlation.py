@@ -19,9 +19,7 @@ def table(rho=0.9, seeds=12, regimes=("standard", "robust"), thresholds=(2, 3), 
             llc, noise = rng.normal(size=2)
             for threshold in thresholds:
                 asr = rho * llc + np.sqrt(1 - rho**2) * noise + 0.01 * rng.normal()
-                rows.append(
-                    {"seed": member, "regime": regime, "threshold": threshold, "llc": llc, "asr": asr}
-                )
+                rows.append({"seed": member, "regime": regime, "threshold": threshold, "llc": llc, "asr": asr})
     return pd.DataFrame(rows)
 
 

@@ -16,9 +16,7 @@ class TestTheorem:
 
     @pytest.mark.parametrize("examples", [3, 500])
     def test_a_counterexample_refutes_however_few_were_tried(self, examples):
-        verdict = judge(
-            Theorem(100), pd.DataFrame({"examples": [examples], "counterexample": ["x = [0, 1]"]})
-        )
+        verdict = judge(Theorem(100), pd.DataFrame({"examples": [examples], "counterexample": ["x = [0, 1]"]}))
         assert verdict.outcome is Outcome.REFUTED
         assert verdict.reason.endswith("Counterexample: x = [0, 1].")
 
@@ -28,16 +26,12 @@ class TestTheorem:
         assert "tried 99 examples and found nothing; required: 100" in verdict.reason
 
     def test_where_selects_searches(self):
-        frame = pd.DataFrame(
-            {"norm": ["l2", "linf"], "examples": [100, 100], "counterexample": [None, "x = 0"]}
-        )
+        frame = pd.DataFrame({"norm": ["l2", "linf"], "examples": [100, 100], "counterexample": [None, "x = 0"]})
         assert judge(Theorem(100, where={"norm": "l2"}), frame).outcome is Outcome.SUPPORTED
         assert judge(Theorem(100, where={"norm": "linf"}), frame).outcome is Outcome.REFUTED
 
     def test_no_search_is_no_support(self):
-        assert (
-            judge(Theorem(1), pd.DataFrame({"examples": [], "counterexample": []})).outcome is Outcome.INVALID
-        )
+        assert judge(Theorem(1), pd.DataFrame({"examples": [], "counterexample": []})).outcome is Outcome.INVALID
 
     def test_a_search_of_nothing_is_refused(self):
         with pytest.raises(ClaimError, match="1 or more"):
@@ -69,9 +63,7 @@ class TestDataFact:
     def test_one_case_that_differs_refutes_and_is_named_first(self):
         verdict = judge(DataFact(), facts(("a", 0.12, 0.1, 1), ("b", 0.26, 0.2, 1), ("c", 0.3, 0.3, 1)))
         assert verdict.outcome is Outcome.REFUTED
-        assert verdict.reason.startswith(
-            "1 of 3 cases differ from the printed value. b: 0.260, printed 0.2, differs."
-        )
+        assert verdict.reason.startswith("1 of 3 cases differ from the printed value. b: 0.260, printed 0.2, differs.")
         assert [stratum.effect for stratum in verdict.estimate.strata] == [0.12, 0.26, 0.3]
 
     def test_columns_may_have_other_names(self):

@@ -115,17 +115,27 @@ def test_a_noisy_regressor_makes_slopes_flatter_and_knows_it(kind):
     assert "As measured, the mean slope is" in steep.notes[-1]
 
 
-@pytest.mark.parametrize(("errors", "words"), [
-    ({"size": "se"}, "it takes them of llc and asr"), ({"llc": ""}, "name for a column"), ("se", "name for a column"),
-])
+@pytest.mark.parametrize(
+    ("errors", "words"),
+    [
+        ({"size": "se"}, "it takes them of llc and asr"),
+        ({"llc": ""}, "name for a column"),
+        ("se", "name for a column"),
+    ],
+)
 def test_errors_that_name_nothing_are_refused(errors, words):
     with pytest.raises(ClaimError, match=words):
         corr(errors)
 
 
-@pytest.mark.parametrize(("values", "words"), [
-    (-1.0, "below 0"), (np.nan, "missing or infinite"), (50.0, "differs by no more than its standard errors"),
-])
+@pytest.mark.parametrize(
+    ("values", "words"),
+    [
+        (-1.0, "below 0"),
+        (np.nan, "missing or infinite"),
+        (50.0, "differs by no more than its standard errors"),
+    ],
+)
 def test_standard_errors_that_say_nothing_are_refused(values, words):
     with pytest.raises(Unusable, match=words):
         estimate(corr({"llc": "se"}), models().assign(se=values))

@@ -92,7 +92,6 @@ def test_it_takes_one_file_and_one_line_in_the_library(tmp_path: Path) -> None:
     with (tmp_path / "harness" / "kinds.py").open("a", encoding="utf-8") as registry:
         registry.write("    from harness.predict.median import Median as Median\n")
 
-
     def said(*arguments: str) -> str:
         there = {"env": {**os.environ, "PYTHONPATH": str(tmp_path)}, "cwd": tmp_path}
         return subprocess.run([sys.executable, *arguments], capture_output=True, text=True, check=True, **there).stdout

@@ -10,9 +10,7 @@ from harness.predict import PerSampleCorrelation, Unusable
 
 def table(slope=-1.0, seeds=8, samples=6, epochs=10):
     rng = np.random.default_rng(0)
-    index = pd.MultiIndex.from_product(
-        [range(seeds), range(samples), range(epochs)], names=["seed", "sample", "epoch"]
-    )
+    index = pd.MultiIndex.from_product([range(seeds), range(samples), range(epochs)], names=["seed", "sample", "epoch"])
     frame = index.to_frame(index=False)
     frame["llc"] = rng.normal(size=len(frame))
     frame["perturbation"] = slope * frame.llc + rng.normal(size=len(frame)) + 100 * frame["sample"]
@@ -31,9 +29,7 @@ def estimate(frame, **changes):
 
 def test_it_is_a_t_interval_of_one_number_per_seed():
     frame = table()
-    rho = frame.groupby(["seed", "sample"]).apply(
-        lambda cell: sps.spearmanr(cell.llc, cell.perturbation).statistic
-    )
+    rho = frame.groupby(["seed", "sample"]).apply(lambda cell: sps.spearmanr(cell.llc, cell.perturbation).statistic)
     per_seed = np.arctanh(rho).groupby("seed").mean()
     interval = sps.ttest_1samp(per_seed, 0).confidence_interval(0.9)
     found = estimate(frame)
@@ -75,13 +71,8 @@ class TestConstantCells:
     def test_they_are_dropped_and_counted(self):
         frame = self.frozen([(0, 0), (3, 5)])
         found = estimate(frame)
-        assert any(
-            "2 of 48 cells (seed × sample) have a constant llc or perturbation" in note
-            for note in found.notes
-        )
-        kept = frame[
-            ~(((frame.seed == 0) & (frame["sample"] == 0)) | ((frame.seed == 3) & (frame["sample"] == 5)))
-        ]
+        assert any("2 of 48 cells (seed × sample) have a constant llc or perturbation" in note for note in found.notes)
+        kept = frame[~(((frame.seed == 0) & (frame["sample"] == 0)) | ((frame.seed == 3) & (frame["sample"] == 5)))]
         rho = kept.groupby(["seed", "sample"]).apply(lambda c: sps.spearmanr(c.llc, c.perturbation).statistic)
         assert found.effect == pytest.approx(np.tanh(np.arctanh(rho).groupby("seed").mean().mean()))
 

@@ -113,9 +113,7 @@ def of_kind(wanted: type[Prediction]) -> Prediction:
     return next(prediction for prediction, _, _ in KINDS if type(prediction) is wanted)
 
 
-EACH = pytest.mark.parametrize(
-    ("prediction", "table", "numeric"), KINDS, ids=[type(kind[0]).__name__ for kind in KINDS]
-)
+EACH = pytest.mark.parametrize(("prediction", "table", "numeric"), KINDS, ids=[type(kind[0]).__name__ for kind in KINDS])
 STATISTICAL = [i for i, (prediction, _, _) in enumerate(KINDS) if prediction.rule in ("above", "below", "within")]
 EACH_STATISTICAL = pytest.mark.parametrize("kind", STATISTICAL, ids=[type(KINDS[i][0]).__name__ for i in STATISTICAL])
 TABLES = st.integers(0, 7)
@@ -149,9 +147,7 @@ def estimate(prediction, table):
 
 def test_every_kind_is_here():
     exported = {getattr(harness.predict, name) for name in harness.predict.__all__}
-    kinds = {each for each in exported if isinstance(each, type) and issubclass(each, Prediction)} - {
-        Prediction
-    }
+    kinds = {each for each in exported if isinstance(each, type) and issubclass(each, Prediction)} - {Prediction}
     assert kinds == {type(prediction) for prediction, _, _ in KINDS}
     for kind in kinds:
         assert getattr(harness, kind.__name__) is kind
@@ -306,9 +302,7 @@ def test_equal_predictions_have_equal_hashes():
 
 
 def test_a_name_reads_in_place_of_its_column():
-    named = dataclasses.replace(
-        PAIRED, value="llc_per_parameter", names={"llc_per_parameter": "LLC per parameter"}
-    )
+    named = dataclasses.replace(PAIRED, value="llc_per_parameter", names={"llc_per_parameter": "LLC per parameter"})
     assert "LLC per parameter is higher in standard" in str(named)
     assert "llc per parameter is higher" in str(dataclasses.replace(named, names={}))
 
@@ -452,12 +446,7 @@ def test_a_larger_margin_is_harder_to_reach_and_easier_to_stay_within(kind, seed
 @given(st.integers(0, 10_000), st.floats(-2, 2))
 def test_a_wider_margin_never_turns_a_refutation_of_a_direction_into_support(seed, effect):
     rng = np.random.default_rng(seed)
-    table = models().assign(
-        llc=lambda each: rng.normal(size=len(each)) + effect * (each.regime == "standard")
-    )
+    table = models().assign(llc=lambda each: rng.normal(size=len(each)) + effect * (each.regime == "standard"))
     order = {Outcome.SUPPORTED: 2, Outcome.INCONCLUSIVE: 1, Outcome.REFUTED: 0}
-    seen = [
-        order[judge(dataclasses.replace(PAIRED, margin=margin), table).outcome]
-        for margin in (0.1, 0.5, 1.0, 3.0)
-    ]
+    seen = [order[judge(dataclasses.replace(PAIRED, margin=margin), table).outcome] for margin in (0.1, 0.5, 1.0, 3.0)]
     assert seen == sorted(seen, reverse=True)

@@ -49,9 +49,7 @@ def test_verdicts(yes, expected):
 def test_all_successes_reach_a_target_of_one():
     # 0.9 + 0.1 is what the interval's end, 1, must reach; rounding must not keep it away.
     for exceeds, margin in ((0.9, 0.1), (0.8, 0.2), (0.7, 0.3), (0.6, 0.4), (0.95, 0.05), (0.85, 0.15)):
-        assert (
-            judge(prediction(exceeds=exceeds, margin=margin), table(w=(80, 80))).outcome is Outcome.SUPPORTED
-        )
+        assert judge(prediction(exceeds=exceeds, margin=margin), table(w=(80, 80))).outcome is Outcome.SUPPORTED
 
 
 class TestEveryLevel:

@@ -39,9 +39,7 @@ def test_it_is_a_t_interval_of_least_squares_slopes():
     found = estimate(frame)
     assert found.effect == pytest.approx(np.mean(slopes))
     assert found.interval == pytest.approx((interval.low, interval.high))
-    fits = [
-        sps.linregress(np.log(part.d), np.log(part.radius)).rvalue ** 2 for _, part in frame.groupby("seed")
-    ]
+    fits = [sps.linregress(np.log(part.d), np.log(part.radius)).rvalue ** 2 for _, part in frame.groupby("seed")]
     assert f"{100 * min(fits):.3g} % or more" in found.notes[0]
 
 
@@ -51,9 +49,7 @@ def test_the_tolerance_is_the_margin():
     assert prediction().describe()["margin"] == 0.1
 
 
-@pytest.mark.parametrize(
-    ("exponent", "outcome"), [(-0.5, Outcome.SUPPORTED), (-1.0, Outcome.REFUTED), (0.0, Outcome.REFUTED)]
-)
+@pytest.mark.parametrize(("exponent", "outcome"), [(-0.5, Outcome.SUPPORTED), (-1.0, Outcome.REFUTED), (0.0, Outcome.REFUTED)])
 def test_verdicts(exponent, outcome):
     assert judge(prediction(), table(exponent)).outcome is outcome
 

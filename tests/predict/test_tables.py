@@ -7,9 +7,7 @@ from harness.predict import PairedDifference, Unusable, tables
 
 
 def test_rows_of_both_sides_belong_together_in_any_order():
-    frame = pd.DataFrame(
-        {"seed": [3, 1, 2, 2, 3, 1], "regime": list("aaabbb"), "llc": [30, 10, 20, 21, 31, 11]}
-    )
+    frame = pd.DataFrame({"seed": [3, 1, 2, 2, 3, 1], "regime": list("aaabbb"), "llc": [30, 10, 20, 21, 31, 11]})
     left, right = tables.sides(frame, ["seed"], "regime", ("a", "b"))
     assert (right["llc"] - left["llc"]).tolist() == [1, 1, 1]
     assert left["seed"].tolist() == right["seed"].tolist()
@@ -29,9 +27,7 @@ def test_groups_of_categories_without_rows_do_not_exist():
     assert tables.codes(frame, ["regime"]).tolist() == [0, 1, 0]
 
 
-@pytest.mark.parametrize(
-    ("values", "constant"), [([1.0, 1.0], True), ([0.3, 0.1 + 0.2], True), ([1.0, 1.1], False)]
-)
+@pytest.mark.parametrize(("values", "constant"), [([1.0, 1.0], True), ([0.3, 0.1 + 0.2], True), ([1.0, 1.1], False)])
 def test_a_column_that_varies_by_rounding_only_is_constant(values, constant):
     if not constant:
         tables.varies(values, "llc")

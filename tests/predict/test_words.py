@@ -44,9 +44,7 @@ def test_lists_and_counts():
     assert (words.counted(1, "pair"), words.counted(1200, "pair")) == ("1 pair", "1,200 pairs")
 
 
-@pytest.mark.parametrize(
-    ("alpha", "text"), [(0.05, "90 % interval"), (0.005, "99 % interval"), (0.025, "95 % interval")]
-)
+@pytest.mark.parametrize(("alpha", "text"), [(0.05, "90 % interval"), (0.005, "99 % interval"), (0.025, "95 % interval")])
 def test_levels(alpha, text):
     assert words.level(alpha) == text
 

@@ -41,7 +41,6 @@ PROVENANCE = {
 PAIRS = "pair (architecture × seed)"
 
 
-
 def trial(verdict: str, settings: dict[str, Any], effect: float, half: float, reason: str = "So.") -> Trial:
     """A claim in another setting; one without half a width could not be run."""
     numbers = (effect, (effect - half, effect + half), 18) if half else (None, None, None)
@@ -97,9 +96,15 @@ def estimate(effect: float, low: float | None, high: float | None, **more: Any) 
     numbers = {"effect": effect, "interval": [low, high], "p": 0.003, "p_support": 0.002, "p_refute": 0.9, "n": 18,
                "unit": PAIRS}  # fmt: skip
     words = {"estimand": "mean paired difference of LLC per parameter, equal weight per architecture"}
-    power = {"power": 0.9, "unit": PAIRS, "n": 18, "smallest_effect": 0.004, "units_needed": 12,
-             "statement": "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12.",
-             "study": None}
+    power = {
+        "power": 0.9,
+        "unit": PAIRS,
+        "n": 18,
+        "smallest_effect": 0.004,
+        "units_needed": 12,
+        "statement": "With 90 % power 18 units find 0.004 or more; the smallest effect of interest, 0.005, needs 12.",
+        "study": None,
+    }
     return {**words, **numbers, "standardised": size, "power": power, "gates": [gate], **more}
 
 
@@ -124,8 +129,12 @@ def left_out(measured: int, negative: int) -> dict[str, Any]:
 
 def standing(state: str, *changed: str) -> dict[str, Any]:
     """How a claim stands to ledger and preregistration, and what measured it."""
-    line = {"date": "2026-01-05", "changed": list(changed), "was": "inconclusive",
-            "because": "the first sampler had not converged"}
+    line = {
+        "date": "2026-01-05",
+        "changed": list(changed),
+        "was": "inconclusive",
+        "because": "the first sampler had not converged",
+    }
     group = {"seeds": list(range(10)), "recipes": {"a1": "slt standard", "b2": "slt robust"}}
     asked = {"name": "LLC", "members": 20, "settings": {"type": "LLC", "engine": None}, "streams": [0]}
     ran = {"name": "LLC", "engine": "devinterp", "settings": {"type": "LLC", "engine": "devinterp"}, "streams": 1}
@@ -207,12 +216,7 @@ def course(seeds: int = 4, epochs: int = 20) -> pd.DataFrame:
 
 def steps() -> pd.DataFrame:
     """Invented steps that shrink as one over the dimension."""
-    rows = [
-        (d, m, s, (3 + m / 200) / d * (1 + s / 20))
-        for d in (16, 64, 256)
-        for m in (64, 256)
-        for s in range(6)
-    ]
+    rows = [(d, m, s, (3 + m / 200) / d * (1 + s / 20)) for d in (16, 64, 256) for m in (64, 256) for s in range(6)]
     return pd.DataFrame(rows, columns=["d", "m", "seed", "step"])
 
 
@@ -233,22 +237,14 @@ def figures() -> dict[str, Figure]:
             hue="regime",
             reference={"chance": 0.33},
         ),
-        "facets": Figure(
-            "scatter", table, "llc", "asr", "By architecture.", llc, asr, hue="regime", facet="architecture"
-        ),
-        "lines": Figure(
-            "lines", course(), "epoch", "llc", "Redraws Figure 2.", "epoch", llc, hue="regime", facet="batch"
-        ),
-        "paired": Figure(
-            "paired", one, "regime", "llc", "Pairs share their seed.", "regime", llc, pair="seed"
-        ),
+        "facets": Figure("scatter", table, "llc", "asr", "By architecture.", llc, asr, hue="regime", facet="architecture"),
+        "lines": Figure("lines", course(), "epoch", "llc", "Redraws Figure 2.", "epoch", llc, hue="regime", facet="batch"),
+        "paired": Figure("paired", one, "regime", "llc", "Pairs share their seed.", "regime", llc, pair="seed"),
         "strip": Figure("strip", table, "architecture", "llc", "Every model.", size, llc, hue="regime"),
         "bars": Figure("bars", table, "architecture", "asr", "Attack success.", size, asr, hue="regime"),
     }
     guides = {"hue": "m", "log_x": True, "log_y": True, "slope": -1.0}
-    return drawn | {
-        "log": Figure("scatter", steps(), "d", "step", "Step.", "dimension d", "step |η|", **guides)
-    }
+    return drawn | {"log": Figure("scatter", steps(), "d", "step", "Step.", "dimension d", "step |η|", **guides)}
 
 
 def images() -> Images:
@@ -273,16 +269,12 @@ def declared() -> list[tuple[Claim, dict[str, Any]]]:
         part("ρ > 0 in robust models", "inconclusive", 0.2, -0.05, 0.43),
         part("ρ > 0 in finetuned models", "inconclusive", 0.31, 0.05, 0.53),
     ]
-    distrust = [
-        {"name": "the sampler is trusted", "passed": False, "detail": "drift below 0.1 in 1 of 32 chains"}
-    ]
+    distrust = [{"name": "the sampler is trusted", "passed": False, "detail": "drift below 0.1 in 1 of 32 chains"}]
     case = {"name": "train–train", "effect": 0.7372549, "interval": [0.7372549, 0.7372549], "n": 1}
     protocols = [protocol("sound", "supported", primary=True), protocol("document", "invalid", failed=True)]
     beside = [part("ρ of LLC and log parameters is above 0", "inconclusive", 0.2, -0.1, 0.45)]
     full = estimate(0.0118, 0.0081, 0.0161, strata=strata, protocols=protocols, companions=beside)
-    trace = (
-        'Traceback (most recent call last):\n  File "claims/test_lazy.py", line 40\nRuntimeError: not finite'
-    )
+    trace = 'Traceback (most recent call last):\n  File "claims/test_lazy.py", line 40\nRuntimeError: not finite'
     exact = {"p": None, "p_support": None, "p_refute": None, "standardised": None, "power": None, "interval": None, "gates": []}
     return [
         (claim_of("slt/robust-below", reported="0.021 against 0.030"),

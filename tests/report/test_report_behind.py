@@ -16,9 +16,7 @@ DRAWN = {name: figure_from_evidence(figure) for name, figure in figures().items(
 
 def unpacked(figure: dict[str, Any]) -> dict[str, list[Any]]:
     held = json.loads(str(embedded(figure)))
-    return {
-        name: [each["of"][at] for at in each["at"]] if isinstance(each, dict) else each for name, each in held["columns"]
-    }
+    return {name: [each["of"][at] for at in each["at"]] if isinstance(each, dict) else each for name, each in held["columns"]}
 
 
 @pytest.mark.parametrize("name", DRAWN)

@@ -24,9 +24,7 @@ FIGURES = figures()
 
 
 def simple(**changes: Any) -> Figure:
-    table = pd.DataFrame(
-        {"x": [1.0, 2.0, 4.0], "y": [1.0, 3.0, 2.0], "seed": [0, 1, 2], "unused": ["a", "b", "c"]}
-    )
+    table = pd.DataFrame({"x": [1.0, 2.0, 4.0], "y": [1.0, 3.0, 2.0], "seed": [0, 1, 2], "unused": ["a", "b", "c"]})
     return dataclasses.replace(Figure("scatter", table, "x", "y", "A title.", "x", "y"), **changes)
 
 
@@ -97,9 +95,7 @@ class TestDraw:
     def test_has_a_mark_a_row(self) -> None:
         root = ET.fromstring(draw(figure_from_evidence(simple()), "k"))
         (marks,) = (line for line in root.iter("polyline") if line.get("class") == "marks")
-        (shape,) = (
-            marker for marker in root.iter("marker") if f"url(#{marker.get('id')})" == marks.get("marker-mid")
-        )
+        (shape,) = (marker for marker in root.iter("marker") if f"url(#{marker.get('id')})" == marks.get("marker-mid"))
         assert shape[0].get("class") == "f-s1 l-paper"
         places = [tuple(map(float, place.split(","))) for place in (marks.get("points") or "").split()]
         assert len(places) == 3
@@ -126,9 +122,7 @@ class TestDraw:
         assert "chance (0.33)" in texts(draw(figure_from_evidence(FIGURES["scatter"]), "k"))
 
     def test_takes_labels_literally(self) -> None:
-        words = texts(
-            draw(figure_from_evidence(simple(x_label="cost in $ or $^2 <script>", title="<b>&")), "k")
-        )
+        words = texts(draw(figure_from_evidence(simple(x_label="cost in $ or $^2 <script>", title="<b>&")), "k"))
         assert "cost in $ or $^2 <script>" in words
 
     def test_draws_a_label_in_any_script_without_a_warning(self) -> None:

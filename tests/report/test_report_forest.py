@@ -71,9 +71,7 @@ class TestForest:
         assert (mark.left, mark.right, mark.outside) == (False, True, True)
 
     def test_directions_and_bands_differ(self) -> None:
-        marks = [
-            margin_mark(item(0.1, [0.0, 0.2], rule), "refuted", "x") for rule in ("above", "below", "within")
-        ]
+        marks = [margin_mark(item(0.1, [0.0, 0.2], rule), "refuted", "x") for rule in ("above", "below", "within")]
         assert [mark.band for mark in marks if mark] == [False, False, True]
 
     def test_a_conjunction_shows_its_parts_with_their_own_verdicts(self) -> None:

@@ -12,9 +12,7 @@ from report_samples import PROVENANCE, claim_of
 from harness.report import ReportError, assemble, base_row, merge, read_run
 
 
-def run_of(
-    started: str | None = None, *, scale: str = "reduced", device: str = "cpu", **verdicts: Any
-) -> dict[str, Any]:
+def run_of(started: str | None = None, *, scale: str = "reduced", device: str = "cpu", **verdicts: Any) -> dict[str, Any]:
     """A run of claims slt/<name> with a verdict, or with a verdict and a p, each."""
     rows = []
     for name, given in verdicts.items():
@@ -62,9 +60,7 @@ class TestMerge:
         assert [row["p_adjusted"] for row in merged["rows"]] == pytest.approx([0.03, 0.02])
 
     def test_without_a_start_the_order_given_counts(self) -> None:
-        assert verdicts(merge([run_of(SECOND, a="refuted"), run_of(None, a="supported")])) == {
-            "a": "supported"
-        }
+        assert verdicts(merge([run_of(SECOND, a="refuted"), run_of(None, a="supported")])) == {"a": "supported"}
 
     def test_one_run_stays_as_it_is(self) -> None:
         run = run_of(FIRST, a=("supported", 0.01))

@@ -91,9 +91,7 @@ class TestStructure:
         assert page.all("html")[0]["lang"] == "en"
         assert "slt, lazy" in page.all("title")[0]["text"]
 
-    def test_every_claim_has_a_card_and_a_line_that_leads_to_it(
-        self, run: dict[str, Any], page: Page
-    ) -> None:
+    def test_every_claim_has_a_card_and_a_line_that_leads_to_it(self, run: dict[str, Any], page: Page) -> None:
         links = {link["href"] for link in page.all("a")}
         for row in run["rows"]:
             assert len(page.all("article", id=f"claim/{row['id']}")) == 1
@@ -103,11 +101,7 @@ class TestStructure:
     def test_ids_are_unique_and_links_lead_somewhere(self, page: Page) -> None:
         ids = [attributes["id"] for _, attributes, _, _ in page.found if "id" in attributes]
         assert len(ids) == len(set(ids))
-        inner = {
-            attributes["href"][1:]
-            for _, attributes, _, _ in page.found
-            if attributes.get("href", "")[:1] == "#"
-        }
+        inner = {attributes["href"][1:] for _, attributes, _, _ in page.found if attributes.get("href", "")[:1] == "#"}
         assert {target.split("&")[0] for target in inner if not target.startswith("document=")} <= set(ids)
         named = [attributes.get("aria-labelledby", "") for _, attributes, _, _ in page.found]
         assert {id for text in named for id in text.split()} <= set(ids)
@@ -188,9 +182,7 @@ class TestSelfContained:
         row["source"] = dict.fromkeys(row["source"], hostile)
         row["recipes"][0] |= {"name": hostile, "digest": hostile, hostile: hostile}
         row["gates"][0] |= {"name": hostile, "detail": hostile}
-        row["strata"][0]["name"] = row["protocols"][1]["reason"] = row["companions"][0]["prediction"] = (
-            hostile
-        )
+        row["strata"][0]["name"] = row["protocols"][1]["reason"] = row["companions"][0]["prediction"] = hostile
         figure |= {"title": hostile, "x_label": hostile, "hue": hostile}
         figure["data"][hostile] = [hostile] * len(figure["data"]["llc"])
         run["provenance"] = dict.fromkeys(PROVENANCE, hostile) | {"seconds": 1.0}
@@ -208,9 +200,7 @@ def short_run() -> dict[str, Any]:
 
 class TestContent:
     def test_says_what_was_run(self, page: Page) -> None:
-        said = {
-            term["text"]: value["text"] for term, value in zip(page.all("dt"), page.all("dd"), strict=True)
-        }
+        said = {term["text"]: value["text"] for term, value in zip(page.all("dt"), page.all("dd"), strict=True)}
         assert said["Networks"] == "20 from 10 training seeds"
         assert said["Commit"] == "4f0c2d9a77be, with uncommitted changes"
         assert said["Started"] == "2026-03-02 09:15 UTC"
@@ -230,9 +220,7 @@ class TestContent:
         ("scale", "words"),
         [("smoke", "decides nothing"), ("reduced", "smaller than the documents"), ("full", None)],
     )
-    def test_a_scale_that_is_not_full_is_marked(
-        self, bare: dict[str, Any], scale: str, words: str | None
-    ) -> None:
+    def test_a_scale_that_is_not_full_is_marked(self, bare: dict[str, Any], scale: str, words: str | None) -> None:
         page = Page(render(bare | {"scale": scale}))
         notes = [note["text"] for note in page.all("p", role="note")]
         assert len(notes) == (words is not None)
@@ -272,9 +260,7 @@ class TestContent:
         assert "power" not in card(page, "lazy/cone")
 
     def test_recipes_are_told_once_and_linked(self, page: Page) -> None:
-        (table,) = [
-            table for table in page.all("table", class_="recipes") if "What was trained" in table["text"]
-        ]
+        (table,) = [table for table in page.all("table", class_="recipes") if "What was trained" in table["text"]]
         assert table["text"].count("slt standard") == 1
         assert "a1 architecture widths 16, 16, 16; activation relu; epochs 100; epsilon 2" in table["text"]
         assert len(page.all("a", href="#recipe/0")) > 1
@@ -431,9 +417,7 @@ class TestStyle:
 
     def colours(self, scheme: int) -> dict[str, str]:
         blocks = re.findall(r":root \{(.*?)\n *\}", self.css, re.DOTALL)
-        return dict(
-            re.findall(r"--([\w-]+): (#[0-9a-f]{6});", blocks[0] + (blocks[scheme] if scheme else ""))
-        )
+        return dict(re.findall(r"--([\w-]+): (#[0-9a-f]{6});", blocks[0] + (blocks[scheme] if scheme else "")))
 
     @staticmethod
     def luminance(colour: str) -> float:

@@ -66,9 +66,7 @@ class TestSchema:
             "pair": ("architecture", "seed"),
         }
         llc = PairedDifference(value="llc", margin=0.001, margin_reason="a guess", **terms)
-        asr = PairedDifference(
-            value="asr", margin=0.01, margin_reason="a guess", strata="architecture", **terms
-        )
+        asr = PairedDifference(value="asr", margin=0.01, margin_reason="a guess", strata="architecture", **terms)
         joined = claim_of("slt/both", Conjunction(parts=(llc, asr)), companions=(llc,))
         double = claim_of("slt/twice", llc, protocols=("sound", "document"))
         found = claim_of("slt/none", Theorem(at_least_examples=10), kind="theorem")
@@ -76,8 +74,7 @@ class TestSchema:
         table = models()
         answers = [(joined, table), (double, {"sound": table, "document": table}), (found, tried)]
         gathered = [
-            with_verdict(base_row(claim, claim.id), judge(claim, Evidence(table)).to_json())
-            for claim, table in answers
+            with_verdict(base_row(claim, claim.id), judge(claim, Evidence(table)).to_json()) for claim, table in answers
         ]
         run = run_of(*gathered)
         check(run)
@@ -125,9 +122,7 @@ class TestBaseRow:
 
 class TestWithVerdict:
     def test_overlays_what_is_known_and_keeps_what_was_declared(self) -> None:
-        row = with_verdict(
-            base_row(claim_of("slt/a"), "slt/a"), {"verdict": "invalid", "margin": None, "n": 3}
-        )
+        row = with_verdict(base_row(claim_of("slt/a"), "slt/a"), {"verdict": "invalid", "margin": None, "n": 3})
         assert (row["verdict"], row["margin"], row["n"]) == ("invalid", 0.005, 3)
 
     def test_refuses_a_field_that_rows_do_not_have(self) -> None:
@@ -192,9 +187,7 @@ class TestAssemble:
 
     def test_keeps_the_order_and_makes_provenance_strict(self) -> None:
         gathered = rows()
-        run = assemble(
-            gathered, scale="full", device="cuda", provenance={"seconds": np.float64("nan"), "a": Path("b")}
-        )
+        run = assemble(gathered, scale="full", device="cuda", provenance={"seconds": np.float64("nan"), "a": Path("b")})
         assert [row["id"] for row in run["rows"]] == [row["id"] for row in gathered]
         assert run["provenance"] == {"seconds": None, "a": "b"}
 

@@ -90,8 +90,6 @@ def test_compact(value: Any, shown: str) -> None:
     assert text.compact(value) == shown
 
 
-@pytest.mark.parametrize(
-    ("value", "shown"), [(7.0, "7"), (2024, "2024"), (-0.123456, "−0.1235"), (None, "—"), ("x", "x")]
-)
+@pytest.mark.parametrize(("value", "shown"), [(7.0, "7"), (2024, "2024"), (-0.123456, "−0.1235"), (None, "—"), ("x", "x")])
 def test_cell(value: Any, shown: str) -> None:
     assert text.cell(value) == shown

@@ -28,9 +28,7 @@ class TestWrite:
         assert read_run(files["claims.json"]) == bare
         assert stat.S_IMODE(files["claims.html"].stat().st_mode) & 0o444 == 0o444
 
-    def test_a_folder_that_cannot_be_is_named_with_the_remedy(
-        self, bare: dict[str, Any], tmp_path: Path
-    ) -> None:
+    def test_a_folder_that_cannot_be_is_named_with_the_remedy(self, bare: dict[str, Any], tmp_path: Path) -> None:
         (tmp_path / "file").write_text("in the way")
         with pytest.raises(ReportError, match="--claims-report DIR") as caught:
             write_reports(bare, tmp_path / "file" / "reports")
@@ -63,9 +61,7 @@ class TestJson:
     @pytest.mark.parametrize("value", [float("nan"), float("inf"), np.float32(0.5), object()])
     def test_refuses_what_json_lacks_and_says_where_it_stands(self, run: dict[str, Any], value: Any) -> None:
         run["rows"][1]["standardised"] = {"effect": value, "interval": None}
-        with pytest.raises(
-            ReportError, match=r"run\.rows\[slt/finetuning\]\.standardised\.effect is .*unknown is null"
-        ):
+        with pytest.raises(ReportError, match=r"run\.rows\[slt/finetuning\]\.standardised\.effect is .*unknown is null"):
             to_json(run)
 
     def test_is_one_line_a_claim(self, run: dict[str, Any]) -> None:

@@ -45,6 +45,7 @@ class Lengths(Measurement):
         ]
         return pd.DataFrame(rows)
 
+
 @dataclass(frozen=True)
 class State(Measurement):
     """What state it is run in."""
@@ -70,9 +71,7 @@ def state() -> str:
 measured: Trainings = []
 
 
-def count_trainings(
-    monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None
-) -> Trainings:
+def count_trainings(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None) -> Trainings:
     """A list that grows by (regime, seeds) with every training; ``meanwhile`` is called in the middle of it."""
     trainings: Trainings = []
     train = harness.train.train
