@@ -12,7 +12,7 @@ from harness.code import CodeError, ReachedCode
 from harness.drawing import Asked, Drawing, Unknown, stand_ins
 from harness.fixed import stable
 from harness.rows import Where
-from harness.session import Harness, needs
+from harness.session import Harness, call_of, needs
 from harness.spec import definitions, digest
 
 if TYPE_CHECKING:
@@ -88,7 +88,7 @@ class _Drawn(Harness):
     def remembered(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """See :meth:`Harness.remembered`; a study that ends early leaves a stand-in, and what it had asked for."""
         drawing = cast("Drawing", self.store)
-        key = (function, arguments, tuple(sorted(named.items())))
+        key = call_of(function, arguments, named)
         if key not in self._made:
             self._made[key] = drawing.drawn(partial(function, self, *arguments, **named))
         value, asked = cast("tuple[Any, Asked]", self._made[key])
@@ -108,7 +108,9 @@ class Designer:
         self._drawing, self._project = Drawing(), project
         self._harness = _Drawn(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
 
-    def design_of(self, body: Callable[..., Any], fixtures: Fixtures = no_fixtures) -> ClaimDesign:
+    def design_of(
+        self, body: Callable[..., Any], fixtures: Fixtures = no_fixtures, around: Iterable[str] = (), beside: Iterable[Any] = ()
+    ) -> ClaimDesign:
         """What a claim asks for.
 
         It is the same before anything has run and in a run, and does not depend on which data the machine has: it is drawn,
@@ -118,6 +120,8 @@ class Designer:
         Args:
             body: the claim's.
             fixtures: the project's pytest fixtures of a name, all of them for None.
+            around: names of fixtures that are made for it without being handed to it.
+            beside: further functions and classes whose code is the claim's.
         """
         asked = Asked()
         if needs(body):
@@ -126,7 +130,7 @@ class Designer:
                 asked.add(self._drawing.drawn(partial(body, **given))[1])
         specs = [*asked.members, *(measurement for _, measurement, _ in asked.measured)]
         try:
-            code = self._code(body, fixtures, definitions(specs))
+            code = self._code(body, fixtures, around, [*definitions(specs), *beside])
         except CodeError:
             code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
@@ -145,7 +149,7 @@ class Designer:
         asked.add(own)
         return value
 
-    def _code(self, body: Callable[..., Any], fixtures: Fixtures, more: Iterable[Any]) -> str:
+    def _code(self, body: Callable[..., Any], fixtures: Fixtures, around: Iterable[str], more: Iterable[Any]) -> str:
         """Digest of the code of a body and of every fixture that could be one which it is given.
 
         Fixtures that are asked for by name while a function runs count, too; where that name is computed, all of them do.
@@ -153,7 +157,7 @@ class Designer:
         Raises:
             CodeError: a source cannot be read.
         """
-        more, names = list(more), set(needs(body)) - {HARNESS}
+        more, names = list(more), {*needs(body), *around} - {HARNESS}
         while True:
             found = [function for name in sorted(names) for function in fixtures(name)]
             reached = self._project.reach([body, *found], more)

@@ -56,9 +56,15 @@ def _account(claim: Claim, evidence: Evidence, trained: Trained, drops: list[Dro
     table = evidence.table
     if claim.prediction.rule == "exact" or isinstance(table, Mapping):
         return None
-    lost = _lost(table, trained) - sum(drop.rows for drop in drops)  # beyond those that the notes can be about
-    drops = [*drops, Drop(lost, "networks of which nothing is judged, and nobody said why")] if lost > 0 else drops
-    return Account(len(table) + sum(drop.rows for drop in drops), tuple(drops))
+    lost = _lost(table, trained)
+    rows = len(table) + sum(drop.rows for drop in drops)
+    if lost and drops:  # which networks the notes are about is not known
+        drops = [*drops, Drop(lost, "networks of which nothing is judged; what is said before may be about them")]
+    elif lost:
+        networks = len(table[["recipe", "seed"]].drop_duplicates())
+        missing = round(lost * len(table) / networks)
+        drops, rows = [Drop(missing, f"{lost} networks of which nothing is judged, and nobody said why")], rows + missing
+    return Account(rows, tuple(drops))
 
 
 def _lost(table: pd.DataFrame, trained: Trained) -> int:

@@ -201,6 +201,7 @@ def run(
     harness = _harness(store, scale, device, llc_engine, project)
     row = base_row(declared, declared.id) | {"design": Designer(scale, ReachedCode(project)).design_of(claim).to_json()}
     given = bool(needs(claim))
+    made, already = harness.store.made, len(harness.store.measured)
 
     body = completed(declared, lambda harness: claim(harness=harness) if given else claim())
     try:
@@ -209,9 +210,10 @@ def run(
         evidence = Evidence({}, shortfall=str(problem))
     refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))
     how = Judging(scale, blocks=until_decided, search=search)
+    measured = list(instruments_of(harness.store.measured[already:]))
     done = judged_row(row, declared, evidence, how, body, harness if given else None)
     seconds = time.perf_counter() - began
-    done.row.update(seconds=seconds, cached=harness.store.made == 0, instruments=list(instruments_of(harness.store.measured)))
+    done.row.update(seconds=seconds, cached=given and harness.store.made == made, instruments=measured)
     facts = provenance.provenance(
         origin, started=started, seconds=seconds, command=f"harness.run({claim.__name__}, scale={scale!r})", workers=1,
         llc_engine=harness.llc_engine, selected={"claims": 1, "of": None},

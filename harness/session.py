@@ -8,12 +8,14 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import device as devices
+from harness.errors import ClaimError
+from harness.kept import Drop, note, noting
 
 if TYPE_CHECKING:
     from harness.store import Store
@@ -24,12 +26,14 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class _Made:
-    """What a study returned, or raised, and what it asked of the store for that."""
+    """What a study returned, or raised, and what it did for that, which counts for every claim that calls it."""
 
     value: Any
     raised: Exception | None
     measured: tuple[Any, ...]
     trained: tuple[Any, ...]
+    dropped: tuple[Drop, ...]
+    asked: Mapping[str, Any]
 
 
 @dataclass(frozen=True, eq=False)
@@ -52,6 +56,13 @@ class Harness:
     settings: Mapping[str, Any] = field(default_factory=dict)
     asked: dict[str, Any] = field(default_factory=dict)
     _made: dict[Any, Any] = field(default_factory=dict, init=False, repr=False)
+    _told: set[Any] = field(default_factory=set, init=False, repr=False)
+
+    def for_one_claim(self) -> Harness:
+        """The same, with what studies have returned so far, and a record of its own of what is asked for."""
+        own = replace(self, asked={})
+        object.__setattr__(own, "_made", self._made)
+        return own
 
     def setting(self, name: str, default: Value) -> Value:
         """The value of a setting that a document leaves open: ``default``, or what a search chose from a claim's scope.
@@ -60,7 +71,11 @@ class Harness:
             name: name of the setting, as scopes have it ("noise").
             default: its value outside of a search.
         """
-        self.asked[name] = default
+        if self.asked.setdefault(name, default) != default:
+            raise ClaimError(
+                f"the setting {name!r} is asked for with two defaults, {self.asked[name]!r} and {default!r}; give it the same "
+                "everywhere, or another name"
+            )
         chosen: Value = self.settings.get(name, default)
         return chosen
 
@@ -74,25 +89,90 @@ class Harness:
             arguments: the others; hashable.
             named: those that are given by name.
         """
-        key = (function, arguments, tuple(sorted(named.items())))
-        if key in self._made:
-            made: _Made = self._made[key]
-            self.store.measured.extend(made.measured)  # asked for by this claim, too
-            self.store.trained.extend(made.trained)
-        else:
-            before, begun = len(self.store.measured), len(self.store.trained)
-            value, raised = None, None
-            try:
-                value = function(self, *arguments, **named)
-            except Exception as problem:
-                raised = problem
-            made = self._made[key] = _Made(
-                value, raised, tuple(self.store.measured[before:]), tuple(self.store.trained[begun:])
-            )
+        key = call_of(function, arguments, named)
+        if key not in self._made:
+            self._made[key] = self._make(function, arguments, named)
+        made: _Made = self._made[key]
         if made.raised is not None:
             raise made.raised
-        result: Value = made.value
+        for name, default in made.asked.items():
+            self.setting(name, default)
+        self.store.measured.extend(made.measured)
+        self.store.trained.extend(made.trained)
+        for drop in made.dropped if key not in self._told else ():
+            note(drop.rows, drop.because, *drop.columns)
+        self._told.add(key)
+        result: Value = own_tables(made.value)
         return result
+
+    def _make(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> _Made:
+        """Call a study with logs of its own."""
+        store, asked = self.store, dict(self.asked)
+        measured, trained = len(store.measured), len(store.trained)
+        self.asked.clear()
+        value, raised = None, None
+        with noting() as dropped:
+            try:
+                value = function(self, *arguments, **named)
+                if inspect.iscoroutine(value) or isinstance(value, Iterator):
+                    raise ClaimError(
+                        f"the study {function.__qualname__} returns a {type(value).__name__}, which only the first claim could "
+                        "use up; return a list or a table"
+                    )
+            except Exception as problem:
+                raised = problem
+        own = dict(self.asked)
+        self.asked.clear()
+        self.asked.update(asked)
+        made = _Made(value, raised, tuple(store.measured[measured:]), tuple(store.trained[trained:]), tuple(dropped), own)
+        del store.measured[measured:], store.trained[trained:]  # they are counted where the study is asked for
+        return made
+
+
+def own_tables(value: Any) -> Any:
+    """The same with tables of its own, so that who writes into them writes into nobody else's."""
+    import pandas as pd
+
+    if isinstance(value, pd.DataFrame | pd.Series):
+        return value.copy()
+    if isinstance(value, dict):
+        return {name: own_tables(each) for name, each in value.items()}
+    if type(value) in (list, tuple):
+        return type(value)(own_tables(each) for each in value)
+    if _has_tables(value) and is_dataclass(value) and not isinstance(value, type):
+        return replace(value, **{each.name: own_tables(getattr(value, each.name)) for each in fields(value) if each.init})
+    return value
+
+
+def _has_tables(value: Any) -> bool:
+    import pandas as pd
+
+    if isinstance(value, dict):
+        return any(map(_has_tables, value.values()))
+    if isinstance(value, list | tuple):
+        return any(map(_has_tables, value))
+    if is_dataclass(value) and not isinstance(value, type):
+        return any(_has_tables(getattr(value, each.name)) for each in fields(value))
+    return isinstance(value, pd.DataFrame | pd.Series)
+
+
+def call_of(function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+    """What tells one call of a study from another; 1, 1.0 and True are three arguments.
+
+    Raises:
+        ClaimError: an argument cannot be told from others.
+    """
+    try:
+        bound = inspect.signature(function).bind(None, *arguments, **named)
+        bound.apply_defaults()
+        given = tuple((name, type(value), value) for name, value in list(bound.arguments.items())[1:])
+        hash(given)
+    except TypeError as problem:
+        raise ClaimError(
+            f"the study {function.__qualname__} cannot be called so: {problem}. Beside the harness a study takes arguments "
+            "that can be hashed, such as numbers, words, tuples and frozen dataclasses"
+        ) from None
+    return (function, given)
 
 
 def needs(function: Callable[..., Any]) -> tuple[str, ...]:

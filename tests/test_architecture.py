@@ -1,4 +1,4 @@
-"""The house as docs/architecture.md draws it: imports in no circle, pytest known to the plugin alone, rooms that look down only."""
+"""The house as docs/architecture.md draws it: no circle of imports, pytest known to the plugin alone, rooms look down only."""
 
 from __future__ import annotations
 

@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Measured = tuple[str, Any]
 _BEGAN: pytest.StashKey[tuple[float, int, int]] = pytest.StashKey()
+_MEASURED: pytest.StashKey[int] = pytest.StashKey()  # what was measured until then is behind the verdict; a search comes later
 _LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
 
 
@@ -65,12 +66,13 @@ class Caller:
 
         one_thread()
         body = completed(pyfuncitem.function.__claim__, body_of(pyfuncitem))
-        harness = self._harness() if reads_a_harness(pyfuncitem) else None
+        harness = self._harness().for_one_claim() if reads_a_harness(pyfuncitem) else None
         try:
             evidence = body(harness)
         except Exception as problem:
             self._conclude_shortfall(pyfuncitem, problem)
             raise
+        pyfuncitem.stash[_MEASURED] = len(self._measured())
         try:
             refuse_unknown(pyfuncitem.nodeid, getattr(evidence, "table", evidence))
             row = self._judged(pyfuncitem, evidence, body, harness)
@@ -129,7 +131,7 @@ class Caller:
         uses_store = "harness" in getattr(item, "fixturenames", ())
         return {
             "seconds": time.perf_counter() - began, "cached": uses_store and self._made() == made,
-            "instruments": list(instruments_of(self._measured()[measured:])),
+            "instruments": list(instruments_of(self._measured()[measured : item.stash.get(_MEASURED, None)])),
         }  # fmt: skip
 
     def _conclude_shortfall(self, item: pytest.Item, problem: Exception) -> None:

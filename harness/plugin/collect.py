@@ -117,6 +117,11 @@ class Collector:
                 "claim, so give this one another (a claim that varies something is not parametrised: it "
                 "gathers what it varies in one table)"
             )
+        elif hasattr(item, "callspec"):
+            declared = ClaimError(
+                f"the claim {claim} is parametrised, so that its declaration does not say what it is: gather what varies in "
+                "one table, as levels of a factor, or declare a claim for each value"
+            )
         if isinstance(declared, ClaimError):
             item.stash[FAULT] = str(declared)
         row_id = claim if owner == item.nodeid else self._spare(claim, item.nodeid)

@@ -37,7 +37,7 @@ _PROJECT: pytest.StashKey[ReachedCode] = pytest.StashKey()
 _DESIGNERS: pytest.StashKey[dict[str, Designer]] = pytest.StashKey()
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, eq=False)
 class Deferred:
     """A study that a fixture named; the body is handed what it returns."""
 
@@ -51,6 +51,13 @@ class Deferred:
         raise ClaimError(
             f"a fixture takes {name!r} of what a study returns, which is not made before the body is called: {REMEDY}"
         )
+
+    def _unmade(self, *_: object) -> Any:
+        raise ClaimError(f"a fixture uses what a study returns, which is not made before the body is called: {REMEDY}")
+
+    __getitem__ = __iter__ = __len__ = __bool__ = __contains__ = __call__ = __float__ = __int__ = _unmade
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __sub__ = __mul__ = __truediv__ = _unmade
+    __hash__ = _unmade
 
 
 class Door:
@@ -104,7 +111,9 @@ def design_of(item: pytest.Function, scale: str) -> ClaimDesign:
     designers = item.config.stash.setdefault(_DESIGNERS, {})
     if scale not in designers:
         designers[scale] = Designer(scale, project)
-    return designers[scale].design_of(item.obj, lambda name: _fixtures(item, name))
+    return designers[scale].design_of(
+        item.obj, lambda name: _fixtures(item, name), getattr(item, "fixturenames", ()), list(_beside(item))
+    )
 
 
 def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
@@ -121,10 +130,19 @@ def _fixtures(item: pytest.Function, name: str | None) -> Sequence[Callable[...,
     return [function for own, function in _every_fixture(item) if name is None or own == name]
 
 
+def _beside(item: pytest.Function) -> Iterator[Any]:
+    """What runs with a claim, or holds what it uses, without being named by it: its class, and set-up in the style of xunit."""
+    if item.cls is not None:
+        yield item.cls
+    for name in ("setup_module", "setUpModule", "setup_function"):
+        if inspect.isfunction(function := getattr(item.module, name, None)):
+            yield function
+
+
 def _every_fixture(item: pytest.Function) -> Iterator[tuple[str, Callable[..., Any]]]:
     """(name, function) of the fixtures in the claim's class, its module, conftest files and plugins."""
     seen: set[int] = set()
-    for home in (item.cls, item.module, *item.config.pluginmanager.get_plugins()):
+    for home in (*(item.cls.__mro__ if item.cls else ()), item.module, *item.config.pluginmanager.get_plugins()):
         if home is None or id(home) in seen or not isinstance(home, type | type(pytest)):
             continue
         seen.add(id(home))

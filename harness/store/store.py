@@ -118,14 +118,14 @@ class Store(Shown):
         cells, seeds = labelled(recipes), checked_seeds(seeds)
         if not cells:
             raise ValueError("recipes is empty; give at least one recipe")
-        different = list(dict.fromkeys(recipe for _, recipe in cells))
+        different = list({recipe.key: recipe for _, recipe in cells}.values())
         self._make(different, seeds, name or different[0].name)
-        named = {recipe: self._names.members(recipe, seeds) for recipe in different}
+        named = {recipe.key: self._names.members(recipe, seeds) for recipe in different}
         unread = {
-            recipe: Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names)
-            for recipe, names in named.items()
+            recipe.key: Unread(recipe.kept, seeds, partial(self._parameters, recipe, named[recipe.key]), named[recipe.key])
+            for recipe in different
         }
-        found = [Population(recipe, seeds, unread[recipe], labels) for labels, recipe in cells]
+        found = [Population(recipe, seeds, unread[recipe.key], labels) for labels, recipe in cells]
         self.trained += [(recipe, seeds) for recipe in different]
         return found
 
