@@ -12,7 +12,7 @@ from harness.code import CodeError, ReachedCode
 from harness.drawing import Asked, Drawing, Unknown, stand_ins
 from harness.fixed import stable
 from harness.rows import Where
-from harness.session import Harness, call_of, needs
+from harness.session import Harness, Value, call_of, needs
 from harness.spec import definitions, digest
 
 if TYPE_CHECKING:
@@ -83,7 +83,11 @@ def no_fixtures(name: str | None) -> tuple[()]:
 
 
 class _Drawn(Harness):
-    """A harness whose studies are drawn, each once."""
+    """A harness whose studies are drawn, each once, for all claims together."""
+
+    def setting(self, name: str, default: Value) -> Value:
+        """See :meth:`Harness.setting`; which defaults a claim gives a setting is for its run to judge."""
+        return default
 
     def remembered(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
         """See :meth:`Harness.remembered`; a study that ends early leaves a stand-in, and what it had asked for."""

@@ -257,3 +257,88 @@ def test_where_the_name_of_a_fixture_is_computed_all_of_them_count(project: Proj
         project.run("claims", "--claims-store", str(project.path / "kept"))
         codes.append(project.rows()["one"]["design"]["code"])
     assert codes[0] != codes[1]
+
+
+APART = """
+from harness.data import ToyImages
+from harness.recipe import MLP, Recipe
+
+def members(harness, noise):
+    recipe = Recipe(ToyImages(train=24, noise=harness.setting("noise", noise)), MLP((2,)), epochs=0)
+    return harness.store.population(recipe, range(2))
+
+@study
+def quiet(harness):
+    return members(harness, 0.5)
+
+@study
+def loud(harness):
+    return members(harness, 2.0)
+
+@declare("quiet")
+def test_quiet(harness):
+    return evidence(1.0, settings={"members": len(quiet(harness))})
+
+@declare("loud")
+def test_loud(harness):
+    return evidence(1.0, settings={"members": len(loud(harness))})
+"""
+
+
+def test_claims_may_give_a_setting_defaults_of_their_own(project: Project, monkeypatch):
+    monkeypatch.chdir(project.path)
+    project.claims(APART)
+    project.run("claims", "--claims-store", str(project.path / "kept"))
+    rows = project.rows()
+    assert {row["verdict"] for row in rows.values()} == {"supported"}
+    assert [[group["seeds"] for group in row["design"]["populations"]] for row in rows.values()] == [[[0, 1]], [[0, 1]]]
+
+
+IN_CLASSES = """
+from harness.data import ToyImages
+from harness.recipe import MLP, Recipe
+
+SIZE = 2
+
+class Common:
+    WIDTH = 2
+    def helper(self, harness):
+        return harness.store.population(Recipe(ToyImages(train=24), MLP((self.WIDTH,)), epochs=0), range(SIZE + 0))
+
+class TestIt(Common):
+    @declare("one")
+    def test_one(self, harness):
+        return evidence(1.0, settings={"members": len(self.helper(harness))})
+
+def setup_module():
+    pass
+
+@pytest.fixture(autouse=True)
+def around():
+    yield 1
+"""
+EDITS = [("WIDTH = 2", "WIDTH = 3"), ("SIZE + 0", "SIZE + 1"), ("SIZE = 2", "SIZE = 4"), ("    pass", "    globals()['SIZE'] = 2"),
+         ("yield 1", "yield 2")]  # fmt: skip
+
+
+@pytest.mark.parametrize("edit", EDITS, ids=[old.strip() for old, _ in EDITS])
+def test_what_stands_around_a_claim_counts_as_its_code(project: Project, monkeypatch, edit: tuple[str, str]):
+    monkeypatch.chdir(project.path)
+    codes = []
+    for source in (IN_CLASSES, IN_CLASSES.replace(*edit)):
+        project.claims(source)
+        project.run("claims", "--claims-store", str(project.path / "kept"))
+        codes.append(project.rows()["one"]["design"]["code"])
+    assert codes[0] != codes[1]
+
+
+def test_a_parametrised_claim_is_refused(project: Project, told):
+    project.claims("""
+@pytest.mark.parametrize("difference", [1.0])
+@declare("varied")
+def test_varied(difference):
+    return evidence(difference)
+""")
+    result = project.run()
+    assert project.rows()["varied"]["verdict"] == "error"
+    assert "is parametrised, so that its declaration does not say what it is" in told(result)
