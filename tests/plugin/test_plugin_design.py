@@ -317,7 +317,7 @@ def setup_module():
 def around():
     yield 1
 """
-EDITS = [("WIDTH = 2", "WIDTH = 3"), ("SIZE + 0", "SIZE + 1"), ("SIZE = 2", "SIZE = 4"), ("    pass", "    globals()['SIZE'] = 2"),
+EDITS = [("WIDTH = 2", "WIDTH = 3"), ("SIZE + 0", "SIZE + 1"), ("SIZE = 2", "SIZE = 4"), ("    pass", "    print(SIZE)"),
          ("yield 1", "yield 2")]  # fmt: skip
 
 
