@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
+from functools import partial
 
 import torch
 
@@ -34,19 +35,32 @@ def check_regime(recipe: Recipe, program: Program, theta: torch.Tensor, points: 
         return
     theta, points = theta.cpu(), (points[0].cpu(), points[1].cpu())  # where the same is the same to the last bit
     look = _Look(recipe, program, theta, points, bounds)
+    for epoch in dict.fromkeys((0, recipe.epochs // 2, recipe.epochs - 1)):  # it may begin, or end, something on the way
+        _compared(recipe, partial(look.examples, epoch=epoch), "what becomes of a member's batch")
+    _check_loss(recipe, look)
+
+
+def _compared(recipe: Recipe, made: Callable[[Sequence[int]], Batch], what: str) -> None:
+    """See that what is made of two members' batches is the same when it is made again, and in another company.
+
+    Args:
+        recipe: what is to be trained.
+        made: makes something of a batch of each member, given in which of its versions each is.
+        what: what is made, in words.
+    """
     before = ambient_randomness()
-    once, again, first, second = (look.examples(kinds) for kinds in ((0, 0), (0, 0), (0, 1), (1, 0)))
+    once, again, first, second = (made(kinds) for kinds in ((0, 0), (0, 0), (0, 1), (1, 0)))
     if ambient_randomness() != before or not _same(once, again, (0, 1)):
         raise RecipeError(
-            f"the regime {recipe.regime.name!r} draws random numbers that are not its generators': a member could not be "
-            "trained again; draw everything from step.generators, as step.normal and step.uniform do"
+            f"the regime {recipe.regime.name!r} draws random numbers that are not its generators', or remembers what it did: a "
+            "member could not be trained again; draw everything in examples from step.generators, as step.normal and "
+            "step.uniform do"
         )
     if not (_same(once, first, (0,)) and _same(once, second, (1,))):
         raise RecipeError(
-            f"in the regime {recipe.regime.name!r} what becomes of a member's batch depends on the members beside it; compute "
-            "along all axes but the first, and draw each member's numbers from its own generator (step.normal, step.uniform)"
+            f"in the regime {recipe.regime.name!r} {what} depends on the members beside it; compute along all axes but the "
+            "first, and draw each member's numbers from its own generator (step.normal, step.uniform)"
         )
-    _check_loss(recipe, program, theta, once)
 
 
 class _Look:
@@ -58,13 +72,13 @@ class _Look:
         size = min(recipe.batch_size, points[0].shape[-1])
         self.versions = [tuple(each[..., :size] for each in points), tuple(each[..., -size:].flip(-1) for each in points)]
 
-    def examples(self, kinds: Sequence[int]) -> Batch:
+    def examples(self, kinds: Sequence[int], epoch: int = 0) -> Batch:
         """What the regime makes of the batches, each member's in one of its versions."""
         inputs, targets = (torch.stack([self.versions[kind][part] for kind in kinds]).contiguous() for part in (0, 1))
         generators = [torch_generator("regime", "check", row, kind) for row, kind in enumerate(kinds)]
         theta = self.theta.clone()
         parameters = self.program.layout.views(theta)
-        step = TrainingStep(self.program, parameters, self.bounds, generators, 0, self.recipe.epochs)
+        step = TrainingStep(self.program, parameters, self.bounds, generators, epoch, self.recipe.epochs)
         shapes = [(each.shape, each.dtype) for each in (inputs, targets)]
         made = self.recipe.regime.examples(step, inputs, targets)
         good = isinstance(made, tuple) and len(made) == 2 and all(isinstance(each, torch.Tensor) for each in made)
@@ -97,13 +111,20 @@ def _said(made: object) -> str:
     return type(made).__name__
 
 
-def _check_loss(recipe: Recipe, program: Program, theta: torch.Tensor, batch: Batch) -> None:
-    """A regime's loss is the recipe's, or one number for each point that can be differentiated."""
+def _check_loss(recipe: Recipe, look: _Look) -> None:
+    """A regime's loss is the recipe's, or one number for each point that can be differentiated and knows no other member."""
     loss = recipe.regime.loss(recipe.loss)
     if loss == recipe.loss:
         return
-    inputs, targets = (each[:1] for each in batch)
+    parameters = look.program.layout.views(look.theta.clone())
+
+    def descended(kinds: Sequence[int]) -> Batch:
+        inputs, targets = look.examples(kinds)
+        return loss_and_pull(look.program.logits(parameters, inputs), targets, loss)
+
     try:
-        loss_and_pull(program.logits(program.layout.views(theta[:1].clone()), inputs), targets, loss)
+        _compared(recipe, descended, "the loss of a member")
     except ValueError as problem:
+        if isinstance(problem, RecipeError):
+            raise
         raise RecipeError(f"the loss of the regime {recipe.regime.name!r}: {problem}") from problem

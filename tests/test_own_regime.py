@@ -6,7 +6,7 @@ import importlib
 import sys
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, ClassVar
 
 import pytest
 import torch
@@ -161,6 +161,7 @@ def test_its_code_is_part_of_the_name(tmp_path: Path, monkeypatch: pytest.Monkey
 class Wrong(Regime):
     how: str
     name: str = "wrong"
+    CALLS: ClassVar[list[int]] = []
 
     def examples(self, step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
         match self.how:
@@ -168,6 +169,13 @@ class Wrong(Regime):
                 return inputs + torch.randn(inputs.shape), targets
             case "one generator":
                 return inputs + torch.randn(inputs.shape, generator=step.generators[0]), targets
+            case "ambient, later" if step.epoch:
+                return inputs + torch.randn(inputs.shape), targets
+            case "mean over members, at the end" if step.epoch == step.epochs - 1:
+                return inputs - inputs.mean(0, keepdim=True), targets
+            case "counter":
+                self.CALLS.append(1)
+                return inputs * len(self.CALLS), targets
             case "mean over members":
                 return inputs - inputs.mean(0, keepdim=True), targets
             case "shape":
@@ -181,14 +189,27 @@ class Wrong(Regime):
         return inputs, targets
 
     def loss(self, loss: object) -> object:
-        return (lambda logits, targets: logits.sum()) if self.how == "loss" else loss
+        losses = {
+            "loss": lambda logits, targets: logits.sum(),
+            "loss over members": lambda logits, targets: self.plain(logits, targets) * (1 + self.plain(logits, targets).mean()),
+            "loss less the members' mean": lambda logits, targets: self.plain(logits - logits.mean(0, keepdim=True), targets),
+            "loss with noise": lambda logits, targets: self.plain(logits + 0.1 * torch.randn_like(logits), targets),
+        }
+        return losses.get(self.how, loss)
+
+    @staticmethod
+    def plain(logits: torch.Tensor, targets: torch.Tensor) -> torch.Tensor:
+        return -(torch.log_softmax(logits, 2) * targets).sum(2)
 
 
 @pytest.mark.parametrize(
     ("how", "said"),
     [("ambient", "not its generators'"), ("one generator", "members beside it"), ("mean over members", "members beside it"),
      ("shape", "same shapes and types"), ("type", "same shapes and types"), ("nothing", "returned NoneType"),
-     ("parameters", "writes into the parameters"), ("loss", "one loss per point")],
+     ("parameters", "writes into the parameters"), ("loss", "one loss per point"),
+     ("ambient, later", "not its generators'"), ("mean over members, at the end", "members beside it"),
+     ("counter", "remembers what it did"), ("loss over members", "the loss of a member depends on the members beside it"),
+     ("loss less the members' mean", "the loss of a member depends on"), ("loss with noise", "not its generators'")],
 )  # fmt: skip
 def test_a_regime_that_would_spoil_members_is_refused_before_training(how: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
