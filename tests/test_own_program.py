@@ -67,4 +67,4 @@ def test_it_is_sampled_and_attacked(tmp_path: Path, scope: str) -> None:
     found = LLC(spec, scopes=(scope,), points=48).run(population, DATA.load(), "cpu")
     assert np.isfinite(found["llc"]).all()
     data = DATA.load()
-    assert len(pgd(population, data.test_x[:8], data.test_y[:8], epsilon=0.5, norm="l2"))
+    assert len(pgd(population, data.test_x[:8], data.test_y[:8], Threat("l2", 0.5)))

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
-from harness.plugin.drawing import Drawing
 
 from harness.data import ToyImages
 from harness.data.base import Dataset
+from harness.drawing import Drawing
 from harness.measure.ball import BallDistance, NearStart
 from harness.measure.features import FeatureCoefficients
 from harness.measure.gaps import Accuracy, Gaps

@@ -60,12 +60,13 @@ def test_a_test_that_returns_evidence_fails_wherever_it_is(project: Project, tol
 def test_an_id_names_one_claim(project: Project, told):
     project.claims(SUPPORTED, TWICE)
     result = project.run()
-    result.assert_outcomes(passed=2, errors=2)
+    result.assert_outcomes(passed=1, errors=3)
     rows = project.rows()
     assert rows["higher"]["verdict"] == "supported"
     first, second = "claims/test_paper.py::test_higher", "claims/test_paper.py::test_again"
     assert f"paper/higher is declared twice: by {first} and by {second}" in rows["higher-again-2"]["reason"]
     assert "gathers what it varies in one table" in rows["widths-again-2"]["reason"]
+    assert "is parametrised" in rows["widths"]["reason"]
 
 
 def test_claims_are_asked_for_by_id(project: Project, told):

@@ -12,13 +12,13 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from harness.plugin.design import Design
 from hypothesis import given, settings
 from hypothesis import strategies as st
 from median import Median
 
 import harness
 from harness import cli
+from harness.asking import ClaimDesign
 from harness.claim import Claim, Source
 from harness.judge import Outcome, judge
 from harness.planning import statement
@@ -73,7 +73,7 @@ def test_a_condition_on_what_it_judges_is_a_selection_on_the_outcome() -> None:
 
 def test_it_is_planned_before_and_after_a_run() -> None:
     recipe = Recipe(harness.ToyImages(train=24), MLP((2,)), epochs=0)
-    claim, design = claim_of(ABOVE), Design(((recipe, tuple(range(20))),))
+    claim, design = claim_of(ABOVE), ClaimDesign(((recipe, tuple(range(20))),))
     assert "20 units (seed)" in statement(claim, design, None, "reduced", None, 3)
     row = judge(claim, table()).to_json()
     assert "by the spread measured" in statement(claim, design, row, "full", "reduced", 3)
