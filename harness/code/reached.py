@@ -75,14 +75,6 @@ class ReachedCode:
             walk.waiting.append((str(function.__module__), UNNAMED))
         return walk.whole()
 
-    def asked_in(self, function: Callable[..., Any]) -> frozenset[str | None]:
-        """Names of fixtures that a function's own source asks pytest for, None for one that is computed.
-
-        Raises:
-            CodeError: it cannot be read.
-        """
-        return self._statement(function).fixtures
-
     def _statement(self, function: Callable[..., Any]) -> Statement:
         return self._own.get(function) or self._own.setdefault(function, self._of(inspect.unwrap(function)))
 

@@ -16,7 +16,6 @@ import torch
 
 from harness.recipe import Norm as BallNorm
 from harness.recipe import RecipeError, require
-from harness.spec import is_whole
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -81,13 +80,6 @@ def _number(given: Any) -> float:
         return math.nan if isinstance(given, str) else float(given)
     except (TypeError, ValueError):
         return math.nan
-
-
-def require_steps(steps: int, relative_step: float) -> None:
-    """Raise a ValueError unless an attack can go somewhere."""
-    if not (is_whole(steps) and steps >= 1 and 0 < _number(relative_step) < math.inf):
-        raise ValueError(f"steps={steps!r} with relative_step={relative_step!r}; give 1 or more steps (a whole number) of a "
-                         "finite size above 0")  # fmt: skip
 
 
 def require_points(count: int | None, there: int, what: str) -> None:

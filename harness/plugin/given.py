@@ -107,13 +107,11 @@ def _opened(value: Any, harness: Harness | None) -> Any:
 
 def design_of(item: pytest.Function, scale: str) -> ClaimDesign:
     """What a claim asks for at a scale; see :meth:`harness.asking.Designer.design_of`."""
-    project = item.config.stash.setdefault(_PROJECT, ReachedCode(item.config.rootpath))
     designers = item.config.stash.setdefault(_DESIGNERS, {})
     if scale not in designers:
+        project = item.config.stash.setdefault(_PROJECT, ReachedCode(item.config.rootpath))
         designers[scale] = Designer(scale, project)
-    return designers[scale].design_of(
-        item.obj, lambda name: _fixtures(item, name), getattr(item, "fixturenames", ()), list(_beside(item))
-    )
+    return designers[scale].design_of(item.obj, lambda name: _fixtures(item, name), item.fixturenames, list(_beside(item)))
 
 
 def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
