@@ -17,12 +17,12 @@ import torch
 from instruments import hand_over, peer
 
 from harness.data.mnist import Mnist
-from harness.measure.autoattack import autoattack
-from harness.models import keep_freed_memory
+from harness.measure.attack.autoattack import autoattack
+from harness.networks import keep_freed_memory
 from harness.optimiser import Adam
 from harness.population import Population
 from harness.recipe import MLP, Norm, Recipe, Threat
-from harness.train import train
+from harness.training.train import train
 
 RADII: tuple[tuple[Norm, str, float], ...] = (("linf", "Linf", 0.1), ("linf", "Linf", 0.2), ("l2", "L2", 1.5))
 

@@ -30,13 +30,13 @@ from typing import Any
 import torch
 
 from harness.data.toy import ToyImages
-from harness.measure.attack import smallest_perturbation
-from harness.measure.llc import LLCSpec, llc
-from harness.models import MLPProgram, keep_freed_memory
-from harness.models.chunks import CACHE_BYTES
+from harness.measure.attack.attack import smallest_perturbation
+from harness.measure.llc.estimate import LLCSpec, llc
+from harness.networks import MLPProgram, keep_freed_memory
+from harness.networks.program import CACHE_BYTES
 from harness.population import Population
 from harness.recipe import MLP, Recipe
-from harness.train import initial, train
+from harness.training.train import initial, train
 
 TURNS = 5
 Work = Callable[[], float | None]  # returns its seconds where it has taken them itself

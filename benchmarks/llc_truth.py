@@ -27,8 +27,16 @@ import numpy as np
 import pandas as pd
 import torch
 
-from harness.measure.llc import LLCSpec, estimate
-from tests.measure.learning_coefficients import LinearTruth, Truth, compared, linear_truth, random_truths, second_moments, task
+from harness.measure.llc.estimate import LLCSpec, estimate
+from tests.measure.llc.learning_coefficients import (
+    LinearTruth,
+    Truth,
+    compared,
+    linear_truth,
+    random_truths,
+    second_moments,
+    task,
+)
 
 NBETA = 1024 / math.log(1024)
 BAD = 0.25

@@ -15,8 +15,8 @@ from typing import Any
 
 import torch
 
-from harness.measure.llc import LLCSpec, llc
-from harness.models import MLPProgram
+from harness.measure.llc.estimate import LLCSpec, llc
+from harness.networks import MLPProgram
 
 
 def main() -> None:

@@ -39,13 +39,13 @@ import pandas as pd
 import torch
 
 from benchmarks.instruments import per_call
-from fixtures.slt_open import BATCH, Open
-from harness.measure import kinetic_course
-from harness.measure.llc import LLCSpec, estimate
-from harness.measure.llc_engines import Task, run_stacked
-from harness.models import encode, keep_freed_memory
+from fixtures.slt.open import BATCH, Open
+from harness.measure.llc import kinetic_course
+from harness.measure.llc.engines import Task, run_stacked
+from harness.measure.llc.estimate import LLCSpec, estimate
+from harness.networks import encode, keep_freed_memory
 from harness.recipe import MLP, Recipe
-from harness.train import train
+from harness.training.train import train
 
 AIM = 0.05
 HIDDEN = ((8, 8), (16, 16, 16), (64, 64, 64))

@@ -37,12 +37,12 @@ def measured(
 
     from harness.data.toy import ToyImages
     from harness.device import limit_memory, read_memory
-    from harness.measure.attack import smallest_perturbation
-    from harness.measure.llc import LLCSpec, llc
-    from harness.models import keep_freed_memory
+    from harness.measure.attack.attack import smallest_perturbation
+    from harness.measure.llc.estimate import LLCSpec, llc
+    from harness.networks import keep_freed_memory
     from harness.population import Population
     from harness.recipe import MLP, Recipe
-    from harness.train import initial
+    from harness.training.train import initial
 
     torch.set_num_threads(1)
     keep_freed_memory()

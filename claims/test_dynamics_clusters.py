@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from fixtures.dynamics_clusters import BINARY, CLUSTER, LARGE, cluster_networks
-from fixtures.dynamics_gates import CLASSIFIES, REACHED
+from fixtures.dynamics.clusters import BINARY, CLUSTER, LARGE, cluster_networks
+from fixtures.dynamics.gates import CLASSIFIES, REACHED
 from fixtures.sources import DYNAMICS
 from harness import (
     Conjunction,

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from hypothesis import strategies as st
 
-from fixtures.dynamics_gates import ATTACK_HURTS, FLIPPED, LEARNT_GROUPS, LEARNT_IMAGES
-from fixtures.dynamics_images import ROBUST, STANDARD, TEN, TWO, adversarial_images, grouped_images
+from fixtures.dynamics.gates import ATTACK_HURTS, FLIPPED, LEARNT_GROUPS, LEARNT_IMAGES
+from fixtures.dynamics.images import ROBUST, STANDARD, TEN, TWO, adversarial_images, grouped_images
 from fixtures.generality import SEEDS
 from fixtures.sources import DYNAMICS
 from harness import AreaDifference, Conjunction, Evidence, Figure, Harness, PairedDifference, Peak, Proportion, claim

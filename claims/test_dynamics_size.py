@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from fixtures.dynamics_cubes import ROBUST, STANDARD, WIDE, embedded_cubes, labelled_cubes
-from fixtures.dynamics_gates import SMALLEST_LEARNT
+from fixtures.dynamics.cubes import ROBUST, STANDARD, WIDE, embedded_cubes, labelled_cubes
+from fixtures.dynamics.gates import SMALLEST_LEARNT
 from fixtures.sources import DYNAMICS
 from harness import Conjunction, Evidence, Factors, Figure, Harness, NoTrend, Ordering, PairedDifference, Proportion, claim
 

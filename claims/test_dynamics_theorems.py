@@ -6,8 +6,8 @@ from fractions import Fraction
 
 import pandas as pd
 
-from fixtures.dynamics_distance import check_distance_classifier, distance_classifier, situations
-from fixtures.dynamics_theorems import (
+from fixtures.dynamics.distance import check_distance_classifier, distance_classifier, situations
+from fixtures.dynamics.theorems import (
     TrainingSet,
     check_linear_size,
     check_robust_solution,

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 from hypothesis import strategies as st
 
-from fixtures.lazy import lazy_scaling, lazy_steps
-from fixtures.lazy_gates import BALL_REACHED, COMPETENT, IN_BALL
+from fixtures.lazy.gates import BALL_REACHED, COMPETENT, IN_BALL
+from fixtures.lazy.steps import lazy_scaling, lazy_steps
 from fixtures.sources import LAZY
 from harness import Conjunction, Evidence, Factors, Figure, Harness, NoTrend, Proportion, ScalingExponent, claim
 

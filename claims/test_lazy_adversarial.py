@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 
 from hypothesis import strategies as st
 
-from fixtures.lazy_adversarial import lazy_budgets, lazy_plane, thresholds
-from fixtures.lazy_gates import CLEAN_AT_THE_ROBUST_END, CROSSED
+from fixtures.lazy.adversarial import lazy_budgets, lazy_plane, thresholds
+from fixtures.lazy.gates import CLEAN_AT_THE_ROBUST_END, CROSSED
 from fixtures.sources import LAZY
 from harness import Conjunction, Evidence, Factors, Figure, Harness, Proportion, ScalingExponent, claim
 

@@ -7,7 +7,7 @@ from fractions import Fraction
 import pandas as pd
 
 from fixtures.generality import INPUTS
-from fixtures.lazy_cone import check_cone, gradient, output, scaled_networks
+from fixtures.lazy.cone import check_cone, gradient, output, scaled_networks
 from fixtures.sources import LAZY
 from harness import Evidence, Figure, Harness, Theorem, claim, falsify
 

@@ -7,13 +7,13 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from fixtures.generality import SEEDS
-from fixtures.overparam_gates import ATTACK_BITES, COMPETENT, FITTED, NOISE_BITES
-from fixtures.overparam_mnist import example_images, overparam_mnist
+from fixtures.overparam.gates import ATTACK_BITES, COMPETENT, FITTED, NOISE_BITES
+from fixtures.overparam.mnist import example_images, overparam_mnist
 from fixtures.sources import OVERPARAM
 from harness import AreaDifference, Evidence, Factors, Figure, Harness, PairedDifference, claim
 
 if TYPE_CHECKING:
-    from fixtures.overparam_mnist import Curves
+    from fixtures.overparam.mnist import Curves
 
 NAMES = {"loss": "test loss (nats)", "accuracy": "test accuracy", "model": "network", "size": "size of the perturbation",
          "kept": "share of the clean accuracy that is left"}  # fmt: skip

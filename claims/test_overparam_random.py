@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING
 import pandas as pd
 from hypothesis import strategies as st
 
-from fixtures.overparam_gates import MEMORISED, SETTLED, THRESHOLD
-from fixtures.overparam_random import overparam_memorisation, overparam_random
+from fixtures.overparam.gates import MEMORISED, SETTLED, THRESHOLD
+from fixtures.overparam.random import overparam_memorisation, overparam_random
 from fixtures.sources import OVERPARAM
 from harness import Between, Conjunction, Evidence, Factors, Figure, Harness, Ordering, PairedDifference, Proportion, claim
 

@@ -9,10 +9,10 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from fixtures import overparam_bumps as bumps
-from fixtures import overparam_lipschitz as lipschitz
 from fixtures.generality import INPUTS
-from fixtures.overparam_gates import INTERPOLATES
+from fixtures.overparam import bumps as bumps
+from fixtures.overparam import lipschitz as lipschitz
+from fixtures.overparam.gates import INTERPOLATES
 from fixtures.sources import OVERPARAM
 from harness import Conjunction, Evidence, Factors, Figure, Harness, Landmark, Peak, Theorem, claim, falsify
 from harness.recipe import describe
@@ -87,8 +87,8 @@ def figure_of_slopes() -> Figure:
     """Largest local slope against the product of norms, for random networks of four shapes."""
     import torch
 
-    from harness.measure.operator_bound import jacobian_norms, operator_bound
-    from harness.models import MLPProgram
+    from harness.measure.spectra import jacobian_norms, operator_bound
+    from harness.networks import MLPProgram
 
     rows = []
     for sizes in ((5, 1), (5, 8, 1), (5, 8, 8, 1), (5, 8, 8, 8, 1)):
@@ -139,7 +139,7 @@ NAMES = {"log_error": "log₁₀ of the test error", "ratio": "p / n"}
 )  # fmt: skip
 def test_double_descent(harness: Harness) -> Evidence:
     """Least squares of minimum norm; points, labels and features of every seed are its own."""
-    from harness.measure import random_features
+    from fixtures.overparam import random_features
 
     points, dimension, seeds = DESCENT[harness.scale]
     noise = harness.setting("noise", NOISE)

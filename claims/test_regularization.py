@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 from hypothesis import strategies as st
 
 from fixtures.generality import SEEDS
-from fixtures.regularization import regularization
-from fixtures.regularization_gates import GATES
+from fixtures.regularization.gates import GATES
+from fixtures.regularization.populations import regularization
 from fixtures.sources import REGULARIZATION
 from harness import Conjunction, Evidence, Figure, Harness, Ordering, PairedDifference, claim
 

@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 from hypothesis import strategies as st
 
-from fixtures import regularization_margin_bound as margin_bound
 from fixtures.generality import INPUTS, SEEDS
-from fixtures.regularization import regularization
-from fixtures.regularization_gates import GATES
+from fixtures.regularization import margins as margin_bound
+from fixtures.regularization.gates import GATES
+from fixtures.regularization.populations import regularization
 from fixtures.sources import REGULARIZATION
 from harness import (
     Conjunction,
@@ -28,7 +28,7 @@ from harness import (
 )
 
 if TYPE_CHECKING:
-    from fixtures.regularization import Regularization
+    from fixtures.regularization.populations import Regularization
 
 DATA = ("MNIST", "CIFAR-10")
 SPLITS = ("train", "test")

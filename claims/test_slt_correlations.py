@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixtures.generality import NETWORKS, NETWORKS_BY_REGIME
-from fixtures.slt import slt_grid
-from fixtures.slt_drawing import coloured
-from fixtures.slt_gates import GRID_GATES, PROTOCOLS
-from fixtures.slt_rates import REGIMES, whole, with_pseudo_correlations
-from fixtures.slt_terms import ACROSS, GRID_SCOPE, RHO_MARGIN, RHO_MARGIN_REASON, WITHIN, correlates
+from fixtures.slt.drawing import coloured
+from fixtures.slt.gates import GRID_GATES, PROTOCOLS
+from fixtures.slt.grid import slt_grid
+from fixtures.slt.rates import REGIMES, whole, with_pseudo_correlations
+from fixtures.slt.terms import ACROSS, GRID_SCOPE, RHO_MARGIN, RHO_MARGIN_REASON, WITHIN, correlates
 from fixtures.sources import SLT
 from harness import AtLeast, Conjunction, Evidence, Figure, Harness, PairedDifference, claim
 

@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixtures.generality import NETWORKS, NETWORKS_BY_REGIME
-from fixtures.slt import slt_grid
-from fixtures.slt_drawing import coloured
-from fixtures.slt_gates import GRID_GATES, PROTOCOLS, RELIABLE
-from fixtures.slt_quantities import grid_relative_llc
-from fixtures.slt_terms import (
+from fixtures.slt.drawing import coloured
+from fixtures.slt.gates import GRID_GATES, PROTOCOLS, RELIABLE
+from fixtures.slt.grid import slt_grid
+from fixtures.slt.quantities import grid_relative_llc
+from fixtures.slt.terms import (
     ACROSS,
     ERRORS,
     GRID_SCOPE,

@@ -7,20 +7,11 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from fixtures.generality import SEEDS
-from fixtures.slt_drawing import side_by_side
-from fixtures.slt_gates import (
-    AT_A_MINIMUM,
-    ATTACK_SANE,
-    COMPETENT,
-    COURSE_GATES,
-    COURSE_PROTOCOLS,
-    FINITE,
-    LEARNED,
-    MOVING,
-)
-from fixtures.slt_long import slt_long, slt_mnist
-from fixtures.slt_quantities import long_relative_llc, mnist_relative_llc
-from fixtures.slt_terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON, SPIKE_MARGIN, SPIKE_MARGIN_REASON
+from fixtures.slt.drawing import side_by_side
+from fixtures.slt.gates import AT_A_MINIMUM, ATTACK_SANE, COMPETENT, COURSE_GATES, COURSE_PROTOCOLS, FINITE, LEARNED, MOVING
+from fixtures.slt.long import slt_long, slt_mnist
+from fixtures.slt.quantities import long_relative_llc, mnist_relative_llc
+from fixtures.slt.terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON, SPIKE_MARGIN, SPIKE_MARGIN_REASON
 from fixtures.sources import SLT
 from harness import (
     Conjunction,

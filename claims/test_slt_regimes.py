@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from fixtures.generality import NETWORKS, SIZES_OF_NETWORKS
-from fixtures.slt import slt_grid
-from fixtures.slt_gates import GRID_GATES, PROTOCOLS, ROBUSTNESS_GATES
-from fixtures.slt_quantities import grid_relative_llc
-from fixtures.slt_rates import REGIMES, by_threshold
-from fixtures.slt_terms import GRID_SCOPE, LLC_MARGIN, LLC_MARGIN_REASON, NAMES, RATE_MARGIN, RATE_MARGIN_REASON
+from fixtures.slt.gates import GRID_GATES, PROTOCOLS, ROBUSTNESS_GATES
+from fixtures.slt.grid import slt_grid
+from fixtures.slt.quantities import grid_relative_llc
+from fixtures.slt.rates import REGIMES, by_threshold
+from fixtures.slt.terms import GRID_SCOPE, LLC_MARGIN, LLC_MARGIN_REASON, NAMES, RATE_MARGIN, RATE_MARGIN_REASON
 from fixtures.sources import SLT
 from harness import Conjunction, Evidence, Figure, Harness, NoTrend, PairedDifference, claim
 

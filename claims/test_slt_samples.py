@@ -8,18 +8,10 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from fixtures.generality import SAMPLES, SEEDS
-from fixtures.slt_gates import AT_A_MINIMUM, COMPETENT, COURSE_PROTOCOLS, FINITE, INSIDE, PROTOCOLS, SEEDS_AT_MINIMA
-from fixtures.slt_points import (
-    MUCH,
-    correlations,
-    inside,
-    per_sample_summary,
-    saturation,
-    share_inside,
-    with_selection,
-)
-from fixtures.slt_samples import slt_samples
-from fixtures.slt_terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON
+from fixtures.slt.gates import AT_A_MINIMUM, COMPETENT, COURSE_PROTOCOLS, FINITE, INSIDE, PROTOCOLS, SEEDS_AT_MINIMA
+from fixtures.slt.points import MUCH, correlations, inside, per_sample_summary, saturation, share_inside, with_selection
+from fixtures.slt.samples import slt_samples
+from fixtures.slt.terms import NAMES, RHO_MARGIN, RHO_MARGIN_REASON
 from fixtures.sources import SLT
 from harness import Evidence, Figure, Harness, NoChange, PairedDifference, PerSampleCorrelation, Proportion, claim
 

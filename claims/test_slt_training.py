@@ -10,9 +10,9 @@ from typing import TYPE_CHECKING
 from hypothesis import strategies as st
 
 from fixtures.generality import SEEDS
-from fixtures.slt_courses import finetuning_moments, peak_widths, same_updates, settled, spikes
-from fixtures.slt_drawing import side_by_side
-from fixtures.slt_gates import (
+from fixtures.slt.courses import finetuning_moments, peak_widths, same_updates, settled, spikes
+from fixtures.slt.drawing import side_by_side
+from fixtures.slt.gates import (
     BATCH_PROTOCOLS,
     COURSE_GATES,
     COURSE_PROTOCOLS,
@@ -20,9 +20,9 @@ from fixtures.slt_gates import (
     HARDENED_BY_FINETUNING,
     WHOLE_COURSE_GATES,
 )
-from fixtures.slt_quantities import course_relative_llc, early_relative_llc
-from fixtures.slt_terms import NAMES, SPIKE_MARGIN, SPIKE_MARGIN_REASON
-from fixtures.slt_training import slt_course, slt_early
+from fixtures.slt.quantities import course_relative_llc, early_relative_llc
+from fixtures.slt.terms import NAMES, SPIKE_MARGIN, SPIKE_MARGIN_REASON
+from fixtures.slt.training import slt_course, slt_early
 from fixtures.sources import SLT
 from harness import Conjunction, Evidence, Figure, Harness, Landmark, NoChange, NoTrend, Ordering, PairedDifference, Peak, claim
 

@@ -12,28 +12,28 @@ from typing import TYPE_CHECKING, Any
 
 # Before anything else, so that the source of what is imported from here on is known as it was imported.
 import harness.code
-import harness.shown  # noqa: F401
+import harness.showing  # noqa: F401
 from harness.registry import kinds
 
 if TYPE_CHECKING:
     from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
-    from harness.data import Cifar10, Clusters, Dataset, DataSpec, GroupedLabels, LabelledCube, Mnist, RandomLabels, ToyImages
+    from harness.data import Cifar10, Dataset, DataSpec, GroupedLabels, Mnist, RandomLabels, ToyImages
     from harness.design import Design
     from harness.device import one_thread
     from harness.factors import Factors
     from harness.judge import Outcome, Verdict, judge
-    from harness.measure.attack import pgd, smallest_perturbation
-    from harness.measure.autoattack import AutoAttackSpec, autoattack
+    from harness.measure.attack.attack import pgd, smallest_perturbation
+    from harness.measure.attack.autoattack import AutoAttackSpec, autoattack
+    from harness.measure.attack.exact_perturbation import exact_perturbation
+    from harness.measure.attack.minimum_norm import PerturbationSpec
+    from harness.measure.attack.robustness import Robustness
     from harness.measure.base import Measurement
-    from harness.measure.exact_perturbation import exact_perturbation
     from harness.measure.falsify import falsify
     from harness.measure.gaps import Accuracy, Gaps
-    from harness.measure.llc import LLC, llc
-    from harness.measure.llc_profile import llc_profile
-    from harness.measure.llc_spec import LLCSpec, document_spec
-    from harness.measure.minimum_norm import PerturbationSpec
-    from harness.measure.robustness import Robustness
-    from harness.measure.sample_llc import SampleLLC
+    from harness.measure.llc.estimate import LLC, llc
+    from harness.measure.llc.profile import llc_profile
+    from harness.measure.llc.sample import SampleLLC
+    from harness.measure.llc.spec import LLCSpec, document_spec
     from harness.population import Population
     from harness.predict import (
         AreaDifference,
@@ -64,35 +64,35 @@ if TYPE_CHECKING:
     from harness.quantities import quantity
     from harness.recipe import MLP, SGD, Adam, AdamW, Module, Recipe, Regime, Threat, TrainingStep
     from harness.rows import Between
-    from harness.running import Result, run
-    from harness.session import Harness
+    from harness.running.run import Result, run
+    from harness.running.session import Harness
     from harness.store import Store
     from harness.study import Study, study
-    from harness.train import train
+    from harness.training.train import train
 
 __version__ = "0.1.0"
 
 _HOME = {
     "harness.claim": ("Citation", "Claim", "ClaimError", "Evidence", "Figure", "Gate", "Images", "Source", "claim"),
     "harness.data": (
-        "Cifar10", "Clusters", "DataSpec", "Dataset", "GroupedLabels", "LabelledCube", "Mnist", "RandomLabels", "ToyImages",
+        "Cifar10", "DataSpec", "Dataset", "GroupedLabels", "Mnist", "RandomLabels", "ToyImages",
     ),
     "harness.design": ("Design",),
     "harness.device": ("one_thread",),
     "harness.factors": ("Factors",),
     "harness.judge": ("Outcome", "Verdict", "judge"),
-    "harness.measure.attack": ("pgd", "smallest_perturbation"),
-    "harness.measure.autoattack": ("AutoAttackSpec", "autoattack"),
+    "harness.measure.attack.attack": ("pgd", "smallest_perturbation"),
+    "harness.measure.attack.autoattack": ("AutoAttackSpec", "autoattack"),
     "harness.measure.base": ("Measurement",),
-    "harness.measure.exact_perturbation": ("exact_perturbation",),
+    "harness.measure.attack.exact_perturbation": ("exact_perturbation",),
     "harness.measure.falsify": ("falsify",),
     "harness.measure.gaps": ("Accuracy", "Gaps"),
-    "harness.measure.llc": ("LLC", "llc"),
-    "harness.measure.llc_profile": ("llc_profile",),
-    "harness.measure.llc_spec": ("LLCSpec", "document_spec"),
-    "harness.measure.minimum_norm": ("PerturbationSpec",),
-    "harness.measure.robustness": ("Robustness",),
-    "harness.measure.sample_llc": ("SampleLLC",),
+    "harness.measure.llc.estimate": ("LLC", "llc"),
+    "harness.measure.llc.profile": ("llc_profile",),
+    "harness.measure.llc.spec": ("LLCSpec", "document_spec"),
+    "harness.measure.attack.minimum_norm": ("PerturbationSpec",),
+    "harness.measure.attack.robustness": ("Robustness",),
+    "harness.measure.llc.sample": ("SampleLLC",),
     "harness.population": ("Population",),
     "harness.predict": (
         "AreaDifference", "AtLeast", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
@@ -103,11 +103,11 @@ _HOME = {
     "harness.quantities": ("quantity",),
     "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Regime", "Threat", "TrainingStep"),
     "harness.rows": ("Between",),
-    "harness.running": ("Result", "run"),
-    "harness.session": ("Harness",),
+    "harness.running.run": ("Result", "run"),
+    "harness.running.session": ("Harness",),
     "harness.store": ("Store",),
     "harness.study": ("Study", "study"),
-    "harness.train": ("train",),
+    "harness.training.train": ("train",),
 }  # fmt: skip
 _WHERE = {
     **{name: module for module, names in _HOME.items() for name in names},
@@ -115,10 +115,10 @@ _WHERE = {
 }
 __all__ = [
     "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
-    "Cifar10", "Citation", "Claim", "ClaimError", "Clusters", "Conjunction", "Correlation", "CorrelationDifference",
+    "Cifar10", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference",
     "DataFact", "DataSpec", "Dataset", "Design", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels",
     "Harness", "Images", "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec",
-    "LabelledCube", "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
+    "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
     "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion",
     "RandomLabels", "Recipe", "Regime", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store",
     "Study", "Superiority", "Theorem", "Threat", "ToyImages", "TrainingStep", "Trajectory", "TrimmedDifference",

@@ -1,6 +1,6 @@
 """Whether claims are being measured or only drawn: what an instrument that no store knows of does while they are drawn.
 
-A design says what a claim asks for before anything is measured (:mod:`harness.asking`).  The functions of a claim run
+A design says what a claim asks for before anything is measured (:mod:`harness.running.asking`).  The functions of a claim run
 for it, so that what takes time, or depends on which data a machine has, must not happen then.
 """
 

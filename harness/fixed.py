@@ -1,7 +1,7 @@
 """What is fixed before a claim runs, as plain data, and in words what differs between two states of it.
 
 A state is ``{"digest": …, "declared": …, "design": …}``: the claim's own digest, what its declaration says
-(:func:`declared`), and what it asks for (:meth:`harness.asking.ClaimDesign.to_json`).  Rows of a report, the ledger and
+(:func:`declared`), and what it asks for (:meth:`harness.running.asking.ClaimDesign.to_json`).  Rows of a report, the ledger and
 preregistrations hold it in this form.
 """
 

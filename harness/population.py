@@ -11,7 +11,7 @@ from harness.showing import Shown
 if TYPE_CHECKING:
     import torch
 
-    from harness.models import Program
+    from harness.networks import Program
     from harness.recipe import Recipe
 
 

@@ -13,15 +13,14 @@ from dataclasses import dataclass, field, fields, replace
 from functools import cached_property, lru_cache
 from typing import TYPE_CHECKING, Any, Literal, TypeAlias
 
-from harness.optimiser import SGD, Adam, AdamW, Until
+from harness.optimiser import SGD, Adam, AdamW, Cosine, Schedule, StepDecay, Until, WarmUp
 from harness.regime import STANDARD, Adversarial, Norm, Regime, Standard, Threat, TrainingStep
-from harness.schedule import Cosine, Schedule, StepDecay, WarmUp
 from harness.showing import Shown
 from harness.spec import LATER, RecipeError, describe, described, digest, is_whole, require
 
 if TYPE_CHECKING:
     from harness.data.base import DataSpec
-    from harness.models.base import Program
+    from harness.networks.program import Program
 
 __all__ = [
     "MLP", "SGD", "STANDARD", "Adam", "AdamW", "Adversarial", "Architecture", "Cosine", "Module", "Norm", "Recipe",
@@ -73,7 +72,7 @@ class MLP(Architecture):
 def _mlp_program(hidden: tuple[int, ...], shape: tuple[int, ...], classes: int) -> Program:
     from math import prod
 
-    from harness.models import MLPProgram
+    from harness.networks import MLPProgram
 
     return MLPProgram((prod(shape), *hidden, classes))
 
@@ -123,7 +122,7 @@ class Module(Architecture):
 @lru_cache
 def _module_program(architecture: Module, function: Any, code: Any, shape: tuple[int, ...], classes: int) -> Program:
     """Made once for what a function does now: a module that is imported again may put other code into the same function."""
-    from harness.models import program_of
+    from harness.networks import program_of
 
     arguments = dict(architecture.arguments)
     return program_of(lambda: function(shape=shape, classes=classes, **arguments), classes)

@@ -15,7 +15,7 @@ from harness.spec import describe, is_real, is_whole, require
 if TYPE_CHECKING:
     import torch
 
-    from harness.models import Parameters, Program
+    from harness.networks import Parameters, Program
 
 Norm = Literal["linf", "l2"]
 
@@ -168,7 +168,7 @@ class Adversarial(Regime):
         """The batch with its first points moved by projected gradient ascent."""
         import torch
 
-        from harness.models.ascent import ascend, random_start
+        from harness.networks.ascent import ascend, random_start
 
         threat, count = self.threat, round(self.adversarial_share * inputs.shape[-1])
         if count == 0:

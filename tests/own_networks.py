@@ -10,7 +10,7 @@ from functools import lru_cache
 import torch
 from torch import nn
 
-from harness.models import Layout, Loss, Parameters, Program, PullBack, loss_and_pull
+from harness.networks import Layout, Loss, Parameters, Program, PullBack, loss_and_pull
 from harness.recipe import Architecture
 
 

@@ -188,7 +188,7 @@ def test_data_says_where_they_would_come_from(folder, capsys, monkeypatch):
 
 
 def test_data_of_the_project_are_registered_by_its_conftest(folder, capsys, monkeypatch):
-    monkeypatch.setattr("harness.data.registry._EMBEDDED", {})
+    monkeypatch.setattr("harness.data.sources._EMBEDDED", {})
     (folder / "conftest.py").write_text(
         "from harness.data import register_embedded\nregister_embedded('mnist', 'here.npz')\n",
         encoding="utf-8",

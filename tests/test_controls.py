@@ -8,13 +8,13 @@ import pandas as pd
 import pytest
 
 from claims.test_slt_regimes import test_robust_llc_below_standard as body
-from fixtures.slt import grid_table
-from fixtures.slt_open import EPSILON, THRESHOLDS
+from fixtures.slt.grid import grid_table
+from fixtures.slt.open import EPSILON, THRESHOLDS
 from harness.claim import Claim, Evidence
 from harness.data import ToyImages
 from harness.judge import Outcome, Verdict, judge
-from harness.measure.llc import LLC, LLCSpec, document_spec
-from harness.measure.robustness import Robustness
+from harness.measure.attack.robustness import Robustness
+from harness.measure.llc.estimate import LLC, LLCSpec, document_spec
 from harness.recipe import MLP, Recipe, Threat
 from harness.store import Store
 

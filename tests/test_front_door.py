@@ -14,7 +14,7 @@ import harness
 from harness.registry import kinds
 
 ROOT = Path(__file__).parents[1]
-CALLED = ("claim", "judge", "train")  # modules that are called as the function of their own name
+CALLED = ("claim", "judge", "study")  # modules that are called as the function of their own name
 
 
 def typed_names():

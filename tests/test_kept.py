@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from fixtures.slt_points import inside, sample_correlations, with_selection
+from fixtures.slt.points import inside, sample_correlations, with_selection
 from harness.claim import Claim, ClaimError, Evidence, Source
 from harness.judge import judge
 from harness.judge.selection import LeftOut

@@ -9,7 +9,7 @@ import pytest
 import torch
 
 from harness.data import ToyImages
-from harness.models import MLPProgram
+from harness.networks import MLPProgram
 from harness.population import Population
 from harness.recipe import MLP, Recipe
 

@@ -17,9 +17,9 @@ import torch
 from harness import progress
 from harness.code import code_digest
 from harness.data import ToyImages
-from harness.measure.attack import smallest_perturbation
-from harness.measure.llc import ENGINES, LLC, LLCSpec, llc
-from harness.measure.llc_profile import llc_profile
+from harness.measure.attack.attack import smallest_perturbation
+from harness.measure.llc.estimate import ENGINES, LLC, LLCSpec, llc
+from harness.measure.llc.profile import llc_profile
 from harness.progress import listening, parts, tell, under_way
 from harness.recipe import MLP, Recipe
 from harness.store import Store

@@ -15,12 +15,12 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness import Between, Gate
-from harness.asking import ClaimDesign
 from harness.claim import ClaimError
 from harness.judge import Outcome, check, judge
 from harness.predict import PairedDifference, Proportion
 from harness.predict.tables import Unusable, selected
 from harness.rows import NoRow, Where
+from harness.running.asking import ClaimDesign
 from harness.study import Study
 
 TEXT = st.sampled_from(["", "a", "b", "1", "True", "nan"])

@@ -18,10 +18,9 @@ from hypothesis import strategies as st
 import harness
 from harness.data.base import Dataset
 from harness.judge.power import plan_for
-from harness.measure.llc_profile import LLCProfile
-from harness.measure.llc_table import LLCTable
-from harness.showing import Shown
-from harness.shown import LONGEST, card, line
+from harness.measure.llc.profile import LLCProfile
+from harness.measure.llc.table import LLCTable
+from harness.showing import LONGEST, Shown, card, line
 from harness.stats import Share
 
 NASTY = "<b>&\"' </table><script>alert(1)</script>\nof two lines"

@@ -3,7 +3,7 @@
 What belongs to the harness or to the user counts by what its source does, what pip installed by its version, and Python's own
 library does not count.  The rule needs no declarations: it follows the imports (:mod:`harness.code.followed`), those inside
 functions, too, of the sources as they were imported (:mod:`harness.code.loaded`).  Modules of the harness that gather names
-from others are looked through: ``from harness.models import MLPProgram`` is an import of ``harness.models.mlp``.  What a
+from others are looked through: ``from harness.networks import MLPProgram`` is an import of ``harness.networks.mlp``.  What a
 definition in a notebook cell uses is found by its names (:mod:`harness.code.cells`).
 """
 

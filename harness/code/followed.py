@@ -13,7 +13,7 @@ from harness.code.canonical import does
 from harness.code.current import check_bindings
 from harness.code.imports import ANY, UNKNOWN, Import
 from harness.code.loaded import OWN, SOURCES, CodeError, own_file
-from harness.code.modules import ancestors, as_module, binary, facts_of, spec_of, version_of
+from harness.code.project import ancestors, as_module, binary, facts_of, spec_of, version_of
 
 # What the harness takes from a library to carry or to show numbers, which decides none of them.
 _CARRIERS = frozenset(

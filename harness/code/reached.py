@@ -20,8 +20,7 @@ from typing import Any
 
 from harness.code.imports import ANY
 from harness.code.loaded import CodeError
-from harness.code.modules import ancestors, spec_of
-from harness.code.project import Project
+from harness.code.project import Project, ancestors, spec_of
 from harness.code.statements import ALL, DEFINITIONS, UNNAMED, Class, Place, Statement
 
 

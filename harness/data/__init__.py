@@ -8,25 +8,20 @@ by less.
 from harness.data.base import DataError, Dataset, DataShortfall, DataSpec
 from harness.data.cifar10 import Cifar10
 from harness.data.cifar10_files import cifar10_availability, raw_cifar10
-from harness.data.clusters import Clusters
-from harness.data.cubes import LabelledCube
 from harness.data.grouped import GroupedLabels
 from harness.data.mnist import Mnist
 from harness.data.mnist_files import availability, raw_mnist
 from harness.data.random_labels import RandomLabels
-from harness.data.registry import register_embedded
-from harness.data.sources import RawImages
+from harness.data.sources import RawImages, register_embedded
 from harness.data.toy import ToyImages
 
 __all__ = [
     "Cifar10",
-    "Clusters",
     "DataError",
     "DataShortfall",
     "DataSpec",
     "Dataset",
     "GroupedLabels",
-    "LabelledCube",
     "Mnist",
     "RandomLabels",
     "RawImages",

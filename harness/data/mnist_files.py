@@ -29,8 +29,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness.data.base import DataError, DataShortfall, array_digest
-from harness.data.registry import embedded
-from harness.data.sources import PATIENCE, RawImages, cache_folder, data_folder, existing, offline, shortage
+from harness.data.sources import PATIENCE, RawImages, cache_folder, data_folder, embedded, existing, offline, shortage
 
 # SHA-256 of the decompressed files, in the order images and labels of training, images and labels of test.
 # (The compressed bytes differ between copies of the same data.)

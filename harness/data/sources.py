@@ -1,4 +1,10 @@
-"""Where files of data are looked for, and images as they are stored: what the image sets have in common."""
+"""Where files of data are looked for, and images as they are stored: what the image sets have in common.
+
+Small data sets that travel with a repository, registered by whoever has them.
+
+The library knows what an embedded set must contain (its digest), not where it lies: a checkout's
+``conftest.py`` registers the files that it holds.
+"""
 
 from __future__ import annotations
 
@@ -92,3 +98,21 @@ def shortage(need: str, raw: RawImages, held: str, remedy: str) -> str:
     return (
         f"{need}, and there is only {held} of {len(raw.train_y):,} training and {len(raw.test_y):,} test images{why}: {remedy}"
     )
+
+
+_EMBEDDED: dict[str, Path] = {}
+
+
+def register_embedded(name: str, path: Path | str) -> None:
+    """Make an embedded data file known; it is opened when it is needed.
+
+    Args:
+        name: data set ("mnist").
+        path: the file.
+    """
+    _EMBEDDED[name] = Path(path)
+
+
+def embedded(name: str) -> Path | None:
+    """The registered file of a data set, or None."""
+    return _EMBEDDED.get(name)

@@ -8,9 +8,8 @@ import numpy as np
 import pandas as pd
 
 from harness.judge.blocks import estimate_in_blocks
-from harness.judge.caution import second_opinion, survives
+from harness.judge.caution import joint_sides, second_opinion, sides, survives
 from harness.judge.rule import Grade, Outcome, conjoin, decide, grade, joint_grade
-from harness.judge.sides import joint_sides, sides
 from harness.judge.verdict import Verdict
 from harness.predict import Conjunction, Estimate, Prediction, Unusable, words
 

@@ -7,10 +7,10 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from harness.judge.caution import Sides
 from harness.judge.power import plan
 from harness.judge.rule import Grade, Label, Outcome
 from harness.judge.selection import Rows
-from harness.judge.sides import Sides
 from harness.judge.voice import voice
 from harness.predict import Conjunction, Estimate, Prediction, Stratum, words
 from harness.predict.estimate import Beyond

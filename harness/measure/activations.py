@@ -14,11 +14,10 @@ from typing import TYPE_CHECKING, Any
 import torch
 from torch.func import functional_call, vmap
 
-from harness.measure import stacks
+from harness.measure import walk as stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Split, by_epoch, by_split, per_point, points_of
-from harness.measure.walk import Given
-from harness.models import MLPProgram, ModuleProgram, Parameters, Program
+from harness.measure.walk import Epochs, Given, Split, by_epoch, by_split, per_point, points_of
+from harness.networks import MLPProgram, ModuleProgram, Parameters, Program
 from harness.population import Population
 
 if TYPE_CHECKING:

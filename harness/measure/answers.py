@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from harness.measure.arguments import points_of
 from harness.measure.base import Given, Models, in_chunks
-from harness.models.callers import instrument
-from harness.models.given import Output
+from harness.networks.callers import instrument
+from harness.networks.given import Output
 
 
 @instrument

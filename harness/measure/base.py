@@ -16,9 +16,9 @@ from harness.measure.door import Models, enter
 from harness.measure.reference import Need
 from harness.measure.targets import class_numbers
 from harness.measure.walk import Given, Stack, walk
-from harness.models.ascent import Bounds
-from harness.models.given import Output
-from harness.models.mixed import BinaryProgram
+from harness.networks.ascent import Bounds
+from harness.networks.combined import BinaryProgram
+from harness.networks.given import Output
 from harness.population import Population
 from harness.progress import under_way
 

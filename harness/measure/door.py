@@ -1,6 +1,6 @@
 """Where models come in: the fastest program that is shown to compute what the models themselves compute.
 
-What a user calls models is run as a program (:mod:`harness.models`), and a program is an assumption about a module.  So every
+What a user calls models is run as a program (:mod:`harness.networks`), and a program is an assumption about a module.  So every
 module is run itself, in evaluation mode, on a few of the given points (:mod:`harness.measure.reference`), and the program
 beside it: outputs, and the gradients with respect to every free parameter and to the inputs, have to agree.  In this order:
 
@@ -21,16 +21,25 @@ from typing import TypeAlias, Union
 
 import torch
 
-from harness.measure.accepted import plain_module, require_ordinary, state_of
 from harness.measure.arguments import require_finite
-from harness.measure.reference import TOLERANCE, Need, Reference, input_kind, reference_of, some_of
-from harness.models import MLPProgram, Program, TwoLayer, program_of
-from harness.models.activations import activations_of
-from harness.models.attention import batchable
-from harness.models.given import GivenProgram, Output
-from harness.models.itself import NotStackableError, near, wired
-from harness.models.mixed import MixedProgram
-from harness.models.untouched import CALLED, copied
+from harness.measure.reference import (
+    TOLERANCE,
+    Need,
+    Reference,
+    input_kind,
+    plain_module,
+    reference_of,
+    require_ordinary,
+    some_of,
+    state_of,
+)
+from harness.networks import MLPProgram, Program, TwoLayer, program_of
+from harness.networks.callers import batchable
+from harness.networks.combined import MixedProgram
+from harness.networks.given import GivenProgram, Output
+from harness.networks.itself import NotStackableError, near, wired
+from harness.networks.memory import activations_of
+from harness.networks.untouched import CALLED, copied
 from harness.population import Population
 
 Models: TypeAlias = Union["torch.nn.Module", Sequence["torch.nn.Module"], Population]

@@ -12,13 +12,12 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.measure import stacks
-from harness.measure.attack import under_attack
+from harness.measure import walk as stacks
+from harness.measure.attack.attack import under_attack
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, per_point, points_of
-from harness.measure.walk import Given
-from harness.models import Parameters, Program, loss_and_pull
-from harness.models.ascent import Bounds, margin
+from harness.measure.walk import Epochs, Given, Numbers, Split, by_epoch, per_point, points_of
+from harness.networks import Parameters, Program, loss_and_pull
+from harness.networks.ascent import Bounds, margin
 from harness.population import Population
 from harness.recipe import Threat
 
@@ -134,7 +133,7 @@ class Gaps(Measurement):
     cross-entropies in nats.
 
     Attributes:
-        threat: None, or the threat model of the columns "robust_…", searched by :func:`harness.measure.attack.pgd`.
+        threat: None, or the threat model of the columns "robust_…", searched by :func:`harness.measure.attack.attack.pgd`.
         points: how many of each split (the first); None for all.
         epochs: "final" or "all".
         seed: names the random starts of the attack.

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Any
 
 from harness.data.grouped import GroupedLabels
 from harness.measure.views import View, read_as
-from harness.models import GroupedProgram, Program, grouped
+from harness.networks import GroupedProgram, Program
+from harness.networks import combined as grouped
 from harness.population import Population
 from harness.recipe import Architecture, describe, require
 

@@ -13,12 +13,11 @@ from typing import TYPE_CHECKING
 import numpy as np
 import torch
 
-from harness.measure import stacks
+from harness.measure import walk as stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Numbers, Split, by_epoch, by_split, per_point, points_of, summary
-from harness.measure.walk import Given
-from harness.models import Parameters, Program
-from harness.models.ascent import margin, norms, objective_gradient
+from harness.measure.walk import Epochs, Given, Numbers, Split, by_epoch, by_split, per_point, points_of, summary
+from harness.networks import Parameters, Program
+from harness.networks.ascent import margin, norms, objective_gradient
 from harness.population import Population
 from harness.recipe import Norm, require
 

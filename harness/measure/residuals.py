@@ -11,10 +11,9 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.measure import stacks
+from harness.measure import walk as stacks
 from harness.measure.base import Measurement
-from harness.measure.stacks import Epochs, Split, by_epoch, per_point, points_of
-from harness.measure.walk import Given
+from harness.measure.walk import Epochs, Given, Split, by_epoch, per_point, points_of
 from harness.population import Population
 
 if TYPE_CHECKING:

@@ -7,7 +7,7 @@ from typing import Any, Protocol
 import torch
 
 from harness.measure.arguments import require_finite, tensor_of
-from harness.models.losses import Loss
+from harness.networks.losses import Loss
 
 
 def class_numbers(targets: Any, points: int, classes: int, *, name: str = "targets") -> torch.Tensor:
@@ -46,7 +46,7 @@ class _Outputs(Protocol):
 
 
 def loss_targets(targets: torch.Tensor, shape: tuple[int, ...], program: _Outputs, loss: Loss) -> torch.Tensor:
-    """Targets of a loss, checked, in the form that :func:`harness.models.losses.encode` takes.
+    """Targets of a loss, checked, in the form that :func:`harness.networks.losses.encode` takes.
 
     Args:
         targets: class numbers (point,) or (model, point), or values (point, output) or (model, point, output).

@@ -14,7 +14,7 @@ import torch
 
 from harness.data.base import Dataset
 from harness.measure.arguments import require_points
-from harness.measure.attack import COPIES, perturbation
+from harness.measure.attack.attack import COPIES, perturbation
 from harness.measure.base import Given, in_chunks
 from harness.measure.views import View
 from harness.population import Population

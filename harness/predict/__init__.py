@@ -13,9 +13,9 @@ from harness.predict.base import MINIMUM as MINIMUM
 from harness.predict.base import Prediction as Prediction
 from harness.predict.base import Rule as Rule
 from harness.predict.base import Unusable as Unusable
+from harness.predict.curves.features import curve_features as curve_features
 from harness.predict.estimate import Estimate as Estimate
 from harness.predict.estimate import Stratum as Stratum
-from harness.predict.features import curve_features as curve_features
 from harness.registry import kinds
 
 if TYPE_CHECKING:

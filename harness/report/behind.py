@@ -14,7 +14,8 @@ from urllib.parse import urlencode
 
 from markupsafe import Markup
 
-from harness.report import figures, tidy
+from harness.report import figures
+from harness.report import lanes as tidy
 
 _DIGITS = 4  # significant; as many as the table shows and the drawing needs
 _CODED = 40  # a column with at most so many values is written as places in a list of them

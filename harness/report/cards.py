@@ -62,7 +62,7 @@ def search(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A search as the template draws it: a heading, its sentence, and a table of the trials, the confirmation last.
 
     Args:
-        found: the row's ``search``, as ``harness.search.Search.to_json()`` writes it; what it lacks is unknown.
+        found: the row's ``search``, as ``harness.running.search.Search.to_json()`` writes it; what it lacks is unknown.
     """
     if not found:
         return None

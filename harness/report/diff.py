@@ -10,10 +10,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from typing import Any
 
-from harness.report.causes import Cause, between_runs, of_claim, same_networks
+from harness.report.causes import Cause, Shift, between_runs, in_half_widths, of_claim, same_networks, shift
 from harness.report.merge import check_run
 from harness.report.rows import Row, Run, complete
-from harness.report.shifts import Shift, in_half_widths, shift
 from harness.stats import holm
 
 _EQUAL = 1e-9  # relative; numbers that were written and read as JSON are equal to the last digit

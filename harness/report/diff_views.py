@@ -5,10 +5,11 @@ from __future__ import annotations
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from harness.report import environment, forest, text
+from harness.report import forest, text
+from harness.report import page as environment
 from harness.report.causes import Cause
 from harness.report.diff import Change, Diff
-from harness.report.looks import LOOKS
+from harness.report.text import LOOKS
 
 _LISTED = 12  # ids in one line of text
 

@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.code import CodeError, code_digest
-from harness.code.modules import version_of
+from harness.code.project import version_of
 from harness.report import figures
 from harness.store import files
 

@@ -14,7 +14,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import ClaimError, Figure
-from harness.report import tidy
+from harness.report import lanes as tidy
 from harness.report.lanes import Look
 from harness.report.rows import plain
 

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.claim import ClaimError, Images
-from harness.report import tidy
+from harness.report import lanes as tidy
 from harness.report.rows import plain
 
 if TYPE_CHECKING:

@@ -2,6 +2,8 @@
 
 The page needs no network and no server; its script only filters, sorts and lists data.  Templates, style
 and script lie beside this module, and every value is escaped by the template engine.
+
+The templates' surroundings: what filters and functions they may use, the style and the script that pages carry.
 """
 
 from __future__ import annotations
@@ -10,16 +12,65 @@ import base64
 import hashlib
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from functools import cache
+from pathlib import Path
 from typing import Any
 
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.report import environment, figures, forest, standing, text
+from harness.report import figures, forest, standing, text
+from harness.report import text as voices
 from harness.report.cards import Draw, all_recipes, card
 from harness.report.history import SHOWN, History
-from harness.report.looks import LOOKS
 from harness.report.merge import check_run
 from harness.report.rows import VERDICTS, Row, complete
+from harness.report.text import LOOKS
+
+_HERE = Path(__file__).parent
+
+
+def template(name: str) -> Template:
+    """A template that lies beside this module; every value that it is given is escaped."""
+    return _environment().get_template(name)
+
+
+def style() -> Markup:
+    """The style sheet, which is the package's own."""
+    return Markup((_HERE / "style.css").read_text(encoding="utf-8"))
+
+
+def script() -> str:
+    """The page's script."""
+    return (_HERE / "page.js").read_text(encoding="utf-8")
+
+
+@cache
+def _environment() -> Environment:
+    environment = Environment(
+        loader=FileSystemLoader(_HERE), autoescape=True, undefined=StrictUndefined, trim_blocks=True, lstrip_blocks=True
+    )
+    environment.filters |= {
+        "number": text.number, "cell": text.cell, "p_value": text.p_value, "duration": text.duration,
+        "ranges": text.ranges, "compact": text.compact, "time": text.moment, "web": _web,
+    }  # fmt: skip
+    environment.globals |= {
+        "measured": text.measured, "place": forest.place, "margin_mark": forest.margin_mark, "level": _level,
+        "counted": text.counted, "bayes": voices.bayes, "severity": voices.severity,
+        "left_out": standing.left_out,
+    }  # fmt: skip
+    return environment
+
+
+def _level(alpha: float | None) -> str:
+    """The interval that a test at ``alpha`` reads: 1 − 2 alpha, "90 %"."""
+    return "Interval" if alpha is None else f"{100 * (1 - 2 * alpha):.4g} % interval"
+
+
+def _web(address: Any) -> bool:
+    """Whether an address may become a link: a document's own page, never a script."""
+    return str(address).lower().startswith(("https://", "http://"))
+
 
 _BANNERS: Mapping[str, tuple[str, str]] = {
     "smoke": (
@@ -56,10 +107,10 @@ def render(run: Mapping[str, Any], past: History | None = None, draw: Draw = fig
     Raises:
         ReportError: ``run`` is not a run of claims.
     """
-    script = environment.script()
-    script_hash = base64.b64encode(hashlib.sha256(script.encode()).digest()).decode()
+    own_script = script()
+    script_hash = base64.b64encode(hashlib.sha256(own_script.encode()).digest()).decode()
     whole = _context(run, past or History(), draw)
-    return environment.template("page.html").render(**whole, script=Markup(script), script_hash=script_hash)
+    return template("page.html").render(**whole, script=Markup(own_script), script_hash=script_hash)
 
 
 def render_alone(run: Mapping[str, Any]) -> str:
@@ -68,7 +119,7 @@ def render_alone(run: Mapping[str, Any]) -> str:
     Raises:
         ReportError: ``run`` is not a run of claims.
     """
-    return environment.template("alone.html").render(**_context(run, History(), figures.draw))
+    return template("alone.html").render(**_context(run, History(), figures.draw))
 
 
 def _context(run: Mapping[str, Any], past: History, draw: Draw) -> dict[str, Any]:
@@ -84,7 +135,7 @@ def _context(run: Mapping[str, Any], past: History, draw: Draw) -> dict[str, Any
         "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), "recipes": recipes.values(),
         "tags": sorted({tag for row in rows for tag in row["tags"]}), "sorts": _SORTS, "past": past, "shown_past": SHOWN,
         "lede": standing.lede(rows), "surviving": standing.surviving(rows), "choices": standing.choices(rows),
-        "style": environment.style(),
+        "style": style(),
     }  # fmt: skip
 
 

@@ -13,9 +13,8 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from harness.report import text
-from harness.report.lanes import Look
+from harness.report.lanes import Columns, Look, at_level
 from harness.report.svg import GRID, GUIDE, INK, PAPER, SERIES, SOFT
-from harness.report.tidy import Columns, at_level
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

@@ -1,9 +1,10 @@
-"""Numbers as a reader sees them; everything upstream keeps them as numbers."""
+"""Words and numbers as a reader sees them; everything upstream keeps them as numbers."""
 
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -134,3 +135,60 @@ def _end(value: float | None, unbounded: str) -> str:
 def _minus(text: str) -> str:
     rounded_away = text.startswith("-") and not text.strip("-0.,")
     return text[1:] if rounded_away else text.replace("-", "−")
+
+
+@dataclass(frozen=True)
+class Look:
+    """How a verdict is shown.
+
+    Attributes:
+        glyph: its sign.
+        word: its name.
+        meaning: what it says of a claim.
+    """
+
+    glyph: str
+    word: str
+    meaning: str
+
+    def counted(self, number: int) -> str:
+        """So many of it: "2 supported", "1 error", "2 errors"."""
+        return f"{number} {self.word.lower()}" + ("s" if self.word == "Error" and number != 1 else "")
+
+
+LOOKS: Mapping[str, Look] = {
+    "supported": Look("✓", "Supported", "the interval lies where predicted, and reaches what matters"),
+    "refuted": Look("✗", "Refuted", "the interval excludes what was predicted, or any effect that matters"),
+    "inconclusive": Look("?", "Inconclusive", "the interval allows both; more units would tell"),
+    "invalid": Look("⊘", "Invalid", "a validity check failed; the numbers say nothing about the claim"),
+    "error": Look("!", "Error", "it could not be run; this says nothing about the claim"),
+}
+
+
+_MOST = 1e6  # where the judge cuts a factor off
+
+
+def bayes(factor: float) -> str:
+    """A Bayes factor with its direction: "34 for the prediction", "1/12, against the prediction"."""
+    against = factor < 1
+    size = 1 / factor if against else factor
+    words = "more than 1,000,000" if size >= _MOST * (1 - 1e-6) else number(size, 2 if size < 100 else 3)
+    return f"{words} against the prediction" if against else f"{words} for the prediction"
+
+
+def severity(row: Mapping[str, Any]) -> str:
+    """How severely the data have tested that there is an effect, and that it is as large as matters."""
+    voice, centre, margin = row["voice"], row["centre"] or 0.0, row["margin"] or 0.0
+    at_margin = _share(voice["severity_margin"])
+    if voice["rule"] == "within":
+        return f"Severity {at_margin} for within {number(margin)} of {number(centre)}."
+    more = "more" if voice["rule"] == "above" else "less"
+    target = centre + margin if more == "more" else centre - margin
+    at_null = _share(voice["severity_null"])
+    return f"Severity {at_null} for {more} than {number(centre)}, {at_margin} for {more} than {number(target)}."
+
+
+def _share(value: float | None) -> str:
+    if value is None:
+        return UNKNOWN
+    return "above 0.999" if value > 0.999 else "below 0.001" if value < 0.001 else number(value, 3 if value > 0.99 else 2)

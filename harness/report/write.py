@@ -10,9 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.report import history
-from harness.report.badge import badge
 from harness.report.drawings import Drawings
-from harness.report.flat import to_csv
+from harness.report.flat import badge, to_csv
 from harness.report.merge import check_run
 from harness.report.page import render
 from harness.report.rows import ReportError

@@ -10,16 +10,19 @@ from harness.stats.attenuation import Noise, members, noise, spread_of_points, s
 from harness.stats.bayes import log_factor, log_jzs, log_share
 from harness.stats.confidence import Blurred, Confidence, Least, Share, Skewed, Student
 from harness.stats.correlations import clusters, fisher_z, permutation_p, pool, spearman, z_error
-from harness.stats.courses import Detrend, between_units, detrended, slope
 from harness.stats.curves import (
     Change,
+    Detrend,
     Summit,
+    between_units,
     change,
     change_width,
+    detrended,
     half_step,
     mean_height,
     pick,
     settled_at,
+    slope,
     summit,
     summit_width,
 )
@@ -38,15 +41,12 @@ from harness.stats.drawn import (
     left_out,
     spread,
 )
-from harness.stats.heterogeneity import cochran_q, heterogeneity, welch_anova
+from harness.stats.heterogeneity import Reliability, cochran_q, heterogeneity, reliability, welch_anova
 from harness.stats.means import TRIM, Mean, contrast, hedges_g, is_constant, sign_flip_p, standardised, stratified_mean
-from harness.stats.multiplicity import benjamini_hochberg, holm
 from harness.stats.peaks import Prominence, Sides, peak_sides, prominence
-from harness.stats.permutation import label_p, pairing_p
-from harness.stats.placements import drawn_placed_share, placed_share, superiority, worth
+from harness.stats.permutation import drawn_placed_share, label_p, pairing_p, placed_share, superiority, worth
 from harness.stats.ranks import Overlapping, Ranked
-from harness.stats.reliability import Reliability, reliability
-from harness.stats.sequential import Anytime, anytime_p, e_value
+from harness.stats.sequential import Anytime, anytime_p, benjamini_hochberg, e_value, holm
 from harness.stats.shape import aligned, bent, folded, halves, scattered_p, transition, turned
 
 __all__ = [

@@ -12,8 +12,7 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from harness.stats.confidence import Confidence, Student
-from harness.stats.courses import between_units, slope
-from harness.stats.curves import change
+from harness.stats.curves import between_units, change, slope
 
 Floats = NDArray[np.float64]
 LEAST_OVERLAP = 5

@@ -15,17 +15,14 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.design import labelled
-from harness.numerics import standard_numerics
+from harness.device import standard_numerics
 from harness.progress import under_way
 from harness.recipe import digest
 from harness.showing import Shown
 from harness.store import files
-from harness.store.checks import checked_seeds
-from harness.store.engines import resolved
-from harness.store.keys import code_of_data
-from harness.store.names import Names, check_unmoved, missing_of
-from harness.store.parts import cut, trained_together, training_work
-from harness.store.sharing import Progress, Shard, share
+from harness.store.asked import checked_seeds, resolved
+from harness.store.names import Names, check_unmoved, code_of_data, missing_of
+from harness.store.sharing import Progress, Shard, cut, share, trained_together, training_work
 from harness.store.shelf import SUFFIXES, Entry, Shelf
 from harness.store.tables import Tables
 
@@ -181,7 +178,7 @@ class Store(Shown):
         )
 
     def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
-        from harness.train import Diverged, train
+        from harness.training.train import Diverged, train
 
         began = time.monotonic()
         missing = missing_of(paths)

@@ -8,14 +8,13 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.code import CodeError
-from harness.numerics import standard_numerics
+from harness.device import standard_numerics
 from harness.progress import listening
 from harness.recipe import digest
 from harness.store import files
-from harness.store.checks import check_rows
+from harness.store.asked import check_rows
 from harness.store.names import Names, check_unmoved, missing_of
-from harness.store.parts import cut, measured_together, measuring_work
-from harness.store.sharing import Progress, Shard, until_written
+from harness.store.sharing import Progress, Shard, cut, measured_together, measuring_work, until_written
 from harness.store.shelf import Shelf
 
 if TYPE_CHECKING:

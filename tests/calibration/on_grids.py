@@ -24,7 +24,7 @@ from harness.predict import (
     ScalingExponent,
     Trajectory,
 )
-from harness.predict.correlation import pooled_z
+from harness.predict.correlations.correlation import pooled_z
 
 from .cells import Kind, Terms
 from .curves import POINTS

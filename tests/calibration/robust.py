@@ -12,7 +12,7 @@ from harness import stats
 from harness.judge.power import Terms as Against
 from harness.judge.power import power
 from harness.predict import IndependentSuperiority, IndependentTrimmedDifference, Prediction, TrimmedDifference
-from harness.predict.trimmed import FEWEST
+from harness.predict.differences.robust import FEWEST
 from harness.stats import TRIM
 
 from .cells import ALPHA, Cell, Draw, Terms

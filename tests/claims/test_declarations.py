@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from fixtures.slt_gates import BATCH_PROTOCOLS, COURSE_PROTOCOLS, PROTOCOLS
+from fixtures.slt.gates import BATCH_PROTOCOLS, COURSE_PROTOCOLS, PROTOCOLS
 from fixtures.sources import SOURCES
 from harness.claim import Claim
 from harness.predict import Conjunction

@@ -16,6 +16,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -24,35 +25,34 @@ from test_floors import imports, name_of
 
 import harness
 import harness.measure
-import harness.train
+import harness.training.train
+from fixtures.dynamics.data import Clusters
+from fixtures.dynamics.features import FeatureCoefficients
+from fixtures.dynamics.manifold import Manifold
+from fixtures.lazy.ball import BallDistance, NearStart
+from fixtures.lazy.gradient_step import SingleStep
+from fixtures.regularization.margin_bound import MarginBound
 from harness.code import closure
 from harness.code.loaded import SOURCES
-from harness.data import Clusters, ToyImages
-from harness.measure.accuracy_curve import Curve
+from harness.data import ToyImages
 from harness.measure.activations import ActivationNorms
-from harness.measure.autoattack_accuracy import AutoAttack
-from harness.measure.ball import BallDistance, NearStart
+from harness.measure.attack.accuracy_curve import Curve
+from harness.measure.attack.autoattack import AutoAttack
+from harness.measure.attack.robustness import Robustness
 from harness.measure.base import Measurement
-from harness.measure.features import FeatureCoefficients
 from harness.measure.gaps import Accuracy, Gaps
-from harness.measure.gradient_step import SingleStep
-from harness.measure.gradients import GradientNorms
 from harness.measure.grouped import Grouped
-from harness.measure.llc import LLC, LLCSpec
-from harness.measure.manifold import Manifold
-from harness.measure.margin_bound import MarginBound
+from harness.measure.llc.estimate import LLC, LLCSpec
+from harness.measure.llc.sample import SampleLLC
 from harness.measure.margins import Margins
-from harness.measure.operator_bound import OperatorBound
 from harness.measure.residuals import Residuals
-from harness.measure.robustness import Robustness
-from harness.measure.sample_llc import SampleLLC
-from harness.measure.smoothness import ChangeUnderAttack
-from harness.measure.spectra import SingularValues
+from harness.measure.smoothness import ChangeUnderAttack, GradientNorms
+from harness.measure.spectra import OperatorBound, SingularValues
 from harness.measure.training_points import TrainingPoints
 from harness.measure.views import View, Viewed
 from harness.recipe import MLP, SGD, Module, Recipe, Threat
 from harness.spec import definitions
-from harness.store.keys import member_key, table_key
+from harness.store.names import member_key, table_key
 
 ROOT = Path(harness.__file__).parents[1]
 TREE = {name_of(path): str(path) for path in sorted((ROOT / "harness").rglob("*.py"))}
@@ -63,10 +63,10 @@ NETWORKS = {
     "robust": PLAIN.robust(Threat(epsilon=0.5, steps=2)),
     "clusters": Recipe(
         Clusters(clusters=4, dimension=20, train=40, test=20),
-        Module("harness.models.clusters:cluster_network", "clusters", {"units": 8}), optimiser=SGD(0.1), epochs=1,
+        Module("fixtures.dynamics.networks:cluster_network", "clusters", {"units": 8}), optimiser=SGD(0.1), epochs=1,
     ),
     "patches": replace(PLAIN, architecture=Module(
-        "harness.models.convolution:patch_network", "patches", {"channels": [4], "sizes": [3]})),
+        "harness.networks.convolution:patch_network", "patches", {"channels": [4], "sizes": [3]})),
 }  # fmt: skip
 SHORT = LLCSpec(chains=2, burn_in=4, draws=4)
 MEASUREMENTS: dict[str, Measurement] = {
@@ -82,7 +82,7 @@ VIEWS = (Grouped, Manifold, NearStart, TrainingPoints)
 def roots() -> dict[str, tuple[Any, ...]]:
     """What each kind of entry is named after, beside the values in its spec."""
     found: dict[str, tuple[Any, ...]] = {
-        f"network {name}": (harness.train, *definitions(recipe)) for name, recipe in NETWORKS.items()
+        f"network {name}": (import_module("harness.training.train"), *definitions(recipe)) for name, recipe in NETWORKS.items()
     }
     found |= {f"table {name}": tuple(definitions(measurement)) for name, measurement in MEASUREMENTS.items()}
     return found | {f"table {kind.__name__}": (kind,) for kind in (*OTHERS, *VIEWS)}
@@ -129,15 +129,17 @@ def test_an_edit_renames_exactly_what_it_is_behind(monkeypatch: pytest.MonkeyPat
 def test_some_edits_change_nothing_and_some_a_lot() -> None:
     holding = held()
     behind = {module: {kind for kind in holding if module in holding[kind]} for module in TREE}
-    assert behind["harness.models.products"] == set(holding)
-    assert behind["harness.train"] == {kind for kind in holding if kind.startswith("network")}
-    assert behind["harness.measure.operator_bound"] >= {"table operator bound"}
-    assert behind["harness.models.convolution"] == {"network patches"}
-    assert behind["harness.data.clusters"] == {"network clusters"}
+    assert behind["harness.networks.layout"] == set(holding)
+    assert behind["harness.training.train"] == {kind for kind in holding if kind.startswith("network")}
+    assert behind["harness.measure.spectra"] >= {"table operator bound"}
+    assert behind["harness.networks.convolution"] == {"network patches"}
+    assert behind["fixtures.dynamics.data"] == {"network clusters"}
     for module, kinds in behind.items():
         if module == "harness.stats.convergence":  # says when there are draws enough
             assert kinds == {"table SampleLLC", "table llc"}
-        elif module.startswith(("harness.report", "harness.plugin", "harness.judge", "harness.predict", "harness.stats")):
+        elif module.startswith(
+            ("harness.report", "harness.pytest_plugin", "harness.judge", "harness.predict", "harness.stats")
+        ):
             assert not kinds, module
     assert {tuple(sorted(closure(each).libraries)) for each in roots().values()} <= {
         ("torch",), ("numpy", "torch"), ("numpy", "scipy", "torch"), ("devinterp", "numpy", "scipy", "torch"),
@@ -169,9 +171,9 @@ NOT_BEHIND = re.compile(r"harness\.code|harness\.numerics|harness\.device|harnes
 @pytest.mark.parametrize("name", NETWORKS)
 def test_what_trains_a_network_is_in_its_name(name: str) -> None:
     recipe = NETWORKS[name]
-    work = ran(lambda: harness.train.train(recipe, recipe.data.load(), [0, 1]))
+    work = ran(lambda: harness.training.train.train(recipe, recipe.data.load(), [0, 1]))
     missed = work - held()[f"network {name}"]
-    assert {"harness.train", "harness.models.descent"} <= work
+    assert {"harness.training.train", "harness.training.descent"} <= work
     assert not {module for module in missed if not NOT_BEHIND.match(module)}
 
 
@@ -188,7 +190,7 @@ def trained() -> Trained:
     from harness.population import Population
 
     data = IMAGES.load()
-    return Trained(Population(PLAIN, (0, 1), harness.train.train(PLAIN, data, (0, 1))), data)
+    return Trained(Population(PLAIN, (0, 1), harness.training.train.train(PLAIN, data, (0, 1))), data)
 
 
 @pytest.mark.parametrize("name", MEASUREMENTS)
@@ -216,7 +218,7 @@ def reached(module: str) -> set[str]:
 def test_no_name_holds_what_no_import_leads_to() -> None:
     for kind, modules in held().items():
         allowed = set().union(*(
-            reached(root.__name__ if hasattr(root, "__path__") or root is harness.train else root.__module__)
+            reached(root.__name__ if hasattr(root, "__path__") or root is import_module("harness.training.train") else root.__module__)
             for root in roots()[kind]
         ))  # fmt: skip
         assert modules <= allowed, kind
@@ -230,9 +232,9 @@ torch.set_num_threads(1)
 import harness
 assert harness.__file__.startswith(sys.argv[1])
 from harness.data import ToyImages
-from harness.measure.robustness import Robustness
+from harness.measure.attack.robustness import Robustness
 from harness.recipe import MLP, Recipe
-from harness.store.keys import member_key, table_key
+from harness.store.names import member_key, table_key
 from harness.spec import digest
 recipe = Recipe(ToyImages(train=48, test=24), MLP((6,)))
 print(digest(member_key(recipe, 0, "d", None, "cpu")), digest(table_key("m", Robustness(), "cpu")))
@@ -254,7 +256,7 @@ def test_a_factor_in_a_matrix_product_and_a_sign_in_a_walk_are_seen(tmp_path: Pa
         return done.stdout.split()
 
     member, table = called(None)
-    other_member, other_table = called(("harness/models/products.py", "torch.bmm(left, right)", "2 * torch.bmm(left, right)"))
+    other_member, other_table = called(("harness/networks/layout.py", "torch.bmm(left, right)", "2 * torch.bmm(left, right)"))
     assert member != other_member
     assert table != other_table
     same_member, third_table = called(("harness/measure/base.py", ".movedim(0, -1)", ".movedim(0, -1).neg()"))

@@ -400,7 +400,7 @@ class Notebook:
 @pytest.fixture
 def notebook() -> Notebook:
     book = Notebook()
-    book.run("import numpy as np\nfrom harness.measure.stacks import summary\nFACTOR = 2\n")
+    book.run("import numpy as np\nfrom harness.measure.walk import summary\nFACTOR = 2\n")
     book.run("def helper(x):\n    return FACTOR * x\n")
     book.run("class Thing:\n    def run(self, x):\n        return helper(np.mean(x))\nprint\n")
     return book
@@ -424,7 +424,7 @@ def test_a_cell_counts_with_all_that_it_uses(notebook: Notebook) -> None:
 def test_a_cell_counts_with_the_modules_that_it_uses(notebook: Notebook) -> None:
     notebook.run("def run(x):\n    return summary(np.asarray(x), 'x', ())\n")
     found = closure([notebook.names["run"]])
-    assert "harness.measure.stacks" in found.own
+    assert "harness.measure.walk" in found.own
     assert "numpy" in found.libraries
 
 

@@ -8,7 +8,8 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from harness.data import cifar10_files, mnist_files, registry
+from harness.data import cifar10_files, mnist_files
+from harness.data import sources as registry
 
 SUBSET = Path(__file__).parents[2] / "fixtures" / "mnist-subset.npz"
 

@@ -6,33 +6,30 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from fixtures.dynamics.features import FeatureCoefficients
+from fixtures.lazy.ball import BallDistance, NearStart
+from fixtures.lazy.gradient_step import SingleStep
+from fixtures.regularization.margin_bound import MarginBound
 from harness.data.base import Dataset, DataSpec
-from harness.measure.accuracy_curve import Curve
 from harness.measure.activations import ActivationNorms
-from harness.measure.autoattack import AutoAttackSpec
-from harness.measure.autoattack_accuracy import AutoAttack
-from harness.measure.ball import BallDistance, NearStart
+from harness.measure.attack.accuracy_curve import Curve
+from harness.measure.attack.autoattack import AutoAttack, AutoAttackSpec
+from harness.measure.attack.minimum_norm import PerturbationSpec
+from harness.measure.attack.robustness import Robustness
 from harness.measure.base import Measurement
-from harness.measure.features import FeatureCoefficients
 from harness.measure.gaps import Accuracy, Gaps
-from harness.measure.gradient_step import SingleStep
-from harness.measure.gradients import GradientNorms
 from harness.measure.grouped import Grouped
-from harness.measure.llc import LLC, LLCSpec
-from harness.measure.margin_bound import MarginBound
+from harness.measure.llc.estimate import LLC, LLCSpec
+from harness.measure.llc.sample import SampleLLC
 from harness.measure.margins import Margins
-from harness.measure.minimum_norm import PerturbationSpec
-from harness.measure.operator_bound import OperatorBound
 from harness.measure.residuals import Residuals
-from harness.measure.robustness import Robustness
-from harness.measure.sample_llc import SampleLLC
-from harness.measure.smoothness import ChangeUnderAttack
-from harness.measure.spectra import SingularValues
+from harness.measure.smoothness import ChangeUnderAttack, GradientNorms
+from harness.measure.spectra import OperatorBound, SingularValues
 from harness.measure.training_points import TrainingPoints
 from harness.measure.views import Viewed
 from harness.population import Population
 from harness.recipe import MLP, Module, Recipe, Threat
-from harness.train import initial
+from harness.training.train import initial
 
 SIDE = 12
 
@@ -72,7 +69,7 @@ def recipes(points: int, few: int, width: int) -> dict[str, Recipe]:
         "plain": plain, "few": small, "robust": small.robust(Threat(steps=2)),
         "wide": replace(plain, data=Noise(few, 2), architecture=MLP((width,))),
         "two": replace(
-            plain, data=Noise(points, 2), architecture=Module("harness.models.lazy:lazy_network", "l", {"width": 64})
+            plain, data=Noise(points, 2), architecture=Module("fixtures.lazy.networks:lazy_network", "l", {"width": 64})
         ),
         "real": replace(plain, data=Noise(points, 1), architecture=MLP((32,)), loss="mse"),
     }  # fmt: skip

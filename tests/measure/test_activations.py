@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 import torch
 
+from fixtures.lazy.networks import LazyNetwork
 from harness.measure.activations import ActivationNorms, activation_norms
-from harness.models import MLPProgram, ModuleProgram
-from harness.models.lazy import LazyNetwork
+from harness.networks import MLPProgram, ModuleProgram
 from harness.recipe import RecipeError
 
 

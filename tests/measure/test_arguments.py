@@ -14,14 +14,14 @@ from torch import nn
 
 from harness.data.toy import ToyImages
 from harness.measure.arguments import norm_of, require_bounds
-from harness.measure.attack import pgd, smallest_perturbation
-from harness.measure.llc import LLC, LLCSpec, llc
-from harness.measure.perturbations import direction_attack, fgsm
-from harness.measure.robustness import Robustness
+from harness.measure.attack.attack import pgd, smallest_perturbation
+from harness.measure.attack.perturbations import direction_attack, fgsm
+from harness.measure.attack.robustness import Robustness
+from harness.measure.llc.estimate import LLC, LLCSpec, llc
 from harness.measure.targets import class_numbers
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError, Threat, digest
-from harness.train import train
+from harness.training.train import train
 
 DRAW = torch.Generator().manual_seed(0)
 THREAT = Threat(epsilon=0.1)

@@ -16,12 +16,12 @@ from torch import nn
 
 import harness.measure
 from harness.measure.answers import answers
-from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
-from harness.measure.autoattack import AutoAttackSpec, autoattack
-from harness.measure.exact_perturbation import exact_perturbation
-from harness.measure.llc import LLCSpec, llc
-from harness.measure.llc_profile import llc_profile
-from harness.measure.perturbations import direction_attack, fgsm
+from harness.measure.attack.attack import PerturbationSpec, pgd, smallest_perturbation
+from harness.measure.attack.autoattack import AutoAttackSpec, autoattack
+from harness.measure.attack.exact_perturbation import exact_perturbation
+from harness.measure.attack.perturbations import direction_attack, fgsm
+from harness.measure.llc.estimate import LLCSpec, llc
+from harness.measure.llc.profile import llc_profile
 from harness.recipe import Threat
 
 SGLD = LLCSpec(sampler="sgld", burn_in=2, draws=4, chains=2, descent=0)

@@ -23,21 +23,21 @@ from hypothesis import strategies as st
 from torch import nn
 from torch.utils.checkpoint import checkpoint
 
+from fixtures.lazy.networks import LazyNetwork
 from harness.data.toy import ToyImages
 from harness.measure.answers import answers
-from harness.measure.attack import PerturbationSpec, pgd, smallest_perturbation
+from harness.measure.attack.attack import PerturbationSpec, pgd, smallest_perturbation
+from harness.measure.attack.exact_perturbation import exact_perturbation
+from harness.measure.attack.robustness import Robustness
 from harness.measure.door import enter
-from harness.measure.exact_perturbation import exact_perturbation
-from harness.measure.gradients import GradientNorms
-from harness.measure.llc import LLC, LLCSpec, llc
-from harness.measure.robustness import Robustness
-from harness.models import MLPProgram, Program, TwoLayerProgram
-from harness.models.given import GivenProgram
-from harness.models.lazy import LazyNetwork
-from harness.models.mixed import MixedProgram
+from harness.measure.llc.estimate import LLC, LLCSpec, llc
+from harness.measure.smoothness import GradientNorms
+from harness.networks import MLPProgram, Program, TwoLayerProgram
+from harness.networks.combined import MixedProgram
+from harness.networks.given import GivenProgram
 from harness.population import Population
 from harness.recipe import Module, Recipe, Threat
-from harness.train import train
+from harness.training.train import train
 
 ONE = LLCSpec(sampler="sgld", burn_in=0, draws=1, chains=1, descent=0)
 QUICK = PerturbationSpec(steps=2, targets=1, halvings=2, neighbours=1)

@@ -8,7 +8,7 @@ from hypothesis import assume
 from hypothesis import strategies as st
 
 from claims import test_dynamics_theorems as claims
-from fixtures import dynamics_distance as dynamics
+from fixtures.dynamics import distance as dynamics
 from harness.measure.falsify import falsify
 
 

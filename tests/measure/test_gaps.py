@@ -10,10 +10,10 @@ import torch
 
 from harness.data.base import Dataset
 from harness.data.toy import ToyImages
-from harness.measure import stacks
-from harness.measure.attack import pgd
+from harness.measure import walk as stacks
+from harness.measure.attack.attack import pgd
 from harness.measure.gaps import Accuracy, Gaps, right_and_loss
-from harness.models import MLPProgram
+from harness.networks import MLPProgram
 from harness.population import Population
 from harness.recipe import Architecture, Recipe, RecipeError, Threat
 from harness.streams import sequence
@@ -69,7 +69,7 @@ def test_there_is_no_gap_between_a_set_and_itself(mlp_members, toy_data) -> None
 def test_blocks_of_points_are_joined(mlp_members, toy_data, monkeypatch) -> None:
     whole = Gaps(threat=Threat(epsilon=0.5)).run(mlp_members, toy_data, "cpu")
     monkeypatch.setattr(stacks, "POINTS_AT_A_TIME", 7)
-    monkeypatch.setattr("harness.measure.attack.POINTS_AT_A_TIME", 7)
+    monkeypatch.setattr("harness.measure.attack.attack.POINTS_AT_A_TIME", 7)
     parts = Gaps(threat=Threat(epsilon=0.5)).run(mlp_members, toy_data, "cpu")
     clean = [name for name in whole if not name.startswith("robust")]
     np.testing.assert_allclose(parts[clean], whole[clean], rtol=1e-5, atol=1e-6)
@@ -119,7 +119,7 @@ def test_nothing_is_gained_by_an_attack(mlp_members, toy_data, monkeypatch) -> N
         return 9 * given.inputs
 
     clean = Gaps(epochs="final").run(mlp_members, toy_data, "cpu")
-    monkeypatch.setattr("harness.measure.attack.perturbation", help_the_network)
+    monkeypatch.setattr("harness.measure.attack.attack.perturbation", help_the_network)
     table = Gaps(threat=Threat()).run(mlp_members, toy_data, "cpu")
     for split in ("train", "test"):
         assert (table[f"robust_{split}_accuracy"] <= clean[f"{split}_accuracy"]).all()

@@ -6,9 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.measure.gradients import GradientNorms, gradient_norms
-from harness.measure.stacks import random_points
-from harness.models import MLPProgram, ModuleProgram
+from harness.measure.smoothness import GradientNorms, gradient_norms
+from harness.measure.walk import random_points
+from harness.networks import MLPProgram, ModuleProgram
 from harness.recipe import RecipeError
 
 

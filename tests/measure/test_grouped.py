@@ -8,16 +8,17 @@ import numpy as np
 import pytest
 import torch
 
-from harness.data import Clusters, GroupedLabels
-from harness.measure.ball import BallDistance
+from fixtures.dynamics.data import Clusters
+from fixtures.lazy.ball import BallDistance
+from harness.data import GroupedLabels
+from harness.measure.attack.robustness import Robustness
 from harness.measure.gaps import Gaps
 from harness.measure.grouped import Grouped, GroupedArchitecture
-from harness.measure.robustness import Robustness
 from harness.measure.views import Viewed
-from harness.models import GroupedProgram, MLPProgram
+from harness.networks import GroupedProgram, MLPProgram
 from harness.population import Population
 from harness.recipe import MLP, Module, Recipe, RecipeError, Threat
-from harness.train import train
+from harness.training.train import train
 
 GROUPS = ((0, 3), (1, 2, 4))
 
@@ -74,7 +75,7 @@ SPEC = Clusters(clusters=4, dimension=16, train=64, test=32, noise=0.5, labels="
 
 @pytest.fixture(scope="module")
 def members():
-    network = Module("harness.models.clusters:cluster_network", "c", {"units": 4, "deviation": 0.1})
+    network = Module("fixtures.dynamics.networks:cluster_network", "c", {"units": 4, "deviation": 0.1})
     recipe = Recipe(SPEC, network, epochs=60, batch_size=64)
     return Population(recipe, (0, 1, 4), train(recipe, SPEC.load(), (0, 1, 4)))
 

@@ -10,7 +10,7 @@ import pytest
 import torch
 
 from harness.measure.margins import Margins, margins
-from harness.models import MLPProgram, encode
+from harness.networks import MLPProgram, encode
 from harness.population import Population
 from harness.recipe import RecipeError
 

@@ -8,9 +8,9 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.measure.operator_bound import OperatorBound, chain, jacobian_norms, operator_bound
-from harness.models import MLPProgram, ModuleProgram
-from harness.models.lazy import LazyNetwork
+from fixtures.lazy.networks import LazyNetwork
+from harness.measure.spectra import OperatorBound, chain, jacobian_norms, operator_bound
+from harness.networks import MLPProgram, ModuleProgram
 from harness.recipe import RecipeError
 
 

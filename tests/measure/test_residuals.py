@@ -11,7 +11,7 @@ from harness.data.base import Dataset
 from harness.measure.residuals import Residuals
 from harness.population import Population
 from harness.recipe import MLP, Adam, Recipe, RecipeError
-from harness.train import train
+from harness.training.train import train
 
 RECIPE = Recipe(RandomLabels(30, 3, test=20), MLP((5,)), optimiser=Adam(0.05), epochs=4, batch_size=30, loss="mse",
                 checkpoints=(0,))  # fmt: skip

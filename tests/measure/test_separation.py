@@ -10,7 +10,8 @@ from hypothesis import strategies as st
 from hypothesis.extra import numpy as hnp
 
 from claims import test_dynamics as dynamics
-from harness.data import DataShortfall, RawImages, cifar10_files, mnist_files, raw_mnist, register_embedded, registry
+from harness.data import DataShortfall, RawImages, cifar10_files, mnist_files, raw_mnist, register_embedded
+from harness.data import sources as registry
 from harness.measure import separation as module
 from harness.measure.separation import separation, separation_table
 

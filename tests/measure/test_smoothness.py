@@ -8,7 +8,7 @@ import torch
 
 from harness.data.base import Dataset
 from harness.data.toy import ToyImages
-from harness.measure.attack import pgd
+from harness.measure.attack.attack import pgd
 from harness.measure.smoothness import ChangeUnderAttack
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError, Threat

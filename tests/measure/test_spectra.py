@@ -7,7 +7,7 @@ import pytest
 import torch
 
 from harness.measure.spectra import SingularValues, singular_values
-from harness.models import MLPProgram, ModuleProgram
+from harness.networks import MLPProgram, ModuleProgram
 from harness.recipe import RecipeError
 
 

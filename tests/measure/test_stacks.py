@@ -6,8 +6,9 @@ import numpy as np
 import pytest
 import torch
 
-from harness.measure import stacks, walk
-from harness.measure.stacks import checkpoints, per_point, points_of, summary
+from harness.measure import walk
+from harness.measure import walk as stacks
+from harness.measure.walk import checkpoints, per_point, points_of, summary
 
 
 @pytest.mark.parametrize("which", ["mlp_members", "module_members"])

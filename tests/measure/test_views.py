@@ -9,22 +9,22 @@ import pandas as pd
 import pytest
 import torch
 
+from fixtures.dynamics.features import FeatureCoefficients
+from fixtures.lazy.ball import BallDistance, NearStart
 from harness.data import ToyImages
 from harness.data.base import Dataset
-from harness.drawing import Drawing
-from harness.measure.ball import BallDistance, NearStart
-from harness.measure.features import FeatureCoefficients
+from harness.measure.attack.robustness import Robustness
 from harness.measure.gaps import Accuracy, Gaps
-from harness.measure.gradients import GradientNorms
 from harness.measure.grouped import Grouped
-from harness.measure.llc import LLC, LLCSpec
+from harness.measure.llc.estimate import LLC, LLCSpec
 from harness.measure.margins import Margins
-from harness.measure.robustness import Robustness
+from harness.measure.smoothness import GradientNorms
 from harness.measure.spectra import SingularValues
 from harness.measure.training_points import TrainingPoints, training_points
 from harness.measure.views import Changed, View, Viewed
 from harness.population import Population
 from harness.recipe import MLP, Recipe, RecipeError, Threat
+from harness.running.drawing import Drawing
 from harness.store import Store
 
 DATA = ToyImages(train=60, test=30, amplitude=3.0)

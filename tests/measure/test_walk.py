@@ -17,8 +17,8 @@ from torch.profiler import ProfilerActivity, profile
 
 import harness.measure
 from harness import device
+from harness.device import standard_numerics
 from harness.measure.base import Measurement
-from harness.numerics import standard_numerics
 
 ALLOWED = 32 * 2**20
 # What is in work is cut to the allowance.  Beside it lie the stack that a sampler's chunks are cut from, which is cut to the

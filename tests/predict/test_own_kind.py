@@ -18,16 +18,16 @@ from median import Median
 
 import harness
 from harness import cli
-from harness.asking import ClaimDesign
 from harness.claim import Claim, Source
 from harness.judge import Outcome, judge
-from harness.planning import statement
 from harness.predict import Conjunction, Proportion
 from harness.recipe import MLP, Recipe
 from harness.registry import kinds
 from harness.report import assemble, base_row
 from harness.report.page import render
 from harness.report.rows import with_verdict
+from harness.running.asking import ClaimDesign
+from harness.running.planning import statement
 
 PAPER = Source("paper", "A paper").at("I", "q")
 ABOVE = Median("loss", "seed", 1.0, margin=0.5, margin_reason="half", where={"kept": True})

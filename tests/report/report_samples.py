@@ -14,7 +14,7 @@ from harness.judge.voice import voice
 from harness.predict import PairedDifference, ScalingExponent
 from harness.report import base_row, figure_from_evidence, plain, with_verdict
 from harness.report.images import images_from_evidence
-from harness.search import Search, Trial
+from harness.running.search import Search, Trial
 from harness.stats import Student
 
 SLT = Source("slt", "Adversarial Robustness Through the Lens of Singular Learning Theory", year=2024)

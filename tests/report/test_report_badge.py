@@ -9,7 +9,7 @@ from xml.etree import ElementTree as ET
 import pytest
 
 from harness.report import assemble
-from harness.report.badge import badge
+from harness.report.flat import badge
 
 NAMESPACE = "{http://www.w3.org/2000/svg}"
 

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from report_samples import voiced
 
 from harness.report.forest import TALL, bar, forest_marks, in_margins, margin_mark, nice_ticks, place
-from harness.report.voices import bayes, severity
+from harness.report.text import bayes, severity
 
 
 def item(effect: Any, interval: Any, rule: str = "above", **more: Any) -> dict[str, Any]:

@@ -20,8 +20,8 @@ from report_samples import PROVENANCE, claim_of, rows
 import harness.report
 from harness.report import ReportError, assemble, base_row, merge, render
 from harness.report.history import SHOWN, History, record
-from harness.report.looks import LOOKS
 from harness.report.svg import CLASSES
+from harness.report.text import LOOKS
 
 FOLDER = Path(harness.report.__file__).parent
 VOID = {"meta", "input", "br", "link", "img"}

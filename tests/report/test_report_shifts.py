@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from harness.report.shifts import half_widths, in_half_widths, shift
+from harness.report.causes import half_widths, in_half_widths, shift
 
 
 def row(effect: float, low: float | None, high: float | None, alpha: float | None = 0.05) -> dict[str, Any]:

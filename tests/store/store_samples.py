@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import torch
 
-import harness.train
+import harness.training.train
 from harness.data import ToyImages
 from harness.data.base import Dataset
 from harness.measure.base import Measurement
@@ -74,14 +74,14 @@ measured: Trainings = []
 def count_trainings(monkeypatch: pytest.MonkeyPatch, meanwhile: Callable[[], object] = lambda: None) -> Trainings:
     """A list that grows by (regime, seeds) with every training; ``meanwhile`` is called in the middle of it."""
     trainings: Trainings = []
-    train = harness.train.train
+    train = harness.training.train.train
 
     def counted(recipe, data, seeds, **rest):  # type: ignore[no-untyped-def]
         trainings.append((recipe.regime.name, tuple(seeds)))
         meanwhile()
         return train(recipe, data, seeds, **rest)
 
-    monkeypatch.setattr("harness.train.train", counted)
+    monkeypatch.setattr("harness.training.train.train", counted)
     return trainings
 
 

@@ -15,9 +15,9 @@ from pathlib import Path
 
 from store_samples import ROBUST, TUNED
 
-import harness.train
+import harness.training.train
 from harness.store import Store, files
-from harness.store.parts import MEMBERS_AT_A_TIME
+from harness.store.sharing import MEMBERS_AT_A_TIME
 
 RECIPES, SEEDS = (ROBUST, TUNED), range(3)
 TRAININGS = len(SEEDS) * 3  # with the parents
@@ -25,7 +25,7 @@ TRAININGS = len(SEEDS) * 3  # with the parents
 
 def main(folder: Path, diary: Path, how: str) -> None:
     MEMBERS_AT_A_TIME["trained"] = 1
-    train = harness.train.train
+    train = harness.training.train.train
 
     def noted(recipe, data, seeds, **rest):  # type: ignore[no-untyped-def]
         with (diary / f"{os.getpid()}.log").open("a") as log:
@@ -38,7 +38,7 @@ def main(folder: Path, diary: Path, how: str) -> None:
         (diary / "stuck").touch()
         time.sleep(600)
 
-    harness.train.train = noted
+    harness.training.train.train = noted
     if how == "stuck":
         files.os.fsync = stuck  # type: ignore[attr-defined]
     (diary / f"{os.getpid()}.ready").touch()

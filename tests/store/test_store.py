@@ -12,8 +12,8 @@ from store_samples import DATA, ROBUST, STANDARD, TUNED, Lengths, contents
 
 from harness.recipe import SGD, Threat
 from harness.store import Store
-from harness.store.parts import MEMBERS_AT_A_TIME
-from harness.train import train
+from harness.store.sharing import MEMBERS_AT_A_TIME
+from harness.training.train import train
 
 
 def test_members_are_trained_once_and_read_afterwards(store, trainings):

@@ -14,7 +14,7 @@ import torch
 from store_samples import STANDARD, TUNED, Lengths
 
 from harness.store import Store, StoreError, files
-from harness.store.parts import MEMBERS_AT_A_TIME
+from harness.store.sharing import MEMBERS_AT_A_TIME
 
 TOLD = "^store entry "
 CHECKSUM = "its content does not have the checksum"

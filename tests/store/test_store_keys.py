@@ -17,13 +17,13 @@ from store_samples import DATA, STANDARD, TUNED, Lengths, State, measured, state
 
 from harness.code import CodeError
 from harness.code.loaded import SOURCES
-from harness.numerics import standard_numerics
+from harness.device import standard_numerics
 from harness.population import Population
 from harness.recipe import SGD, Module, RecipeError, digest
 from harness.spec import describe
 from harness.store import Store
-from harness.store.keys import member_key, surroundings
-from harness.train import train
+from harness.store.names import member_key, surroundings
+from harness.training.train import train
 
 
 def name(**changed: Any) -> str:
@@ -318,22 +318,24 @@ def test_modes_are_left_and_entered_again() -> None:
 
 
 def test_members_beside_one_that_diverges_are_stored(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
-    import harness.train
+    import harness.training.train
 
-    made = harness.train.initial
+    made = harness.training.train.initial
 
     def one_broken(recipe: Any, seeds: Any) -> torch.Tensor:
         theta = made(recipe, seeds)
         theta[[seed == 1 for seed in seeds]] = float("nan")
         return theta
 
-    monkeypatch.setattr("harness.train.initial", one_broken)
+    monkeypatch.setattr("harness.training.train.initial", one_broken)
     with pytest.raises(RuntimeError, match=r"diverged for seeds \[1\]"):
         store.population(STANDARD, range(3))
     assert sorted(entry.name for entry in store.entries()) == ["recipe 1x4 standard, seed 0", "recipe 1x4 standard, seed 2"]
     trained: list[Any] = []
-    whole = harness.train.train
-    monkeypatch.setattr("harness.train.train", lambda r, d, seeds, **rest: trained.append(seeds) or whole(r, d, seeds, **rest))
+    whole = harness.training.train.train
+    monkeypatch.setattr(
+        "harness.training.train.train", lambda r, d, seeds, **rest: trained.append(seeds) or whole(r, d, seeds, **rest)
+    )
     with pytest.raises(RuntimeError, match=r"diverged for seeds \[1\]"):
         store.population(STANDARD, range(3))
     assert trained == [(1,)]

@@ -10,18 +10,11 @@ import torch
 from store_samples import DATA, ROBUST, STANDARD, TUNED, Lengths
 
 from harness import device
-from harness.models.memory import MemoryShortfall
+from harness.networks.memory import MemoryShortfall
 from harness.recipe import MLP, Threat
 from harness.store import Store, files
-from harness.store.parts import (
-    MEMBERS_AT_A_TIME,
-    cut,
-    measured_together,
-    measuring_work,
-    trained_together,
-    training_work,
-)
-from harness.train import memory_needed
+from harness.store.sharing import MEMBERS_AT_A_TIME, cut, measured_together, measuring_work, trained_together, training_work
+from harness.training.train import memory_needed
 
 MEMBER = 4 * STANDARD.program().layout.total  # bytes of one checkpoint
 
@@ -115,7 +108,7 @@ def test_at_least_one_member_and_never_more_than_the_set_number(limit):
 
 
 def test_what_cannot_fit_at_all_is_refused_before_it_starts(store, monkeypatch):
-    monkeypatch.setattr("harness.models.memory.available_memory", lambda device="cpu": 100)
+    monkeypatch.setattr("harness.networks.memory.available_memory", lambda device="cpu": 100)
     with pytest.raises(MemoryShortfall, match=r"training 2 × 1x4 standard needs .* GiB of memory on cpu"):
         store.population(STANDARD, range(2))
 

@@ -1,0 +1,330 @@
+"""The command line: reports of runs, their comparison, a look into the store, what data and which claims there are.
+
+Claims themselves are run by pytest (``pytest claims/``).  Every error is one line on stderr and exit code 2.
+"""
+
+from __future__ import annotations
+
+import argparse
+import contextlib
+import io
+import re
+import sys
+from collections import Counter
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.claim import SCALES
+from harness.cli import fixed as cli_fixed
+
+if TYPE_CHECKING:
+    import pytest
+
+    from harness.running.asking import ClaimDesign
+    from harness.store import Entry, Store
+
+_OURS = ("members/*/*", "tables/*/*", "locks/*")
+_NAME = re.compile(r"\.?[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged(-[0-9]+)?|-[0-9a-f]{8}\.part)?$")
+_RUNS = (Path("reports/claims.json"), Path("reports/reference/claims.json"))
+_UNITS = ("B", "kB", "MB", "GB", "TB")
+# Without the last two pytest may warn that harness was imported before it could rewrite its asserts.
+_QUIETLY = ("-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
+
+
+class CommandError(Exception):
+    """A command that cannot be carried out; the message says why and what to do."""
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Carry out one command.
+
+    Args:
+        arguments: the command line without the program's name; None for that of this process.
+
+    Returns:
+        Exit code: 0, 1 where a check found something, 2 where the command could not be carried out.
+    """
+    parser = _parser()
+    chosen = parser.parse_args(arguments)
+    command: Callable[[argparse.Namespace], int] = chosen.command
+    try:
+        return command(chosen)
+    except CommandError as problem:
+        print(f"{parser.prog}: {problem}", file=sys.stderr)
+        return 2
+
+
+def _parser() -> argparse.ArgumentParser:
+    parser = argparse.ArgumentParser(prog="python -m harness", description=(__doc__ or "").splitlines()[0])
+    commands = parser.add_subparsers(required=True, metavar="COMMAND")
+
+    report = commands.add_parser("report", help="make the report of one run, or of several merged")
+    report.add_argument("runs", nargs="+", type=Path, metavar="claims.json", help="what a run wrote")
+    report.add_argument(
+        "--out",
+        type=Path,
+        default=Path("reports"),
+        metavar="DIR",
+        help="folder for the report (default: reports)",
+    )
+    report.add_argument("--preregistration", type=Path, metavar="FILE",
+                        help="say of every claim whether it is as python -m harness preregister wrote it down")  # fmt: skip
+    report.set_defaults(command=_report)
+
+    diff = commands.add_parser("diff", help="compare two runs: verdicts that flipped, effects that moved, and why")
+    diff.add_argument("old", type=Path, metavar="old.json", help="claims.json of the run before")
+    diff.add_argument("new", type=Path, metavar="new.json", help="claims.json of the run after")
+    diff.add_argument("--html", nargs="?", type=Path, const=Path("reports/diff.html"), metavar="FILE",
+                      help="write the comparison as a page, too (default: reports/diff.html)")  # fmt: skip
+    diff.set_defaults(command=_diff)
+
+    cache = commands.add_parser("cache", help="show, check or empty the store of trained models and measurements")
+    cache.add_argument(
+        "action", nargs="?", choices=("list", "verify", "clear"), default="list",
+        help="list: sizes by kind (default); verify: check every entry's checksum; clear: remove all entries",
+    )  # fmt: skip
+    cache.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
+    cache.add_argument("--entries", action="store_true", help="list: name every entry")
+    cache.set_defaults(command=_cache)
+
+    data = commands.add_parser("data", help="say where the data would come from")
+    data.set_defaults(command=_data)
+
+    claims = commands.add_parser("list", help="list the claims of a folder")
+    claims.add_argument("folder", nargs="?", type=Path, default=Path("claims"), help="where they are (default: claims)")
+    claims.set_defaults(command=_list)
+
+    kinds = commands.add_parser("kinds", help="list the kinds of prediction")
+    kinds.set_defaults(command=_kinds)
+
+    plan = commands.add_parser("plan", help="say what the configured seeds can find, and how many a margin needs")
+    plan.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
+    plan.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds (default: reduced)")
+    plan.add_argument("--from", dest="run", type=Path, metavar="claims.json", help="run that tells the spread between units "
+                      "(default: reports/claims.json, else reports/reference/claims.json)")  # fmt: skip
+    plan.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
+    plan.set_defaults(command=_plan)
+    cli_fixed.add(commands)
+    return parser
+
+
+def _report(chosen: argparse.Namespace) -> int:
+    from harness.pytest_plugin.registration import RegistrationError, read_registration
+    from harness.report import ReportError, merge, read_run, write_reports
+
+    try:
+        run = merge([read_run(path) for path in chosen.runs])
+        if chosen.preregistration is not None:
+            registration = read_registration(chosen.preregistration)
+            registration.check_scale(run["scale"])
+            run["rows"] = [{**row, "registered": registration.check(row)} for row in run["rows"]]
+        written = write_reports(run, chosen.out)
+    except (ReportError, RegistrationError) as problem:
+        raise CommandError(problem) from None
+    print("\n".join(str(path) for path in written.values()))
+    return 0
+
+
+def _diff(chosen: argparse.Namespace) -> int:
+    """Tell how two runs differ; exit code 1 where they demonstrably do."""
+    from harness.report import ReportError, compare, read_run
+    from harness.report.diff_views import to_html, to_text
+    from harness.report.write import write_whole
+
+    try:
+        found = compare(read_run(chosen.old), read_run(chosen.new))
+        print(to_text(found), end="")
+        if chosen.html is not None:
+            write_whole({chosen.html.name: to_html(found)}, chosen.html.parent)
+            print(f"\nas a page: {chosen.html}")
+    except ReportError as problem:
+        raise CommandError(problem) from None
+    return 1 if found.demonstrable else 0
+
+
+def _cache(chosen: argparse.Namespace) -> int:
+    from harness.running.session import store_folder
+    from harness.store import Store
+
+    folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
+    if not folder.is_dir():
+        raise CommandError(f"there is no store in {folder} yet; name another with --store DIR or HARNESS_STORE")
+    store = Store(folder)
+    if chosen.action == "verify":
+        return _verify(store)
+    if chosen.action == "clear":
+        return _clear(store)
+    entries = store.entries()
+    if chosen.entries:
+        for entry in entries:
+            print(f"{entry.kind:<8} {_size(entry.bytes):>9}  {entry.name}")
+    for kind in dict.fromkeys(entry.kind for entry in entries):
+        _print_sum(kind, [entry for entry in entries if entry.kind == kind])
+    _print_sum("entry", entries, f" in {folder}")
+    return 0
+
+
+def _verify(store: Store) -> int:
+    entries = store.entries()
+    broken = [entry for entry in entries if not entry.valid()]
+    for entry in broken:
+        print(f"damaged: {entry.path}")
+    print(f"{len(entries) - len(broken)} of {len(entries)} entries are as they were written")
+    if broken:
+        print("a damaged entry is set aside and made again when it is next needed")
+    return 1 if broken else 0
+
+
+def _clear(store: Store) -> int:
+    """Remove what the store wrote, known by its names, and nothing else that may lie beside."""
+    entries = store.entries()
+    found = (path for pattern in _OURS for path in store.folder.glob(pattern) if _NAME.match(path.name))
+    ours = [path for path in found if path.is_symlink() or not path.is_dir()]  # the store writes no folder of such a name
+    if sys.stdin.isatty():
+        answer = input(f"remove {len(entries)} entries from {store.folder}? They cost time to make. [y/N] ")
+        if answer.strip().lower() not in ("y", "yes"):
+            raise CommandError("nothing was removed")
+    try:
+        for path in ours:
+            path.unlink(missing_ok=True)
+    except OSError as problem:
+        raise CommandError(f"the store in {store.folder} cannot be emptied: {problem}") from None
+    _print_sum("entry", entries, f" removed from {store.folder}")
+    return 0
+
+
+def _data(chosen: argparse.Namespace) -> int:
+    _run_pytest("--collect-only", "--ignore-glob=*", ".")  # the project's conftest.py says what data it holds
+    from harness.data import availability, cifar10_availability
+
+    sources = []
+    for dataset, found in (("MNIST", availability()), ("CIFAR-10", cifar10_availability())):
+        sources.append(found.pop("source"))
+        print(f"{dataset}: {sources[-1] or 'not available'}")
+        for name, value in found.items():
+            if value != "":
+                print(f"  {name:<8} {value}")
+    return 0 if all(sources) else 1
+
+
+def _plan(chosen: argparse.Namespace) -> int:
+    from harness.claim import Claim
+    from harness.pytest_plugin.collect import claim_id
+    from harness.pytest_plugin.given import design_of
+    from harness.running.planning import statement
+
+    run = spreads(chosen.run)
+    rows = {row["id"]: row for row in run["rows"]}
+    said: dict[str, str] = {}
+    families: Counter[str] = Counter()
+    plans: list[tuple[Claim, ClaimDesign | None]] = []
+
+    def look(item: pytest.Item) -> None:
+        name, declared = claim_id(item), getattr(getattr(item, "function", None), "__claim__", None)
+        if isinstance(declared, Claim):
+            families[declared.document] += getattr(declared.prediction, "rule", "exact") != "exact"
+        if name is None or (chosen.claims and name not in chosen.claims):
+            return
+        if isinstance(declared, Claim):
+            design = None if declared.prediction.rule == "exact" else design_of(item, chosen.scale)  # type: ignore[arg-type]
+            design = design if design is not None and design.recipes else None
+            plans.append((declared, design))
+            said[name] = ""  # what else its document holds is known at the end
+        else:
+            said[name] = f"not declared correctly: {declared}"
+
+    known = [name for item in collected(chosen.folder, look) if (name := claim_id(item))]
+    if absent := [claim for claim in chosen.claims if claim not in known]:
+        raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
+    for claim, design in plans:
+        family = families[claim.document]
+        said[claim.id] = statement(claim, design, rows.get(claim.id), chosen.scale, run["scale"], family)
+    for name, text in said.items():
+        print(f"{name}\n    {text}")
+    return 0
+
+
+def _kinds(chosen: argparse.Namespace) -> int:
+    import harness
+    from harness.registry import kinds
+
+    wide = max(map(len, kinds()))
+    for name in sorted(kinds()):
+        print(f"{name:<{wide}}  {(getattr(harness, name).__doc__ or '').splitlines()[0]}")
+    return 0
+
+
+def spreads(path: Path | None) -> dict[str, Any]:
+    """The run that tells how far units lie apart: the one named, else the last, else the committed one, else none."""
+    from harness.report import ReportError, read_run
+
+    if path is None:
+        path = next((each for each in _RUNS if each.is_file()), None)
+    try:
+        return {"rows": [], "scale": None} if path is None else read_run(path)
+    except ReportError as problem:
+        raise CommandError(problem) from None
+
+
+def _list(chosen: argparse.Namespace) -> int:
+    from harness.pytest_plugin.outcome import read_row
+
+    rows = [row for item in collected(chosen.folder) if (row := read_row(item))]
+    wide = max((len(row["id"]) for row in rows), default=0)
+    for row in rows:
+        print(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}")
+    print(f"{_counted(len(rows), 'claim')} in {chosen.folder}", file=sys.stderr)
+    return 0
+
+
+def collected(folder: Path, look: Callable[[pytest.Item], None] = lambda item: None) -> list[pytest.Item]:
+    """What pytest collects in ``folder``; nothing is run.  ``look`` sees each item while the session lasts."""
+    import pytest
+
+    if not folder.is_dir():
+        raise CommandError(f"there is no folder {folder}; name the folder that has the claims")
+
+    class Catcher:
+        def __init__(self) -> None:
+            self.items: list[pytest.Item] = []
+
+        def pytest_collection_finish(self, session: pytest.Session) -> None:
+            self.items = session.items
+            for item in session.items:
+                look(item)
+
+    catcher = Catcher()
+    code, said = _run_pytest("--collect-only", str(folder), plugins=[catcher])
+    if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
+        print(said.strip(), file=sys.stderr)
+        raise CommandError(f"the claims in {folder} could not be collected; pytest says why above")
+    return catcher.items
+
+
+def _run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, str]:
+    """Exit code of a pytest session in this process, and what it said; it leaves no files."""
+    import pytest
+
+    said = io.StringIO()
+    with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
+        code = pytest.main([*_QUIETLY, *arguments], plugins=list(plugins))
+    return int(code), said.getvalue()
+
+
+def _print_sum(what: str, entries: Sequence[Entry], where: str = "") -> None:
+    print(f"{_counted(len(entries), what)}{where}, {_size(sum(entry.bytes for entry in entries))}")
+
+
+def _counted(count: int, noun: str) -> str:
+    """A number of things: 1 claim, 2 claims, 2 entries."""
+    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
+    return f"{count} {noun if count == 1 else plural}"
+
+
+def _size(count: int) -> str:
+    """A size that a person would say: 512 B, 1.5 MB."""
+    size, unit = float(count), 0
+    while size >= 1000 and unit < len(_UNITS) - 1:
+        size, unit = size / 1000, unit + 1
+    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"

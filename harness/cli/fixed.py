@@ -1,0 +1,183 @@
+"""Commands about what is fixed before anything runs: ``preregister`` writes it down, ``ledger`` compares it with the known."""
+
+from __future__ import annotations
+
+import argparse
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.claim import SCALES
+
+if TYPE_CHECKING:
+    import pytest
+
+    from harness.claim import Claim
+
+
+def add(commands: Any) -> None:
+    """Add the commands to a parser's."""
+    register = commands.add_parser("preregister", help="write down what is fixed of claims, before anything runs")
+    register.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
+    register.add_argument("--out", type=Path, required=True, metavar="FILE",
+                          help="where it goes, as JSON; beside it FILE.md for readers")  # fmt: skip
+    register.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds and sizes (default: reduced)")
+    register.add_argument("--from", dest="run", type=Path, metavar="claims.json",
+                          help="run of pilot members that tells the spread between units, for the planned power")  # fmt: skip
+    register.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
+    register.set_defaults(command=_preregister)
+
+    ledger = commands.add_parser("ledger", help="say which claims are not what they were when their verdict became known")
+    ledger.add_argument(
+        "action", nargs="?", choices=("check", "upgrade"), default="check",
+        help="check: compare declarations and designs with the ledger's (default); upgrade: add them to entries without",
+    )  # fmt: skip
+    ledger.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
+    ledger.set_defaults(command=_ledger)
+
+
+def _preregister(chosen: argparse.Namespace) -> int:
+    from harness.cli import CommandError, spreads
+    from harness.pytest_plugin.given import design_of
+    from harness.pytest_plugin.registering import register, registered
+    from harness.pytest_plugin.registration import RegistrationError
+    from harness.running.provenance import revision
+
+    readable = chosen.out.with_name(chosen.out.name + ".md")
+    if taken := [path for path in (chosen.out, readable) if path.exists()]:
+        raise CommandError(f"{taken[0]} is there already, and a preregistration is not replaced; name another file with --out")
+    run = {"rows": [], "scale": None} if chosen.run is None else spreads(chosen.run)
+    rows = {row["id"]: row for row in run["rows"]}
+    found: dict[str, dict[str, Any]] = {}
+    recipes: dict[str, Any] = {}
+    commit: list[Any] = []
+
+    def look(item: pytest.Function, claim: Claim) -> None:
+        if not commit:
+            commit.extend(revision(item.config.rootpath))
+        if not chosen.claims or claim.id in chosen.claims:
+            design = design_of(item, chosen.scale)
+            recipes.update({recipe.key: recipe.describe() for recipe, _ in design.recipes})
+            found[claim.id] = registered(claim, design, rows.get(claim.id), chosen.scale, run["scale"])
+
+    known = _each(chosen.folder, look, chosen.claims)
+    if absent := [claim for claim in chosen.claims if claim not in found]:
+        raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
+    if not found:
+        raise CommandError(f"there is nothing to register: {chosen.folder} has no claims")
+    try:
+        register(chosen.out, readable, found, recipes, scale=chosen.scale, commit=commit[0], dirty=commit[1])
+    except RegistrationError as problem:
+        raise CommandError(problem) from None
+    print(f"{chosen.out}\n{readable}")
+    return 0
+
+
+def _ledger(chosen: argparse.Namespace) -> int:
+    """Compare with the ledger, or bring it up; exit code 1 where a claim is not what it was, or an entry is nobody's."""
+    from harness.cli import CommandError
+    from harness.pytest_plugin.ledger import Ledger, LedgerError, orphans, sentences
+    from harness.pytest_plugin.registering import state_of
+
+    held: list[Ledger] = []
+    states: dict[str, list[dict[str, Any]]] = {}
+    new: dict[str, list[dict[str, Any]]] = {}  # claims without an entry, where an entry is without a claim
+    everything: list[str] = []  # ids of all claims; none where some may not have been collected
+
+    def look(item: pytest.Function, claim: Claim) -> None:
+        if not held:
+            named = item.config.getini("claims_ledger")
+            if not named:
+                raise LedgerError('this project has no ledger; name one in the configuration: claims_ledger = "…"')
+            held.append(Ledger.read(item.config.rootpath / named))
+            everything.extend(_all_ids(item.config))
+        for scale in held[0].entries:
+            if held[0].entry(scale, claim.id) is not None:
+                states.setdefault(scale, []).append(state_of(item, claim, scale))
+            elif everything and orphans(held[0], scale, everything):
+                new.setdefault(scale, []).append(state_of(item, claim, scale))
+
+    try:
+        _each(chosen.folder, look, None)
+        if not held:
+            raise CommandError(f"there are no claims in {chosen.folder}")
+        if chosen.action == "upgrade":
+            added = {scale: held[0].upgrade(scale, own) for scale, own in states.items()}
+            said = ", ".join(f"{count} at scale {scale}" for scale, count in added.items() if count)
+            print(f"{held[0].path}: what is fixed was added to {said or 'no entry, since all have it'}")
+            return 0
+    except LedgerError as problem:
+        raise CommandError(problem) from None
+    orphaned = [
+        sentence for scale in held[0].entries if everything
+        for sentence in sentences(held[0], scale, everything, new.get(scale, ()), str(held[0].path))
+    ]  # fmt: skip
+    for sentence in orphaned:
+        print(sentence)
+    return max(_checked(held[0], states), bool(orphaned))
+
+
+def _all_ids(config: pytest.Config) -> list[str]:
+    """Ids of all claims of a project; none if the session was not asked for all, or could not collect all."""
+    from harness.pytest_plugin.collect import Collector
+    from harness.pytest_plugin.options import leaves_out_unseen
+
+    collector = config.pluginmanager.get_plugin("claims-collector")
+    assert isinstance(collector, Collector)
+    found = collector.collected
+    whole = not found.partial and not leaves_out_unseen(config) and len(found.rows) == len(found.known)
+    return found.known if whole else []
+
+
+def _checked(ledger: Any, states: dict[str, list[dict[str, Any]]]) -> int:
+    """Say what differs from the ledger."""
+    from harness.pytest_plugin.ledger import UPGRADE
+
+    changed, unknown, compared = 0, 0, 0
+    for scale, own in states.items():
+        for state in own:
+            entry = ledger.entry(scale, state["id"])
+            unknown += entry.declared is None and entry.design is None
+            compared += 1
+            if found := ledger.pending(scale, state):
+                changed += 1
+                when = f"the verdict of {entry.since}" if entry.since else "its verdict"
+                print(f"{state['id']} (scale {scale}) was changed: {', '.join(found)}, after {when} was known")
+    print(f"{compared - changed - unknown} of {compared} known verdicts are of the claims as they stand")
+    if unknown:
+        print(f"of {unknown} the ledger does not know what was fixed; {UPGRADE} adds what is fixed now")
+    return 1 if changed else 0
+
+
+def _each(folder: Path, look: Callable[[pytest.Function, Claim], None], wanted: list[str] | None) -> list[str]:
+    """Let ``look`` see every claim while its session lasts; the ids of all.
+
+    Raises:
+        CommandError: a claim that is wanted (all, where ``wanted`` is empty) is not declared correctly.
+        Exception: what ``look`` raised.
+    """
+    from harness.claim import Claim
+    from harness.cli import CommandError, collected
+    from harness.pytest_plugin.collect import claim_id
+
+    known: list[str] = []
+    failed: list[Exception] = []
+
+    def each(item: pytest.Item) -> None:
+        name = claim_id(item)
+        if name is None or failed:
+            return
+        known.append(name)
+        declared = item.function.__claim__  # type: ignore[attr-defined]
+        try:
+            if isinstance(declared, Claim):
+                look(item, declared)  # type: ignore[arg-type]
+            elif wanted is not None and (not wanted or name in wanted):
+                raise CommandError(f"{name} is not declared correctly, and so fixes nothing: {declared}")
+        except Exception as problem:  # pytest would print a traceback of its own insides
+            failed.append(problem)
+
+    collected(folder, each)
+    if failed:
+        raise failed[0]
+    return known

@@ -1,0 +1,1 @@
+"""The local learning coefficient: samplers, estimates, and whether to believe them."""

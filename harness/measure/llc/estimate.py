@@ -1,0 +1,215 @@
+r"""The local learning coefficient (LLC), with the diagnostics that say whether to believe it.
+
+    λ̂(w*) = nβ (E[L(w)] − L(w*))
+
+with the expectation over the tempered posterior localised at w* (Lau et al. 2023, doi 10.48550/arXiv.2308.12108, eq. 5).
+Restricted to a layer, only that layer's parameters move and the loss stays the whole network's.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field, replace
+from typing import TYPE_CHECKING
+
+import numpy as np
+import torch
+
+from harness.measure.arguments import require_epochs, require_points, require_scopes, tensor_of
+from harness.measure.base import Measurement, Models, resolved
+from harness.measure.door import enter
+from harness.measure.llc.engines import DEFAULT, ENGINES, Engine, Task, able
+from harness.measure.llc.rows import estimate
+from harness.measure.llc.spec import LLCSpec, document_spec
+from harness.measure.targets import loss_targets
+from harness.networks import Loss, encode
+from harness.networks.callers import as_called, instrument, own_type
+from harness.networks.combined import BinaryProgram
+from harness.networks.given import Output
+from harness.population import Population
+from harness.progress import parts, under_way
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.data.base import Dataset
+    from harness.measure.llc.table import LLCTable
+
+__all__ = ["ENGINES", "LLC", "LLCSpec", "document_spec", "estimate", "llc"]
+
+
+@instrument
+def llc(
+    models: Models,
+    inputs: np.ndarray | torch.Tensor,
+    targets: np.ndarray | torch.Tensor,
+    *,
+    loss: Loss = "cross_entropy",
+    spec: LLCSpec | None = None,
+    scope: str | None = None,
+    seed: int = 0,
+    engine: Engine = DEFAULT,
+    device: str = "cpu",
+    output: Output | None = None,
+    traces: bool = False,
+) -> LLCTable:
+    """Estimate the local learning coefficient of every model.
+
+    Args:
+        models: one ``nn.Module``, a list of modules with the same parameters, or a Population (its last epoch).
+        inputs: data, shape (point, *input), or (model, point, *input) where every model has its own; whole numbers stay whole
+            for a network that takes them (token ids).
+        targets: class numbers, shape (point,) or (model, point), of a network with a single output 0 or 1 (then the
+            cross-entropy is the logistic loss); or values (with "cross_entropy" the probabilities of the classes), shape
+            (point, output) or (model, point, output), of a single output (point,), too.
+        loss: "cross_entropy", "mse" (half the squared distance) or a callable of (logits (row, point, class), targets
+            (row, point, class)) that returns one loss per point, shape (row, point).
+        spec: settings of the sampler.
+        scope: None for all parameters that are not frozen (``requires_grad``), or one of the program's scopes ("input",
+            "hidden", "output", a layer, a parameter), which moves what it names, frozen or not.
+        seed: names the random streams; every model and chain has its own.
+        engine: "stacked" (ours) or "devinterp" (version 1.3.2, the reference).
+        device: "cpu" or "cuda".
+        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
+        traces: keep the chains, as the attribute ``traces`` of the table: a table with columns model, chain, draw and loss.
+
+    Returns:
+        One row per model, in a table that draws itself (:class:`harness.measure.llc.table.LLCTable`), with the columns of
+        :data:`harness.measure.llc.rows.COLUMNS`, and chain_0 … (each chain's estimate).
+
+    Raises:
+        ValueError: no such scope, loss or engine, inputs and targets that do not fit each other, or a model that cannot be run
+            as it is (:mod:`harness.measure.door`).
+    """
+    _require_engine(engine)
+    chosen = spec_of(spec)
+    task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
+    with under_way("LLC", len(task.theta), "models"):
+        return estimate(task, chosen, engine, traces=traces)
+
+
+def _require_engine(engine: str) -> None:
+    if engine not in ENGINES:
+        raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
+    if engine == "devinterp" and (own := own_type()) is not None:
+        raise ValueError(f"torch's default type is {own}, and devinterp samples in torch.float32 alone: set it back with "
+                         "torch.set_default_dtype(torch.float32), or take engine='stacked'")  # fmt: skip
+
+
+def spec_of(spec: LLCSpec | None) -> LLCSpec:
+    """The settings that are given, or the default ones.
+
+    Raises:
+        ValueError: they are none.
+    """
+    if not isinstance(spec := LLCSpec() if spec is None else spec, LLCSpec):
+        raise ValueError(f"spec is {spec!r}; it has to be an LLCSpec, or None for LLCSpec()")
+    return spec
+
+
+def prepare(
+    models: Models,
+    inputs: np.ndarray | torch.Tensor,
+    targets: np.ndarray | torch.Tensor,
+    *,
+    loss: Loss,
+    scope: str | None,
+    seed: int,
+    device: str,
+    output: Output | None = None,
+) -> Task:
+    """What the arguments of :func:`llc` ask to be sampled."""
+    device, loss = resolved(device), as_called(loss) if callable(loss) else loss
+    x, y = tensor_of(inputs, "inputs"), tensor_of(targets, "targets")
+    count = len(models) if isinstance(models, Population | Sequence) else 1
+    per_model = y.dim() == (3 if y.is_floating_point() else 2) and y.shape[:2] == x.shape[:2] and len(y) == count
+    entered = enter(models, x, output=output, need="parameters", per_model=per_model)
+    program, theta = entered.program, entered.theta
+    y = loss_targets(y, tuple(x.shape[: 1 + per_model]), program, loss)
+    if program.classes == 1 and loss == "cross_entropy":
+        program = BinaryProgram(program)
+    x, y = (entered.inputs, y) if per_model else (entered.inputs[None], y[None])
+    x = x.movedim(1, -1).contiguous().to(device)
+    streams: list[tuple[str | int, ...]] = (
+        [(models.recipe.key, models.epochs[-1], seed, own) for own in models.seeds]
+        if isinstance(models, Population)
+        else [("models", seed, number) for number in range(len(theta))]
+    )
+    scope = "all" if scope is None else scope
+    if not isinstance(scope, str) or scope not in program.scopes:
+        raise ValueError(f"scope {scope!r} is unknown; this network has {', '.join(map(repr, program.scopes))}")
+    if not program.scopes[scope]:
+        named = ", ".join(repr(name) for name, own in program.scopes.items() if own)
+        raise ValueError(
+            f"scope {scope!r} has no parameter that moves: all are frozen (requires_grad=False); free some, or name one of the "
+            f"scopes {named}"
+        )
+    y = encode(y.to(device), program.classes)
+    return Task(program, theta.to(device), x, y.to(theta.dtype), loss, scope, [(scope, *stream) for stream in streams])
+
+
+@dataclass(frozen=True)
+class LLC(Measurement):
+    """The LLC of every member on the first points of its training data, by scope; one row per member × epoch × scope.
+
+    Attributes:
+        spec: settings of the sampler.
+        scopes: which of the network's scopes; those that an architecture does not have are left out.
+        points: how many training points the loss is taken over (the first of the data set, which is shuffled).
+        epochs: "final" or "all".
+        engine: "stacked" or "devinterp"; None for the harness's own (``--claims-llc-engine``), outside of a store "stacked".
+        seed: names the random streams.
+    """
+
+    spec: LLCSpec = field(default_factory=LLCSpec)
+    scopes: tuple[str, ...] = ("all",)
+    points: int = 1024
+    epochs: str = "final"
+    engine: Engine | None = None
+    seed: int = 0
+
+    def __post_init__(self) -> None:
+        require_epochs(self)
+
+    @property
+    def engines(self) -> tuple[Engine, ...]:
+        """What its sampler runs on: devinterp has SGLD alone."""
+        return able(self.spec)
+
+    @property
+    def name(self) -> str:
+        """See :attr:`Measurement.name`."""
+        return "LLC"
+
+    def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run`."""
+        import pandas as pd
+
+        require_points(self.points, len(data.train_x), f"training points of {data.name}")
+        scopes = require_scopes(self, population.program.scopes, self.scopes)
+        x, y = data.train_x[: self.points], data.train_y[: self.points]
+        epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
+        at = {epoch: Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]}) for epoch in epochs}
+        found: dict[tuple[int, str], pd.DataFrame] = {}
+        for scope in parts(scopes):
+            # All epochs are one stack: short chains of small networks spend their time on calls, not in them.
+            table = pd.DataFrame(self._of([at[epoch] for epoch in epochs], x, y, scope, device))
+            for place, epoch in enumerate(epochs):
+                own = table.iloc[place * len(population) : (place + 1) * len(population)]
+                found[epoch, scope] = own.assign(seed=population.seeds, epoch=epoch, scope=scope)
+        return pd.concat([found[epoch, scope] for epoch in epochs for scope in scopes], ignore_index=True)
+
+    @instrument
+    def _of(
+        self, populations: Sequence[Population], x: np.ndarray | torch.Tensor, y: np.ndarray | torch.Tensor, scope: str,
+        device: str,
+    ) -> LLCTable:  # fmt: skip
+        """:func:`llc` of several populations of one recipe in one stack, one after the other."""
+        engine = self.engine or DEFAULT
+        _require_engine(engine)
+        tasks = [prepare(each, x, y, loss="cross_entropy", scope=scope, seed=self.seed, device=device) for each in populations]
+        task = replace(
+            tasks[0], theta=torch.cat([each.theta for each in tasks]), streams=[own for each in tasks for own in each.streams]
+        )
+        with under_way("LLC", len(task.theta), "models"):
+            return estimate(task, spec_of(self.spec), engine)

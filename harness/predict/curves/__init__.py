@@ -1,0 +1,1 @@
+"""Predictions about curves, trends and orders."""

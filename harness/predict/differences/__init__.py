@@ -1,0 +1,1 @@
+"""Predictions about differences between groups and levels."""

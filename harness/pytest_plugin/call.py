@@ -1,0 +1,196 @@
+"""Running a claim under pytest: its fixtures, its body, and the row that comes of it."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Generator, Mapping
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.device import one_thread
+from harness.errors import ClaimError, Shortfall
+from harness.pytest_plugin.collect import FAULT, claim_id
+from harness.pytest_plugin.given import REMEDY, body_of, design_in, reads_a_harness
+from harness.pytest_plugin.outcome import NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+
+if TYPE_CHECKING:
+    from harness.claim import Claim, Evidence
+    from harness.running.session import Harness
+
+Measured = tuple[str, Any]
+_BEGAN: pytest.StashKey[tuple[float, int, int]] = pytest.StashKey()
+_MEASURED: pytest.StashKey[int] = pytest.StashKey()  # what was measured until then is behind the verdict; a search comes later
+_LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
+
+
+class Caller:
+    """Hooks of a process that runs tests.
+
+    Args:
+        settings: what the session was asked for.
+        harness: the session's, which opens its store when a claim first asks for it.
+        opened: the same, or None as long as no claim has asked; a claim that adds nothing to what its store has made was
+            answered from it.
+        families: number of claims of each document, by which ``--claims-family-wise`` divides alpha.
+    """
+
+    def __init__(
+        self, settings: Settings, harness: Callable[[], Harness], opened: Callable[[], Harness | None],
+        families: Mapping[str, int],
+    ) -> None:  # fmt: skip
+        self._settings, self._harness, self._opened, self._families = settings, harness, opened, families
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
+        """Set up a claim's fixtures; where one of them finds too few data, the claim is invalid."""
+        if claim_id(item) is None:
+            return (yield)
+        self._note_what_is_fixed(item)
+        item.stash[_BEGAN] = (time.perf_counter(), self._made(), len(self._measured()))
+        one_thread()
+        try:
+            return (yield)
+        except Exception as problem:
+            self._conclude_shortfall(item, problem)
+            raise
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
+        """Call the body of a claim and judge what it returns."""
+        if claim_id(pyfuncitem) is None:
+            return None
+        from harness.running.asking import refuse_unknown
+        from harness.running.evidence import completed
+
+        one_thread()
+        body = completed(pyfuncitem.function.__claim__, body_of(pyfuncitem))
+        harness = self._harness().for_one_claim() if reads_a_harness(pyfuncitem) else None
+        try:
+            evidence = body(harness)
+        except Exception as problem:
+            self._conclude_shortfall(pyfuncitem, problem)
+            raise
+        pyfuncitem.stash[_MEASURED] = len(self._measured())
+        try:
+            refuse_unknown(pyfuncitem.nodeid, getattr(evidence, "table", evidence))
+            row = self._judged(pyfuncitem, evidence, body, harness)
+        except ClaimError as problem:
+            reject(pyfuncitem, f"{problem} (in {pyfuncitem.nodeid})", self._settings)
+        conclude(pyfuncitem, row, self._settings)
+        return True
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_runtest_makereport(
+        self, item: pytest.Item, call: pytest.CallInfo[None]
+    ) -> Generator[None, pytest.TestReport, pytest.TestReport]:
+        """Note in the row what kept a claim from being judged, before its report copies the row."""
+        if call.excinfo is not None and call.when != "teardown":
+            row = read_row(item) if claim_id(item) else None
+            if row is not None and not isinstance(call.excinfo.value, NotSupported | Shown):
+                self._note(item, row, call.excinfo)
+        report = yield
+        if call.excinfo is not None:
+            _show_text_alone(report, call.excinfo.value)
+        return report
+
+    def _judged(self, item: pytest.Function, evidence: Evidence, body: Any, harness: Harness | None) -> Row:
+        from harness.running.run import Judging, judged_row
+
+        claim: Claim = item.function.__claim__
+        settings, family = self._settings, self._families.get(claim.document, 1)
+        how = Judging(settings.scale, family if settings.family_wise else None, settings.blocks, settings.search)
+        return judged_row(_started(item), claim, evidence, how, body, harness).row | self._cost(item)
+
+    def _note_what_is_fixed(self, item: pytest.Item) -> None:
+        """Write into the row what the claim asks for, and how it was changed after a verdict of it was known."""
+        if FAULT in item.stash:
+            return
+        row, settings = _started(item), self._settings
+        row["design"] = design_in(item, settings.scale)
+        accepted = settings.because if settings.updating else None
+        row["changes"] = settings.ledger.changes(settings.scale, row, today=settings.today, because=accepted)
+        write_row(item, row)
+
+    def _made(self) -> int:
+        """How many pieces of work the store of this process has done so far."""
+        opened = self._opened()
+        return 0 if opened is None else opened.store.made
+
+    def _measured(self) -> list[Measured]:
+        """What was asked of the store of this process so far."""
+        opened = self._opened()
+        return [] if opened is None else opened.store.measured
+
+    def _cost(self, item: pytest.Item) -> Row:
+        """Seconds since the claim's fixtures began, whether the store had all of it, and which instruments measured."""
+        from harness.running.run import instruments_of
+
+        began, made, measured = item.stash[_BEGAN]
+        uses_store = "harness" in getattr(item, "fixturenames", ())
+        return {
+            "seconds": time.perf_counter() - began, "cached": uses_store and self._made() == made,
+            "instruments": list(instruments_of(self._measured()[measured : item.stash.get(_MEASURED, None)])),
+        }  # fmt: skip
+
+    def _conclude_shortfall(self, item: pytest.Item, problem: Exception) -> None:
+        """Judge the claim on nothing if ``problem`` says that there is less than it needs."""
+        if isinstance(problem, Shortfall):
+            from harness.claim import Evidence
+
+            assert isinstance(item, pytest.Function)  # nothing else is a claim
+            nothing = Evidence({}, shortfall=str(problem))
+            conclude(item, self._judged(item, nothing, lambda harness: nothing, None), self._settings)
+
+    def _note(self, item: pytest.Item, row: Row, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
+        if isinstance(excinfo.value, pytest.skip.Exception):
+            reason = f"skipped, so not judged: {excinfo.value}"
+            write_row(item, row | {"verdict": "error", "reason": reason, "error": reason})
+            return
+        text = _text(excinfo)
+        where = _place(excinfo, item.config.rootpath)
+        error = text if len(text) <= _LONGEST_ERROR else "… " + text[-_LONGEST_ERROR:]
+        reason = f"could not be run: {text.splitlines()[0]}"
+        cost = self._cost(item) if _BEGAN in item.stash else {}
+        write_row(item, row | cost | {"verdict": "error", "reason": reason, "error": f"{error}\n{where}"})
+
+
+def reject(item: pytest.Item, message: str, settings: Settings) -> None:
+    """End a claim that is declared, or that answered, in a way that the harness cannot judge.
+
+    Raises:
+        NotSupported: always, with ``message``; the claim's row says the same.
+    """
+    conclude(item, _started(item) | {"verdict": "error", "reason": message, "error": message}, settings)
+
+
+def _show_text_alone(report: pytest.TestReport, problem: BaseException) -> None:
+    """What pytest shows of a verdict is its text: no traceback, and not the name of the exception's class."""
+    if isinstance(problem, NotSupported):
+        report.longrepr = str(problem)
+    elif isinstance(problem, Shown) and isinstance(report.longrepr, tuple):
+        report.longrepr = (*report.longrepr[:2], str(problem))
+
+
+def _started(item: pytest.Item) -> Row:
+    row = read_row(item)
+    assert row is not None  # written at collection
+    return row
+
+
+def _text(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
+    """The exception as a reader sees it; pytest's own for a missing fixture shows its internals."""
+    if isinstance(excinfo.value, pytest.FixtureLookupError):
+        return f"fixture {excinfo.value.argname!r} not found"
+    text = excinfo.exconly(tryshort=True).strip()
+    if "ScopeMismatch" in text and "fixture harness" in text:
+        return f"a fixture that outlives a claim asks for the harness: {REMEDY}\n{text}"
+    return text
+
+
+def _place(excinfo: pytest.ExceptionInfo[BaseException], root: Path) -> str:
+    """File and line at which it broke, relative to the root; of files elsewhere only the name."""
+    last = excinfo.traceback[-1]
+    path = Path(str(last.path))
+    return f"{path.relative_to(root) if path.is_relative_to(root) else path.name}:{last.lineno + 1}"

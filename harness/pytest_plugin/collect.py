@@ -1,0 +1,221 @@
+"""Collection: every claim gets a row, whatever happens to it later; ids are unique and can be asked for."""
+
+from __future__ import annotations
+
+import difflib
+import json
+import os
+import sys
+from collections import Counter
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.code.loaded import SOURCES
+from harness.pytest_plugin.given import design_in
+from harness.pytest_plugin.outcome import Settings, after_known, read_row, write_row
+
+FAULT: pytest.StashKey[str] = pytest.StashKey()
+COLLECTED = "collected.json"
+_SHOWN = 5  # changed claims that a message names
+
+
+def claim_id(item: object) -> str | None:
+    """The id of the claim that the item is the body of, or None."""
+    found = getattr(getattr(item, "function", None), "__claim_id__", None)
+    return None if found is None else str(found)
+
+
+@dataclass
+class Collected:
+    """What a collection found.
+
+    Attributes:
+        known: ids of all claims that were seen, also of deselected ones.
+        unknown: ids that ``--claims-only`` asked for and that no claim has.
+        rows: (node id, row) of each claim that is to run, in order.
+        families: number of claims that are judged by an interval, of those that were seen, by document.
+        refused: claims that were changed after their verdict was known, in a sentence each, where an update of the ledger gives
+            no reason for it.
+        partial: a file of claims could not be collected, or was skipped, so that there may be claims that nobody saw.
+    """
+
+    known: list[str] = field(default_factory=list)
+    unknown: list[str] = field(default_factory=list)
+    rows: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
+    families: Counter[str] = field(default_factory=Counter)
+    refused: list[str] = field(default_factory=list)
+    partial: bool = False
+
+    def write(self, folder: Path) -> None:
+        """Leave it for the controller; every worker finds the same, so whoever is last may win."""
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        temporary = folder / f"{COLLECTED}.{os.getpid()}"
+        found = [self.known, self.unknown, self.rows, self.refused, self.partial]
+        temporary.write_text(json.dumps(found), encoding="utf-8")
+        temporary.replace(folder / COLLECTED)
+
+    @classmethod
+    def read(cls, folder: Path) -> Collected | None:
+        """What a worker left, or None before any did (or where none collected a claim)."""
+        try:
+            known, unknown, rows, refused, partial = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
+        except FileNotFoundError:
+            return None
+        return cls(known, unknown, [(nodeid, row) for nodeid, row in rows], refused=refused, partial=partial)
+
+    def complaint(self) -> str:
+        """Why nothing runs: of unknown ids the closest known ones, of changed claims in what; else empty."""
+        if self.unknown:
+            return "; ".join(_unknown(wanted, self.known) for wanted in self.unknown)
+        if not self.refused:
+            return ""
+        more = f"; and {len(self.refused) - _SHOWN} more" if len(self.refused) > _SHOWN else ""
+        return (
+            f"--claims-update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: put it back, or give the "
+            'reason, which the ledger keeps, with --claims-because "the reason"'
+        )
+
+
+class Collector:
+    """Hooks of a process that collects: the only one of a plain run, or a worker.
+
+    Args:
+        settings: what the session was asked for.
+        folder: where the controller looks for what a worker collected; None in the controller itself.
+    """
+
+    def __init__(self, settings: Settings, folder: Path | None = None) -> None:
+        self.collected = Collected()
+        self._settings, self._folder = settings, folder
+        self._owner: dict[str, str] = {}
+
+    def pytest_pycollect_makemodule(self, module_path: Path) -> None:
+        """Keep the source of a module that pytest is about to import: it has a finder of its own, which asks no other."""
+        if not any(getattr(module, "__file__", None) == str(module_path) for module in list(sys.modules.values())):
+            SOURCES.imported(str(module_path))
+
+    def pytest_collectreport(self, report: pytest.CollectReport) -> None:
+        """Note that claims may be missing."""
+        self.collected.partial |= not report.passed
+
+    def pytest_itemcollected(self, item: pytest.Item) -> None:
+        """Write the claim's row on the item, and let ``-k`` find it by its id."""
+        claim = claim_id(item)
+        if claim is None:
+            return
+        from harness.claim import ClaimError
+
+        declared = item.function.__claim__  # type: ignore[attr-defined]
+        owner = self._owner.setdefault(claim, item.nodeid)
+        if owner != item.nodeid:
+            declared = ClaimError(
+                f"the claim id {claim} is declared twice: by {owner} and by {item.nodeid}; an id names one "
+                "claim, so give this one another (a claim that varies something is not parametrised: it "
+                "gathers what it varies in one table)"
+            )
+        elif hasattr(item, "callspec"):
+            declared = ClaimError(
+                f"the claim {claim} is parametrised, so that its declaration does not say what it is: gather what varies in "
+                "one table, as levels of a factor, or declare a claim for each value"
+            )
+        if isinstance(declared, ClaimError):
+            item.stash[FAULT] = str(declared)
+        row_id = claim if owner == item.nodeid else self._spare(claim, item.nodeid)
+        write_row(item, _base_row(item, declared, row_id))
+        item.extra_keyword_matches.add(claim)
+        if row_id not in self.collected.known:
+            self.collected.known.append(row_id)
+            rule = getattr(getattr(declared, "prediction", None), "rule", "exact")
+            self.collected.families[row_id.split("/")[0]] += rule != "exact"
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_modifyitems(self, session: pytest.Session, config: pytest.Config, items: list[pytest.Item]) -> None:
+        """Keep what ``--claims-only`` asks for.
+
+        Raises:
+            pytest.UsageError: an id is unknown.  A worker leaves that to the controller, where it can be
+                read; after a fault in collection the fault comes first, since the claim may be behind it.
+        """
+        wanted = _wanted(config)
+        if not wanted:
+            return
+        self.collected.unknown = [claim for claim in wanted if claim not in self.collected.known]
+        broken = bool(session.testsfailed)
+        if self.collected.unknown and not broken and self._folder is None:
+            raise pytest.UsageError(self.collected.complaint())
+        kept = [item for item in items if claim_id(item) in wanted]
+        dropped = [item for item in items if claim_id(item) not in wanted]
+        if dropped:
+            config.hook.pytest_deselected(items=dropped)
+        items[:] = [] if self.collected.unknown and not broken else kept
+        if broken:
+            self.collected.unknown = []
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_collection_finish(self, session: pytest.Session) -> None:
+        """Note what is to run; before a worker tells the controller that it has collected.
+
+        Raises:
+            pytest.UsageError: the ledger is to be updated, and claims were changed for which no reason is given.  A worker
+                leaves that to the controller.
+        """
+        items = [] if self.collected.unknown else session.items
+        claims = [item for item in items if claim_id(item) is not None]
+        self.collected.rows = [(item.nodeid, row) for item in claims if (row := read_row(item))]
+        if self._settings.updating and self._settings.because is None and not session.config.option.collectonly:
+            self.collected.refused = list(self._changed(claims))
+            if self.collected.refused and self._folder is None:
+                raise pytest.UsageError(self.collected.complaint())
+        if self.collected.refused:
+            session.items.clear()
+        if self._folder is not None and (self.collected.known or self.collected.unknown):
+            self.collected.write(self._folder)
+
+    def _changed(self, claims: Iterable[pytest.Item]) -> Iterator[str]:
+        """Claims that are not what they were when their verdict became known."""
+        for item in claims:
+            row = read_row(item)
+            if row is None or FAULT in item.stash or self._settings.ledger.entry(self._settings.scale, row["id"]) is None:
+                continue
+            row["design"] = design_in(item, self._settings.scale)
+            if found := self._settings.ledger.pending(self._settings.scale, row):
+                yield after_known(row["id"], found, self._settings)
+
+    def _spare(self, claim: str, nodeid: str) -> str:
+        """An id for the row of a second claim of one id, so that the report has both."""
+        for number in range(2, 10_000):
+            spare = f"{claim}-again-{number}"
+            if self._owner.setdefault(spare, nodeid) == nodeid:
+                return spare
+        raise AssertionError(claim)  # nobody declares a claim ten thousand times
+
+
+def _base_row(item: pytest.Item, declared: Any, row_id: str) -> dict[str, Any]:
+    """The row from collection on; a declaration that cannot even be read makes one that says so."""
+    from harness.claim import ClaimError
+    from harness.report.rows import base_row  # brings NumPy: only for sessions that have claims
+
+    try:
+        return base_row(declared, row_id)
+    except Exception as problem:  # a user's own object: an error here would end the whole collection
+        item.stash[FAULT] = f"claim {row_id} cannot be read: {type(problem).__name__}: {problem}"
+        return base_row(ClaimError(item.stash[FAULT]), row_id)
+
+
+def _wanted(config: pytest.Config) -> list[str]:
+    given: Iterable[str] = config.getoption("claims_wanted") or ()
+    return [claim.strip() for text in given for claim in text.split(",") if claim.strip()]
+
+
+def _unknown(wanted: str, known: list[str]) -> str:
+    if not known:
+        return f"--claims-only {wanted}: no claim was collected; name the folder that has them (pytest claims/ …)"
+    same_end = [claim for claim in known if claim.split("/")[-1] == wanted.split("/")[-1]]
+    close = same_end or difflib.get_close_matches(wanted, known, n=3, cutoff=0.75)
+    hint = f"; did you mean {' or '.join(close)}?" if close else ";"
+    everything = f"list all {len(known)} with: python -m harness list"
+    return f"--claims-only {wanted}: there is no claim of this id{hint} {everything}"

@@ -1,0 +1,227 @@
+"""The controller's side: rows come in, reports and the last lines go out."""
+
+from __future__ import annotations
+
+import shlex
+import textwrap
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import device
+from harness.pytest_plugin.collect import Collected, Collector
+from harness.pytest_plugin.ledger import UPGRADE, LedgerError, sentences
+from harness.pytest_plugin.ledger_file import SCHEMA
+from harness.pytest_plugin.options import claims_folders, leaves_out_unseen
+from harness.pytest_plugin.outcome import PROPERTY, Row, Settings, Status, pending, read_row, shown_path, status, to_text
+from harness.pytest_plugin.screen import Display
+from harness.running.provenance import origin, provenance
+from harness.running.session import store_folder
+
+_DIED = "the worker running it died"
+_LONGEST_REASON = 160  # characters; all of it stands in the report
+_NEVER = "not run: the session ended before its turn"
+
+
+class Controller:
+    """Hooks of the process that the user started.
+
+    Args:
+        config: pytest's configuration.
+        settings: what the session was asked for.
+        folder: the run's folder, in which workers leave what they collected and their heartbeats.
+        collector: what this process itself collects; of use without workers.
+    """
+
+    def __init__(self, config: pytest.Config, settings: Settings, folder: Path, collector: Collector) -> None:
+        self._config, self._settings, self._folder, self._collector = config, settings, folder, collector
+        self._rows: dict[str, Row] = {}
+        self._run: set[str] = set()
+        self._known: list[str] = []
+        self._left_out_unseen = self._partial = False
+        self._started, self._clock = time.time(), time.perf_counter()
+        self._lines: list[str] = []
+        self._origin: dict[str, Any] = {}
+        self._display = Display(config, folder)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_collection_finish(self) -> None:
+        """Without workers: this process has collected."""
+        self._expect(self._collector.collected)
+
+    @pytest.hookimpl(optionalhook=True)
+    def pytest_xdist_node_collection_finished(self) -> None:
+        """With workers: one of them has collected.
+
+        Raises:
+            pytest.UsageError: ``--claims-only`` asked for an id that no claim has, or the ledger is to be updated without the
+                reason
+                of a change.
+        """
+        if not self._known and (collected := Collected.read(self._folder)) is not None:
+            if complaint := collected.complaint():
+                raise pytest.UsageError(complaint)
+            self._expect(collected)
+
+    def _expect(self, collected: Collected) -> None:
+        self._known = collected.known
+        self._left_out_unseen, self._partial = leaves_out_unseen(self._config), collected.partial
+        self._rows = dict(collected.rows)
+        if self._rows and not self._config.option.collectonly:
+            self._origin = origin(self._config.rootpath, claims_folders(self._config))
+            self._display.start()
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
+        """Take the row that the report brings; a worker that died brings none."""
+        if report.nodeid not in self._rows:
+            return
+        row = read_row(report)
+        if row is None:
+            error = f"{_DIED} ({str(report.longrepr).splitlines()[0]})"
+            row = self._rows[report.nodeid] | {"verdict": "error", "reason": _DIED, "error": error}
+            report.user_properties.append((PROPERTY, to_text(row)))
+        self._rows[report.nodeid] = row
+        if report.when != "setup" or not report.passed:
+            self._run.add(report.nodeid)
+
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> Status | None:
+        """Give claims their own words."""
+        row = read_row(report) if isinstance(report, pytest.TestReport) else None
+        return None if row is None or not isinstance(report, pytest.TestReport) else status(report, row)
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_sessionfinish(self, session: pytest.Session) -> None:
+        """Write the reports and the ledger; a failure fails the run and leaves the verdicts on screen."""
+        self._display.stop()
+        if not self._run:
+            return
+        for nodeid in self._rows.keys() - self._run:
+            self._rows[nodeid] |= {"reason": _NEVER, "error": _NEVER}
+        for row in self._rows.values():
+            if row["verdict"] == "error":
+                row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"], row["verdict"])
+            if self._settings.registration is not None:
+                row["registered"] = self._settings.registration.check(row)
+        done = [self._attempt(self._write_reports), self._attempt(self._write_ledger)]
+        if not all(done) and session.exitstatus == pytest.ExitCode.OK:
+            session.exitstatus = pytest.ExitCode.TESTS_FAILED
+
+    @pytest.hookimpl(trylast=True)
+    def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
+        """One line a claim, then where the report is."""
+        if not self._run:
+            return
+        terminalreporter.write_sep("=", f"claims at scale {self._settings.scale}")
+        wide = max(len(row["id"]) for row in self._rows.values())
+        for row in self._rows.values():
+            terminalreporter.write_line(_summary_line(row, wide))
+        for line in self._lines + list(self._notes()):
+            terminalreporter.write_line(line)
+
+    def _selected(self) -> dict[str, int | None] | None:
+        """How many claims were selected, of how many (None where the others were not even collected)."""
+        if self._left_out_unseen:
+            return {"claims": len(self._rows), "of": None}
+        if len(self._rows) < len(self._known):
+            return {"claims": len(self._rows), "of": len(self._known)}
+        return None
+
+    def _notes(self) -> Iterator[str]:
+        if part := self._selected():
+            yield f"note: {part['claims']} of {part['of'] or 'all'} claims selected; the report has these"
+        if self._settings.scale == "smoke":
+            yield "note: scale smoke decides nothing; it only shows that the claims run"
+        if self._settings.scale == "reduced":
+            yield "note: scale reduced trains smaller models than the documents; --claims-scale full has their sizes"
+        ledger = self._settings.ledger
+        if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:
+            name = shown_path(ledger.path, self._settings.root)
+            yield f"note: {name} has the verdicts alone, so that no change of a claim shows; {UPGRADE} adds what is fixed now"
+        if ledger.path is not None and not self._partial and self._selected() is None:
+            name, scale = shown_path(ledger.path, self._settings.root), self._settings.scale
+            for said in sentences(ledger, scale, self._known, self._rows.values(), name):
+                yield f"note: {said}"
+
+    def _attempt(self, write: Callable[[], str | None]) -> bool:
+        """Whether ``write`` worked; what it says, or what is wrong, goes to the end of the output."""
+        from harness.report.rows import ReportError
+
+        try:
+            said = write()
+        except (ReportError, LedgerError) as problem:
+            self._lines.append(f"ERROR: {problem}")
+            return False
+        except Exception:  # a fault of ours: the verdicts are still to be shown, and the fault with them
+            self._lines += ["ERROR: the report could not be made", *traceback.format_exc().splitlines()]
+            return False
+        if said:
+            self._lines.append(said)
+        return True
+
+    def _write_reports(self) -> str:
+        from harness.report.drawings import Drawings
+        from harness.report.rows import assemble
+        from harness.report.write import write_reports
+
+        facts = provenance(
+            self._origin,
+            started=self._started,
+            seconds=time.perf_counter() - self._clock,
+            command=shlex.join(["pytest", *map(str, self._config.invocation_params.args)]),
+            workers=getattr(self._config.option, "numprocesses", None) or 1,
+            llc_engine=self._config.getoption("claims_llc_engine"),
+            selected=self._selected(),
+        )
+        scale, used = self._settings.scale, self._device()
+        run = assemble(self._rows.values(), scale=scale, device=used, provenance=facts)
+        folder = store_folder(self._config.getoption("claims_store"), self._config.invocation_params.dir, self._config.rootpath)
+        write_reports(run, self._settings.reports, Drawings(folder))
+        return f"report: {shown_path(self._settings.reports / 'claims.html', self._settings.root)}"
+
+    def _write_ledger(self) -> str | None:
+        ledger = self._settings.ledger
+        if not self._settings.updating or ledger.path is None:
+            return None
+        settings, where = self._settings, shown_path(ledger.path, self._settings.root)
+        done = ledger.record(settings.scale, self._rows.values(), today=settings.today, because=settings.because)
+        if done.kept:
+            raise LedgerError(
+                f"{where} was changed while this run went on, in {', '.join(done.kept)}: what stands there was kept, and "
+                "the verdicts of this run stand in the report; run these claims again to record them"
+            )
+        what = "verdict" if done.verdicts == 1 else "verdicts"
+        accepted = f", {done.changes} accepted as changed" if done.changes else ""
+        return f"ledger: {done.verdicts} {what} changed{accepted} in {where}"
+
+    def _device(self) -> str:
+        choice = str(self._config.getoption("claims_device"))
+        try:
+            return device.resolve(choice)
+        except device.DeviceError:
+            return choice
+
+
+def _summary_line(row: Row, wide: int) -> str:
+    """Glyph, verdict, id, effect with interval, margin, n, which kind of verdict; where the numbers say nothing, why."""
+    from harness.report.text import LOOKS, measured, number
+
+    verdict, known = row["verdict"], row["expected"]
+    word = verdict.upper() + (" (known)" if verdict == known and verdict in ("refuted", "invalid") else "")
+    if row["effect"] is None or verdict in ("invalid", "error"):
+        told = textwrap.shorten(row["reason"], _LONGEST_REASON, placeholder=" …")
+    else:
+        effect, interval = measured(row["effect"], row["interval"])
+        told = effect if row["interval"] is None else f"{effect} ({interval})"
+        told += "" if row["margin"] is None else f", margin {number(row['margin'])}"
+        told += "" if row["n"] is None else f", n {row['n']}"
+        told += f", {kind}" if (kind := row["label"] or row["grade"]) else ""
+    changed = "" if known in (None, verdict) else f"; the ledger has {known}"
+    if what := pending(row):
+        changed += f"; changed since it was known: {', '.join(what)}"
+    return f"{LOOKS[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}"

@@ -1,0 +1,152 @@
+"""What pytest hands to a claim's body, and the body as the plain function of a harness that the rest of the package knows.
+
+A body is called again with other harnesses, for more seeds, other settings or its design.  So what depends on a harness has to
+be a study that the body calls.  A pytest fixture may give a claim anything else; of a study it may be a one-line adapter:
+
+    @pytest.fixture
+    def networks(harness):
+        return grid(harness)
+
+While the fixtures of a claim are made, ``harness`` is therefore a :class:`Door`, which lets studies be named and nothing else.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import pytest
+
+from harness.code import ReachedCode
+from harness.errors import ClaimError
+from harness.running.asking import ClaimDesign, Designer
+from harness.running.session import Harness, needs
+
+if TYPE_CHECKING:
+    from harness.running.growth import Body
+
+REMEDY = (
+    "make it a study (@study def NAME(harness): …) and call that in the claim's body, so that it can be asked again with more "
+    "seeds or other settings"
+)
+_FIXTURE = type(pytest.fixture(lambda: None))
+_NOT_OF_A_PROJECT = ("_pytest.", "harness.")  # modules whose fixtures belong to a run, not to a design
+_PROJECT: pytest.StashKey[ReachedCode] = pytest.StashKey()
+_DESIGNERS: pytest.StashKey[dict[str, Designer]] = pytest.StashKey()
+
+
+@dataclass(frozen=True, eq=False)
+class Deferred:
+    """A study that a fixture named; the body is handed what it returns."""
+
+    function: Callable[..., Any]
+    arguments: tuple[Any, ...]
+    named: Mapping[str, Any]
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):  # Python's protocols
+            raise AttributeError(name)
+        raise ClaimError(
+            f"a fixture takes {name!r} of what a study returns, which is not made before the body is called: {REMEDY}"
+        )
+
+    def _unmade(self, *_: object) -> Any:
+        raise ClaimError(f"a fixture uses what a study returns, which is not made before the body is called: {REMEDY}")
+
+    __getitem__ = __iter__ = __len__ = __bool__ = __contains__ = __call__ = __float__ = __int__ = _unmade
+    __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __sub__ = __mul__ = __truediv__ = _unmade
+    __hash__ = _unmade
+
+
+class Door:
+    """A harness as the fixtures of a claim see it.
+
+    Args:
+        scale: the session's, as are the others.
+    """
+
+    def __init__(self, scale: str, device: str, llc_engine: str) -> None:
+        self.scale, self.device, self.llc_engine = scale, device, llc_engine
+
+    def remembered(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Deferred:
+        """See :meth:`Harness.remembered`."""
+        return Deferred(function, arguments, named)
+
+    def __getattr__(self, name: str) -> Any:
+        if name.startswith("__"):
+            raise AttributeError(name)
+        raise ClaimError(f"a fixture of a claim uses harness.{name}: {REMEDY}")
+
+
+def body_of(item: pytest.Function) -> Body:
+    """The claim's body, its fixtures made, as a function of a harness."""
+    given = {name: item.funcargs[name] for name in needs(item.obj)}
+
+    def body(harness: Harness | None) -> Any:
+        result = item.obj(**{name: _opened(value, harness) for name, value in given.items()})
+        if inspect.iscoroutine(result):
+            result.close()  # it will be refused as no Evidence; unclosed it would warn besides
+        return result
+
+    return body
+
+
+def reads_a_harness(item: pytest.Function) -> bool:
+    """Whether the claim's body is handed the harness, or a study."""
+    return any(isinstance(item.funcargs[name], Door | Deferred) for name in needs(item.obj))
+
+
+def _opened(value: Any, harness: Harness | None) -> Any:
+    if not isinstance(value, Door | Deferred):
+        return value
+    assert harness is not None  # whoever calls the body has asked reads_a_harness
+    return harness if isinstance(value, Door) else harness.remembered(value.function, value.arguments, value.named)
+
+
+def design_of(item: pytest.Function, scale: str) -> ClaimDesign:
+    """What a claim asks for at a scale; see :meth:`harness.running.asking.Designer.design_of`."""
+    designers = item.config.stash.setdefault(_DESIGNERS, {})
+    if scale not in designers:
+        project = item.config.stash.setdefault(_PROJECT, ReachedCode(item.config.rootpath))
+        designers[scale] = Designer(scale, project)
+    return designers[scale].design_of(item.obj, lambda name: _fixtures(item, name), item.fixturenames, list(_beside(item)))
+
+
+def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
+    """The design as a row holds it."""
+    assert isinstance(item, pytest.Function)  # nothing else is a claim
+    return design_of(item, scale).to_json()
+
+
+def _fixtures(item: pytest.Function, name: str | None) -> Sequence[Callable[..., Any]]:
+    """The functions of the project's fixtures of a name, wherever they are defined; of all fixtures for None.
+
+    Which of several a claim gets is pytest's to say; to tell whether a claim has changed, each of them counts.
+    """
+    return [function for own, function in _every_fixture(item) if name is None or own == name]
+
+
+def _beside(item: pytest.Function) -> Iterator[Any]:
+    """What runs with a claim, or holds what it uses, without being named by it: its class, and set-up in the style of xunit."""
+    if item.cls is not None:
+        yield item.cls
+    for name in ("setup_module", "setUpModule", "setup_function"):
+        if inspect.isfunction(function := getattr(item.module, name, None)):
+            yield function
+
+
+def _every_fixture(item: pytest.Function) -> Iterator[tuple[str, Callable[..., Any]]]:
+    """(name, function) of the fixtures in the claim's class, its module, conftest files and plugins."""
+    seen: set[int] = set()
+    for home in (*(item.cls.__mro__ if item.cls else ()), item.module, *item.config.pluginmanager.get_plugins()):
+        if home is None or id(home) in seen or not isinstance(home, type | type(pytest)):
+            continue
+        seen.add(id(home))
+        for defined in vars(home).values():
+            if isinstance(defined, _FIXTURE) and id(defined) not in seen:
+                seen.add(id(defined))
+                function = inspect.unwrap(defined)
+                if not str(function.__module__).startswith(_NOT_OF_A_PROJECT):
+                    yield defined.name, function

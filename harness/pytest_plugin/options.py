@@ -1,0 +1,223 @@
+"""What a session can be asked for, and what of it cannot be done."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness import device
+from harness.claim import SCALES
+from harness.pytest_plugin.ledger import Ledger, LedgerError
+from harness.pytest_plugin.outcome import Settings
+from harness.pytest_plugin.registration import RegistrationError, read_registration
+
+ENGINES = ("local",)
+LLC_ENGINES = ("stacked", "devinterp")
+_OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("--claims-only", "run only the claims with these ids (python -m harness list shows them)",
+     {"dest": "claims_wanted", "action": "append", "metavar": "ID[,ID…]"}),
+    ("--claims-scale", "size of the models: smoke (decides nothing), reduced (default), full (the documents' sizes)",
+     {"choices": SCALES, "default": "reduced"}),
+    ("--claims-device", "where to train and measure; auto (default) takes a GPU where there is one",
+     {"choices": device.DEVICES, "default": "auto"}),
+    ("--claims-memory", "working memory of stacked work in a process, beside data and results (default: 1GiB, on a GPU 8GiB); "
+     "less takes longer and changes no number", {"metavar": "SIZE"}),
+    ("--claims-engine", "what runs the trainings", {"choices": ENGINES, "default": "local"}),
+    ("--claims-llc-engine", "what estimates learning coefficients: stacked (default) or devinterp, the reference",
+     {"choices": LLC_ENGINES, "default": "stacked"}),
+    ("--claims-no-ledger", "the raw view: a refuted or invalid claim fails, also one that the ledger knows",
+     {"action": "store_true"}),
+    ("--claims-update-ledger", "write this run's verdicts into the ledger (ini option claims_ledger)",
+     {"action": "store_true"}),
+    ("--claims-because", "with --claims-update-ledger: why declarations or designs were changed after a verdict was known; "
+     "kept in the history of each such claim", {"metavar": "REASON"}),
+    ("--claims-preregistration", "file that python -m harness preregister wrote: the report says of every claim whether it is "
+     "as registered", {"metavar": "FILE"}),
+    ("--claims-until-decided", "add seeds in blocks until each claim is decided, by a rule that stays valid at every look; "
+     "without the ledger", {"action": "store_true"}),
+    ("--claims-most-blocks", "largest number of blocks for --claims-until-decided (default 4); a block has the seeds that a "
+     "fixture asks for", {"type": int, "default": 4, "metavar": "N"}),
+    ("--claims-family-wise", "judge each claim at α divided by the number of its document's claims, so that any wrong support "
+     "in a document has probability α; without the ledger", {"action": "store_true"}),
+    ("--claims-search", "try so many settings of each claim's scope for one in which its verdict turns; what is found is "
+     "judged once more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
+    ("--claims-report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
+    ("--claims-store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
+     {"metavar": "DIR"}),
+)  # fmt: skip
+_PREFIX = "--claims-"
+SHORT = {"--claim": "--claims-only", **{flag.replace(_PREFIX, "--"): flag for flag, *_ in _OPTIONS if flag != "--claims-only"}}
+"""Names without the prefix, where a project asks for them by the ini option ``claims_short_options``."""
+
+
+def add(parser: pytest.Parser) -> None:
+    """Add the group "claims" and the ini options; pytest's own ``--strict`` serves for claims as well.
+
+    Every option begins with ``--claims-``, so that it is no other plugin's: pytest ends every session in an environment where
+    two plugins, or a plugin and a project's conftest, add options of one name.
+    """
+    group = parser.getgroup("claims", "claims about trained networks")
+    for flag, meaning, how in _OPTIONS:
+        group.addoption(flag, help=meaning, **{"dest": flag[2:].replace("-", "_"), **how})
+    parser.addini("claims_short_options", "take the options without claims- in their names, too", "bool", default=False)
+    parser.addini("claims_folders", "folders where every test function has to be a claim", "args", default=[])
+    parser.addini("claims_ledger", "file with the verdicts that this project knows", default="")
+
+
+def lengthen(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> None:
+    """Put the full names of options in place of their short ones, where the project asks for that.
+
+    An option that another plugin or a conftest has by such a name stays theirs.
+
+    Args:
+        config: with the ini options read.
+        parser: with the options of all plugins and conftests.
+        arguments: of the command line; changed in place, before pytest reads them.
+    """
+    if not config.getini("claims_short_options"):
+        return
+    for place, given in enumerate(arguments):
+        if given == "--":
+            return
+        name, separator, value = given.partition("=")
+        if name in SHORT and _is_free(parser, name):
+            arguments[place] = SHORT[name] + separator + value
+
+
+def _is_free(parser: pytest.Parser, name: str) -> bool:
+    """Whether nobody has an option of this name."""
+    given = f"{name}=x"
+    try:
+        return given in parser.parse_known_and_unknown_args([given])[1]
+    except (pytest.UsageError, SystemExit):  # somebody has, and does not take this value
+        return False
+
+
+def check_device(config: pytest.Config) -> None:
+    """Raise pytest.UsageError if a GPU is asked for and there is none; only then is torch imported."""
+    if config.getoption("claims_device") == "cuda":
+        try:
+            device.resolve("cuda")
+        except device.DeviceError as problem:
+            raise pytest.UsageError(f"--claims-device cuda: {problem}") from None
+
+
+def limit_memory(config: pytest.Config) -> None:
+    """Bound the working memory of this process by what is asked for.
+
+    Raises:
+        pytest.UsageError: that is no amount of memory.
+    """
+    asked = config.getoption("claims_memory")
+    try:
+        device.limit_memory(None if asked is None else device.read_memory(asked))
+    except device.DeviceError as problem:
+        raise pytest.UsageError(f"--claims-memory: {problem}") from None
+
+
+def claims_folders(config: pytest.Config) -> tuple[Path, ...]:
+    """The folders of the ini option ``claims_folders``."""
+    return tuple(config.rootpath / name for name in config.getini("claims_folders"))
+
+
+def settings(config: pytest.Config) -> Settings:
+    """The session's settings, with its ledger read.
+
+    Raises:
+        pytest.UsageError: options that contradict each other, or a ledger that is none.
+    """
+    named, updating = config.getini("claims_ledger"), config.getoption("claims_update_ledger")
+    because = config.getoption("claims_because")
+    raw = config.getoption("claims_no_ledger")
+    if config.getoption("claims_search") < 0:
+        raise pytest.UsageError(
+            f"--claims-search {config.getoption('claims_search')}: give the number of settings to try, 1 or more"
+        )
+    own_rule = _own_rule(config)
+    if updating and own_rule:
+        raise pytest.UsageError(
+            f"--claims-update-ledger and {own_rule} contradict each other: the ledger holds verdicts of the ordinary rule"
+        )
+    if updating and raw:
+        raise pytest.UsageError("--claims-update-ledger and --claims-no-ledger contradict each other; give one of them")
+    if because is not None and not (updating and because.strip()):
+        raise pytest.UsageError(
+            "--claims-because gives the reason of changes that --claims-update-ledger accepts: give both, and a reason of a "
+            "few words"
+        )
+    if updating and not named:
+        raise pytest.UsageError(
+            "--claims-update-ledger has no ledger to write to; name one in the configuration: "
+            'claims_ledger = "fixtures/ledger.json"'
+        )
+    try:
+        ledger = Ledger.read(config.rootpath / named) if named and not raw and not own_rule else Ledger()
+    except LedgerError as problem:
+        raise pytest.UsageError(str(problem)) from None
+    registered = config.getoption("claims_preregistration")
+    try:
+        registration = None if registered is None else read_registration(config.invocation_params.dir / registered)
+        if registration is not None:
+            registration.check_scale(config.getoption("claims_scale"))
+    except RegistrationError as problem:
+        raise pytest.UsageError(f"--claims-preregistration: {problem}") from None
+    reports = config.getoption("claims_report")
+    return Settings(
+        scale=config.getoption("claims_scale"),
+        strict=bool(config.getoption("strict", False)),
+        ledger=ledger,
+        updating=updating,
+        because=because,
+        today=datetime.now(UTC).date().isoformat(),
+        registration=registration,
+        family_wise=config.getoption("claims_family_wise"),
+        blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
+        search=config.getoption("claims_search"),
+        reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
+        root=config.invocation_params.dir,
+    )
+
+
+def _own_rule(config: pytest.Config) -> str | None:
+    """The option by which claims are judged by another rule than the ordinary one, or None.
+
+    Raises:
+        pytest.UsageError: an option that cannot be followed.
+    """
+    if config.getoption("claims_most_blocks") < 2:
+        raise pytest.UsageError(
+            f"--claims-most-blocks {config.getoption('claims_most_blocks')}: seeds are added in 2 blocks or more; without "
+            "them, leave out --claims-until-decided"
+        )
+    family, growing = config.getoption("claims_family_wise"), config.getoption("claims_until_decided")
+    if family and not hasattr(config, "workerinput") and runs_claims(config) and leaves_out_unseen(config):
+        raise pytest.UsageError(
+            "--claims-family-wise divides α by the number of a document's claims, so that all of them have to be collected: "
+            "give the whole claims folder and choose with --claims-only or -k"
+        )
+    return "--claims-until-decided" if growing else "--claims-family-wise" if family else None
+
+
+def runs_claims(config: pytest.Config) -> bool:
+    """Whether what pytest was given to collect lies in, or holds, a claims folder."""
+    given, folders = _given(config), claims_folders(config)
+    return any(path.is_relative_to(home) or home.is_relative_to(path) for path in given for home in folders)
+
+
+def leaves_out_unseen(config: pytest.Config) -> bool:
+    """Whether pytest was asked for a part of the claims in a way that does not even collect the others."""
+    if config.getoption("lf", False) and config.cache and config.cache.get("cache/lastfailed", {}):
+        return True
+    homes, option = claims_folders(config), config.option
+    ignored = [config.invocation_params.dir / str(path) for path in option.ignore or ()]
+    if option.ignore_glob or any(path.is_relative_to(home) or home.is_relative_to(path) for path in ignored for home in homes):
+        return True
+    given = _given(config)
+    return not all(any(home.is_relative_to(path) for path in given) for home in homes)
+
+
+def _given(config: pytest.Config) -> list[Path]:
+    return [config.invocation_params.dir / str(argument).split("::")[0] for argument in config.args]

@@ -1,0 +1,200 @@
+"""From a judged row to what pytest shows: passed, failed, or an outcome of the claim's own.
+
+A row travels as JSON text in ``user_properties``, because that is what reaches the controller from a worker
+whatever happens, and because a single NumPy number there ends the whole run.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from harness.pytest_plugin.ledger import Ledger
+from harness.pytest_plugin.registration import Registration
+
+Row = dict[str, Any]
+Status = tuple[str, str, tuple[str, Mapping[str, bool]]]
+PROPERTY = "claim"
+
+
+class NotSupported(pytest.fail.Exception):  # type: ignore[misc, name-defined]
+    """A claim that fails the run: refuted, invalid, changed or not to be judged; shown without traceback."""
+
+
+class Shown(pytest.skip.Exception):  # type: ignore[misc, name-defined]
+    """A claim that neither passes nor fails the run: inconclusive, or the verdict that the ledger knows."""
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a session was asked for.
+
+    Attributes:
+        scale: "smoke", "reduced" or "full".
+        strict: inconclusive claims fail.
+        ledger: known verdicts; an empty one is the raw view.
+        updating: verdicts of this session go into the ledger, so none of them is a surprise.
+        because: why declarations or designs were changed after a verdict was known; None where no change is accepted.
+        today: the date of the session, for the ledger.
+        registration: what was registered before anything ran, or None.
+        family_wise: every claim is judged at its share of alpha, one part for each claim of its document.
+        blocks: seeds are added until a claim is decided, in at most so many blocks; None for the seeds that the
+            fixtures ask for.
+        search: settings that are tried of each claim's scope; 0 for no search.
+        reports: folder for the reports.
+        root: folder that the user stands in; paths are shown relative to it.
+    """
+
+    scale: str
+    strict: bool
+    ledger: Ledger
+    updating: bool
+    because: str | None
+    today: str
+    registration: Registration | None
+    family_wise: bool
+    blocks: int | None
+    search: int
+    reports: Path
+    root: Path
+
+
+def to_text(row: Mapping[str, Any]) -> str:
+    """Strict JSON of a row: a NaN or a NumPy number is an error here and not in the run's protocol."""
+    return json.dumps(row, allow_nan=False)
+
+
+def write_row(item: pytest.Item, row: Mapping[str, Any]) -> None:
+    """Put the row on the item, in place of the one that it carries."""
+    item.user_properties[:] = [pair for pair in item.user_properties if pair[0] != PROPERTY]
+    item.user_properties.append((PROPERTY, to_text(row)))
+
+
+def read_row(holder: pytest.Item | pytest.TestReport) -> Row | None:
+    """The row that an item or a report carries, or None; another plugin's property of the name is none."""
+    for name, text in getattr(holder, "user_properties", ()):
+        if name == PROPERTY and isinstance(text, str):
+            row = _parsed(text)
+            return None if row is None else dict(row)
+    return None
+
+
+@lru_cache(maxsize=64)
+def _parsed(text: str) -> Row | None:
+    try:
+        row = json.loads(text)
+    except ValueError:
+        return None
+    return row if isinstance(row, dict) and {"id", "verdict", "expected"} <= set(row) else None
+
+
+def conclude(item: pytest.Item, row: Row, settings: Settings) -> None:
+    """Write the judged row on the item and end its test accordingly.
+
+    Raises:
+        NotSupported: the verdict fails the run.
+        Shown: the verdict is an outcome of its own.
+    """
+    known = None if row["verdict"] == "error" else settings.ledger.known(settings.scale, row["id"], row["verdict"])
+    if settings.updating and settings.ledger.path is not None:
+        known = row["verdict"]
+    row["expected"] = known
+    write_row(item, row)
+    verdict = row["verdict"]
+    if verdict != "error" and pending(row) is not None:
+        raise NotSupported(_describe(row, settings), pytrace=False)
+    if known is not None and known != verdict:
+        raise NotSupported(_describe(row, settings), pytrace=False)
+    if verdict == "inconclusive" and not settings.strict:
+        raise Shown(_headline(row), _use_item_location=True)
+    if verdict in ("refuted", "invalid") and known == verdict:
+        raise Shown(_headline(row), _use_item_location=True)
+    if verdict != "supported":
+        raise NotSupported(_describe(row, settings), pytrace=False)
+
+
+def status(report: pytest.TestReport, row: Row) -> Status | None:
+    """Category, letter and word of a report, or None where pytest's own say it."""
+    verdict, word = row["verdict"], row["verdict"].upper()
+    if hasattr(report, "wasxfail") or report.when == "teardown":
+        return None
+    if report.skipped and verdict == "inconclusive":
+        return "inconclusive", "i", (word, {"yellow": True})
+    if report.skipped and verdict in ("refuted", "invalid") and verdict == row["expected"]:
+        return f"{verdict} (known)", "k", (f"{word} (known)", {"yellow": True})
+    if report.passed and report.when == "call":
+        return "passed", ".", (word, {"green": True})
+    if report.failed and verdict == "error":
+        return "error", "E", (word, {"red": True})
+    if report.failed:
+        was = "" if row["expected"] in (None, verdict) else f" (was {row['expected']})"
+        return "failed", "F", (word + was + (" (changed)" if pending(row) else ""), {"red": True})
+    return None
+
+
+def pending(row: Mapping[str, Any]) -> list[str] | None:
+    """In what the claim was changed after its verdict was known, where nobody has accepted that; else None."""
+    lines = row["changes"] or ()
+    return list(lines[-1]["changed"]) if lines and lines[-1]["because"] is None else None
+
+
+def _headline(row: Row) -> str:
+    """The verdict in a sentence."""
+    verdict, known = row["verdict"], row["expected"]
+    what = "cannot be judged" if verdict == "error" else f"is {verdict}"
+    if verdict != "error" and known is not None:
+        what += ", as the ledger has it" if known == verdict else f", but the ledger has {known}"
+    return f"{row['id']} {what}: {row['reason']}"
+
+
+def after_known(claim: str, changed: list[str], settings: Settings) -> str:
+    """That a claim was changed after its verdict was known, and in what, in a sentence without its end."""
+    entry = settings.ledger.entry(settings.scale, claim)
+    since = entry.since if entry is not None else None
+    when = f"the verdict of {since}" if since else "its verdict"
+    return f"{claim} was changed: {', '.join(changed)}, after {when} was known"
+
+
+def _describe(row: Row, settings: Settings) -> str:
+    """The text of a failing claim, for a reader who has never seen it."""
+    changed, ledger = pending(row), shown_path(settings.ledger.path or Path(), settings.root)
+    lines = [_headline(row)]
+    if changed is not None:
+        lines.insert(0, f"{after_known(row['id'], changed, settings)}.")
+    if row["statement"]:
+        lines += ["", f"  claim    {row['statement']}"]
+    if row["source"]["title"]:
+        lines.append(f"  source   {cite(row)}")
+    if row["prediction"]:
+        lines.append(f"  tested   {row['prediction']}")
+    failed = [gate for gate in row["gates"] if not gate["passed"] and gate["detail"] not in row["reason"]]
+    lines += [f"  gate     {gate['name']} failed: {gate['detail']}" for gate in failed]
+    if row["verdict"] == "inconclusive":
+        lines.append("  strict   --strict makes inconclusive claims fail")
+    if row["expected"] not in (None, row["verdict"]):
+        lines.append(f"  ledger   if the new verdict is right, record it in {ledger} with --claims-update-ledger")
+    if changed is not None:
+        accept = '--claims-update-ledger --claims-because "the reason"'
+        lines.append(f"  changed  put it back, or accept it in {ledger} with {accept}")
+    lines.append(f"  report   {shown_path(settings.reports / 'claims.html', settings.root)}")
+    return "\n".join(lines)
+
+
+def cite(row: Mapping[str, Any]) -> str:
+    """Where the document says it: title (year), section: the quote."""
+    source = row["source"]
+    year = f" ({source['year']})" if source["year"] else ""
+    section = f", {source['section']}" if source["section"] else ""
+    quote = f": “{source['quote']}”" if source["quote"] else ""
+    return f"{source['title']}{year}{section}{quote}"
+
+
+def shown_path(path: Path, root: Path) -> str:
+    """A path as a reader would type it: relative where it lies below the root."""
+    return str(path.relative_to(root)) if path.is_relative_to(root) else str(path)

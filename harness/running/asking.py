@@ -1,0 +1,210 @@
+"""What a claim asks for, found by calling its body with a harness that trains and measures nothing."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from functools import partial
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.code import CodeError, ReachedCode
+from harness.fixed import stable
+from harness.rows import Where
+from harness.running.drawing import Asked, Drawing, Unknown, stand_ins
+from harness.running.session import Harness, Value, call_of, needs
+from harness.spec import definitions, digest
+
+if TYPE_CHECKING:
+    from harness.recipe import Recipe
+    from harness.store import Store
+
+HARNESS, REQUEST, UNKNOWN = "harness", "request", "unknown"
+Fixtures = Callable[[str | None], Sequence[Callable[..., Any]]]
+_DIGITS = 6  # significant; what a machine computes may differ from another's in the last of sixteen
+_LONGEST = 16  # numbers that stand in a design one by one
+
+
+@dataclass(frozen=True)
+class ClaimDesign:
+    """What a claim asks for.
+
+    Attributes:
+        recipes: the recipes and the seeds of each, in the order in which they are asked for.
+        instruments: {"name", "members", "settings", "streams"} of every measurement: of how many members, with which settings
+            (an engine only where it names one), on which random streams (its seeds).
+        code: digest of body and fixtures and of what they use of the project; UNKNOWN where a source cannot be read.
+    """
+
+    recipes: tuple[tuple[Recipe, tuple[int, ...]], ...]
+    instruments: tuple[Mapping[str, Any], ...] = ()
+    code: str = UNKNOWN
+
+    COLUMNS = ("recipe", "architecture", "regime", "seed")
+
+    @property
+    def members(self) -> tuple[tuple[str, str, str, int], ...]:
+        """One (recipe, architecture, regime, seed) each, as the columns of a measured table name them."""
+        return tuple(
+            (recipe.key, recipe.architecture.name, recipe.regime.name, seed) for recipe, seeds in self.recipes for seed in seeds
+        )
+
+    @property
+    def seeds(self) -> int:
+        """Different training seeds."""
+        return len({member[3] for member in self.members})
+
+    def units(self, columns: Iterable[str], where: Mapping[str, Any]) -> int:
+        """Different combinations of those of the columns that a design knows, among the members that ``where`` admits."""
+        places = [self.COLUMNS.index(column) for column in columns if column in self.COLUMNS]
+        rows = Where(where)
+        admitted = [
+            member for member in self.members
+            if all(rows.admits(column, value) for column, value in zip(self.COLUMNS, member, strict=True))
+        ]  # fmt: skip
+        return len({tuple(member[place] for place in places) for member in admitted})
+
+    def to_json(self) -> dict[str, Any]:
+        """What a row, the ledger and a preregistration hold of it; recipes that share their seeds stand together."""
+        by_seeds: dict[tuple[int, ...], dict[str, str]] = {}
+        for recipe, seeds in self.recipes:
+            by_seeds.setdefault(seeds, {})[recipe.key] = recipe.name
+        said = {
+            "populations": [{"seeds": list(seeds), "recipes": recipes} for seeds, recipes in by_seeds.items()],
+            "instruments": list(self.instruments),
+            "code": self.code,
+        }
+        return {"digest": digest(said), **said}
+
+
+def no_fixtures(name: str | None) -> tuple[()]:
+    """The fixtures of a body outside of pytest."""
+    return ()
+
+
+class _Drawn(Harness):
+    """A harness whose studies are drawn, each once, for all claims together."""
+
+    def setting(self, name: str, default: Value) -> Value:
+        """See :meth:`Harness.setting`; which defaults a claim gives a setting is for its run to judge."""
+        return default
+
+    def remembered(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
+        """See :meth:`Harness.remembered`; a study that ends early leaves a stand-in, and what it had asked for."""
+        drawing = cast("Drawing", self.store)
+        key = call_of(function, arguments, named)
+        if key not in self._made:
+            self._made[key] = drawing.drawn(partial(function, self, *arguments, **named))
+        value, asked = cast("tuple[Any, Asked]", self._made[key])
+        drawing.asked.add(asked)
+        return value
+
+
+class Designer:
+    """Draws designs at one scale; a study that several claims share is drawn once.
+
+    Args:
+        scale: "smoke", "reduced" or "full".
+        project: the code that claims are made of.
+    """
+
+    def __init__(self, scale: str, project: ReachedCode) -> None:
+        self._drawing, self._project = Drawing(), project
+        self._harness = _Drawn(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
+
+    def design_of(
+        self, body: Callable[..., Any], fixtures: Fixtures = no_fixtures, around: Iterable[str] = (), beside: Iterable[Any] = ()
+    ) -> ClaimDesign:
+        """What a claim asks for.
+
+        It is the same before anything has run and in a run, and does not depend on which data the machine has: it is drawn,
+        and not taken from what ran.  A study is drawn up to where a measured value decides what comes next; what it asks for
+        after that shows in its code alone.
+
+        Args:
+            body: the claim's.
+            fixtures: the project's pytest fixtures of a name, all of them for None.
+            around: names of fixtures that are made for it without being handed to it.
+            beside: further functions and classes whose code is the claim's.
+        """
+        asked = Asked()
+        if needs(body):
+            with stand_ins(self._drawing):
+                given = {name: self._given(name, fixtures, (), asked) for name in needs(body)}
+                asked.add(self._drawing.drawn(partial(body, **given))[1])
+        specs = [*asked.members, *(measurement for _, measurement, _ in asked.measured)]
+        try:
+            code = self._code(body, fixtures, around, [*definitions(specs), *beside])
+        except CodeError:
+            code = UNKNOWN
+        recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
+        return ClaimDesign(recipes, tuple(instruments(asked.measured)), code)
+
+    def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked) -> Any:
+        """What a body or a fixture is handed under a name: a fixture that only one function can be is drawn, too."""
+        if name == HARNESS:
+            return self._harness
+        found = () if name in above else fixtures(name)
+        if len(found) != 1 or inspect.isgeneratorfunction(found[0]) or REQUEST in needs(found[0]):
+            return Unknown()
+        value, own = self._drawing.drawn(partial(
+            found[0], **{each: self._given(each, fixtures, (*above, name), asked) for each in needs(found[0])}
+        ))  # fmt: skip
+        asked.add(own)
+        return value
+
+    def _code(self, body: Callable[..., Any], fixtures: Fixtures, around: Iterable[str], more: Iterable[Any]) -> str:
+        """Digest of the code of a body and of every fixture that could be one which it is given.
+
+        Fixtures that are asked for by name while a function runs count, too; where that name is computed, all of them do.
+
+        Raises:
+            CodeError: a source cannot be read.
+        """
+        more, names = list(more), {*needs(body), *around} - {HARNESS}
+        while True:
+            found = [function for name in sorted(names) for function in fixtures(name)]
+            reached = self._project.reach([body, *found], more)
+            further = {name for function in found for name in needs(function)} | {name for name in reached.fixtures if name}
+            if None in reached.fixtures:
+                further |= {function.__name__ for function in fixtures(None)}
+            if further <= names | {HARNESS}:
+                return reached.digest
+            names |= further - {HARNESS}
+
+
+def refuse_unknown(where: str, table: Any) -> None:
+    """Raise a ClaimError if what a body measured is a stand-in, which a cache of the project's own has kept from a drawing."""
+    from harness.claim import ClaimError
+
+    if any(isinstance(each, Unknown) for each in (table.values() if isinstance(table, Mapping) else (table,))):
+        raise ClaimError(
+            f"{where} returns a stand-in for a measured table, which something of its own kept from when its design was drawn; "
+            "let a pytest fixture or the store keep tables, and no variable of a module"
+        )
+
+
+def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, Any]]:
+    """The measurements as JSON; one that is repeated, of other members or on other random streams, stands once."""
+    found: dict[str, dict[str, Any]] = {}
+    for name, measurement, members in measured:
+        said = _robust(stable(measurement))
+        settings = said if isinstance(said, dict) else {"type": said}
+        streams = settings.pop("seed", None)
+        one = found.setdefault(digest([name, settings]), {"name": name, "members": 0, "settings": settings, "streams": []})
+        one["members"] += members
+        one["streams"] += [streams] if streams not in (None, *one["streams"]) else []
+    yield from found.values()
+
+
+def _robust(value: Any) -> Any:
+    """Settings as they are on every machine: numbers to six digits, long rows of them by their digest."""
+    if isinstance(value, dict):
+        return {name: _robust(item) for name, item in value.items()}
+    if isinstance(value, list) and all(type(item) in (int, float) for item in value):
+        nothing = max(map(abs, value), default=0) * 10.0**-_DIGITS
+        rounded = [_robust(item) if abs(item) > nothing else 0 for item in value]
+        return rounded if len(value) <= _LONGEST else {"numbers": len(value), "digest": digest(rounded)}
+    if isinstance(value, list):
+        return [_robust(item) for item in value]
+    return float(f"{value:.{_DIGITS}g}") if isinstance(value, float) else value

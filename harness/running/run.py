@@ -1,0 +1,265 @@
+"""Running a claim: its body, the judge, and the row that comes of it; from pytest, from Python or from a notebook."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from html import escape
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from harness.claim import SCALES, Claim, ClaimError, Evidence
+from harness.code import ReachedCode
+from harness.errors import Shortfall
+from harness.running import provenance
+from harness.running.asking import Designer, instruments, refuse_unknown
+from harness.running.evidence import completed
+from harness.running.growth import Body, Grown, seeds_of, until_decided
+from harness.running.session import Harness, needs, open_harness, store_folder
+
+if TYPE_CHECKING:
+    from harness.judge import Verdict
+    from harness.store import Store
+
+Row = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Judging:
+    """By which rule claims are judged.
+
+    Attributes:
+        scale: "smoke", "reduced" or "full".
+        family: claims by which alpha is divided; None for no adjustment.
+        blocks: seeds are added until the claim is decided, in at most so many blocks; None for the seeds that it asks for.
+        search: settings that are tried of its scope; 0 for no search.
+    """
+
+    scale: str
+    family: int | None = None
+    blocks: int | None = None
+    search: int = 0
+
+
+@dataclass(frozen=True)
+class Judged:
+    """A claim's row with its verdict, and what both rest on."""
+
+    row: Row
+    evidence: Evidence
+    verdict: Verdict
+
+
+def judged_row(
+    row: Mapping[str, Any], claim: Claim, evidence: Evidence, how: Judging, body: Body, harness: Harness | None
+) -> Judged:
+    """Judge a claim, and put the verdict and what the evidence shows into its row.
+
+    Args:
+        row: the row so far, with the design.
+        claim: the declaration.
+        evidence: what the body returned.
+        how: by which rule it is judged.
+        body: for more seeds and other settings.
+        harness: what the body was called with; None where it was given none, so that it says the same whatever is asked.
+
+    Raises:
+        ClaimError: the evidence cannot be judged.
+    """
+    from harness.judge import judge
+    from harness.report.figures import figure_from_evidence
+    from harness.report.images import images_from_evidence
+    from harness.report.rows import plain, with_verdict
+    from harness.running.search import check_scope, search_scope
+
+    def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None) -> Verdict:
+        return judge(claim, evidence, scale=how.scale, share=1 / max(how.family or 1, 1), blocks=blocks)
+
+    grown = _grown(row, evidence, how, body, harness, judged)
+    evidence, verdict = grown.evidence, grown.verdict
+    if not isinstance(evidence, Evidence):  # a bare table, which the judge takes, has nothing to show
+        raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), given {type(evidence).__name__}")
+    done = with_verdict(row, verdict.to_json())
+    done["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
+    done["images"] = None if evidence.images is None else images_from_evidence(evidence.images)
+    done["settings"] = plain({**evidence.settings, **_rules(claim, how, grown)})
+    done["recipes"] = plain(evidence.recipes)
+    if evidence.shortfall is None:
+        check_scope(claim, {} if harness is None else harness.asked)
+        if how.search and claim.scope and harness is not None:
+            found = search_scope(claim, body, harness, judged, verdict=done["verdict"], trials=how.search)
+            done["search"] = plain(found.to_json())
+    return Judged(done, evidence, verdict)
+
+
+def _grown(
+    row: Mapping[str, Any], evidence: Evidence, how: Judging, body: Body, harness: Harness | None,
+    judged: Callable[..., Verdict],
+) -> Grown:  # fmt: skip
+    """Judged once, or after every block of seeds that is added."""
+    if how.blocks is None or how.scale == "smoke" or harness is None or not seeds_of(evidence):
+        return Grown(evidence, judged(evidence), looks=0)
+    asked = [seed for each in row["design"]["populations"] for seed in each["seeds"]]
+    return until_decided(body, harness, evidence, judged, most=how.blocks, asked=asked)
+
+
+def _rules(claim: Claim, how: Judging, grown: Grown) -> dict[str, str]:
+    """What of the rule is not the ordinary one; a claim without an interval has no other."""
+    rules: dict[str, str] = {}
+    if claim.prediction.rule == "exact":
+        return rules
+    if how.blocks is not None and grown.looks:
+        ended = " (none could be added: its tables have no new ones)" if grown.stuck else ""
+        rules["stopping rule"] = (
+            f"blocks of seeds are added until the claim is decided, at most {how.blocks} in all{ended}; every look is judged "
+            "by an e-process"
+        )
+    elif how.blocks is not None and how.scale != "smoke":
+        rules["stopping rule"] = "judged once, by the ordinary rule: no seeds can be added to what does not ask for any"
+    if how.family is not None:
+        rules["level"] = f"α divided by the {how.family} claims of the document (family-wise)"
+    return rules
+
+
+def instruments_of(measured: Iterable[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
+    """What measured, each once, with the engine that ran; None for an instrument that knows no engines."""
+    for each in instruments((name, spec, 0) for name, spec in measured):
+        engine = each["settings"].get("engine")
+        yield {"name": each["name"], "engine": engine, "settings": each["settings"], "streams": len(each["streams"]) or None}
+
+
+@dataclass(frozen=True, eq=False)
+class Result:
+    """A claim, judged.
+
+    Attributes:
+        claim: the declaration.
+        verdict: outcome, reason, effect with its interval, and all else that the judge says.
+        evidence: what the body returned; with ``until_decided`` after the last block.
+        run: what ``claims.json`` would hold: one row, and where it came from.
+    """
+
+    claim: Claim
+    verdict: Verdict
+    evidence: Evidence
+    run: Mapping[str, Any]
+
+    @property
+    def row(self) -> Row:
+        """The claim's row, as ``claims.json`` would hold it."""
+        return dict(self.run["rows"][0])
+
+    def __repr__(self) -> str:
+        return f"{self.claim.id} is {self.verdict.outcome.value} at scale {self.run['scale']}: {self.verdict.reason}"
+
+    @cached_property
+    def page(self) -> str:
+        """The claim's card, an HTML page without script."""
+        from harness.report.page import render_alone
+
+        return render_alone(self.run)
+
+    def _repr_html_(self) -> str:
+        """The page in a frame of its own, so that its style and the notebook's leave each other alone."""
+        return (
+            f'<iframe title="{escape(self.claim.id)}" srcdoc="{escape(self.page)}" width="100%" height="760" '
+            'style="border:0" loading="lazy"></iframe>'
+        )
+
+
+def run(
+    claim: Callable[..., Evidence], *, scale: str = "reduced", store: Store | str | Path | None = None, device: str = "auto",
+    llc_engine: str = "stacked", until_decided: int | None = None, search: int = 0,
+) -> Result:  # fmt: skip
+    """Train what is missing, measure, and judge one claim, as ``pytest claims/`` does; a line tells how far it is.
+
+    The ledger has no part in it.
+
+    Args:
+        claim: the body, declared with :func:`harness.claim.claim`.
+        scale: "smoke", "reduced" or "full".
+        store: of trained models and measurements, or its folder; None for ``$HARNESS_STORE``, else ``.harness`` in the project,
+            the nearest folder above the present one that has a pyproject.toml, which ``pytest claims/`` uses, too.
+        device: "auto", "cpu" or "cuda"; that of a store that is given is its own.
+        llc_engine: "stacked" or "devinterp", likewise.
+        until_decided: seeds are added until the claim is decided, in at most so many blocks; None for those that it asks for.
+        search: settings to try of the claim's scope.
+
+    Raises:
+        ClaimError: it is not declared as a claim, or wrongly; it needs pytest's fixtures; or its evidence cannot be judged.
+    """
+    from harness.judge import judge  # noqa: F401 - before the clock starts
+    from harness.report.rows import assemble, base_row
+
+    declared = declaration(claim)
+    _require(scale, until_decided, search)
+    project = _project()
+    began, started = time.perf_counter(), time.time()
+    origin = provenance.origin(project, ())
+    harness = _harness(store, scale, device, llc_engine, project)
+    row = base_row(declared, declared.id) | {"design": Designer(scale, ReachedCode(project)).design_of(claim).to_json()}
+    given = bool(needs(claim))
+    made, already = harness.store.made, len(harness.store.measured)
+
+    body = completed(declared, lambda harness: claim(harness=harness) if given else claim())
+    try:
+        evidence = body(harness if given else None)
+    except Shortfall as problem:
+        evidence = Evidence({}, shortfall=str(problem))
+    refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))
+    how = Judging(scale, blocks=until_decided, search=search)
+    measured = list(instruments_of(harness.store.measured[already:]))
+    done = judged_row(row, declared, evidence, how, body, harness if given else None)
+    seconds = time.perf_counter() - began
+    done.row.update(seconds=seconds, cached=given and harness.store.made == made, instruments=measured)
+    facts = provenance.provenance(
+        origin, started=started, seconds=seconds, command=f"harness.run({claim.__name__}, scale={scale!r})", workers=1,
+        llc_engine=harness.llc_engine, selected={"claims": 1, "of": None},
+    )  # fmt: skip
+    told = assemble([done.row], scale=scale, device=harness.device, provenance=facts)
+    return Result(declared, done.verdict, done.evidence, told)
+
+
+def declaration(claim: Callable[..., Any]) -> Claim:
+    """What a body was declared as.
+
+    Raises:
+        ClaimError: it was not, or wrongly, or it needs more than a harness.
+    """
+    declared = getattr(claim, "__claim__", None)
+    if isinstance(declared, ClaimError):
+        raise declared
+    if not isinstance(declared, Claim):
+        raise ClaimError(
+            f"{claim!r} is not declared as a claim: give the function that stands below "
+            '@claim("document/name", statement=…, source=…, prediction=…)'
+        )
+    if fixtures := [name for name in needs(claim) if name != "harness"]:
+        raise ClaimError(
+            f"the body of {declared.id} takes {', '.join(fixtures)}, which pytest would have to make; outside of pytest a body "
+            "takes the harness alone and calls its studies with it"
+        )
+    return declared
+
+
+def _require(scale: str, blocks: int | None, search: int) -> None:
+    if scale not in SCALES:
+        raise ClaimError(f"scale={scale!r}; allowed are {', '.join(SCALES)}")
+    if blocks is not None and blocks < 2:
+        raise ClaimError(f"until_decided={blocks!r}; seeds are added in 2 blocks or more")
+    if search < 0:
+        raise ClaimError(f"search={search!r}; give the number of settings to try, or 0 for no search")
+
+
+def _project() -> Path:
+    """The nearest folder that is a project, above where the user stands; else that."""
+    standing = Path.cwd()
+    return next((each for each in (standing, *standing.parents) if (each / "pyproject.toml").is_file()), standing)
+
+
+def _harness(store: Store | str | Path | None, scale: str, device: str, llc_engine: str, project: Path) -> Harness:
+    if store is None or isinstance(store, str | Path):
+        return open_harness(store_folder(store, Path.cwd(), project), scale=scale, device=device, llc_engine=llc_engine)
+    return Harness(scale, store.device, store.llc_engine, store)

@@ -1,0 +1,1 @@
+"""Training: all members of a recipe as one tensor program, step by step."""
