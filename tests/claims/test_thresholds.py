@@ -114,8 +114,14 @@ def texts(pattern: str) -> Iterator[str]:
     return (path.read_text(encoding="utf-8") for path in ROOT.glob(pattern))
 
 
-FLAGS = set().union(*map(flags, texts("harness/measure/*.py")))
-JUDGED = FLAGS.union(*map(judged, texts("fixtures/*.py")), *map(judged, texts("claims/*.py")))
+def instrument(source: str) -> bool:
+    """Whether a document's file is an instrument: one that computes with torch."""
+    return "\nimport torch\n" in source
+
+
+OWN = [(instrument(source), source) for source in texts("fixtures/**/*.py")]
+FLAGS = set().union(*map(flags, texts("harness/measure/**/*.py")), *(flags(source) for measures, source in OWN if measures))
+JUDGED = FLAGS.union(*(judged(source) for measures, source in OWN if not measures), *map(judged, texts("claims/*.py")))
 
 
 def predictions(claim: Claim) -> list[Any]:

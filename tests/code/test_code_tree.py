@@ -16,8 +16,8 @@ import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from importlib import import_module
 from pathlib import Path
+from types import ModuleType
 from typing import Any
 
 import pytest
@@ -26,12 +26,6 @@ from test_floors import imports, name_of
 import harness
 import harness.measure
 import harness.training.train
-from fixtures.dynamics.data import Clusters
-from fixtures.dynamics.features import FeatureCoefficients
-from fixtures.dynamics.manifold import Manifold
-from fixtures.lazy.ball import BallDistance, NearStart
-from fixtures.lazy.gradient_step import SingleStep
-from fixtures.regularization.margin_bound import MarginBound
 from harness.code import closure
 from harness.code.loaded import SOURCES
 from harness.data import ToyImages
@@ -61,10 +55,6 @@ PLAIN = Recipe(IMAGES, MLP((6,)), optimiser=SGD(0.1), epochs=1, batch_size=16, c
 NETWORKS = {
     "standard": PLAIN,
     "robust": PLAIN.robust(Threat(epsilon=0.5, steps=2)),
-    "clusters": Recipe(
-        Clusters(clusters=4, dimension=20, train=40, test=20),
-        Module("fixtures.dynamics.networks:cluster_network", "clusters", {"units": 8}), optimiser=SGD(0.1), epochs=1,
-    ),
     "patches": replace(PLAIN, architecture=Module(
         "harness.networks.convolution:patch_network", "patches", {"channels": [4], "sizes": [3]})),
 }  # fmt: skip
@@ -75,14 +65,14 @@ MEASUREMENTS: dict[str, Measurement] = {
     "robustness": Robustness(), "change": ChangeUnderAttack(threat=Threat(epsilon=0.5, steps=2)),
 }  # fmt: skip
 """Measurements that a fully connected network on images takes; the others are named, and not run here."""
-OTHERS = (AutoAttack, Curve, BallDistance, FeatureCoefficients, SingleStep, MarginBound, Residuals, SampleLLC, Viewed)
-VIEWS = (Grouped, Manifold, NearStart, TrainingPoints)
+OTHERS = (AutoAttack, Curve, Residuals, SampleLLC, Viewed)
+VIEWS = (Grouped, TrainingPoints)
 
 
 def roots() -> dict[str, tuple[Any, ...]]:
     """What each kind of entry is named after, beside the values in its spec."""
     found: dict[str, tuple[Any, ...]] = {
-        f"network {name}": (import_module("harness.training.train"), *definitions(recipe)) for name, recipe in NETWORKS.items()
+        f"network {name}": (harness.training.train, *definitions(recipe)) for name, recipe in NETWORKS.items()
     }
     found |= {f"table {name}": tuple(definitions(measurement)) for name, measurement in MEASUREMENTS.items()}
     return found | {f"table {kind.__name__}": (kind,) for kind in (*OTHERS, *VIEWS)}
@@ -100,8 +90,8 @@ def names() -> dict[str, Any]:
 
 
 def test_every_measurement_is_looked_at() -> None:
-    for module in pkgutil.iter_modules(harness.measure.__path__):
-        importlib.import_module(f"harness.measure.{module.name}")
+    for module in pkgutil.walk_packages(harness.measure.__path__, "harness.measure."):
+        importlib.import_module(module.name)
     looked_at = {type(measurement) for measurement in MEASUREMENTS.values()} | set(OTHERS)
 
     def below(kind: type) -> set[type]:
@@ -133,7 +123,6 @@ def test_some_edits_change_nothing_and_some_a_lot() -> None:
     assert behind["harness.training.train"] == {kind for kind in holding if kind.startswith("network")}
     assert behind["harness.measure.spectra"] >= {"table operator bound"}
     assert behind["harness.networks.convolution"] == {"network patches"}
-    assert behind["fixtures.dynamics.data"] == {"network clusters"}
     for module, kinds in behind.items():
         if module == "harness.stats.convergence":  # says when there are draws enough
             assert kinds == {"table SampleLLC", "table llc"}
@@ -164,7 +153,7 @@ def ran(work: Callable[[], object]) -> set[str]:
     return {by_file[file] for file in map(os.path.abspath, seen) if file in by_file}
 
 
-NOT_BEHIND = re.compile(r"harness\.code|harness\.numerics|harness\.device|harness\.models\.(chunks|memory)|harness\.population")
+NOT_BEHIND = re.compile(r"harness\.code|harness\.device|harness\.networks\.memory|harness\.population")
 """What runs everywhere and decides no number: naming, memory, where it runs."""
 
 
@@ -218,7 +207,7 @@ def reached(module: str) -> set[str]:
 def test_no_name_holds_what_no_import_leads_to() -> None:
     for kind, modules in held().items():
         allowed = set().union(*(
-            reached(root.__name__ if hasattr(root, "__path__") or root is import_module("harness.training.train") else root.__module__)
+            reached(root.__name__ if isinstance(root, ModuleType) else root.__module__)
             for root in roots()[kind]
         ))  # fmt: skip
         assert modules <= allowed, kind

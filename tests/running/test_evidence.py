@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-sys.path.insert(0, str(Path(__file__).parent / "predict"))
+sys.path.insert(0, str(Path(__file__).parents[1] / "predict"))
 
 from test_properties import KINDS, models
 
