@@ -214,7 +214,7 @@ def _plan(chosen: argparse.Namespace) -> int:
     from harness.pytest_plugin.given import design_of
     from harness.running.planning import statement
 
-    run = spreads(chosen.run)
+    run = earlier_run(chosen.run)
     rows = {row["id"]: row for row in run["rows"]}
     said: dict[str, str] = {}
     families: Counter[str] = Counter()
@@ -255,7 +255,7 @@ def _kinds(chosen: argparse.Namespace) -> int:
     return 0
 
 
-def spreads(path: Path | None) -> dict[str, Any]:
+def earlier_run(path: Path | None) -> dict[str, Any]:
     """The run that tells how far units lie apart: the one named, else the last, else the committed one, else none."""
     from harness.report import ReportError, read_run
 

@@ -37,7 +37,7 @@ def add(commands: Any) -> None:
 
 
 def _preregister(chosen: argparse.Namespace) -> int:
-    from harness.cli import CommandError, spreads
+    from harness.cli import CommandError, earlier_run
     from harness.pytest_plugin.given import design_of
     from harness.pytest_plugin.registering import register, registered
     from harness.pytest_plugin.registration import RegistrationError
@@ -46,7 +46,7 @@ def _preregister(chosen: argparse.Namespace) -> int:
     readable = chosen.out.with_name(chosen.out.name + ".md")
     if taken := [path for path in (chosen.out, readable) if path.exists()]:
         raise CommandError(f"{taken[0]} is there already, and a preregistration is not replaced; name another file with --out")
-    run = {"rows": [], "scale": None} if chosen.run is None else spreads(chosen.run)
+    run = {"rows": [], "scale": None} if chosen.run is None else earlier_run(chosen.run)
     rows = {row["id"]: row for row in run["rows"]}
     found: dict[str, dict[str, Any]] = {}
     recipes: dict[str, Any] = {}

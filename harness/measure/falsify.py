@@ -66,20 +66,20 @@ def falsify(
 def _searched(
     check: Callable[[Any], None], strategy: SearchStrategy[Any] | Callable[[], SearchStrategy[Any]], examples: int, key: str
 ) -> pd.DataFrame:  # fmt: skip
-    trial = _Trial(check)
+    tried = _Tried(check)
     inputs = strategy if isinstance(strategy, SearchStrategy) else strategy()
-    search = hypothesis.seed(seed_of(key))(quiet(examples)(hypothesis.given(inputs)(trial.run)))
+    search = hypothesis.seed(seed_of(key))(quiet(examples)(hypothesis.given(inputs)(tried.run)))
     try:
         search()
     except AssertionError:
-        if trial.counterexample is None:  # not an answer of the check
+        if tried.counterexample is None:  # not an answer of the check
             raise
     return pd.DataFrame({
-        "examples": [trial.examples], "counterexample": pd.Series([trial.counterexample], dtype=object),
+        "examples": [tried.examples], "counterexample": pd.Series([tried.counterexample], dtype=object),
     })  # fmt: skip
 
 
-class _Trial:
+class _Tried:
     """Counts the inputs until the first counterexample; later ones are steps of the shrinking."""
 
     def __init__(self, check: Callable[[Any], None]) -> None:

@@ -24,7 +24,7 @@ def norms(delta: torch.Tensor, norm: str) -> torch.Tensor:
     return flat.abs().amax(1) if norm == "linf" else flat.square().sum(1).sqrt_()
 
 
-def spread(per_point: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
+def over_inputs(per_point: torch.Tensor, like: torch.Tensor) -> torch.Tensor:
     """Shape a (row, point) tensor so that it multiplies perturbations of shape (row, *input, point)."""
     return per_point.reshape(per_point.shape[0], *(1,) * (like.dim() - 2), per_point.shape[1])
 
@@ -38,17 +38,17 @@ def project(delta: torch.Tensor, radius: torch.Tensor, norm: str) -> torch.Tenso
         norm: "linf" or "l2".
     """
     if norm == "linf":
-        limit = spread(radius, delta)
+        limit = over_inputs(radius, delta)
         return torch.minimum(torch.maximum(delta, -limit, out=delta), limit, out=delta)
     factor = (radius / norms(delta, norm).clamp_min_(_TINY)).clamp_max_(1.0)
-    return delta.mul_(spread(factor, delta))
+    return delta.mul_(over_inputs(factor, delta))
 
 
 def steepest(gradient: torch.Tensor, norm: str) -> torch.Tensor:
     """Direction of steepest ascent with unit norm: the sign for L∞, the normalised gradient for L2."""
     if norm == "linf":
         return gradient.sign()
-    return gradient / spread(norms(gradient, norm).clamp_min_(_TINY), gradient)
+    return gradient / over_inputs(norms(gradient, norm).clamp_min_(_TINY), gradient)
 
 
 def random_start(shape: Sequence[int], radius: torch.Tensor, norm: str, generators: Sequence[torch.Generator]) -> torch.Tensor:
@@ -63,11 +63,11 @@ def random_start(shape: Sequence[int], radius: torch.Tensor, norm: str, generato
     inner = shape[1:]
     if norm == "linf":
         unit = torch.stack([torch.rand(inner, generator=g) for g in generators]).mul_(2).sub_(1)
-        return unit.to(radius).mul_(spread(radius, unit))
+        return unit.to(radius).mul_(over_inputs(radius, unit))
     normal = torch.stack([torch.randn(inner, generator=g) for g in generators]).to(radius)
     dimension = normal[0, ..., 0].numel()
     uniform = torch.stack([torch.rand(inner[-1], generator=g) for g in generators]).to(radius)
-    return steepest(normal, norm).mul_(spread(radius * uniform ** (1 / dimension), normal))
+    return steepest(normal, norm).mul_(over_inputs(radius * uniform ** (1 / dimension), normal))
 
 
 def objective_gradient(logits: torch.Tensor, targets: torch.Tensor, objective: Objective) -> torch.Tensor:
@@ -126,7 +126,7 @@ def ascend(
         pull = objective_gradient(logits, targets if aim is None else aim, "cross_entropy")
         gradient = pull_back(pull if aim is None else pull.neg_())
         # No addcmul: whether it rounds once or twice depends on where in a stack an entry lies.
-        delta = delta + steepest(gradient, norm).mul_(spread(radius * size, delta))
+        delta = delta + steepest(gradient, norm).mul_(over_inputs(radius * size, delta))
         clip(project(delta, radius, norm), inputs, bounds)
     return delta
 

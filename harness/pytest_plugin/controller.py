@@ -209,7 +209,7 @@ class Controller:
 
 def _summary_line(row: Row, wide: int) -> str:
     """Glyph, verdict, id, effect with interval, margin, n, which kind of verdict; where the numbers say nothing, why."""
-    from harness.report.text import LOOKS, measured, number
+    from harness.report.text import VERDICT_STYLES, measured, number
 
     verdict, known = row["verdict"], row["expected"]
     word = verdict.upper() + (" (known)" if verdict == known and verdict in ("refuted", "invalid") else "")
@@ -224,4 +224,4 @@ def _summary_line(row: Row, wide: int) -> str:
     changed = "" if known in (None, verdict) else f"; the ledger has {known}"
     if what := pending(row):
         changed += f"; changed since it was known: {', '.join(what)}"
-    return f"{LOOKS[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}"
+    return f"{VERDICT_STYLES[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}"

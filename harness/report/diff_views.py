@@ -9,7 +9,7 @@ from harness.report import forest, text
 from harness.report import page as environment
 from harness.report.causes import Cause
 from harness.report.diff import Change, Diff
-from harness.report.text import LOOKS
+from harness.report.text import VERDICT_STYLES
 
 _LISTED = 12  # ids in one line of text
 
@@ -84,7 +84,7 @@ def to_html(diff: Diff) -> str:
     """The comparison as one page; the same for the same runs, byte for byte."""
     common = [cause for cause in diff.causes if cause.what != "scale"]
     return environment.template("diff.html").render(
-        diff=diff, looks=LOOKS, headline=headline(diff), rest=rest(diff), sections=_sections(diff),
+        diff=diff, looks=VERDICT_STYLES, headline=headline(diff), rest=rest(diff), sections=_sections(diff),
         runs=[("Old", diff.old), ("New", diff.new)], effects=effects, shown=_shown, common=common, why=causes,
         style=environment.style(), forest_scale=[(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
     )  # fmt: skip
@@ -135,7 +135,7 @@ def _about(run: Any) -> str:
 
 def _shown(row: Any) -> str:
     label = f", {kind}" if (kind := row["label"] or row["grade"]) else ""
-    return f"{LOOKS[row['verdict']].glyph} {LOOKS[row['verdict']].word}{label}"
+    return f"{VERDICT_STYLES[row['verdict']].glyph} {VERDICT_STYLES[row['verdict']].word}{label}"
 
 
 def _numbers(row: Any) -> str:

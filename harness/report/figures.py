@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import ClaimError, Figure
 from harness.report import lanes as tidy
-from harness.report.lanes import Look
+from harness.report.lanes import FigureStyle
 from harness.report.rows import plain
 
 if TYPE_CHECKING:
@@ -107,11 +107,11 @@ def draw(figure: Mapping[str, Any], key: str) -> str:
 
 def lanes(figure: Mapping[str, Any]) -> dict[str, Any]:
     """Where rows lie inside a panel: the order of panels, categories and colours, and each colour's shift from its category."""
-    look = Look.of(figure)
+    style = FigureStyle.of(figure)
     facets = tidy.levels(figure["data"][figure["facet"]]) if figure["facet"] else []
     return {
-        "facets": facets, "hues": list(look.hues), "categories": list(look.categories) if look.categorical else None,
-        "lanes": [round(look.lane(position), 4) for position in range(len(look.hues))],
+        "facets": facets, "hues": list(style.hues), "categories": list(style.categories) if style.categorical else None,
+        "lanes": [round(style.lane(position), 4) for position in range(len(style.hues))],
     }  # fmt: skip
 
 
@@ -159,15 +159,15 @@ def _compose(figure: Mapping[str, Any]) -> Canvas:
     canvas = Canvas(figsize=(width, 0.5 + (height - 0.5) * down), layout="constrained")
     shared = not figure["own_axes"]
     axes = list(canvas.subplots(down, across, sharex=shared, sharey=shared, squeeze=False).flatten())
-    look = Look.of(figure)
+    style = FigureStyle.of(figure)
     if not facets:
-        panels.draw(axes[0], table, look)
+        panels.draw(axes[0], table, style)
     for axis, level in zip(axes, facets, strict=False):
-        panels.draw(axis, tidy.at_level(table, figure["facet"], level), look)
+        panels.draw(axis, tidy.at_level(table, figure["facet"], level), style)
         axis.set_title(f"{figure['facet']} {level}" if tidy.is_number(level) else str(level))
     for axis in axes[panel_count:]:
         axis.set_visible(False)
-    panels.label(canvas, axes[:panel_count], across, look)
+    panels.label(canvas, axes[:panel_count], across, style)
     return canvas
 
 

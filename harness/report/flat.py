@@ -13,7 +13,7 @@ from xml.sax.saxutils import escape
 
 from harness.report import standing
 from harness.report.rows import VERDICTS, complete
-from harness.report.text import LOOKS
+from harness.report.text import VERDICT_STYLES
 
 _AS_IT_IS = (
     "id", "document", "kind", "statement", "verdict", "label", "grade", "reason", "expected", "prediction", "rule",
@@ -86,7 +86,7 @@ def badge(run: Mapping[str, Any]) -> str:
     scale = "" if run["scale"] == "full" else f" ({run['scale']})"
     fields = [(f"claims{scale}", colours["error"])]
     fields += [
-        (f"{LOOKS[verdict].glyph} {LOOKS[verdict].counted(counts[verdict])}", colours[verdict])
+        (f"{VERDICT_STYLES[verdict].glyph} {VERDICT_STYLES[verdict].counted(counts[verdict])}", colours[verdict])
         for verdict in VERDICTS
         if counts[verdict]
     ]

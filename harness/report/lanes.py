@@ -39,7 +39,7 @@ _JOINED = 0.35  # of their lanes' distance at which pairs of different colours s
 
 
 @dataclass(frozen=True)
-class Look:
+class FigureStyle:
     """What all panels of a figure share: the figure's fields and the order of its colours and categories."""
 
     figure: Mapping[str, Any]
@@ -47,8 +47,8 @@ class Look:
     categories: tuple[Any, ...]
 
     @classmethod
-    def of(cls, figure: Mapping[str, Any]) -> Look:
-        """The look of ``figure``, with its levels over all panels."""
+    def of(cls, figure: Mapping[str, Any]) -> FigureStyle:
+        """The style of ``figure``, with its levels over all panels."""
         hues = levels(figure["data"][figure["hue"]]) if figure["hue"] else []
         return cls(figure, tuple(hues) or (None,), tuple(levels(figure["data"][figure["x"]])))
 

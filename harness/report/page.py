@@ -25,7 +25,7 @@ from harness.report.cards import Draw, all_recipes, card
 from harness.report.history import SHOWN, History
 from harness.report.merge import check_run
 from harness.report.rows import VERDICTS, Row, complete
-from harness.report.text import LOOKS
+from harness.report.text import VERDICT_STYLES
 
 _HERE = Path(__file__).parent
 
@@ -130,7 +130,7 @@ def _context(run: Mapping[str, Any], past: History, draw: Draw) -> dict[str, Any
     cards = [card(row, position, recipes, past.of(row["id"], run["scale"]), draw) for position, row in enumerate(rows)]
     return {
         "run": run, "provenance": run["provenance"], "terms": _TERMS, "documents": _documents(cards), "total": _tally(rows),
-        "looks": LOOKS, "count": len(rows), "facts": _facts(run, rows), "banner": _BANNERS.get(run["scale"]),
+        "looks": VERDICT_STYLES, "count": len(rows), "facts": _facts(run, rows), "banner": _BANNERS.get(run["scale"]),
         "forest_scale": [(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
         "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), "recipes": recipes.values(),
         "tags": sorted({tag for row in rows for tag in row["tags"]}), "sorts": _SORTS, "past": past, "shown_past": SHOWN,

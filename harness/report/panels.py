@@ -13,7 +13,7 @@ import numpy as np
 from matplotlib.ticker import FuncFormatter, LogLocator, MaxNLocator, NullFormatter
 
 from harness.report import text
-from harness.report.lanes import Columns, Look, at_level
+from harness.report.lanes import Columns, FigureStyle, at_level
 from harness.report.svg import GRID, GUIDE, INK, PAPER, SERIES, SOFT
 
 if TYPE_CHECKING:
@@ -38,11 +38,11 @@ MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
 DASHES = ("-", (0, (5, 1.6)), (0, (1.4, 1.4)), (0, (5, 1.4, 1.4, 1.4)))
 
 
-def draw(axis: Axes, rows: Columns, look: Look) -> None:
-    """Draw one panel of ``look.figure`` from ``rows``: axes first, so that marks lie above guides."""
-    figure = look.figure
-    _prepare(axis, look)
-    {"scatter": _scatter, "lines": _lines, "paired": _paired, "strip": _strip, "bars": _bars}[figure["kind"]](axis, rows, look)
+def draw(axis: Axes, rows: Columns, style: FigureStyle) -> None:
+    """Draw one panel of ``style.figure`` from ``rows``: axes first, so that marks lie above guides."""
+    figure = style.figure
+    _prepare(axis, style)
+    {"scatter": _scatter, "lines": _lines, "paired": _paired, "strip": _strip, "bars": _bars}[figure["kind"]](axis, rows, style)
     for name, height in figure["reference"].items():
         axis.axhline(height, color=GUIDE, lw=0.9, ls=(0, (4, 3)), zorder=1.5)
         axis.annotate(
@@ -53,16 +53,16 @@ def draw(axis: Axes, rows: Columns, look: Look) -> None:
         _guide(axis, rows, figure)
 
 
-def label(canvas: Canvas, axes: Sequence[Axes], across: int, look: Look) -> None:
+def label(canvas: Canvas, axes: Sequence[Axes], across: int, style: FigureStyle) -> None:
     """Axis labels on the outer panels only, and one legend above all of them."""
     if len(axes) == 1:
-        axes[0].set(xlabel=look.figure["x_label"], ylabel=look.figure["y_label"])
+        axes[0].set(xlabel=style.figure["x_label"], ylabel=style.figure["y_label"])
     else:
-        canvas.supxlabel(look.figure["x_label"], fontsize=STYLE["axes.labelsize"])
-        canvas.supylabel(look.figure["y_label"], fontsize=STYLE["axes.labelsize"])
+        canvas.supxlabel(style.figure["x_label"], fontsize=STYLE["axes.labelsize"])
+        canvas.supylabel(style.figure["y_label"], fontsize=STYLE["axes.labelsize"])
     for axis in axes[-across:]:
         axis.tick_params(labelbottom=True)  # a shorter last row leaves panels without a neighbour below
-    if look.hues == (None,):
+    if style.hues == (None,):
         return
     handles: dict[str, Any] = {}
     for axis in axes:
@@ -73,14 +73,14 @@ def label(canvas: Canvas, axes: Sequence[Axes], across: int, look: Look) -> None
     room = canvas.get_figwidth() * 72 - 60
     columns = max(1, min(len(handles), int(room // (28 + 4.6 * max(map(len, handles))))))
     canvas.legend(
-        handles.values(), handles.keys(), loc="outside upper left", ncols=columns, title=look.figure["hue"],
+        handles.values(), handles.keys(), loc="outside upper left", ncols=columns, title=style.figure["hue"],
         alignment="left",
     )  # fmt: skip
 
 
-def _prepare(axis: Axes, look: Look) -> None:
-    figure = look.figure
-    for name, log in (("x", figure["log_x"] and not look.categorical), ("y", figure["log_y"])):
+def _prepare(axis: Axes, style: FigureStyle) -> None:
+    figure = style.figure
+    for name, log in (("x", figure["log_x"] and not style.categorical), ("y", figure["log_y"])):
         if log:
             axis.set(**{f"{name}scale": "log"})
             chosen, values = (
@@ -93,8 +93,8 @@ def _prepare(axis: Axes, look: Look) -> None:
             chosen.set_minor_formatter(NullFormatter())
     if not figure["log_y"]:
         axis.yaxis.set_major_locator(MaxNLocator(5, steps=[1, 2, 2.5, 5, 10]))
-    if look.categorical:
-        names = [text.cell(category) for category in look.categories]
+    if style.categorical:
+        names = [text.cell(category) for category in style.categories]
         crowded = sum(map(len, names)) * max(1, len(axis.figure.axes)) > 90
         axis.set_xticks(range(len(names)), names)
         if crowded:
@@ -114,65 +114,65 @@ def _mark(paint: int, size: float = 5.0) -> dict[str, Any]:
     }  # fmt: skip
 
 
-def _scatter(axis: Axes, rows: Columns, look: Look) -> None:
-    for position, hue, x, y in look.series(rows):
-        axis.plot(x, y, ls="none", alpha=0.85, label=_name(hue), **_mark(look.paints[position]))
+def _scatter(axis: Axes, rows: Columns, style: FigureStyle) -> None:
+    for position, hue, x, y in style.series(rows):
+        axis.plot(x, y, ls="none", alpha=0.85, label=_name(hue), **_mark(style.paints[position]))
 
 
-def _lines(axis: Axes, rows: Columns, look: Look) -> None:
-    for position, hue, x, y in look.series(rows):
+def _lines(axis: Axes, rows: Columns, style: FigureStyle) -> None:
+    for position, hue, x, y in style.series(rows):
         at = sorted(set(x))
         groups = [[v for u, v in zip(x, y, strict=True) if u == where] for where in at]
-        spreads = [_spread(values, log=look.figure["log_y"]) for values in groups]
+        spreads = [_spread(values, log=style.figure["log_y"]) for values in groups]
         means, lows, highs = ([spread[part] for spread in spreads] for part in range(3))
-        mark = _mark(look.paints[position], 4.2)
+        mark = _mark(style.paints[position], 4.2)
         if len(at) > 25:
             mark["marker"] = ""  # marks would hide a long line; its dashes still tell it
-        axis.fill_between(at, lows, highs, color=SERIES[look.paints[position] % len(SERIES)], alpha=0.16, lw=0)
-        axis.plot(at, means, ls=DASHES[look.paints[position] % len(DASHES)], lw=1.5, label=_name(hue), **mark)
+        axis.fill_between(at, lows, highs, color=SERIES[style.paints[position] % len(SERIES)], alpha=0.16, lw=0)
+        axis.plot(at, means, ls=DASHES[style.paints[position] % len(DASHES)], lw=1.5, label=_name(hue), **mark)
 
 
-def _paired(axis: Axes, rows: Columns, look: Look) -> None:
-    figure = look.figure
-    for position, hue in enumerate(look.hues):
+def _paired(axis: Axes, rows: Columns, style: FigureStyle) -> None:
+    figure = style.figure
+    for position, hue in enumerate(style.hues):
         own = at_level(rows, figure["hue"], hue)
         pairs: dict[Any, list[tuple[float, float]]] = {}
         for pair, x, y in zip(own[figure["pair"]], own[figure["x"]], own[figure["y"]], strict=True):
-            place = look.categories.index(x) + look.lane(position)
+            place = style.categories.index(x) + style.lane(position)
             pairs.setdefault(pair, []).append((place, y))
         points = sorted(point for pair in pairs.values() for point in pair)
         if not points:
             continue
         gap = (math.nan, math.nan)  # ends a pair's line, so that all pairs of a colour are one path
         strokes = zip(*(point for pair in pairs.values() for point in [*sorted(pair), gap]), strict=True)
-        axis.plot(*strokes, lw=0.7, alpha=0.6, label=_name(hue), **_mark(look.paints[position], 3.6))
+        axis.plot(*strokes, lw=0.7, alpha=0.6, label=_name(hue), **_mark(style.paints[position], 3.6))
         at = sorted({x for x, _ in points})
         means = [_spread([y for x, y in points if x == here], log=figure["log_y"])[0] for here in at]
-        axis.plot(at, means, lw=2.4, color=SERIES[look.paints[position] % len(SERIES)])
+        axis.plot(at, means, lw=2.4, color=SERIES[style.paints[position] % len(SERIES)])
 
 
-def _strip(axis: Axes, rows: Columns, look: Look) -> None:
-    for position, hue, x, y in look.series(rows):
-        shift, width = look.dodge(position)
+def _strip(axis: Axes, rows: Columns, style: FigureStyle) -> None:
+    for position, hue, x, y in style.series(rows):
+        shift, width = style.dodge(position)
         axis.plot(
-            _scattered(x, y, shift, width), y, ls="none", alpha=0.8, label=_name(hue), **_mark(look.paints[position], 4.2)
+            _scattered(x, y, shift, width), y, ls="none", alpha=0.8, label=_name(hue), **_mark(style.paints[position], 4.2)
         )
         for where in sorted(set(x)):
-            mean = _spread([v for u, v in zip(x, y, strict=True) if u == where], log=look.figure["log_y"])[0]
+            mean = _spread([v for u, v in zip(x, y, strict=True) if u == where], log=style.figure["log_y"])[0]
             middle = where + shift
             axis.plot([middle - width * 0.42, middle + width * 0.42], [mean, mean], color=INK, lw=1.6)
 
 
-def _bars(axis: Axes, rows: Columns, look: Look) -> None:
-    for position, hue, x, y in look.series(rows):
-        shift, width = look.dodge(position)
+def _bars(axis: Axes, rows: Columns, style: FigureStyle) -> None:
+    for position, hue, x, y in style.series(rows):
+        shift, width = style.dodge(position)
         at = sorted(set(x))
         groups = [[v for u, v in zip(x, y, strict=True) if u == where] for where in at]
-        spreads = [_spread(values, log=look.figure["log_y"]) for values in groups]
+        spreads = [_spread(values, log=style.figure["log_y"]) for values in groups]
         middles = [where + shift for where in at]
         axis.bar(
             middles, [mean for mean, _, _ in spreads], width * 0.88, label=_name(hue), alpha=0.9,
-            color=SERIES[look.paints[position] % len(SERIES)],
+            color=SERIES[style.paints[position] % len(SERIES)],
         )  # fmt: skip
         for middle, (_, low, high), values in zip(middles, spreads, groups, strict=True):
             if len(values) > 1:

@@ -138,7 +138,7 @@ def _minus(text: str) -> str:
 
 
 @dataclass(frozen=True)
-class Look:
+class VerdictStyle:
     """How a verdict is shown.
 
     Attributes:
@@ -156,12 +156,12 @@ class Look:
         return f"{number} {self.word.lower()}" + ("s" if self.word == "Error" and number != 1 else "")
 
 
-LOOKS: Mapping[str, Look] = {
-    "supported": Look("✓", "Supported", "the interval lies where predicted, and reaches what matters"),
-    "refuted": Look("✗", "Refuted", "the interval excludes what was predicted, or any effect that matters"),
-    "inconclusive": Look("?", "Inconclusive", "the interval allows both; more units would tell"),
-    "invalid": Look("⊘", "Invalid", "a validity check failed; the numbers say nothing about the claim"),
-    "error": Look("!", "Error", "it could not be run; this says nothing about the claim"),
+VERDICT_STYLES: Mapping[str, VerdictStyle] = {
+    "supported": VerdictStyle("✓", "Supported", "the interval lies where predicted, and reaches what matters"),
+    "refuted": VerdictStyle("✗", "Refuted", "the interval excludes what was predicted, or any effect that matters"),
+    "inconclusive": VerdictStyle("?", "Inconclusive", "the interval allows both; more units would tell"),
+    "invalid": VerdictStyle("⊘", "Invalid", "a validity check failed; the numbers say nothing about the claim"),
+    "error": VerdictStyle("!", "Error", "it could not be run; this says nothing about the claim"),
 }
 
 

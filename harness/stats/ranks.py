@@ -39,7 +39,7 @@ class Scored(Confidence):
 
     @property
     @abstractmethod
-    def spread(self) -> float:
+    def null_variance(self) -> float:
         """Variance of Fisher's z where there is no correlation: 1 / (n - 3) in one block."""
 
     @abstractmethod
@@ -49,7 +49,7 @@ class Scored(Confidence):
     @property
     def law(self) -> Any:
         """Distribution of the deviation: t with the kurtosis of Fisher's z, at variance 1."""
-        freedom = 4 + 3 / self.spread
+        freedom = 4 + 3 / self.null_variance
         return scipy.stats.t(freedom, scale=np.sqrt((freedom - 2) / freedom))
 
     def above(self, value: float) -> Any:
@@ -102,7 +102,7 @@ class Ranked(Scored):
         return self.plain.effect if self.kept is None else attenuation.true(self.plain.effect, self.kept.factor)
 
     @property
-    def spread(self) -> float:
+    def null_variance(self) -> float:
         """That of the mean z."""
         return self.variance
 
@@ -236,7 +236,7 @@ class Overlapping(Scored):
         return self.first.effect - self.second.effect
 
     @property
-    def spread(self) -> float:
+    def null_variance(self) -> float:
         """That of either correlation."""
         return self.first.variance
 
@@ -268,11 +268,11 @@ class Overlapping(Scored):
         """Standard errors above what these three correlations lead one to expect."""
         if self.first.kept is self.second.kept is None:
             score = (1 - a**2) * self.first.surplus(a) - (1 - b**2) * self.second.surplus(b)
-            return score / np.sqrt(np.maximum(_variance(a, b, g), 1e-12) * self.spread)
+            return score / np.sqrt(np.maximum(_variance(a, b, g), 1e-12) * self.null_variance)
         one, two = self.first.slope(a), self.second.slope(b)
         score = self.first.surplus(a) / one - self.second.surplus(b) / two
         doubts = np.square(self.first.doubt(a) / one) + np.square(self.second.doubt(b) / two)
-        return score / np.sqrt(np.maximum(self._noisy_variance(a, b, g), 1e-12) * self.spread + doubts)
+        return score / np.sqrt(np.maximum(self._noisy_variance(a, b, g), 1e-12) * self.null_variance + doubts)
 
     def _noisy_variance(self, a: Any, b: Any, g: Any) -> Any:
         """Variance, times n, of the difference of the correlations of what was measured, from that of the measurements."""

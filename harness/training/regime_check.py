@@ -34,10 +34,10 @@ def check_regime(recipe: Recipe, program: Program, theta: torch.Tensor, points: 
     if not recipe.epochs or type(recipe.regime) in (Standard, Adversarial):  # these are held by tests
         return
     theta, points = theta.cpu(), (points[0].cpu(), points[1].cpu())  # where the same is the same to the last bit
-    look = _Look(recipe, program, theta, points, bounds)
+    probe = _Probe(recipe, program, theta, points, bounds)
     for epoch in dict.fromkeys((0, recipe.epochs // 2, recipe.epochs - 1)):  # it may begin, or end, something on the way
-        _compared(recipe, partial(look.examples, epoch=epoch), "what becomes of a member's batch")
-    _check_loss(recipe, look)
+        _compared(recipe, partial(probe.examples, epoch=epoch), "what becomes of a member's batch")
+    _check_loss(recipe, probe)
 
 
 def _compared(recipe: Recipe, made: Callable[[Sequence[int]], Batch], what: str) -> None:
@@ -63,7 +63,7 @@ def _compared(recipe: Recipe, made: Callable[[Sequence[int]], Batch], what: str)
         )
 
 
-class _Look:
+class _Probe:
     """Two members' first batch, in two versions each."""
 
     def __init__(self, recipe: Recipe, program: Program, theta: torch.Tensor, points: Batch, bounds: Bounds) -> None:
@@ -111,16 +111,16 @@ def _said(made: object) -> str:
     return type(made).__name__
 
 
-def _check_loss(recipe: Recipe, look: _Look) -> None:
+def _check_loss(recipe: Recipe, probe: _Probe) -> None:
     """A regime's loss is the recipe's, or one number for each point that can be differentiated and knows no other member."""
     loss = recipe.regime.loss(recipe.loss)
     if loss == recipe.loss:
         return
-    parameters = look.program.layout.views(look.theta.clone())
+    parameters = probe.program.layout.views(probe.theta.clone())
 
     def descended(kinds: Sequence[int]) -> Batch:
-        inputs, targets = look.examples(kinds)
-        return loss_and_pull(look.program.logits(parameters, inputs), targets, loss)
+        inputs, targets = probe.examples(kinds)
+        return loss_and_pull(probe.program.logits(parameters, inputs), targets, loss)
 
     try:
         _compared(recipe, descended, "the loss of a member")

@@ -17,7 +17,7 @@ from report_samples import figures
 
 from harness.claim import ClaimError, Figure
 from harness.report.figures import MAX_ROWS, draw, figure_from_evidence
-from harness.report.panels import MARKERS, Look, _scattered, _spread
+from harness.report.panels import MARKERS, FigureStyle, _scattered, _spread
 from harness.report.svg import SERIES
 
 FIGURES = figures()
@@ -152,8 +152,8 @@ class TestDraw:
     def test_a_regime_has_its_colour_whatever_else_is_drawn(self) -> None:
         def paints(*regimes: str) -> dict[str, int]:
             table = pd.DataFrame({"x": 1.0, "y": 1.0, "regime": regimes})
-            look = Look.of(figure_from_evidence(simple(table=table, hue="regime")))
-            return dict(zip(look.hues, look.paints, strict=True))
+            style = FigureStyle.of(figure_from_evidence(simple(table=table, hue="regime")))
+            return dict(zip(style.hues, style.paints, strict=True))
 
         assert paints("robust", "standard") == {"standard": 0, "robust": 1}
         assert paints("finetuned", "lazy", "free", "robust") == {"finetuned": 2, "lazy": 0, "free": 3, "robust": 1}

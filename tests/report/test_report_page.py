@@ -21,7 +21,7 @@ import harness.report
 from harness.report import ReportError, assemble, base_row, merge, render
 from harness.report.history import SHOWN, History, record
 from harness.report.svg import CLASSES
-from harness.report.text import LOOKS
+from harness.report.text import VERDICT_STYLES
 
 FOLDER = Path(harness.report.__file__).parent
 VOID = {"meta", "input", "br", "link", "img"}
@@ -434,9 +434,9 @@ class TestStyle:
         colours = self.colours(scheme)
         assert len(colours) > 20
         for ground in ("ground", "paper"):
-            for ink in ("ink", "soft", "link", *LOOKS):
+            for ink in ("ink", "soft", "link", *VERDICT_STYLES):
                 assert self.contrast(colours[ink], colours[ground]) >= 4.5, (ink, ground)
-        for verdict in LOOKS:
+        for verdict in VERDICT_STYLES:
             assert self.contrast(colours[verdict], colours["zone"]) >= 3, verdict
 
     def test_knows_every_class_that_a_figure_is_painted_with(self) -> None:

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator, Sequence
 import torch
 
 from harness.measure.attack.survivors import Block, Flips
-from harness.networks.ascent import norms, spread, steepest
+from harness.networks.ascent import norms, over_inputs, steepest
 from harness.networks.losses import loss_and_pull
 
 FIRST_STEP = 2.0  # in units of the radius
@@ -85,7 +85,7 @@ def apgd(block: Block, objective: Objective, *, steps: int, generators: Sequence
     length = left = next(lengths)
     for number in range(steps):
         kept = MOMENTUM if number else 0.0
-        ahead = block.inside(at + steepest(gradient, block.ball.norm) * spread(step, at))
+        ahead = block.inside(at + steepest(gradient, block.ball.norm) * over_inputs(step, at))
         ahead = block.inside(at + (ahead - at) * (1 - kept) + (at - before) * kept)
         before, at = at, ahead
         value, gradient = _look(block, objective, at, flips)
@@ -105,7 +105,7 @@ def apgd(block: Block, objective: Objective, *, steps: int, generators: Sequence
 
 def _chosen(which: torch.Tensor, new: Sequence[torch.Tensor], old: Sequence[torch.Tensor]) -> Iterator[torch.Tensor]:
     """The new tensors where ``which``, shape (block, point), is true, else the old ones."""
-    return (torch.where(spread(which, one), one, other) for one, other in zip(new, old, strict=True))
+    return (torch.where(over_inputs(which, one), one, other) for one, other in zip(new, old, strict=True))
 
 
 def _start(block: Block, generators: Sequence[torch.Generator]) -> torch.Tensor:
@@ -116,7 +116,7 @@ def _start(block: Block, generators: Sequence[torch.Generator]) -> torch.Tensor:
     else:
         drawn = torch.stack([torch.randn(shape, generator=g) for g in generators])
     drawn = drawn.to(block.inputs.device)
-    return drawn * spread(block.ball.epsilon / norms(drawn, norm).clamp_min_(TINY), drawn)
+    return drawn * over_inputs(block.ball.epsilon / norms(drawn, norm).clamp_min_(TINY), drawn)
 
 
 def _look(block: Block, objective: Objective, at: torch.Tensor, flips: Flips) -> tuple[torch.Tensor, torch.Tensor]:

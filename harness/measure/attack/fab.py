@@ -11,7 +11,7 @@ from __future__ import annotations
 import torch
 
 from harness.measure.attack.survivors import Block, Flips
-from harness.networks.ascent import moved, norms, spread
+from harness.networks.ascent import moved, norms, over_inputs
 
 FROM_CLEAN = 0.1  # the largest share of the step from the clean point
 OVERSHOOT = 1.05
@@ -36,12 +36,12 @@ def fab(block: Block, aim: torch.Tensor, *, steps: int) -> Flips:
         from_clean = gap + (normal * (x - at)).flatten(1, -2).sum(1)
         near, far = to_plane(at, normal, gap, norm, bounds), to_plane(x, normal, from_clean, norm, bounds)
         lengths = [norms(each, norm).clamp_min_(1e-8) for each in (near, far)]
-        share = spread((lengths[0] / (lengths[0] + lengths[1])).clamp_max_(FROM_CLEAN), at)
+        share = over_inputs((lengths[0] / (lengths[0] + lengths[1])).clamp_max_(FROM_CLEAN), at)
         at = (at + near * OVERSHOOT) * (1 - share) + (x + far * OVERSHOOT) * share
         at = moved(at, torch.zeros_like(at), bounds)
         flipped = block.margin(block.logits(at)) <= 0
         flips.add(at, flipped & (norms(at - x, norm) <= block.ball.epsilon))
-        at = torch.where(spread(flipped, at), x + (at - x) * BACK, at)
+        at = torch.where(over_inputs(flipped, at), x + (at - x) * BACK, at)
     return flips
 
 
@@ -62,7 +62,7 @@ def to_plane(
         bounds: smallest and largest admissible value of an input, or None.
     """
     slope = normal.abs()
-    direction = -normal.sign() * spread(value.sign(), normal)
+    direction = -normal.sign() * over_inputs(value.sign(), normal)
     rate = slope.sign() if norm == "linf" else slope
     room = torch.full_like(points, torch.inf)
     if bounds is not None:
@@ -73,7 +73,7 @@ def to_plane(
         done = torch.where(full, slope * room, 0.0).flatten(1, -2).sum(1)
         gain = torch.where(full, 0.0, slope * rate).flatten(1, -2).sum(1)
         far = ((wanted - done) / gain.clamp_min_(1e-30)).clamp_(0, 1e30)
-        now = full | (rate * spread(far, rate) >= room)
+        now = full | (rate * over_inputs(far, rate) >= room)
         if torch.equal(now, full):
-            return direction * torch.minimum(rate * spread(far, rate), room)
+            return direction * torch.minimum(rate * over_inputs(far, rate), room)
         full = now

@@ -19,7 +19,7 @@ import torch
 
 from harness.measure.arguments import Norm
 from harness.networks import Parameters, Program
-from harness.networks.ascent import clip, margin, norms, objective_gradient, project, random_start, spread, steepest
+from harness.networks.ascent import clip, margin, norms, objective_gradient, over_inputs, project, random_start, steepest
 from harness.recipe import require
 from harness.spec import is_real, is_whole
 
@@ -118,13 +118,13 @@ class Best:
     def offer(self, delta: torch.Tensor, size: torch.Tensor, logits: torch.Tensor) -> None:
         """Keep those of the perturbations that flip their point and are smaller than what is known."""
         better = self._problem.flipped(logits) & (size < self.size) & (size <= self._largest)
-        self.delta = torch.where(spread(better, delta), delta, self.delta)
+        self.delta = torch.where(over_inputs(better, delta), delta, self.delta)
         self.size = torch.where(better, size, self.size)
 
     def shortened(self, halvings: int) -> torch.Tensor:
         """Sizes after each flip has been shortened along its own ray; what is returned flips the point."""
         problem = self._problem
-        share = entry(lambda share: problem.flipped(problem.logits(self.delta * spread(share, self.delta))),
+        share = entry(lambda share: problem.flipped(problem.logits(self.delta * over_inputs(share, self.delta))),
                       self.size, halvings)  # fmt: skip
         return torch.where(self.size.isfinite(), self.size * share, self.size)
 
@@ -192,7 +192,7 @@ def _walk(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, s
         linear = size - gap * OVERSHOOT / problem.length(gradient).clamp_min_(1e-12)
         near = torch.minimum(torch.maximum(linear, radius * (1 - trust)), radius * (1 + trust))
         radius = torch.minimum(torch.where(arrived, near, linear), best.size * SHORTER).clamp_(0, spec.largest)
-        delta = delta + steepest(gradient, problem.norm).mul_(spread(radius * step, delta))
+        delta = delta + steepest(gradient, problem.norm).mul_(over_inputs(radius * step, delta))
         delta = clip(project(delta, radius, problem.norm), problem.inputs, problem.bounds)
     best.offer(delta, norms(delta, problem.norm), problem.logits(delta))
 
@@ -238,15 +238,15 @@ class References:
         place = torch.gather(self._nearest[neighbour], 1, wrong)
         flat = problem.inputs.flatten(1, -2)
         there = torch.gather(flat, 2, place.clamp_min(0).expand(-1, flat.shape[1], -1)).reshape(problem.inputs.shape)
-        line = torch.where(spread(place[:, 0] < 0, there), self._random, there - problem.inputs)
+        line = torch.where(over_inputs(place[:, 0] < 0, there), self._random, there - problem.inputs)
         clip(line, problem.inputs, problem.bounds)
 
         def inside(share: torch.Tensor) -> torch.Tensor:
-            logits = problem.logits(line * spread(share, line))
+            logits = problem.logits(line * over_inputs(share, line))
             return (towards(logits) * logits).sum(1) >= 0
 
         share = entry(inside, problem.inputs.new_ones(place[:, 0].shape), self._halvings)
-        return line * spread(share, line)
+        return line * over_inputs(share, line)
 
 
 def _distances(points: torch.Tensor, others: torch.Tensor, norm: Norm) -> torch.Tensor:

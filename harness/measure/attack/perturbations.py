@@ -16,7 +16,7 @@ from numpy.typing import ArrayLike
 from harness.measure.arguments import ball_norm, require_bounds, require_finite, require_size, tensor_of
 from harness.measure.base import Given, Models, in_chunks
 from harness.networks import Parameters, Program
-from harness.networks.ascent import Bounds, margin, moved, norms, spread, steepest
+from harness.networks.ascent import Bounds, margin, moved, norms, over_inputs, steepest
 from harness.networks.callers import instrument
 from harness.networks.given import Output
 from harness.recipe import Norm
@@ -180,7 +180,7 @@ def worse_side(
     """``inputs + step`` or ``inputs − step``, whichever has the smaller margin; shape (row, *input, point)."""
     one, other = moved(inputs, step, bounds), moved(inputs, -step, bounds)
     first = margin(program.logits(parameters, one), targets) <= margin(program.logits(parameters, other), targets)
-    return torch.where(spread(first, one), one, other)
+    return torch.where(over_inputs(first, one), one, other)
 
 
 def _require_classes(program: Program) -> None:

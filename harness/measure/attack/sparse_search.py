@@ -18,7 +18,7 @@ from dataclasses import replace
 import torch
 
 from harness.measure.attack.minimum_norm import OVERSHOOT, SHORTER, Best, PerturbationSpec, Problem, References, Towards, goals
-from harness.networks.ascent import clip, spread
+from harness.networks.ascent import clip, over_inputs
 
 WEIGHT = (1.0, 0.1)  # of the first and of the last linearisation in the average
 DESCENT = 2  # steps of a walk inside balls, in steps of one by linearisations
@@ -118,7 +118,7 @@ def _descend(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best
         near = torch.minimum(torch.maximum(linear, radius * (1 - trust)), radius * (1 + trust))
         radius = torch.minimum(torch.where(arrived, near, linear), best.size * SHORTER).clamp_(0, spec.largest)
         length = gradient.flatten(1, -2).square().sum(1).sqrt().clamp_min_(TINY)
-        delta = project_l1(delta + gradient / spread(length, gradient) * spread(radius * step, delta), radius)
+        delta = project_l1(delta + gradient / over_inputs(length, gradient) * over_inputs(radius * step, delta), radius)
         clip(delta, problem.inputs, problem.bounds)
     best.offer(delta, sizes(delta, problem.norm), problem.logits(delta))
 
@@ -143,4 +143,4 @@ def project_l1(delta: torch.Tensor, radius: torch.Tensor) -> torch.Tensor:
     excess = size.sort(dim=1, descending=True).values.cumsum(1) - radius[:, None]
     count = torch.arange(1, size.shape[1] + 1, device=size.device, dtype=size.dtype)[:, None]
     shorter = (excess / count).amax(1).clamp_min_(0)  # by how much every entry is shortened
-    return delta.sign() * (delta.abs() - spread(shorter, delta)).clamp_min_(0)
+    return delta.sign() * (delta.abs() - over_inputs(shorter, delta)).clamp_min_(0)

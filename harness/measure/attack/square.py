@@ -18,7 +18,7 @@ from dataclasses import dataclass
 import torch
 
 from harness.measure.attack.survivors import Block, Flips
-from harness.networks.ascent import spread
+from harness.networks.ascent import over_inputs
 
 FIRST_SHARE = 0.8  # of an image that is changed at first
 HALVED_AFTER = (10, 50, 200, 500, 1000, 2000, 4000, 6000, 8000)  # queries
@@ -71,7 +71,7 @@ def square(block: Block, *, queries: int, generators: Sequence[torch.Generator])
         margin = block.margin(block.logits(tried))
         better = (margin < least) & ~flips.found
         flips.add(tried, better & (margin <= 0))
-        best = torch.where(spread(better, best), tried, best)
+        best = torch.where(over_inputs(better, best), tried, best)
         least = torch.where(better, margin, least)
     return flips
 
