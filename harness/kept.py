@@ -7,10 +7,10 @@ makes of its tables.
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from harness.errors import ClaimError
@@ -28,11 +28,13 @@ class Drop:
         rows: how many.
         because: why, in words.
         columns: columns whose values decided; none where it was not said.
+        call: the call of a study that left them out, by which who is told of it twice knows; None outside of studies.
     """
 
     rows: int
     because: str
     columns: tuple[str, ...] = ()
+    call: Any = field(default=None, compare=False, repr=False)
 
 
 @dataclass(frozen=True)
@@ -83,9 +85,13 @@ def noting() -> Iterator[list[Drop]]:
 
 def note(rows: int, because: str, *columns: str) -> None:
     """Say that rows are left out; nothing happens where none are, or where nobody collects."""
-    notes = _NOTES.get()
-    if notes is not None and rows:
-        notes.append(Drop(rows, because, columns))
+    told([Drop(rows, because, columns)] if rows else [])
+
+
+def told(drops: Iterable[Drop]) -> None:
+    """Say again what was left out before."""
+    if (notes := _NOTES.get()) is not None:
+        notes.extend(drops)
 
 
 def keep(table: pd.DataFrame, because: str, **wanted: Any) -> pd.DataFrame:

@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 
 from harness import device as devices
 from harness.errors import ClaimError
-from harness.kept import Drop, note, noting
+from harness.kept import Drop, noting, told
 
 if TYPE_CHECKING:
     from harness.store import Store
@@ -26,7 +26,7 @@ Value = TypeVar("Value")
 
 @dataclass(frozen=True)
 class _Made:
-    """What a study returned, or raised, and what it did for that, which counts for every claim that calls it."""
+    """What a study returned, or raised, and what it did for that, which counts for everybody who calls it."""
 
     value: Any
     raised: Exception | None
@@ -59,7 +59,7 @@ class Harness:
     _told: set[Any] = field(default_factory=set, init=False, repr=False)
 
     def for_one_claim(self) -> Harness:
-        """The same, with what studies have returned so far, and a record of its own of what is asked for."""
+        """The same, with what studies have returned so far, and records of its own of what is asked for and left out."""
         own = replace(self, asked={})
         object.__setattr__(own, "_made", self._made)
         return own
@@ -91,29 +91,28 @@ class Harness:
         """
         key = call_of(function, arguments, named)
         if key not in self._made:
-            self._made[key] = self._make(function, arguments, named)
+            self._made[key] = self._make(function, arguments, named, key)
         made: _Made = self._made[key]
-        if made.raised is not None:
-            raise made.raised
         for name, default in made.asked.items():
             self.setting(name, default)
         self.store.measured.extend(made.measured)
         self.store.trained.extend(made.trained)
-        for drop in made.dropped if key not in self._told else ():
-            note(drop.rows, drop.because, *drop.columns)
-        self._told.add(key)
+        new = [drop for drop in made.dropped if drop.call not in self._told]
+        self._told.update(drop.call for drop in new)
+        told(new)
+        if made.raised is not None:
+            raise made.raised
         result: Value = own_tables(made.value)
         return result
 
-    def _make(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> _Made:
-        """Call a study with logs of its own."""
-        store, asked = self.store, dict(self.asked)
+    def _make(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any], call: Any) -> _Made:
+        """Call a study with a harness of its own, so that what it does is its own, whatever was called before."""
+        store, own = self.store, self.for_one_claim()
         measured, trained = len(store.measured), len(store.trained)
-        self.asked.clear()
         value, raised = None, None
         with noting() as dropped:
             try:
-                value = function(self, *arguments, **named)
+                value = function(own, *arguments, **named)
                 if inspect.iscoroutine(value) or isinstance(value, Iterator):
                     raise ClaimError(
                         f"the study {function.__qualname__} returns a {type(value).__name__}, which only the first claim could "
@@ -121,10 +120,8 @@ class Harness:
                     )
             except Exception as problem:
                 raised = problem
-        own = dict(self.asked)
-        self.asked.clear()
-        self.asked.update(asked)
-        made = _Made(value, raised, tuple(store.measured[measured:]), tuple(store.trained[trained:]), tuple(dropped), own)
+        drops = tuple(drop if drop.call is not None else replace(drop, call=call) for drop in dropped)
+        made = _Made(value, raised, tuple(store.measured[measured:]), tuple(store.trained[trained:]), drops, own.asked)
         del store.measured[measured:], store.trained[trained:]  # they are counted where the study is asked for
         return made
 
