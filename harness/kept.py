@@ -20,6 +20,9 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
+_LEVELS = ("recipe", "architecture", "regime")
+
+
 @dataclass(frozen=True)
 class Drop:
     """Rows that were left out together.
@@ -109,6 +112,25 @@ def keep(table: pd.DataFrame, because: str, **wanted: Any) -> pd.DataFrame:
     kept = Where(wanted, owner="keep").select(table, "keep")
     note(len(table) - len(kept), because, *wanted)
     return kept
+
+
+def lost_networks(networks: pd.DataFrame, judged: pd.DataFrame) -> int:
+    """Networks of the levels that are judged of which no row is left.
+
+    Whole levels (a recipe, a regime) of which nothing is judged are not what the claim is about.
+
+    Args:
+        networks: which there were, as rows of measurements or of what was trained; those of one network count once.
+        judged: rows that are judged.  Networks are told apart by the seed and by those of the levels that both tables have.
+    """
+    columns = [column for column in (*_LEVELS, "seed") if column in networks.columns and column in judged.columns]
+    if "seed" not in columns:
+        return 0
+    were, left = (
+        set(table[columns].drop_duplicates().dropna().itertuples(index=False, name=None)) for table in (networks, judged)
+    )
+    levels = {network[:-1] for network in left} or {()}  # what no level tells apart is judged, also where no row is left
+    return len({network for network in were if network[:-1] in levels} - left)
 
 
 def is_measured(table: pd.DataFrame, column: str) -> bool:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from itertools import compress
 from typing import Any
 
 import numpy as np
@@ -15,13 +16,13 @@ from fixtures.slt.points import inside, sample_correlations, with_selection
 from harness.claim import Claim, ClaimError, Evidence, Source
 from harness.judge import judge
 from harness.judge.selection import LeftOut
-from harness.kept import Account, Drop, is_measured, keep, note, noting
+from harness.kept import Account, Drop, is_measured, keep, lost_networks, note, noting
 from harness.predict import Conjunction, PairedDifference
 from harness.report import base_row, render, standing
 from harness.report.merge import merge
 from harness.report.rows import assemble, with_verdict
 from harness.rows import Between, NoRow
-from harness.study import Study, lost_networks
+from harness.study import Study
 
 SOURCE = Source("paper", "A paper").at("I", "q")
 HIGHER = PairedDifference("llc", "regime", "standard", "robust", "seed", margin=0.5, margin_reason="half a unit")
@@ -124,6 +125,22 @@ class TestStudy:
         assert lost_networks(table, table[table["regime"] == "robust"]) == 0
         assert lost_networks(table, table[table["seed"] != 3]) == 2
         assert lost_networks(table.drop(columns="seed"), table) == 0
+
+    @given(
+        networks=st.lists(st.tuples(*[st.sampled_from("ab")] * 2, st.integers(0, 4)), max_size=20),
+        rows=st.lists(st.integers(0, 19), max_size=20), named=st.sets(st.sampled_from(["recipe", "regime"])),
+    )  # fmt: skip
+    def test_networks_are_lost_by_one_rule_whatever_names_them(self, networks, rows, named) -> None:
+        """As many as a loop finds, whether the table has one row of a network or several, and in whatever order."""
+        columns = ["recipe", "regime", "seed"]
+        judged = [networks[row] for row in rows if row < len(networks)]
+        kept = [column in {*named, "seed"} for column in columns]
+        were, left = ({tuple(compress(each, kept)) for each in some} for some in (networks, judged))
+        levels = {each[:-1] for each in left}
+        expected = sum((not named or each[:-1] in levels) and each not in left for each in were)
+        tables = (pd.DataFrame(networks, columns=columns), pd.DataFrame(judged, columns=columns)[[*named, "seed"]])
+        assert lost_networks(*tables) == expected
+        assert lost_networks(tables[0], tables[0]) == 0
 
     def test_evidence_has_the_account_and_none_without_data(self) -> None:
         assert Study([], measured()).evidence(None).rows == Account(192)

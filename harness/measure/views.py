@@ -79,6 +79,11 @@ class Viewed(Measurement):
         return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
 
 
+def viewed(measurement: Measurement, on: View | None) -> Measurement:
+    """The measurement on a view; as it is where there is none."""
+    return measurement if on is None else Viewed(measurement, on)
+
+
 def read_as(recipe: Recipe, architecture: Architecture) -> Recipe:
     """The recipe, and all that it goes on from, with another reading of its architecture."""
     parent = None if recipe.parent is None else read_as(recipe.parent, architecture)

@@ -147,10 +147,9 @@ class Drawing:
         self, populations: Iterable[Population], measurement: Any, *, on: View | None = None, name: str | None = None
     ) -> Any:
         """Notes the measurement and what it is of."""
-        if on is not None:
-            from harness.measure.views import Viewed
+        from harness.measure.views import viewed
 
-            measurement = Viewed(measurement, on)
+        measurement = viewed(measurement, on)
         called = str(getattr(measurement, "name", measurement))
         self.asked.measured.append((called, measurement, sum(len(each) for each in populations)))
         return Unknown()

@@ -7,7 +7,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import Claim, ClaimError, Evidence, Figure
-from harness.kept import Account, Drop, noting
+from harness.kept import Account, Drop, lost_networks, noting
 from harness.population import provenance
 from harness.rows import Where
 
@@ -56,7 +56,7 @@ def _account(claim: Claim, evidence: Evidence, trained: Trained, drops: list[Dro
     table = evidence.table
     if claim.prediction.rule == "exact" or isinstance(table, Mapping):
         return None
-    lost = _lost(table, trained)
+    lost = lost_networks(_networks(trained), table) if "recipe" in table.columns else 0  # else none can be told from another
     rows = len(table) + sum(drop.rows for drop in drops)
     if lost and drops:  # which networks the notes are about is not known
         drops = [*drops, Drop(lost, "networks of which nothing is judged; what is said before may be about them")]
@@ -67,14 +67,11 @@ def _account(claim: Claim, evidence: Evidence, trained: Trained, drops: list[Dro
     return Account(rows, tuple(drops))
 
 
-def _lost(table: pd.DataFrame, trained: Trained) -> int:
-    """Networks of judged recipes that the table has no row of."""
-    if not {"recipe", "seed"} <= set(table.columns):
-        return 0
-    judged = set(zip(table["recipe"], table["seed"], strict=True))
-    recipes = set(table["recipe"])
-    asked = {(recipe.key, seed) for recipe, seeds in trained for seed in seeds if recipe.key in recipes}
-    return len(asked - judged)
+def _networks(trained: Trained) -> pd.DataFrame:
+    """What was trained, as a measured table names it."""
+    import pandas as pd
+
+    return pd.DataFrame([(recipe.key, seed) for recipe, seeds in trained for seed in seeds], columns=["recipe", "seed"])
 
 
 def _figure(prediction: Prediction, tables: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Figure | None:

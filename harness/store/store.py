@@ -256,14 +256,12 @@ class Store(Shown):
                 names, or that of a column.
             StoreError: the store cannot be written, or does not keep what is written.
         """
+        from harness.measure.views import viewed
+
         populations = list(populations)
         if not populations:
             raise ValueError("populations is empty; give at least one population")
-        if on is not None:
-            from harness.measure.views import Viewed
-
-            measurement = Viewed(measurement, on)
-        measurement = resolved(measurement, self.llc_engine)
+        measurement = resolved(viewed(measurement, on), self.llc_engine)
         self.measured.append((measurement.name, measurement))
         return self._tables.of(populations, measurement, name or populations[0].recipe.name)
 
