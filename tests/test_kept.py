@@ -13,10 +13,12 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from fixtures.slt.points import inside, sample_correlations, with_selection
+from harness import MLP, Recipe, ToyImages
 from harness.claim import Claim, ClaimError, Evidence, Source
 from harness.judge import judge
 from harness.judge.selection import LeftOut
 from harness.kept import Account, Drop, is_measured, keep, lost_networks, note, noting
+from harness.population import Population
 from harness.predict import Conjunction, PairedDifference
 from harness.report import base_row, render, standing
 from harness.report.merge import merge
@@ -141,6 +143,12 @@ class TestStudy:
         tables = (pd.DataFrame(networks, columns=columns), pd.DataFrame(judged, columns=columns)[[*named, "seed"]])
         assert lost_networks(*tables) == expected
         assert lost_networks(tables[0], tables[0]) == 0
+
+    def test_a_recipe_in_several_cells_stands_once_in_the_evidence(self) -> None:
+        recipes = [Recipe(ToyImages(train=24), MLP((width,))) for width in (2, 4)]
+        cells = [Population(recipe, (0, 1), {}, {"cell": cell}) for cell in "abc" for recipe in recipes]
+        said = Study(cells, measured()).evidence(None).recipes
+        assert [each["digest"] for each in said] == [recipe.key for recipe in recipes]
 
     def test_evidence_has_the_account_and_none_without_data(self) -> None:
         assert Study([], measured()).evidence(None).rows == Account(192)
