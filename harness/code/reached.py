@@ -21,6 +21,7 @@ from typing import Any
 from harness.code.imports import ANY
 from harness.code.loaded import CodeError
 from harness.code.project import Project, ancestors, spec_of
+from harness.code.requested import Requested
 from harness.code.statements import ALL, DEFINITIONS, UNNAMED, Class, Place, Statement
 
 
@@ -30,11 +31,11 @@ class Reached:
 
     Attributes:
         digest: of all of it.
-        fixtures: names that it asks pytest for while it runs, None for one that is computed.
+        requested: what it asks pytest for while it runs.
     """
 
     digest: str
-    fixtures: frozenset[str | None]
+    requested: Requested
 
 
 class ReachedCode:
@@ -56,17 +57,20 @@ class ReachedCode:
         """Digest of what functions do and of all that they reach in the project's files; see :meth:`reach`."""
         return self.reach(functions, definitions).digest
 
-    def reach(self, functions: Iterable[Callable[..., Any]], definitions: Iterable[Any] = ()) -> Reached:
+    def reach(
+        self, functions: Iterable[Callable[..., Any]], definitions: Iterable[Any] = (), places: Iterable[Place] = ()
+    ) -> Reached:
         """What functions do, and all that they reach in the project's files.
 
         Args:
             functions: bodies and fixtures; the declaration of a claim does not count as code of its body.
             definitions: further functions and classes of modules, such as those that a spec holds.
+            places: further names of modules.
 
         Raises:
             CodeError: the code of a function cannot be read, or it runs code that cannot be told.
         """
-        walk = _Walk(self._project)
+        walk = _Walk(self._project, list(places))
         for each in definitions:
             walk.waiting.append((str(each.__module__), each.__qualname__.partition(".")[0]))
         for function in functions:
@@ -112,7 +116,7 @@ class _Walk:
     seen: set[Place] = field(default_factory=set)
     found: dict[str, list[str]] = field(default_factory=dict)
     runs: dict[str, None] = field(default_factory=dict)
-    fixtures: set[str | None] = field(default_factory=set)
+    requested: Requested = field(default_factory=Requested)
     lists: bool = False
 
     def take(self, name: str, module: str, statement: Statement) -> None:
@@ -125,7 +129,7 @@ class _Walk:
         self.found.setdefault(name, []).append(statement.does)
         self.waiting += statement.uses
         self._run([module, *statement.runs])
-        self.fixtures |= statement.fixtures
+        self.requested |= statement.requested
         self.lists |= statement.lists
         for file in statement.files:
             if (content := self.project.content(module, file)) is not None:
@@ -143,7 +147,7 @@ class _Walk:
             self.waiting += [(module, UNNAMED) for module in self.runs if module not in named and self._does_something(module)]
             self.waiting += [place for place in (*self._unnamed_classes(), *self._handed_on()) if place not in self.seen]
         told = sorted((name, sorted(set(does))) for name, does in self.found.items() if does)
-        return Reached(hashlib.sha256(repr(told).encode()).hexdigest()[:16], frozenset(self.fixtures))
+        return Reached(hashlib.sha256(repr(told).encode()).hexdigest()[:16], self.requested)
 
     def _does_something(self, module: str) -> bool:
         return not all(each.idle for each in self.project.parsed(module).statements.get(ALL, ()))

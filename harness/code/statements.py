@@ -14,6 +14,7 @@ from pathlib import Path
 
 from harness.code.canonical import written
 from harness.code.imports import FROM_FILES, IMPORTING, for_type_checkers, named_import
+from harness.code.requested import Requested, requested
 
 DEFINITIONS = (ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 ALL = ""
@@ -41,7 +42,7 @@ class Statement:
         does: its syntax tree as text.
         uses: places of the names that it uses.
         runs: modules that it imports, whether or not it uses a name of theirs.
-        fixtures: names that it gives to ``getfixturevalue``, None for one that is computed.
+        requested: what it asks pytest for.
         lists: whether it asks classes for those below them (``__subclasses__``).
         classes: those that it defines.
         files: texts in it that may name files.
@@ -52,7 +53,7 @@ class Statement:
     does: str
     uses: tuple[Place, ...]
     runs: tuple[str, ...] = ()
-    fixtures: frozenset[str | None] = frozenset()
+    requested: Requested = field(default_factory=Requested)
     lists: bool = False
     classes: tuple[Class, ...] = ()
     files: tuple[str, ...] = ()
@@ -118,7 +119,6 @@ class Reader:
         for node in nodes:
             known.update(self.imported(node))
         uses: dict[Place, None] = {}
-        fixtures: set[str | None] = set()
         followed, loads = set[int](), None  # names that are the beginning of a chain which was followed
         for node in nodes:
             if isinstance(node, ast.Attribute) and (chain := self._chain(node, known)) is not None:
@@ -135,15 +135,13 @@ class Reader:
                     loads = node.lineno
                 elif (called in _BY_TEXT and called not in known) or (called == "vars" and not node.args):
                     uses[self.module, ALL] = None
-                elif called == "getfixturevalue":
-                    fixtures.add(_text_given(node, "argname"))
             if (loaded := self._loaded(node)) is not None:
                 uses[loaded, ALL] = None
         for node in nodes:
             if isinstance(node, ast.Name) and id(node) not in followed:
                 uses[known.get(node.id, (self.module, node.id))] = None
         return Statement(
-            written(tree), tuple(uses), tuple(run for node in nodes for run in self.run_by(node)), frozenset(fixtures),
+            written(tree), tuple(uses), tuple(run for node in nodes for run in self.run_by(node)), requested(nodes),
             any(isinstance(node, ast.Attribute) and node.attr == "__subclasses__" for node in nodes),
             tuple(self._class(node, known) for node in outside_of_functions(tree) if isinstance(node, ast.ClassDef)),
             tuple(dict.fromkeys(_named_files(nodes))), loads,
@@ -214,12 +212,6 @@ def _called(node: ast.Call, known: dict[str, Place]) -> str:
     if isinstance(function, ast.Attribute):
         return function.attr
     return known.get(function.id, ("", function.id))[1] if isinstance(function, ast.Name) else ""
-
-
-def _text_given(node: ast.Call, name: str) -> str | None:
-    """The text that a call is given first, or by name; None where it is computed."""
-    given = node.args[0] if node.args else next((each.value for each in node.keywords if each.arg == name), None)
-    return given.value if isinstance(given, ast.Constant) and isinstance(given.value, str) else None
 
 
 def _named_files(nodes: list[ast.AST]) -> Iterator[str]:

@@ -15,13 +15,16 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from operator import itemgetter
+from pathlib import Path
+from types import ModuleType
 from typing import TYPE_CHECKING, Any
 
 import pytest
 
 from harness.code import ReachedCode
 from harness.errors import ClaimError
-from harness.running.asking import ClaimDesign, Designer
+from harness.running.asking import ClaimDesign, Designer, Standing
 from harness.running.session import Harness, needs
 
 if TYPE_CHECKING:
@@ -111,21 +114,24 @@ def design_of(item: pytest.Function, scale: str) -> ClaimDesign:
     if scale not in designers:
         project = item.config.stash.setdefault(_PROJECT, ReachedCode(item.config.rootpath))
         designers[scale] = Designer(scale, project)
-    return designers[scale].design_of(item.obj, lambda name: _fixtures(item, name), item.fixturenames, list(_beside(item)))
+    return designers[scale].design_of(item.obj, _standing(item))
+
+
+def _standing(item: pytest.Function) -> Standing:
+    every = list(_every_fixture(item))
+
+    def fixtures(name: str | None) -> Sequence[Callable[..., Any]]:
+        """All of a name: the first is the one that is drawn; to tell whether a claim has changed, each of them counts."""
+        return [function for own, function in every if name is None or own == name]
+
+    markers = tuple((each.name, each.args, each.kwargs) for each in item.iter_markers())
+    return Standing(fixtures, item.fixturenames, tuple(_beside(item)), item.module.__name__, markers)
 
 
 def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
     """The design as a row holds it."""
     assert isinstance(item, pytest.Function)  # nothing else is a claim
     return design_of(item, scale).to_json()
-
-
-def _fixtures(item: pytest.Function, name: str | None) -> Sequence[Callable[..., Any]]:
-    """The functions of the project's fixtures of a name, wherever they are defined; of all fixtures for None.
-
-    Which of several a claim gets is pytest's to say; to tell whether a claim has changed, each of them counts.
-    """
-    return [function for own, function in _every_fixture(item) if name is None or own == name]
 
 
 def _beside(item: pytest.Function) -> Iterator[Any]:
@@ -138,15 +144,38 @@ def _beside(item: pytest.Function) -> Iterator[Any]:
 
 
 def _every_fixture(item: pytest.Function) -> Iterator[tuple[str, Callable[..., Any]]]:
-    """(name, function) of the fixtures in the claim's class, its module, conftest files and plugins."""
+    """(name, function) of the fixtures in the claim's class, its module, conftest files and plugins.
+
+    The nearest stand first: by pytest's documentation they override the others; of one place, the last by attribute.
+    """
     seen: set[int] = set()
-    for home in (*(item.cls.__mro__ if item.cls else ()), item.module, *item.config.pluginmanager.get_plugins()):
-        if home is None or id(home) in seen or not isinstance(home, type | type(pytest)):
-            continue
-        seen.add(id(home))
-        for defined in vars(home).values():
+    for home in _homes(item):
+        held = (
+            vars(home)
+            if isinstance(home, ModuleType)
+            else {each: inspect.getattr_static(home, each, None) for each in dir(home)}
+        )
+        for _, defined in sorted(held.items(), key=itemgetter(0), reverse=True):
             if isinstance(defined, _FIXTURE) and id(defined) not in seen:
                 seen.add(id(defined))
                 function = inspect.unwrap(defined)
                 if not str(function.__module__).startswith(_NOT_OF_A_PROJECT):
                     yield defined.name, function
+
+
+def _homes(item: pytest.Function) -> Iterator[Any]:
+    """What may hold fixtures, nearest first: class, module, conftest files from the claim's folder up, plugins, the rest."""
+    if item.cls is not None:
+        yield item.cls
+    yield item.module
+    plugins = [plugin for _, plugin in item.config.pluginmanager.list_name_plugin() if isinstance(plugin, ModuleType)]
+    above = list(item.path.parents)
+
+    def distance(plugin: ModuleType) -> int:
+        file = Path(str(getattr(plugin, "__file__", None)))
+        if file.name != "conftest.py":
+            return len(above)
+        return above.index(file.parent) if file.parent in above else len(above) + 1
+
+    plugins.reverse()  # of plugins, the one that is registered last overrides the others
+    yield from sorted(plugins, key=distance)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from contextlib import ExitStack
 from dataclasses import dataclass
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.code import CodeError, ReachedCode
+from harness.code.requested import Requested
+from harness.code.statements import ALL
 from harness.fixed import stable
 from harness.rows import Where
 from harness.running.drawing import Asked, Drawing, Unknown, stand_ins
@@ -82,6 +85,31 @@ def no_fixtures(name: str | None) -> tuple[()]:
     return ()
 
 
+@dataclass(frozen=True)
+class Standing:
+    """Where a claim stands under pytest, as whoever is handed ``request`` can see it.
+
+    Attributes:
+        fixtures: the project's fixtures of a name, the one that the claim is given first; all of them for None.
+        around: names of fixtures that are made for it without being handed to it.
+        beside: functions and classes that run with it, or hold what it uses.
+        module: name of its module.
+        markers: (name, values by place, values by name) of its markers, those of the function first.
+    """
+
+    fixtures: Fixtures = no_fixtures
+    around: Sequence[str] = ()
+    beside: Sequence[Any] = ()
+    module: str = ""
+    markers: Sequence[tuple[str, tuple[Any, ...], Mapping[str, Any]]] = ()
+
+    def shows(self, requested: Requested) -> tuple[list[tuple[str, str]], list[Any]]:
+        """(names of modules, values of markers) that are read off the claim."""
+        markers = [each for each in self.markers if requested.markers & {each[0], None}]
+        places = [(self.module, name or ALL) for name in requested.module]
+        return [*places, *([(self.module, "pytestmark")] if requested.markers else ())], markers
+
+
 class _Drawn(Harness):
     """A harness whose studies are drawn, each once, for all claims together."""
 
@@ -112,9 +140,7 @@ class Designer:
         self._drawing, self._project = Drawing(), project
         self._harness = _Drawn(scale=scale, device="cpu", llc_engine="stacked", store=cast("Store", self._drawing))
 
-    def design_of(
-        self, body: Callable[..., Any], fixtures: Fixtures = no_fixtures, around: Iterable[str] = (), beside: Iterable[Any] = ()
-    ) -> ClaimDesign:
+    def design_of(self, body: Callable[..., Any], standing: Standing | None = None) -> ClaimDesign:
         """What a claim asks for.
 
         It is the same before anything has run and in a run, and does not depend on which data the machine has: it is drawn,
@@ -123,54 +149,71 @@ class Designer:
 
         Args:
             body: the claim's.
-            fixtures: the project's pytest fixtures of a name, all of them for None.
-            around: names of fixtures that are made for it without being handed to it.
-            beside: further functions and classes whose code is the claim's.
+            standing: where it stands under pytest; None for a body outside of it.
         """
-        asked = Asked()
+        standing, asked = standing or Standing(), Asked()
         if needs(body):
-            with stand_ins(self._drawing):
-                given = {name: self._given(name, fixtures, (), asked) for name in needs(body)}
+            with stand_ins(self._drawing), ExitStack() as after:
+                given = {name: self._given(name, standing.fixtures, (), asked, after) for name in needs(body)}
                 asked.add(self._drawing.drawn(partial(body, **given))[1])
         specs = [*asked.members, *(measurement for _, measurement, _ in asked.measured)]
         try:
-            code = self._code(body, fixtures, around, [*definitions(specs), *beside])
+            code = self._code(body, standing, [*definitions(specs), *standing.beside])
         except CodeError:
             code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
         return ClaimDesign(recipes, tuple(instruments(asked.measured)), code)
 
-    def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked) -> Any:
-        """What a body or a fixture is handed under a name: a fixture that only one function can be is drawn, too."""
+    def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked, after: ExitStack) -> Any:
+        """What a body or a fixture is handed under a name; a fixture that asks for its own name is handed the one it overrides.
+
+        Args:
+            name: the name.
+            fixtures: the project's fixtures of a name, those first that override others.
+            above: names of the fixtures that are being drawn, from the body's on.
+            asked: what fixtures ask for is added here.
+            after: what comes after the values that fixtures yield is called by this.
+        """
         if name == HARNESS:
             return self._harness
-        found = () if name in above else fixtures(name)
-        if len(found) != 1 or inspect.isgeneratorfunction(found[0]) or REQUEST in needs(found[0]):
+        own = fixtures(name)[above.count(name) :]
+        if not own or inspect.isasyncgenfunction(own[0]) or REQUEST in needs(own[0]):
             return Unknown()
-        value, own = self._drawing.drawn(partial(
-            found[0], **{each: self._given(each, fixtures, (*above, name), asked) for each in needs(found[0])}
-        ))  # fmt: skip
-        asked.add(own)
+        given = {each: self._given(each, fixtures, (*above, name), asked, after) for each in needs(own[0])}
+        value, found = self._drawing.drawn(partial(self._begun, own[0], given, after))
+        asked.add(found)
         return value
 
-    def _code(self, body: Callable[..., Any], fixtures: Fixtures, around: Iterable[str], more: Iterable[Any]) -> str:
-        """Digest of the code of a body and of every fixture that could be one which it is given.
+    def _begun(self, fixture: Callable[..., Any], given: Mapping[str, Any], after: ExitStack) -> Any:
+        """What a fixture returns, or yields."""
+        made = fixture(**given)
+        if not inspect.isgenerator(made):
+            return made
+        after.callback(self._drawing.drawn, partial(next, made, None))
+        return next(made)
 
-        Fixtures that are asked for by name while a function runs count, too; where that name is computed, all of them do.
+    def _code(self, body: Callable[..., Any], standing: Standing, more: Sequence[Any]) -> str:
+        """Digest of the code of a body, of every fixture that could be one which it is given, and of what these read of pytest.
+
+        Fixtures that are asked for by name while a function runs count, too; where that name is computed, all of them do.  Who
+        is handed ``request`` can read names of the claim's module, and values of its markers.
 
         Raises:
             CodeError: a source cannot be read.
         """
-        more, names = list(more), {*needs(body), *around} - {HARNESS}
+        names, every = {*needs(body), *standing.around} - {HARNESS}, False
+        places: list[tuple[str, str]] = []
+        markers: list[Any] = []
         while True:
-            found = [function for name in sorted(names) for function in fixtures(name)]
-            reached = self._project.reach([body, *found], more)
-            further = {name for function in found for name in needs(function)} | {name for name in reached.fixtures if name}
-            if None in reached.fixtures:
-                further |= {function.__name__ for function in fixtures(None)}
-            if further <= names | {HARNESS}:
-                return reached.digest
-            names |= further - {HARNESS}
+            found = [each for name in sorted(names) for each in standing.fixtures(name)]
+            found += [each for each in standing.fixtures(None) if each not in found] if every else []
+            reached = self._project.reach([body, *found], [*more, *definitions(markers)], places)
+            before = (names, every, places, markers)
+            names = names.union(*map(needs, found), filter(None, reached.requested.fixtures)) - {HARNESS}
+            every = every or None in reached.requested.fixtures
+            places, markers = standing.shows(reached.requested) if REQUEST in names else ([], [])
+            if (names, every, places, markers) == before:
+                return digest([reached.digest, stable(markers)]) if markers else reached.digest
 
 
 def refuse_unknown(where: str, table: Any) -> None:
