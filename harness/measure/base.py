@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -20,7 +20,7 @@ from harness.networks.ascent import Bounds
 from harness.networks.combined import BinaryProgram
 from harness.networks.given import Output
 from harness.population import Population
-from harness.progress import under_way
+from harness.progress import parts, under_way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -46,6 +46,18 @@ class Measurement(ABC):
     @abstractmethod
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """Measure every member."""
+
+    def run_each(self, seen: Sequence[Callable[[], tuple[Population, Dataset]]], device: str) -> pd.DataFrame:
+        """Measure the members of several populations, each on data of its own, one population after the other.
+
+        Args:
+            seen: make a population and its data, so that not all of them have to be held at a time.
+            device: "cpu" or "cuda".
+        """
+        import pandas as pd
+
+        tables = [self.run(*make(), device) for make in parts(seen)]
+        return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
 
 
 def resolved(device: str | torch.device) -> str:

@@ -9,11 +9,11 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from typing import TYPE_CHECKING, Any
 
 from harness.measure.base import Measurement
 from harness.population import Population
-from harness.progress import parts
 from harness.recipe import Architecture, Recipe, require
 
 if TYPE_CHECKING:
@@ -71,12 +71,9 @@ class Viewed(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
-        import pandas as pd
-
         every = getattr(self.measurement, "epochs", "final") == "all"
         groups = self.view.apart(population, population.epochs if every else population.epochs[-1:])
-        tables = [self.measurement.run(*self.view.of(group, data), device) for group in parts(groups)]
-        return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+        return self.measurement.run_each([partial(self.view.of, group, data) for group in groups], device)
 
 
 def viewed(measurement: Measurement, on: View | None) -> Measurement:

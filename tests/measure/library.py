@@ -114,4 +114,5 @@ LIBRARY: dict[str, tuple[str, Measurement]] = {
     "groups": ("plain", Viewed(Gaps(THREAT), Grouped(((0, 1), (2, 3, 4))))),
     "random points": ("wide", Viewed(Accuracy(epochs="final"), NearStart(0.5))),
     "points as trained on": ("robust", Viewed(Margins(("train",)), TrainingPoints(64))),
+    "LLC on points as trained on": ("robust", Viewed(LLC(SHORT, points=64, epochs="all"), TrainingPoints(64))),
 }

@@ -8,13 +8,14 @@ Restricted to a layer, only that layer's parameters move and the loss stays the 
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING
 
 import numpy as np
 import torch
 
+from harness.device import memory_limit
 from harness.measure.arguments import require_epochs, require_points, require_scopes, tensor_of
 from harness.measure.base import Measurement, Models, resolved
 from harness.measure.door import enter
@@ -34,6 +35,8 @@ if TYPE_CHECKING:
 
     from harness.data.base import Dataset
     from harness.measure.llc.table import LLCTable
+
+_COPIES = 4  # of a population's points while its stack is put together: the data's, two of its own task, and the stack's
 
 __all__ = ["ENGINES", "LLC", "LLCSpec", "document_spec", "estimate", "llc"]
 
@@ -183,33 +186,66 @@ class LLC(Measurement):
 
     def run(self, population: Population, data: Dataset, device: str) -> pd.DataFrame:
         """See :meth:`Measurement.run`."""
+        return self._together([(population, data)], device)
+
+    def run_each(self, seen: Sequence[Callable[[], tuple[Population, Dataset]]], device: str) -> pd.DataFrame:
+        """See :meth:`Measurement.run_each`; as many populations as memory holds the points of are one stack."""
         import pandas as pd
 
-        require_points(self.points, len(data.train_x), f"training points of {data.name}")
-        scopes = require_scopes(self, population.program.scopes, self.scopes)
-        x, y = data.train_x[: self.points], data.train_y[: self.points]
-        epochs: Sequence[int] = population.epochs if self.epochs == "all" else population.epochs[-1:]
-        at = {epoch: Population(population.recipe, population.seeds, {epoch: population.parameters[epoch]}) for epoch in epochs}
+        tables: list[pd.DataFrame] = []
+        some: list[tuple[Population, Dataset]] = []
+        for make in parts(seen):
+            population, data = make()
+            x = data.train_x[: self.points]
+            fits = (len(some) + 1) * _COPIES * x.nbytes <= memory_limit(device)
+            alike = some and population.recipe == some[0][0].recipe and x.shape == some[0][1].train_x[: self.points].shape
+            if some and not (fits and alike):
+                tables.append(self._together(some, device))
+                some = []
+            some.append((population, data))
+        tables.append(self._together(some, device))
+        return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
+
+    def _together(self, seen: Sequence[tuple[Population, Dataset]], device: str) -> pd.DataFrame:
+        """Populations of one recipe, each on data of its own, at all epochs that are asked for."""
+        import pandas as pd
+
+        for _, data in seen:
+            require_points(self.points, len(data.train_x), f"training points of {data.name}")
+        scopes = require_scopes(self, seen[0][0].program.scopes, self.scopes)
+        at = [
+            (Population(each.recipe, each.seeds, {epoch: each.parameters[epoch]}), data)
+            for each, data in seen for epoch in (each.epochs if self.epochs == "all" else each.epochs[-1:])
+        ]  # fmt: skip
         found: dict[tuple[int, str], pd.DataFrame] = {}
         for scope in parts(scopes):
             # All epochs are one stack: short chains of small networks spend their time on calls, not in them.
-            table = pd.DataFrame(self._of([at[epoch] for epoch in epochs], x, y, scope, device))
-            for place, epoch in enumerate(epochs):
-                own = table.iloc[place * len(population) : (place + 1) * len(population)]
-                found[epoch, scope] = own.assign(seed=population.seeds, epoch=epoch, scope=scope)
-        return pd.concat([found[epoch, scope] for epoch in epochs for scope in scopes], ignore_index=True)
+            table, begin = pd.DataFrame(self._of(at, scope, device)), 0
+            for place, (each, _) in enumerate(at):
+                own = table.iloc[begin : begin + len(each)]
+                found[place, scope] = own.assign(seed=each.seeds, epoch=each.epochs[-1], scope=scope)
+                begin += len(each)
+        return pd.concat([found[place, scope] for place in range(len(at)) for scope in scopes], ignore_index=True)
 
     @instrument
-    def _of(
-        self, populations: Sequence[Population], x: np.ndarray | torch.Tensor, y: np.ndarray | torch.Tensor, scope: str,
-        device: str,
-    ) -> LLCTable:  # fmt: skip
+    def _of(self, at: Sequence[tuple[Population, Dataset]], scope: str, device: str) -> LLCTable:
         """:func:`llc` of several populations of one recipe in one stack, one after the other."""
         engine = self.engine or DEFAULT
         _require_engine(engine)
-        tasks = [prepare(each, x, y, loss="cross_entropy", scope=scope, seed=self.seed, device=device) for each in populations]
+        tasks = [
+            prepare(
+                each, data.train_x[: self.points], data.train_y[: self.points], loss="cross_entropy", scope=scope,
+                seed=self.seed, device=device,
+            )
+            for each, data in at
+        ]  # fmt: skip
         task = replace(
             tasks[0], theta=torch.cat([each.theta for each in tasks]), streams=[own for each in tasks for own in each.streams]
         )
+        if any(data is not at[0][1] for _, data in at):
+            task = replace(
+                task, inputs=torch.cat([each.inputs.expand(len(each.theta), *each.inputs.shape[1:]) for each in tasks]),
+                targets=torch.cat([each.targets.expand(len(each.theta), *each.targets.shape[1:]) for each in tasks]),
+            )  # fmt: skip
         with under_way("LLC", len(task.theta), "models"):
             return estimate(task, spec_of(self.spec), engine)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import math
 from dataclasses import replace
 from functools import partial
@@ -12,6 +13,7 @@ import pytest
 import torch
 from learning_coefficients import reduced_rank
 
+from harness import device
 from harness.claim import Claim, Evidence, Gate, Source
 from harness.data.base import Dataset
 from harness.data.toy import ToyImages
@@ -27,6 +29,7 @@ from harness.predict import PairedDifference
 from harness.recipe import MLP, Recipe, RecipeError, Threat
 from harness.training.train import train
 
+MODULE = importlib.import_module("harness.measure.llc.estimate")
 NBETA_1024 = 1024 / math.log(1024)
 
 
@@ -416,6 +419,40 @@ def test_a_robust_network_is_nearer_to_a_minimum_of_what_it_was_trained_on() -> 
         TrainingPoints(points=0)
     with pytest.raises(ValueError, match="points=300 are asked for and there are 256 training points"):
         Viewed(LLC(SHORT, points=256), TrainingPoints(300)).run(population, data, "cpu")
+
+
+@pytest.mark.parametrize("engine", ["stacked", "devinterp"])
+@pytest.mark.parametrize("epochs", ["final", "all"])
+def test_members_on_points_of_their_own_are_one_stack_and_the_same_to_the_last_digit(engine, epochs, monkeypatch) -> None:
+    """Whoever stands beside a member, and however few of them memory holds together."""
+    recipe = Recipe(ToyImages(train=96, test=30), MLP((6,)), epochs=2, checkpoints=(1,)).robust(Threat("linf", 2.0))
+    data, stacks = recipe.data.load(), []
+    population = Population(recipe, (0, 2, 5), train(recipe, data, (0, 2, 5)))
+    spec = LLCSpec(sampler="sgld", chains=2, burn_in=2, draws=4, step_size=1e-4, localization=10.0, descent=0)
+    measure = Viewed(LLC(spec, scopes=("all", "output"), points=64, epochs=epochs, engine=engine), TrainingPoints(64))
+    estimate = MODULE.estimate
+
+    def counted(task, *rest, **more):
+        stacks.append(len(task.theta))
+        return estimate(task, *rest, **more)
+
+    monkeypatch.setattr(MODULE, "estimate", counted)
+    whole = measure.run(population, data, "cpu")
+    looks = 3 * len(whole["epoch"].unique())
+    assert stacks == [looks] * 2
+    for memory in (1, 4 * 2 * 64 * data.train_x[0].nbytes):
+        stacks.clear()
+        device.limit_memory(memory)
+        try:
+            few = measure.run(population, data, "cpu")
+        finally:
+            device.limit_memory(None)
+        assert max(stacks) == (1 if memory == 1 else 2)
+        pd.testing.assert_frame_equal(pd.DataFrame(few), pd.DataFrame(whole), check_exact=True)
+    for seed in population.seeds:
+        alone = measure.run(population.select((seed,)), data, "cpu")
+        seen = whole[whole["seed"] == seed].reset_index(drop=True)
+        pd.testing.assert_frame_equal(pd.DataFrame(alone), pd.DataFrame(seen), check_exact=True)
 
 
 def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:
