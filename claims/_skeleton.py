@@ -1,7 +1,7 @@
 """A complete claim to copy; docs/writing-claims.md goes through it line by line.
 
 ``cp claims/_skeleton.py claims/test_mine.py``, then change every line.  The underscore keeps this file out of
-``pytest claims/``; asked for by its name it runs: ``pytest claims/_skeleton.py --claims-report reports/mine``.
+``pytest claims/``; to run it, name it: ``pytest claims/_skeleton.py --claims-report reports/mine``.
 """
 
 from __future__ import annotations
@@ -67,7 +67,7 @@ SIZES = {"smoke": Sizes(2, 96, 2), "reduced": Sizes(12, 768, 20), "full": Sizes(
     source=SOURCE.at("Introduction", "adversarial training makes networks harder to attack", reported=None),
     prediction=LOWER,
     gates=(COMPETENT, ATTACK_SANE),
-    population=Factors(random="seed", fixed="test points"),  # speaks of other seeds, on these very test points
+    population=Factors(random="seed", fixed="test points"),  # generalises to other seeds, on these test points
     tags=("robustness",),
 )
 def test_adversarial_training_hardens(harness: Harness) -> Evidence:
