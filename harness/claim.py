@@ -75,7 +75,7 @@ class Figure(Shown):
     """What to draw beside a verdict; the report draws it, the claim only names columns.
 
     Attributes:
-        kind: "scatter" (points of y over x), "lines" (mean of y over x with its spread), "paired" (one line a pair
+        kind: "scatter" (points of y over x), "lines" (mean of y over x with its spread), "paired" (one line per pair
             between the levels of x), "strip" (points of y in the categories of x), "bars" (y by category x).
         table: tidy table to draw from, a few hundred rows at most.
         x: column on the horizontal axis.
@@ -120,7 +120,7 @@ class Images(Shown):
     """Example images to show under the figure, in a grid; the report draws them.
 
     Attributes:
-        table: one row an image, sixty at most.
+        table: one row per image, sixty at most.
         image: column of arrays of shape (height, width) or (height, width, 3), from 0 (black) to 1 (white).
         x: column whose values head the columns of the grid.
         y: column whose values head its rows.
@@ -152,8 +152,8 @@ class Evidence(Shown):
         shortfall: None, or what is missing so that the claim cannot be judged, with its remedy; the verdict is
             then INVALID with this text as its reason.
         images: example images to show under the figure, or None.
-        rows: how many rows were measured and why any of them is not in the table; for a claim with protocols, of each.  None
-            where nobody counted.
+        rows: how many rows were measured and why any of them is not in the table; for a claim with protocols, one account for
+            each.  None if nobody counted.
     """
 
     table: pd.DataFrame | Mapping[str, pd.DataFrame]
@@ -191,8 +191,8 @@ class Claim(Shown):
         tags: words to filter by.
         scope: settings that the document leaves open or claims to hold for, by name, each with the Hypothesis strategy of
             its values; ``--claims-search`` draws from it.  The claim's fixtures ask for them with ``harness.setting(name, …)``.
-        population: over what it generalises: every column of the units, strata and blocks of its predictions is random (its
-            levels stand for others) or fixed (it is about these very ones).  Without it units are taken as drawn one by one.
+        population: what it generalises to: every column of the units, strata and blocks of its predictions is random (its
+            levels stand for others) or fixed (it is about these very ones).  Without it, units count as drawn independently.
     """
 
     id: str
@@ -214,7 +214,7 @@ class Claim(Shown):
             )
         if not isinstance(self.source, Citation):
             raise ClaimError(
-                f"claim {self.id} has source={self.source!r}; point at a sentence of it: source=SOURCE.at(section, quote)"
+                f"claim {self.id} has source={self.source!r}; point at a sentence in it: source=SOURCE.at(section, quote)"
             )
         if self.kind not in KINDS:
             raise ClaimError(f"claim {self.id} has kind={self.kind!r}; allowed are {', '.join(KINDS)}")
@@ -226,7 +226,7 @@ class Claim(Shown):
             )
         if broken := [name for name, values in self.scope.items() if not hasattr(values, "filter")]:
             raise ClaimError(
-                f"claim {self.id} has a scope whose {', '.join(broken)} is no Hypothesis strategy: "
+                f"claim {self.id} has a scope whose {', '.join(broken)} is not a Hypothesis strategy: "
                 "give the values that it may take, as in scope={'noise': st.floats(0.5, 2)}"
             )
         self._hand_on_population()
@@ -247,8 +247,8 @@ class Claim(Shown):
         if unknown and any(each.own_factors for each in judged):
             raise ClaimError(
                 f"claim {self.id} has random={', '.join(unknown)} in its population, which no unit, pair, strata or blocks "
-                f"of its predictions names (they name {', '.join(sorted(known))}): what its levels differ by is read off the "
-                "rows, so that they have to be told apart; hand over a row for each of them, or declare it fixed"
+                f"of its predictions names (they name {', '.join(sorted(known))}): the differences between its levels are read "
+                "off the rows, so a column has to tell them apart; return a row for each level, or declare it fixed"
             )
         prediction, *companions = (
             each.drawn_from(population, known) if hasattr(each, "drawn_from") else each
@@ -299,7 +299,7 @@ Body = TypeVar("Body", bound=Callable[..., Any])
 def claim(id: str, **declared: Any) -> Callable[[Body], Body]:
     """Mark a pytest test function as the body of a claim.
 
-    The function's fixtures bring populations; it measures them and returns :class:`Evidence`.  The keyword arguments
+    The function asks its studies for populations, measures them and returns :class:`Evidence`.  The keyword arguments
     are those of :class:`Claim`.  An error in the declaration is kept and raised when the test runs, so that it has a
     row in the report and the other claims still run.
 

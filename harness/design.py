@@ -1,10 +1,10 @@
-"""Designs: recipes under the levels of the factors that tell them apart.
+"""Designs: recipes, each with its levels of the factors in which they differ.
 
     design = Design({"none": base, "PGD": base.robust(threat)}, "training")
     table = harness.store.measure(harness.store.populations(design, range(12)), Robustness())  # has a column "training"
 
-What is measured of a design's populations has the factors as columns, so that nobody has to find out from a recipe's digest
-which cell of the experiment a row is of.
+Whatever is measured on a design's populations has the factors as columns, so that nobody has to work out from a recipe's digest
+which cell of the experiment a row belongs to.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ MEASURED = ("seed", "epoch", "recipe", "architecture", "regime")  # columns that
 
 @dataclass(frozen=True)
 class Design:
-    """The recipes of an experiment, each under its levels.
+    """The recipes of an experiment, each with its levels.
 
     Attributes:
-        cells: the recipe of each combination of levels: a tuple with a level of every factor, or the level of the only one.  A
-            recipe may stand in several cells; it is trained once.
+        cells: the recipe for each combination of levels: a tuple with a level of every factor, or the level of the only one.  A
+            recipe may be in several cells; it is trained once.
         factors: name of the factor, or names of all of them in the order of the levels.
 
     Example:
@@ -36,7 +36,8 @@ class Design:
         [{'width': 8}, {'width': 16}]
 
     Raises:
-        ValueError: there are no cells; a cell has not one level for each factor; or a factor has the name of another column.
+        ValueError: there are no cells; a cell does not have one level for each factor; or a factor has the name of another
+            column.
     """
 
     cells: Mapping[Any, Recipe]
@@ -51,7 +52,7 @@ class Design:
         if taken := [name for name in names if name in MEASURED]:
             raise ValueError(f"factors={self.factors!r}: every measured table has a column {taken[0]!r}; name it otherwise")
         if odd := [cell for cell in self.cells if len(self._levels(cell)) != len(names)]:
-            raise ValueError(f"the cell {odd[0]!r} has not one level for each of {', '.join(names)}")
+            raise ValueError(f"the cell {odd[0]!r} does not have one level for each of {', '.join(names)}")
 
     @classmethod
     def crossed(cls, build: Callable[..., Recipe], **levels: Sequence[Any]) -> Design:
@@ -90,5 +91,5 @@ class Design:
 
 
 def labelled(recipes: Any) -> list[tuple[dict[str, Any], Recipe]]:
-    """Recipes with what a design says of each; of recipes without a design, nothing."""
+    """Recipes, each with its levels in the design; recipes without a design have none."""
     return list(recipes) if isinstance(recipes, Design) else [({}, recipe) for recipe in recipes]

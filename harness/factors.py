@@ -1,4 +1,4 @@
-"""Over what a claim generalises: factors whose levels stand for others, and factors whose levels it is about."""
+"""What a claim generalises to: factors whose levels stand for others, and factors whose levels it is about."""
 
 from __future__ import annotations
 
@@ -13,21 +13,21 @@ from harness.limits import briefly
 class Factors:
     """The population of a claim.
 
-    A factor is a column of the table, or something that all rows share and no column says, such as the test points.  The levels
-    of a *random* factor are a sample, and the claim speaks of others like them: the inference carries how much they differ.  A
-    *fixed* factor's are the very ones that the claim is about, and the sentence says so.
+    A factor is a column of the table, or something that all rows share without a column for it, such as the test points.  The
+    levels of a *random* factor are a sample, and the claim is about others like them: the inference accounts for how much they
+    differ.  The levels of a *fixed* factor are the very ones that the claim is about, and its sentence says so.
 
     Example:
         >>> Factors(random="seed", fixed=("architecture", "test points"))
         Factors(random=('seed',), fixed=('architecture', 'test points'))
 
     Attributes:
-        random: names of the random factors; columns, since what they differ by is read off the rows.
+        random: names of the random factors; columns, since the differences between levels are read off the rows.
         fixed: names of the fixed factors.
-        unnamed: of one prediction of the claim, the random factors that it does not name (:meth:`restricted`).
+        unnamed: for one prediction of the claim, the random factors that it does not name (:meth:`restricted`).
 
     Raises:
-        ClaimError: a name is no text, or stands twice.
+        ClaimError: a name is not text, or appears twice.
     """
 
     random: str | tuple[str, ...] = ()
@@ -39,7 +39,9 @@ class Factors:
             given = getattr(self, role)
             names = (given,) if isinstance(given, str) else tuple(given) if isinstance(given, Iterable) else (given,)
             if odd := [name for name in names if not isinstance(name, str) or not name.strip()]:
-                raise ClaimError(f"Factors has {role}={briefly(given)}; {briefly(odd[0])} is no name of a factor: give text")
+                raise ClaimError(
+                    f"Factors has {role}={briefly(given)}; {briefly(odd[0])} is not the name of a factor: give text"
+                )
             object.__setattr__(self, role, names)
         both = [*self.random, *self.fixed]
         if twice := sorted({name for name in both if both.count(name) > 1}):
@@ -49,7 +51,7 @@ class Factors:
             )
 
     def restricted(self, kind: str, own: Collection[str], held: Collection[str], elsewhere: Collection[str]) -> Factors:
-        """What it says of one prediction of the claim.
+        """What it says about one prediction of the claim.
 
         Args:
             kind: name of the prediction's kind.
@@ -63,14 +65,14 @@ class Factors:
         columns = ", ".join(own)
         if missing := [column for column in own if column not in (*self.random, *self.fixed)]:
             raise ClaimError(
-                f"{kind} has its units in {columns}, and the population does not say of {', '.join(missing)} whether the claim "
-                "speaks of others like these levels or of these very ones: name every one of these columns in "
-                "population=Factors(random=…, fixed=…)"
+                f"{kind} has its units in {columns}, and the population does not say whether {', '.join(missing)} is random "
+                "(the claim is about others like these levels) or fixed (it is about these very ones): name every one of these "
+                "columns in population=Factors(random=…, fixed=…)"
             )
         if not set(self.random) & set(own):
             raise ClaimError(
-                f"{kind} has its units in {columns}, and the population has all of them fixed: nothing was drawn, so that "
-                "nothing can be inferred; the training seed, at least, stands for others: random=…"
+                f"{kind} has its units in {columns}, and the population declares all of them fixed: nothing was drawn, so "
+                "nothing can be inferred; the training seed, at least, is random: random=…"
             )
         return Factors(
             tuple(name for name in self.random if name in held),

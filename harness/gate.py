@@ -17,7 +17,7 @@ from harness.showing import Shown
 class Gate(Limited, Shown):
     """A check that the evidence means anything; a gate that fails makes the verdict INVALID, never REFUTED.
 
-    A gate reads one column of the evidence table and asks of every row that its value lies between limits: numbers, or other
+    A gate reads one column of the evidence table and requires its value to lie between limits in every row: numbers, or other
     columns of the same row.  Booleans count as 0 and 1; a missing value fails, and so does a table without a row to read.
 
     Attributes:
@@ -28,9 +28,9 @@ class Gate(Limited, Shown):
         share: share of the rows that must pass.
         reason: where the threshold comes from.
         protocols: protocols that this gate applies to; None for all.
-        where: rows that it reads, by what their columns hold (:mod:`harness.rows`); all rows without.
-        above: largest value that is just not admissible, or None.
-        below: smallest value that is just not admissible, or None.
+        where: rows that it reads, by what their columns hold (:mod:`harness.rows`); all rows if empty.
+        above: lower limit that is not admissible itself, or None.
+        below: upper limit that is not admissible itself, or None.
     """
 
     name: str
@@ -92,7 +92,7 @@ def names_of(given: object, owner: str, what: str) -> tuple[str, ...]:
     """Several names as a tuple; one may be given as plain text.
 
     Raises:
-        ClaimError: what is given is no name and no list or tuple of names.
+        ClaimError: what is given is neither a name nor a list or tuple of names.
     """
     names = (given,) if isinstance(given, str) else given
     if not isinstance(names, list | tuple) or not all(isinstance(name, str) and name.strip() for name in names):

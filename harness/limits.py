@@ -1,7 +1,7 @@
-"""Limits between which a column has to lie: what gates and proportions ask of single rows.
+"""Limits between which a column has to lie: what gates and proportions require of single rows.
 
-A limit is a number, or the name of another column, row by row.  It is part of the declaration, so that it stands in the
-claim's digest and in its sentence; a fixture hands over what was measured.
+A limit is a number, or the name of another column, compared row by row.  It is part of the declaration, and so of the claim's
+digest and of its sentence; a study returns what was measured.
 """
 
 from __future__ import annotations
@@ -22,13 +22,13 @@ if TYPE_CHECKING:
 Limit = float | str
 """A number, or a column that holds one for each row."""
 BOUNDS = {"at_least": "at least", "above": "above", "at_most": "at most", "below": "below"}
-"""Limits by their words; those "at" a value are admissible themselves, the others are not."""
+"""Limits in words; an "at" limit is admissible itself, the others are not."""
 _LONGEST = 60  # characters of a value that a message shows
 _LOWER, _UPPER = ("at_least", "above"), ("at_most", "below")
 
 
 class Limited:
-    """What declarations with limits have in common; beside a frozen dataclass that has the four as fields."""
+    """What declarations with limits have in common; a base of frozen dataclasses that have the four as fields."""
 
     at_least: Limit | None
     at_most: Limit | None
@@ -47,10 +47,10 @@ class Limited:
         return tuple(limit for limit in self.limits.values() if isinstance(limit, str))
 
     def check_limits(self, owner: str) -> None:
-        """Make numbers of the limits, and refuse those that are none or admit nothing.
+        """Turn limits into numbers, and refuse those that are neither numbers nor columns, or that admit nothing.
 
         Raises:
-            ClaimError: they are so.
+            ClaimError: a limit has to be refused.
         """
         for name, limit in self.limits.items():
             if isinstance(limit, str):
@@ -78,7 +78,7 @@ class Limited:
         """Which values lie between the limits; a missing value or limit does not.
 
         Args:
-            values: one a row of the table.
+            values: one per row of the table.
             table: holds the columns that are limits.
         """
         import numpy as np
@@ -100,11 +100,11 @@ class Limited:
 
 
 def canonical(value: object) -> float | None:
-    """A number in the one form that stands in descriptions and digests, or None for what is none.
+    """A number in the one form that it has in descriptions and digests, or None for anything that is not a number.
 
-    Python's numbers and numpy's that are equal have one form: whole ones below 2**53 are integers, the others floats.  A number
-    of less than double precision is meant as its decimals say.  What double precision does not hold exactly, such as a third as
-    a fraction, is none: it would not be the number that values are compared with.
+    Equal numbers of Python and numpy have the same form: whole ones below 2**53 are integers, the others floats.  A number of
+    less than double precision stands for its decimals.  What double precision does not hold exactly, such as a third as a
+    fraction, gives None: it would not be the number that values are compared with.
 
     Example:
         >>> canonical(0.0), canonical(-0.0), canonical(0.5), canonical(10**20), canonical(True), canonical(10**400)

@@ -1,4 +1,4 @@
-"""Derived columns that have a name: what a declaration reads is fixed with the code that makes it."""
+"""Named derived columns: what a declaration reads is fixed together with the code that makes it."""
 
 from __future__ import annotations
 
@@ -16,8 +16,8 @@ if TYPE_CHECKING:
 class Quantity(str):
     """The name of a column, with the function that makes it from others; made by :func:`quantity`.
 
-    It is its column's name wherever one is asked for.  A declaration that reads it has the function's code in its digest.
-    It cannot be called itself, since pandas calls whatever callable it is indexed with.
+    It can be used wherever the name of a column is asked for.  The digest of a declaration that reads it includes the
+    function's code.  It cannot be called itself, since pandas calls any callable that it is indexed with.
 
     Attributes:
         make: from a table to the column.
@@ -27,11 +27,11 @@ class Quantity(str):
 
     @property
     def __func__(self) -> Callable[[pd.DataFrame], pd.Series[Any]]:
-        """The function that its name stood for, as bound methods name theirs: by it the name is told to be current."""
+        """The function that its name stood for, as in bound methods; it shows whether the name is current."""
         return self.make
 
     def of(self, table: pd.DataFrame) -> pd.Series[Any]:
-        """The column, one value a row of the table."""
+        """The column, one value per row of the table."""
         return self.make(table)
 
     def describe(self) -> dict[str, str]:
@@ -42,7 +42,7 @@ class Quantity(str):
 def quantity(column: str) -> Callable[[Callable[[pd.DataFrame], pd.Series[Any]]], Quantity]:
     """Name the column that a function makes.
 
-    The fixture makes it, ``table[drift] = drift.of(table)``, and the declaration names it, ``Gate("…", drift, at_most=0.1)``.
+    The study makes it, ``table[drift] = drift.of(table)``, and the declaration names it, ``Gate("…", drift, at_most=0.1)``.
 
     Example:
         >>> @quantity("relative_size")
@@ -61,20 +61,20 @@ def quantity(column: str) -> Callable[[Callable[[pd.DataFrame], pd.Series[Any]]]
 
 
 def written(column: str) -> Any:
-    """A column as a digest is made of it: its name, or what a quantity says of itself."""
+    """A column in the form that digests are made from: its name, or a quantity's description."""
     return column.describe() if isinstance(column, Quantity) else column
 
 
 def made_by(function: Callable[..., Any]) -> str:
     """Digest of the code behind a function: its module and what that imports of the project, without harness and libraries.
 
-    A claim is as it was declared whichever versions judge it; those stand in the run's provenance.
+    A claim is as it was declared whichever versions judge it; these are in the run's provenance.
 
     Raises:
-        ClaimError: the source is not to be found.
+        ClaimError: the source cannot be found.
     """
     try:
         own = closure([function]).own
     except CodeError as problem:
-        raise ClaimError(f"the code of {function.__qualname__} cannot be read, so that no digest holds it: {problem}") from None
+        raise ClaimError(f"the code of {function.__qualname__} cannot be read, so it has no digest: {problem}") from None
     return digest({name: does for name, does in own.items() if name.partition(".")[0] != "harness"})

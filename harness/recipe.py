@@ -129,7 +129,7 @@ def _module_program(architecture: Module, function: Any, code: Any, shape: tuple
 
 
 def _require_parts(recipe: Recipe) -> None:
-    """Every part of a recipe is of its kind; a word or a class of torch's in its place is the commonest slip."""
+    """Check the type of every part of a recipe; a string, or one of torch's classes, in its place is the commonest mistake."""
     from harness.data.base import DataSpec
 
     require(isinstance(recipe.data, DataSpec), recipe, "data", "a DataSpec, such as ToyImages() or Mnist(train=1000, test=200)")
@@ -166,14 +166,14 @@ class Recipe(Shown):
         regime: standard or adversarial training, or a :class:`Regime` of your own.
         optimiser: how it descends.
         epochs: passes over the data; 0 gives the initialised network.  With ``until``, the most that a member may take.
-        batch_size: points a step.
+        batch_size: points per step.
         checkpoints: epochs after which the parameters are kept, besides the last.
         parent: None, or the recipe whose trained member of the same seed is the start (finetuning).
         loss: "cross_entropy", or "mse" (least squares; half the squared distance to the target, averaged over points).
         until: None, or what ends a member's training before the last epoch.
         schedule: None for a constant learning rate, or how it changes: :class:`StepDecay`, :class:`Cosine` or :class:`WarmUp`.
         augment: None, or a function of (inputs, generator) that changes the inputs of every batch of training.  The inputs
-            have shape (point, *shape) and may be overwritten; what it returns has the same shape.  All that is random in it
+            have shape (point, *shape) and may be overwritten; what it returns has the same shape.  Anything random in it
             has to be drawn from the generator, a ``torch.Generator`` on the CPU that is the member's own.
     """
 
@@ -218,7 +218,7 @@ class Recipe(Shown):
         }  # fmt: skip
 
     def describe(self) -> dict[str, Any]:
-        """Canonical form: type and fields, but those that came later and stand at their default."""
+        """Canonical form: type and fields, except those that were added later and have their default value."""
         return described(self)
 
     @cached_property
@@ -233,7 +233,7 @@ class Recipe(Shown):
 
     @property
     def name(self) -> str:
-        """Architecture and regime, for people."""
+        """Architecture and regime, for readers."""
         return f"{self.architecture.name} {self.regime.name}"
 
     def program(self) -> Program:

@@ -1,7 +1,7 @@
-"""Training regimes: what becomes of a batch before a step, and what the step descends.
+"""Training regimes: how a batch is changed before a step, and which loss the step minimises.
 
-A regime is a frozen dataclass below :class:`Regime`; :class:`Standard` and :class:`Adversarial` are two of them, and one of
-your own is a third.  Torch is imported where a step is made, so that declaring a recipe stays cheap.
+A regime is a frozen dataclass derived from :class:`Regime`: :class:`Standard`, :class:`Adversarial`, or one of your own.  Torch
+is imported only when a step is made, so that declaring a recipe stays cheap.
 """
 
 from __future__ import annotations
@@ -47,13 +47,13 @@ class Threat:
 
 @dataclass(frozen=True)
 class TrainingStep:
-    """What a regime may look at when a step is made.
+    """What a regime may use when a step is made.
 
     Attributes:
         program: the stack's program.
-        parameters: the members' present parameters by name, tensors of shape (member, *shape); they must not be written into.
+        parameters: the members' current parameters by name, tensors of shape (member, *shape); they must not be written into.
         bounds: smallest and largest admissible value of an input, or None.
-        generators: one of each member, on the CPU, for all that is random in the regime.
+        generators: one per member, on the CPU, for everything random in the regime.
         epoch: whole epochs before this one.
         epochs: all epochs of the recipe.
     """
@@ -79,13 +79,13 @@ class TrainingStep:
 
 
 class Regime:
-    """How a batch becomes a step; a regime of one's own is a frozen dataclass below it that overrides what differs.
+    """How a batch becomes a step; a regime of your own is a frozen dataclass derived from it that overrides what differs.
 
-    Its type and fields are part of the name of every network that is trained by it, and so is its code.  What it draws comes
-    from the generators of the step, and what it makes of one member depends on no other: both are looked at before training.
+    Its type and fields are part of the name of every network that is trained under it, and so is its code.  Its random numbers
+    come from the generators of the step, and what it does for one member depends on no other: both are checked before training.
 
     Attributes:
-        name: for tables and figures; give regimes of one class that stand in one table different names.
+        name: for tables and figures; give regimes of one class different names if they appear in the same table.
         adversarial_share: share of each batch that is replaced by adversarial examples; 0 unless it is :class:`Adversarial`.
         threat: how they are made, or None.
     """
@@ -95,10 +95,10 @@ class Regime:
     threat: Threat | None = None
 
     def examples(self, step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """What the step is made on; without a word the batch as it is.
+        """The points that the step is computed on; by default the batch as it is.
 
         Args:
-            step: what may be looked at, and what random numbers come from.
+            step: what may be used, and where random numbers come from.
             inputs: the batch, shape (member, *input, point); it may be overwritten.
             targets: encoded targets, shape (member, class, point), one-hot for classes; likewise.
 
@@ -108,7 +108,7 @@ class Regime:
         return inputs, targets
 
     def loss(self, loss: Any) -> Any:
-        """What is descended; without a word the recipe's loss.
+        """The loss that is minimised; by default the recipe's.
 
         Args:
             loss: "cross_entropy" or "mse".
@@ -121,7 +121,7 @@ class Regime:
 
     @property
     def passes(self) -> float:
-        """Passes through the network that a step takes, a plain one being 1; work is shared out by it."""
+        """Passes through the network that a step takes, where a plain step takes 1; work is shared out accordingly."""
         return 1.0
 
 
@@ -138,7 +138,7 @@ class Standard(Regime):
 
 @dataclass(frozen=True)
 class Adversarial(Regime):
-    """Training on batches of which a share is replaced by adversarial examples for the present parameters.
+    """Training on batches in which a share is replaced by adversarial examples for the current parameters.
 
     Attributes:
         name: for tables and figures.
@@ -161,7 +161,7 @@ class Adversarial(Regime):
 
     @property
     def passes(self) -> float:
-        """The steps of the attack besides."""
+        """One for the plain step, and the steps of the attack."""
         return 1 + self.adversarial_share * self.threat.steps
 
     def examples(self, step: TrainingStep, inputs: torch.Tensor, targets: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:

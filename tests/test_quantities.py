@@ -68,7 +68,7 @@ def test_code_that_cannot_be_read_is_said():
     exec("def made(table):\n    return table['a']", scope)
     scope["made"].__module__ = "no.such.module"
     lost: Quantity = quantity("a")(scope["made"])
-    with pytest.raises(ClaimError, match="the code of made cannot be read, so that no digest holds it"):
+    with pytest.raises(ClaimError, match="the code of made cannot be read, so it has no digest"):
         claim(lost).digest()
     assert made_by(ratio.make) == ratio.describe()["code"]
 

@@ -1,1 +1,1 @@
-"""A claim run: the harness that its body is given, its row, and the same claim asked, grown and searched."""
+"""Running a claim: the harness that its body is given, its row, its design, more seeds, and the search of its scope."""

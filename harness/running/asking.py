@@ -47,18 +47,18 @@ class ClaimDesign:
 
     @property
     def members(self) -> tuple[tuple[str, str, str, int], ...]:
-        """One (recipe, architecture, regime, seed) each, as the columns of a measured table name them."""
+        """One (recipe, architecture, regime, seed) per member, named as in the columns of a measured table."""
         return tuple(
             (recipe.key, recipe.architecture.name, recipe.regime.name, seed) for recipe, seeds in self.recipes for seed in seeds
         )
 
     @property
     def seeds(self) -> int:
-        """Different training seeds."""
+        """Number of different training seeds."""
         return len({member[3] for member in self.members})
 
     def units(self, columns: Iterable[str], where: Mapping[str, Any]) -> int:
-        """Different combinations of those of the columns that a design knows, among the members that ``where`` admits."""
+        """Number of different combinations of the columns that a design knows, among the members that ``where`` admits."""
         places = [self.COLUMNS.index(column) for column in columns if column in self.COLUMNS]
         rows = Where(where)
         admitted = [
@@ -68,7 +68,7 @@ class ClaimDesign:
         return len({tuple(member[place] for place in places) for member in admitted})
 
     def to_json(self) -> dict[str, Any]:
-        """What a row, the ledger and a preregistration hold of it; recipes that share their seeds stand together."""
+        """What a row, the ledger and a preregistration hold about it; recipes that share their seeds are grouped."""
         by_seeds: dict[tuple[int, ...], dict[str, str]] = {}
         for recipe, seeds in self.recipes:
             by_seeds.setdefault(seeds, {})[recipe.key] = recipe.name
@@ -114,7 +114,7 @@ class _Drawn(Harness):
     """A harness whose studies are drawn, each once, for all claims together."""
 
     def setting(self, name: str, default: Value) -> Value:
-        """See :meth:`Harness.setting`; which defaults a claim gives a setting is for its run to judge."""
+        """See :meth:`Harness.setting`; whether a claim's defaults for a setting agree is checked when it runs."""
         return default
 
     def remembered(self, function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
@@ -143,9 +143,9 @@ class Designer:
     def design_of(self, body: Callable[..., Any], standing: Standing | None = None) -> ClaimDesign:
         """What a claim asks for.
 
-        It is the same before anything has run and in a run, and does not depend on which data the machine has: it is drawn,
-        and not taken from what ran.  A study is drawn up to where a measured value decides what comes next; what it asks for
-        after that shows in its code alone.
+        It is the same before and during a run, and does not depend on which data the machine has, because it is drawn and not
+        taken from what ran.  A study is drawn up to where a measured value decides what comes next; what it asks for after that
+        shows only in its code.
 
         Args:
             body: the claim's.
@@ -217,18 +217,18 @@ class Designer:
 
 
 def refuse_unknown(where: str, table: Any) -> None:
-    """Raise a ClaimError if what a body measured is a stand-in, which a cache of the project's own has kept from a drawing."""
+    """Raise a ClaimError if a body returns a stand-in that a cache of the project's own has kept from a drawing."""
     from harness.claim import ClaimError
 
     if any(isinstance(each, Unknown) for each in (table.values() if isinstance(table, Mapping) else (table,))):
         raise ClaimError(
-            f"{where} returns a stand-in for a measured table, which something of its own kept from when its design was drawn; "
-            "let a pytest fixture or the store keep tables, and no variable of a module"
+            f"{where} returns a stand-in for a measured table, which code of its own has kept from when its design was drawn; "
+            "keep tables in a pytest fixture or in the store, not in a variable of a module"
         )
 
 
 def instruments(measured: Iterable[tuple[str, Any, int]]) -> Iterator[dict[str, Any]]:
-    """The measurements as JSON; one that is repeated, of other members or on other random streams, stands once."""
+    """The measurements as JSON; one that is repeated, of other members or on other random streams, appears once."""
     found: dict[str, dict[str, Any]] = {}
     for name, measurement, members in measured:
         said = _robust(stable(measurement))

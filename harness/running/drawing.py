@@ -1,7 +1,7 @@
 """A store that trains and measures nothing, and the values that stand in for what it would have measured.
 
-Studies that run against it show which members and measurements a claim asks for.  What a stand-in meets is either one more
-stand-in or, where Python needs a real answer (whether, how many, which), the end of that study's drawing; never a guess.
+Studies that run against it show which members and measurements a claim asks for.  An operation on a stand-in gives another
+stand-in or, where Python needs a real answer (whether, how many, which), ends the drawing of that study; nothing is guessed.
 """
 
 from __future__ import annotations
@@ -87,7 +87,7 @@ class Asked:
     measured: list[tuple[str, Any, int]] = field(default_factory=list)
 
     def add(self, other: Asked) -> None:
-        """Put what another function asked for behind this."""
+        """Append what another function asked for."""
         for recipe, seeds in other.members.items():
             self.members.setdefault(recipe, {}).update(seeds)
         self.measured += other.measured
@@ -101,7 +101,7 @@ class Drawing:
 
     @contextlib.contextmanager
     def noting(self) -> Iterator[Asked]:
-        """What is asked for in here, by itself."""
+        """A context that records by itself what is asked for within it."""
         before, self.asked = self.asked, Asked()
         try:
             yield self.asked
@@ -124,13 +124,13 @@ class Drawing:
         return value, asked
 
     def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
-        """As the store's, of members that do not exist."""
+        """Like the store's, but of members that do not exist."""
         return self.populations([recipe], seeds, name=name)[0]
 
     def populations(
         self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None
     ) -> list[Population]:
-        """As the store's, of members that do not exist."""
+        """Like the store's, but of members that do not exist."""
         from harness.population import Population
 
         cells, seeds = labelled(recipes), tuple(int(seed) for seed in seeds)
@@ -155,16 +155,16 @@ class Drawing:
         return Unknown()
 
     def cached(self, name: str, key: Mapping[str, Any], *_: object, **__: object) -> Any:
-        """Notes the table and its key."""
+        """Note the table and its key."""
         self.asked.measured.append((name, key, 0))
         return Unknown()
 
     def instead(self, name: str, settings: Mapping[str, Any]) -> Any:
-        """Notes a measurement that no store is asked for."""
+        """Note a measurement that no store is asked for."""
         return self.cached(name, settings)
 
     def end(self) -> NoReturn:
-        """Data would be looked for."""
+        """Called where data would be looked for."""
         raise Undrawn
 
     def __getattr__(self, name: str) -> Unknown:
@@ -172,13 +172,13 @@ class Drawing:
 
 
 def _is_outcome(problem: BaseException) -> bool:
-    """Whether it is one of pytest's outcomes, a skip or a failure, which are no Exceptions."""
+    """Whether it is one of pytest's outcomes, a skip or a failure, which are not Exceptions."""
     return any(kind.__name__ == "OutcomeException" for kind in type(problem).__mro__)
 
 
 @contextlib.contextmanager
 def stand_ins(drawing: Drawing) -> Iterator[None]:
-    """Nothing is measured, read, printed or warned of in here, and pandas hands stand-ins on where it would refuse them."""
+    """A context in which nothing is measured, read, printed or warned of, and pandas passes stand-ins on."""
     from unittest import mock
 
     import pandas as pd

@@ -1,4 +1,4 @@
-"""What a claim's evidence says of itself where its body has left that out: what was trained, which rows are not judged."""
+"""Completes a claim's evidence with what its body has left out: what was trained, which rows are not judged."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ Trained = Sequence[tuple["Recipe", tuple[int, ...]]]
 
 
 def completed(claim: Claim, body: Callable[..., Any]) -> Body:
-    """A claim's body whose evidence has recipes, an account of its rows and a figure, also where the body gives none."""
+    """A claim's body whose evidence has recipes, an account of its rows and a figure, even if the body gives none."""
 
     def asked(harness: Harness | None) -> Evidence:
         begun = 0 if harness is None else len(harness.store.trained)
@@ -50,8 +50,8 @@ def _are_tables(table: Any) -> bool:
 def _account(claim: Claim, evidence: Evidence, trained: Trained, drops: list[Drop]) -> Account | None:
     """The rows of a claim with one table: those that it has, those that were noted as left out, and networks that are missing.
 
-    Which protocol something was left out of is not known, so that a claim with several says it itself; a claim that no interval
-    judges is not about rows.
+    It is not known which protocol something was left out of, so a claim with several has to say it itself; a claim that no
+    interval judges is not about rows.
     """
     table = evidence.table
     if claim.prediction.rule == "exact" or isinstance(table, Mapping):
@@ -75,7 +75,7 @@ def _networks(trained: Trained) -> pd.DataFrame:
 
 
 def _figure(prediction: Prediction, tables: pd.DataFrame | Mapping[str, pd.DataFrame]) -> Figure | None:
-    """The evidence of the first prediction that has a picture, as far as it can be drawn; no claim fails for its sake."""
+    """A figure of the evidence, for the first prediction that has one that can be drawn; no claim fails for lack of one."""
     from harness.report.figures import MAX_ROWS, figure_from_evidence
 
     table: Any = next(iter(tables.values()), None) if isinstance(tables, Mapping) else tables  # the first protocol decides
@@ -101,6 +101,6 @@ def _figure(prediction: Prediction, tables: pd.DataFrame | Mapping[str, pd.DataF
 
 
 def _titled(prediction: Prediction, rows: int, most: int) -> str:
-    """What is shown, and that it is not all where it is not."""
+    """What is shown, and if that is only a part, that it is."""
     shown = f" (the first {most:,} of {rows:,} rows)" if rows > most else ""
     return f"What is judged: {str(prediction)[0].lower()}{str(prediction)[1:].rstrip('.')}{shown}"

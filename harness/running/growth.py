@@ -26,7 +26,7 @@ class SeededStore:
 
     Args:
         store: the session's.
-        seeds: from the seeds that a fixture asks for to those that it gets.
+        seeds: maps the seeds that a study asks for to those that it gets.
     """
 
     def __init__(self, store: Store, seeds: Callable[[Iterable[int]], list[int]]) -> None:
@@ -47,7 +47,7 @@ class SeededStore:
 
 
 def moved(seeds: Iterable[int], blocks: Iterable[int], stride: int) -> list[int]:
-    """The seeds of some blocks: those of the first one, number 0, moved on by as many strides as the block's number says.
+    """The seeds of some blocks: those of the first one, number 0, shifted by as many strides as the block's number says.
 
     Example:
         >>> moved([4, 7], [0, 1], 4)
@@ -60,17 +60,17 @@ def moved(seeds: Iterable[int], blocks: Iterable[int], stride: int) -> list[int]
 def in_blocks(body: Body, harness: Harness, blocks: Iterable[int], known: set[int], **other: Any) -> Evidence:
     """What a claim's body returns with the seeds of some blocks in place of those that it and its studies ask for.
 
-    All seeds that a claim asks for are moved by one stride, which is as long as they reach.  So populations that share their
-    seeds share them in every block, those with seeds of their own (two independent groups) keep them, and no seed stands in
-    two blocks.
+    All seeds that a claim asks for are shifted by the same stride, the width of their range.  So populations that share their
+    seeds share them in every block, those with seeds of their own (two independent groups) keep them, and no seed is in two
+    blocks.
 
     Args:
         body: the claim's.
         harness: the session's.
         blocks: numbers of the blocks; 0 has the seeds that are asked for.
-        known: seeds that the claim is known to ask for; what it asks for besides is added, and then all is done once more,
-            by the longer stride.
-        other: fields of the harness that are replaced.
+        known: seeds that the claim is known to ask for; others that it asks for are added, and then everything is done once
+            more, with the longer stride.
+        other: fields of the harness to replace.
     """
     numbers = tuple(blocks)
 
@@ -99,7 +99,7 @@ class Grown:
         evidence: of all blocks.
         verdict: of it.
         looks: blocks of seeds that were judged, by a rule that stays valid at every look; 0 for one look by the ordinary rule.
-        stuck: seeds were to be added, and its tables had no new ones.
+        stuck: seeds were to be added, but the tables had no new ones.
     """
 
     evidence: Evidence
@@ -122,7 +122,7 @@ def until_decided(
         asked: seeds that the claim is known to ask for, beside those in the evidence.
 
     Returns:
-        The last look.  Seeds stop being added where the verdict is not inconclusive, and where the tables hold no new ones.
+        The last look.  Seeds stop being added once the verdict is not inconclusive, or the tables hold no new ones.
     """
     blocks: list[Collection[int]] = [seeds_of(evidence)]
     known = set(asked).union(blocks[0])

@@ -48,7 +48,7 @@ def statement(
 
 
 def _counts(prediction: Prediction, design: ClaimDesign) -> tuple[str, ...]:
-    """Columns of what is counted: the unit, or where a population is declared its random factor with the fewest levels."""
+    """Columns of what is counted: the unit, or, if a population is declared, its random factor with the fewest levels."""
     if prediction.population is None:
         return prediction.units
     known = [column for column in prediction.replicated if column in design.COLUMNS]
@@ -60,12 +60,12 @@ def _units(prediction: Prediction, design: ClaimDesign) -> int:
 
 
 def _counted(prediction: Prediction, design: ClaimDesign) -> bool:
-    """Whether the members say how many units there are; a column that a fixture adds to its tables does not show in them."""
+    """Whether the members say how many units there are; a column that a study adds to its tables does not show in them."""
     return all(column in design.COLUMNS for column in prediction.replicated)
 
 
 def _are_seeds(prediction: Prediction, design: ClaimDesign) -> bool:
-    """Whether more seeds make more of what is counted: not where levels of another random factor are."""
+    """Whether more seeds make more of what is counted: not if levels of another random factor are counted."""
     return prediction.population is None or _counts(prediction, design) == (SEED,)
 
 
@@ -79,7 +79,7 @@ def _configured(design: ClaimDesign, prediction: Prediction, scale: str) -> str:
 
 
 def _measured(power: Row, design: ClaimDesign, parts: list[Prediction], scale: str, ran_at: str) -> str:
-    """The earlier run's statement, or that of the seeds which are configured now, where they are others."""
+    """The earlier run's statement, or, if the seeds configured now are others, the statement for these."""
     from harness.judge.power import again
 
     said = f"by the spread measured at scale {ran_at}: {power['statement']}"

@@ -1,4 +1,4 @@
-"""Running a claim: its body, the judge, and the row that comes of it; from pytest, from Python or from a notebook."""
+"""Running a claim: its body, the judge, and the resulting row; from pytest, from Python or from a notebook."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class Judging:
 
     Attributes:
         scale: "smoke", "reduced" or "full".
-        family: claims by which alpha is divided; None for no adjustment.
+        family: number of claims by which alpha is divided; None for no adjustment.
         blocks: seeds are added until the claim is decided, in at most so many blocks; None for the seeds that it asks for.
         search: settings that are tried of its scope; 0 for no search.
     """
@@ -63,7 +63,7 @@ def judged_row(
         evidence: what the body returned.
         how: by which rule it is judged.
         body: for more seeds and other settings.
-        harness: what the body was called with; None where it was given none, so that it says the same whatever is asked.
+        harness: what the body was called with; None if it was given none, so that it returns the same whatever is asked.
 
     Raises:
         ClaimError: the evidence cannot be judged.
@@ -80,7 +80,7 @@ def judged_row(
     grown = _grown(row, evidence, how, body, harness, judged)
     evidence, verdict = grown.evidence, grown.verdict
     if not isinstance(evidence, Evidence):  # a bare table, which the judge takes, has nothing to show
-        raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), given {type(evidence).__name__}")
+        raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), not {type(evidence).__name__}")
     done = with_verdict(row, verdict.to_json())
     done["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
     done["images"] = None if evidence.images is None else images_from_evidence(evidence.images)
@@ -106,7 +106,7 @@ def _grown(
 
 
 def _rules(claim: Claim, how: Judging, grown: Grown) -> dict[str, str]:
-    """What of the rule is not the ordinary one; a claim without an interval has no other."""
+    """How the rule differs from the ordinary one; a claim without an interval has no other."""
     rules: dict[str, str] = {}
     if claim.prediction.rule == "exact":
         return rules
@@ -124,7 +124,7 @@ def _rules(claim: Claim, how: Judging, grown: Grown) -> dict[str, str]:
 
 
 def instruments_of(measured: Iterable[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
-    """What measured, each once, with the engine that ran; None for an instrument that knows no engines."""
+    """The instruments that measured, each once, with the engine that ran; None for an instrument without engines."""
     for each in instruments((name, spec, 0) for name, spec in measured):
         engine = each["settings"].get("engine")
         yield {"name": each["name"], "engine": engine, "settings": each["settings"], "streams": len(each["streams"]) or None}
@@ -175,20 +175,21 @@ def run(
 ) -> Result:  # fmt: skip
     """Train what is missing, measure, and judge one claim, as ``pytest claims/`` does; a line tells how far it is.
 
-    The ledger has no part in it.
+    The ledger is not consulted.
 
     Args:
         claim: the body, declared with :func:`harness.claim.claim`.
         scale: "smoke", "reduced" or "full".
         store: of trained models and measurements, or its folder; None for ``$HARNESS_STORE``, else ``.harness`` in the project,
             the nearest folder above the present one that has a pyproject.toml, which ``pytest claims/`` uses, too.
-        device: "auto", "cpu" or "cuda"; that of a store that is given is its own.
+        device: "auto", "cpu" or "cuda"; a store that is given keeps its own.
         llc_engine: "stacked" or "devinterp", likewise.
         until_decided: seeds are added until the claim is decided, in at most so many blocks; None for those that it asks for.
         search: settings to try of the claim's scope.
 
     Raises:
-        ClaimError: it is not declared as a claim, or wrongly; it needs pytest's fixtures; or its evidence cannot be judged.
+        ClaimError: it is not declared as a claim, or declared wrongly; it needs pytest's fixtures; or its evidence cannot be
+            judged.
     """
     from harness.judge import judge  # noqa: F401 - before the clock starts
     from harness.report.rows import assemble, base_row
@@ -226,7 +227,7 @@ def declaration(claim: Callable[..., Any]) -> Claim:
     """What a body was declared as.
 
     Raises:
-        ClaimError: it was not, or wrongly, or it needs more than a harness.
+        ClaimError: it was not declared, or declared wrongly, or it needs more than a harness.
     """
     declared = getattr(claim, "__claim__", None)
     if isinstance(declared, ClaimError):
@@ -239,7 +240,7 @@ def declaration(claim: Callable[..., Any]) -> Claim:
     if fixtures := [name for name in needs(claim) if name != "harness"]:
         raise ClaimError(
             f"the body of {declared.id} takes {', '.join(fixtures)}, which pytest would have to make; outside of pytest a body "
-            "takes the harness alone and calls its studies with it"
+            "takes only the harness and calls its studies with it"
         )
     return declared
 
@@ -254,7 +255,7 @@ def _require(scale: str, blocks: int | None, search: int) -> None:
 
 
 def _project() -> Path:
-    """The nearest folder that is a project, above where the user stands; else that."""
+    """The nearest project folder at or above the working directory; the working directory if there is none."""
     standing = Path.cwd()
     return next((each for each in (standing, *standing.parents) if (each / "pyproject.toml").is_file()), standing)
 

@@ -2,7 +2,7 @@
 
 A claim that holds at one choice of what its document leaves open has not been replicated yet.  The search draws such
 settings from the claim's scope, judges the claim in each by the ordinary rule, and reduces what it finds to the fewest and
-simplest settings that still turn the verdict.  Whoever looks at many settings finds one by chance: so what was found is
+simplest settings that still turn the verdict.  Among many settings, some turn the verdict by chance: so what was found is
 judged once more, on seeds that had no part in finding it, and only that counts.
 """
 
@@ -92,16 +92,16 @@ def search(
 ) -> Search:
     """Look for settings in which a claim's verdict turns.
 
-    The settings that are drawn depend on the scope, the number of trials and the installed version of Hypothesis; claims of
-    one scope draw the same ones, and so share what is trained for them.
+    The settings that are drawn depend on the scope, the number of trials and the installed version of Hypothesis; claims with
+    the same scope draw the same ones, and so share what is trained for them.
 
     Args:
         scope: settings by name, with the strategies of their values.
         defaults: their values outside of a search.
         judged: judges the claim with these settings in place of the defaults.
         verdict: the verdict at the defaults.
-        trials: settings to try, those of the reduction included and the confirmation not.
-        fresh: judges the claim with these settings on seeds that ``judged`` does not use; None where it uses no seeds.
+        trials: settings to try, including those of the reduction but not the confirmation.
+        fresh: judges the claim with these settings on seeds that ``judged`` does not use; None if it uses no seeds.
 
     Raises:
         ValueError: ``trials`` is below 1.
@@ -205,7 +205,7 @@ def check_scope(claim: Claim, asked: Settings) -> None:
     if unknown := sorted(set(claim.scope) - set(asked)):
         raise ClaimError(
             f"the scope of {claim.id} names {', '.join(unknown)}, which no study asks for: a study gets the value with "
-            f"harness.setting({unknown[0]!r}, default); asked for are {', '.join(sorted(asked)) or 'none'}"
+            f"harness.setting({unknown[0]!r}, default); settings that are asked for: {', '.join(sorted(asked)) or 'none'}"
         )
 
 

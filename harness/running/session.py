@@ -1,7 +1,7 @@
 """What a claim's body is given: at which scale, on which device, from which store, and with which open settings.
 
-A body, and every study that it calls (:func:`harness.study.study`), is a plain function of a :class:`Harness`.  So whoever
-wants to know what the claim would say with more seeds, with other settings or at another scale calls it with another one.
+A body, and every study that it calls (:func:`harness.study.study`), is a plain function of a :class:`Harness`.  So to
+find out what the claim would say with more seeds, with other settings or at another scale, it is called with another harness.
 """
 
 from __future__ import annotations
@@ -80,9 +80,9 @@ class Harness:
         return chosen
 
     def remembered(self, function: Callable[..., Value], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Value:
-        """What a study returns, which is asked for once for all claims that call it.
+        """What a study returns; it is run once for all claims that call it.
 
-        A study that failed fails again, as it did.
+        A study that failed fails again, in the same way.
 
         Args:
             function: the study; its first argument is this harness.
@@ -127,7 +127,7 @@ class Harness:
 
 
 def own_tables(value: Any) -> Any:
-    """The same with tables of its own, so that who writes into them writes into nobody else's."""
+    """A copy with tables of its own, so that writing into them changes nobody else's."""
     import pandas as pd
 
     if isinstance(value, pd.DataFrame | pd.Series):
@@ -154,7 +154,7 @@ def _has_tables(value: Any) -> bool:
 
 
 def call_of(function: Callable[..., Any], arguments: tuple[Any, ...], named: Mapping[str, Any]) -> Any:
-    """What tells one call of a study from another; 1, 1.0 and True are three arguments.
+    """What tells one call of a study from another; 1, 1.0 and True are three different arguments.
 
     Raises:
         ClaimError: an argument cannot be told from others.
@@ -166,8 +166,8 @@ def call_of(function: Callable[..., Any], arguments: tuple[Any, ...], named: Map
         hash(given)
     except TypeError as problem:
         raise ClaimError(
-            f"the study {function.__qualname__} cannot be called so: {problem}. Beside the harness a study takes arguments "
-            "that can be hashed, such as numbers, words, tuples and frozen dataclasses"
+            f"the study {function.__qualname__} cannot be called like this: {problem}. Besides the harness, a study takes only "
+            "arguments that can be hashed, such as numbers, words, tuples and frozen dataclasses"
         ) from None
     return (function, given)
 
@@ -183,8 +183,8 @@ def store_folder(given: str | Path | None, standing: Path, project: Path) -> Pat
     """The store's folder: the one given, else ``$HARNESS_STORE``, else ``.harness`` in the project.
 
     Args:
-        given: a folder; a relative one is relative to where the user stands, as that of the variable is.
-        standing: the folder that the user stands in.
+        given: a folder; like that of the variable, it may be relative to the working directory.
+        standing: the working directory.
         project: the project's.
     """
     named = given or os.environ.get(STORE_VARIABLE)

@@ -55,9 +55,9 @@ class TestDeclaration:
             Factors(**given)
 
     def test_every_column_of_the_units_has_to_be_declared(self):
-        with pytest.raises(ClaimError, match="does not say of architecture"):
+        with pytest.raises(ClaimError, match="does not say whether architecture is random"):
             claim(HIGHER, Factors(random="seed"))
-        with pytest.raises(ClaimError, match="does not say of regime"):
+        with pytest.raises(ClaimError, match="does not say whether regime is random"):
             claim(HIGHER, Factors(random=UNIT), companions=(LINK,))
 
     def test_something_has_to_be_drawn(self):

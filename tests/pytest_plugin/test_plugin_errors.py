@@ -151,5 +151,5 @@ def test_a_bare_table_and_a_source_without_its_sentence_are_named(project: Proje
     project.claims(BARE)
     project.run().assert_outcomes(errors=2)
     rows = project.rows()
-    assert "has to return Evidence(table, …), given DataFrame" in rows["bare"]["reason"]
+    assert "has to return Evidence(table, …), not DataFrame" in rows["bare"]["reason"]
     assert "source=SOURCE.at(section, quote)" in rows["unsourced"]["reason"]

@@ -76,7 +76,7 @@ def test_a_setting_that_no_study_asks_for_is_an_error_that_names_it(project: Pro
 def test_values_that_are_no_strategy_are_refused(project: Project):
     project.claims(STUDY, NO_STRATEGY)
     project.run("claims")
-    assert "is no Hypothesis strategy" in project.rows()["values"]["reason"]
+    assert "is not a Hypothesis strategy" in project.rows()["values"]["reason"]
 
 
 def test_the_scope_is_part_of_what_was_fixed_beforehand(project: Project):

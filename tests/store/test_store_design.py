@@ -68,7 +68,7 @@ def test_one_factor_needs_no_tuples():
     ({8: recipe(width=0)}, (), "one or more names"),
     ({(8, 8): recipe(width=0)}, ("width", "width"), "each once"),
     ({8: recipe(width=0)}, "regime", "has a column 'regime'"),
-    ({8: recipe(width=0)}, ("width", "training"), "the cell 8 has not one level for each of width, training"),
+    ({8: recipe(width=0)}, ("width", "training"), "the cell 8 does not have one level for each of width, training"),
     ({(8, 1, 1): recipe(width=0)}, ("width", "training"), "(8, 1, 1)"),
 ])  # fmt: skip
 def test_what_is_no_design_says_why(cells, factors, said: str):
