@@ -69,7 +69,7 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the report (default: reports)",
     )
     report.add_argument("--preregistration", type=Path, metavar="FILE",
-                        help="say of every claim whether it is as python -m harness preregister wrote it down")  # fmt: skip
+                        help="say for every claim whether it is as python -m harness preregister wrote it down")  # fmt: skip
     report.set_defaults(command=_report)
 
     diff = commands.add_parser("diff", help="compare two runs: verdicts that flipped, effects that moved, and why")
@@ -98,10 +98,10 @@ def _parser() -> argparse.ArgumentParser:
     kinds = commands.add_parser("kinds", help="list the kinds of prediction")
     kinds.set_defaults(command=_kinds)
 
-    plan = commands.add_parser("plan", help="say what the configured seeds can find, and how many a margin needs")
+    plan = commands.add_parser("plan", help="say what the configured seeds can find, and how many seeds a margin needs")
     plan.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
     plan.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds (default: reduced)")
-    plan.add_argument("--from", dest="run", type=Path, metavar="claims.json", help="run that tells the spread between units "
+    plan.add_argument("--from", dest="run", type=Path, metavar="claims.json", help="run to take the spread between units from "
                       "(default: reports/claims.json, else reports/reference/claims.json)")  # fmt: skip
     plan.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     plan.set_defaults(command=_plan)
@@ -177,7 +177,7 @@ def _verify(store: Store) -> int:
 
 
 def _clear(store: Store) -> int:
-    """Remove what the store wrote, known by its names, and nothing else that may lie beside."""
+    """Remove what the store wrote, recognised by its names, and nothing else that may lie beside it."""
     entries = store.entries()
     found = (path for pattern in _OURS for path in store.folder.glob(pattern) if _NAME.match(path.name))
     ours = [path for path in found if path.is_symlink() or not path.is_dir()]  # the store writes no folder of such a name
@@ -256,7 +256,7 @@ def _kinds(chosen: argparse.Namespace) -> int:
 
 
 def earlier_run(path: Path | None) -> dict[str, Any]:
-    """The run that tells how far units lie apart: the one named, else the last, else the committed one, else none."""
+    """The run to take the spread between units from: the one named, else the last, else the committed one, else none."""
     from harness.report import ReportError, read_run
 
     if path is None:

@@ -1,4 +1,4 @@
-"""Commands about what is fixed before anything runs: ``preregister`` writes it down, ``ledger`` compares it with the known."""
+"""Commands about what is fixed before anything runs: ``preregister`` writes it down, ``ledger`` checks it for changes."""
 
 from __future__ import annotations
 
@@ -17,20 +17,20 @@ if TYPE_CHECKING:
 
 def add(commands: Any) -> None:
     """Add the commands to a parser's."""
-    register = commands.add_parser("preregister", help="write down what is fixed of claims, before anything runs")
+    register = commands.add_parser("preregister", help="write down what is fixed for claims, before anything runs")
     register.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
     register.add_argument("--out", type=Path, required=True, metavar="FILE",
-                          help="where it goes, as JSON; beside it FILE.md for readers")  # fmt: skip
+                          help="file to write, as JSON; FILE.md beside it is for readers")  # fmt: skip
     register.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds and sizes (default: reduced)")
     register.add_argument("--from", dest="run", type=Path, metavar="claims.json",
-                          help="run of pilot members that tells the spread between units, for the planned power")  # fmt: skip
+                          help="run of pilot members to take the spread between units from, for the planned power")  # fmt: skip
     register.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     register.set_defaults(command=_preregister)
 
-    ledger = commands.add_parser("ledger", help="say which claims are not what they were when their verdict became known")
+    ledger = commands.add_parser("ledger", help="say which claims have changed since their verdict became known")
     ledger.add_argument(
         "action", nargs="?", choices=("check", "upgrade"), default="check",
-        help="check: compare declarations and designs with the ledger's (default); upgrade: add them to entries without",
+        help="check: compare declarations and designs with the ledger's (default); upgrade: add them to entries that lack them",
     )  # fmt: skip
     ledger.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     ledger.set_defaults(command=_ledger)
@@ -45,7 +45,7 @@ def _preregister(chosen: argparse.Namespace) -> int:
 
     readable = chosen.out.with_name(chosen.out.name + ".md")
     if taken := [path for path in (chosen.out, readable) if path.exists()]:
-        raise CommandError(f"{taken[0]} is there already, and a preregistration is not replaced; name another file with --out")
+        raise CommandError(f"{taken[0]} already exists, and a preregistration is never replaced; name another file with --out")
     run = {"rows": [], "scale": None} if chosen.run is None else earlier_run(chosen.run)
     rows = {row["id"]: row for row in run["rows"]}
     found: dict[str, dict[str, Any]] = {}
@@ -74,7 +74,7 @@ def _preregister(chosen: argparse.Namespace) -> int:
 
 
 def _ledger(chosen: argparse.Namespace) -> int:
-    """Compare with the ledger, or bring it up; exit code 1 where a claim is not what it was, or an entry is nobody's."""
+    """Compare claims with the ledger, or upgrade it; exit code 1 if a claim has changed, or an entry has no claim."""
     from harness.cli import CommandError
     from harness.pytest_plugin.ledger import Ledger, LedgerError, orphans, sentences
     from harness.pytest_plugin.registering import state_of
@@ -143,9 +143,9 @@ def _checked(ledger: Any, states: dict[str, list[dict[str, Any]]]) -> int:
                 changed += 1
                 when = f"the verdict of {entry.since}" if entry.since else "its verdict"
                 print(f"{state['id']} (scale {scale}) was changed: {', '.join(found)}, after {when} was known")
-    print(f"{compared - changed - unknown} of {compared} known verdicts are of the claims as they stand")
+    print(f"{compared - changed - unknown} of {compared} known verdicts are for the claims as they are now")
     if unknown:
-        print(f"of {unknown} the ledger does not know what was fixed; {UPGRADE} adds what is fixed now")
+        print(f"for {unknown} the ledger does not know what was fixed; {UPGRADE} adds what is fixed now")
     return 1 if changed else 0
 
 

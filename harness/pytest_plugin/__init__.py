@@ -51,7 +51,7 @@ def pytest_configure(config: pytest.Config) -> None:
     """Check what was asked for, and register the hooks of this process: controller, worker, or both in one.
 
     Raises:
-        pytest.UsageError: a device that is not there, memory that is no amount, or a ledger that cannot be used.
+        pytest.UsageError: a device that is not there, a memory size that is not one, or a ledger that cannot be used.
     """
     worker: dict[str, Any] | None = getattr(config, "workerinput", None)
     if worker is None:
@@ -89,7 +89,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 
 @pytest.hookimpl(optionalhook=True, tryfirst=True)
 def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
-    """One worker a GPU: a stacked population fills it, and workers that share one wait for each other."""
+    """One worker per GPU: a stacked population fills it, and workers that share one wait for each other."""
     return len(_gpus(config)) or None
 
 
@@ -104,7 +104,7 @@ def pytest_configure_node(node: Any) -> None:
 def _harness(request: pytest.FixtureRequest) -> Harness | Door:
     """Scale, device, LLC engine and the store of trained models of this session.
 
-    A claim's body and the studies that it calls use it; a fixture of a claim can hand it to a study, and no more.
+    A claim's body and the studies that it calls use it; a fixture of a claim can only hand it to a study.
     """
     config = request.config
     if claim_id(request.node) is None:

@@ -1,4 +1,4 @@
-"""Running a claim under pytest: its fixtures, its body, and the row that comes of it."""
+"""Running a claim under pytest: its fixtures, its body, and the resulting row."""
 
 from __future__ import annotations
 
@@ -31,8 +31,8 @@ class Caller:
     Args:
         settings: what the session was asked for.
         harness: the session's, which opens its store when a claim first asks for it.
-        opened: the same, or None as long as no claim has asked; a claim that adds nothing to what its store has made was
-            answered from it.
+        opened: the same, or None as long as no claim has asked for it; a claim that adds nothing to what the store has made was
+            answered from the store.
         families: number of claims of each document, by which ``--claims-family-wise`` divides alpha.
     """
 
@@ -44,7 +44,7 @@ class Caller:
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
-        """Set up a claim's fixtures; where one of them finds too few data, the claim is invalid."""
+        """Set up a claim's fixtures; if one of them finds too few data, the claim is invalid."""
         if claim_id(item) is None:
             return (yield)
         self._note_what_is_fixed(item)
@@ -104,7 +104,7 @@ class Caller:
         return judged_row(_started(item), claim, evidence, how, body, harness).row | self._cost(item)
 
     def _note_what_is_fixed(self, item: pytest.Item) -> None:
-        """Write into the row what the claim asks for, and how it was changed after a verdict of it was known."""
+        """Write into the row what the claim asks for, and how it was changed after its verdict was known."""
         if FAULT in item.stash:
             return
         row, settings = _started(item), self._settings
@@ -135,7 +135,7 @@ class Caller:
         }  # fmt: skip
 
     def _conclude_shortfall(self, item: pytest.Item, problem: Exception) -> None:
-        """Judge the claim on nothing if ``problem`` says that there is less than it needs."""
+        """Judge the claim on no data if ``problem`` says that there are fewer than it needs."""
         if isinstance(problem, Shortfall):
             from harness.claim import Evidence
 
@@ -157,7 +157,7 @@ class Caller:
 
 
 def reject(item: pytest.Item, message: str, settings: Settings) -> None:
-    """End a claim that is declared, or that answered, in a way that the harness cannot judge.
+    """End a claim whose declaration or result the harness cannot judge.
 
     Raises:
         NotSupported: always, with ``message``; the claim's row says the same.
@@ -190,7 +190,7 @@ def _text(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
 
 
 def _place(excinfo: pytest.ExceptionInfo[BaseException], root: Path) -> str:
-    """File and line at which it broke, relative to the root; of files elsewhere only the name."""
+    """File and line at which it broke, relative to the root; for files elsewhere only the name."""
     last = excinfo.traceback[-1]
     path = Path(str(last.path))
     return f"{path.relative_to(root) if path.is_relative_to(root) else path.name}:{last.lineno + 1}"

@@ -37,9 +37,9 @@ class Collected:
         known: ids of all claims that were seen, also of deselected ones.
         unknown: ids that ``--claims-only`` asked for and that no claim has.
         rows: (node id, row) of each claim that is to run, in order.
-        families: number of claims that are judged by an interval, of those that were seen, by document.
-        refused: claims that were changed after their verdict was known, in a sentence each, where an update of the ledger gives
-            no reason for it.
+        families: by document, how many of the claims that were seen are judged by an interval.
+        refused: a sentence for each claim that was changed after its verdict was known, if the ledger is to be updated without
+            a reason for it.
         partial: a file of claims could not be collected, or was skipped, so that there may be claims that nobody saw.
     """
 
@@ -68,14 +68,14 @@ class Collected:
         return cls(known, unknown, [(nodeid, row) for nodeid, row in rows], refused=refused, partial=partial)
 
     def complaint(self) -> str:
-        """Why nothing runs: of unknown ids the closest known ones, of changed claims in what; else empty."""
+        """Why nothing runs: for unknown ids the closest known ones, for changed claims what was changed; else empty."""
         if self.unknown:
             return "; ".join(_unknown(wanted, self.known) for wanted in self.unknown)
         if not self.refused:
             return ""
         more = f"; and {len(self.refused) - _SHOWN} more" if len(self.refused) > _SHOWN else ""
         return (
-            f"--claims-update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: put it back, or give the "
+            f"--claims-update-ledger: {'; '.join(self.refused[:_SHOWN])}{more}. Nothing was run: undo the change, or give the "
             'reason, which the ledger keeps, with --claims-because "the reason"'
         )
 
@@ -138,7 +138,7 @@ class Collector:
 
         Raises:
             pytest.UsageError: an id is unknown.  A worker leaves that to the controller, where it can be
-                read; after a fault in collection the fault comes first, since the claim may be behind it.
+                read; after a fault in collection the fault comes first, since it may hide the claim.
         """
         wanted = _wanted(config)
         if not wanted:
@@ -160,7 +160,7 @@ class Collector:
         """Note what is to run; before a worker tells the controller that it has collected.
 
         Raises:
-            pytest.UsageError: the ledger is to be updated, and claims were changed for which no reason is given.  A worker
+            pytest.UsageError: the ledger is to be updated, and claims were changed without a reason being given.  A worker
                 leaves that to the controller.
         """
         items = [] if self.collected.unknown else session.items
@@ -176,7 +176,7 @@ class Collector:
             self.collected.write(self._folder)
 
     def _changed(self, claims: Iterable[pytest.Item]) -> Iterator[str]:
-        """Claims that are not what they were when their verdict became known."""
+        """Claims that have changed since their verdict became known."""
         for item in claims:
             row = read_row(item)
             if row is None or FAULT in item.stash or self._settings.ledger.entry(self._settings.scale, row["id"]) is None:
@@ -186,7 +186,7 @@ class Collector:
                 yield after_known(row["id"], found, self._settings)
 
     def _spare(self, claim: str, nodeid: str) -> str:
-        """An id for the row of a second claim of one id, so that the report has both."""
+        """An id for the row of a second claim with the same id, so that the report has both."""
         for number in range(2, 10_000):
             spare = f"{claim}-again-{number}"
             if self._owner.setdefault(spare, nodeid) == nodeid:
@@ -218,4 +218,4 @@ def _unknown(wanted: str, known: list[str]) -> str:
     close = same_end or difflib.get_close_matches(wanted, known, n=3, cutoff=0.75)
     hint = f"; did you mean {' or '.join(close)}?" if close else ";"
     everything = f"list all {len(known)} with: python -m harness list"
-    return f"--claims-only {wanted}: there is no claim of this id{hint} {everything}"
+    return f"--claims-only {wanted}: there is no claim with this id{hint} {everything}"

@@ -58,9 +58,8 @@ class Controller:
         """With workers: one of them has collected.
 
         Raises:
-            pytest.UsageError: ``--claims-only`` asked for an id that no claim has, or the ledger is to be updated without the
-                reason
-                of a change.
+            pytest.UsageError: ``--claims-only`` asked for an id that no claim has, or the ledger is to be updated without a
+                reason for a change.
         """
         if not self._known and (collected := Collected.read(self._folder)) is not None:
             if complaint := collected.complaint():
@@ -114,7 +113,7 @@ class Controller:
 
     @pytest.hookimpl(trylast=True)
     def pytest_terminal_summary(self, terminalreporter: pytest.TerminalReporter) -> None:
-        """One line a claim, then where the report is."""
+        """One line per claim, then where the report is."""
         if not self._run:
             return
         terminalreporter.write_sep("=", f"claims at scale {self._settings.scale}")
@@ -142,7 +141,7 @@ class Controller:
         ledger = self._settings.ledger
         if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:
             name = shown_path(ledger.path, self._settings.root)
-            yield f"note: {name} has the verdicts alone, so that no change of a claim shows; {UPGRADE} adds what is fixed now"
+            yield f"note: {name} has only verdicts, so changes to claims go unnoticed; {UPGRADE} adds what is fixed now"
         if ledger.path is not None and not self._partial and self._selected() is None:
             name, scale = shown_path(ledger.path, self._settings.root), self._settings.scale
             for said in sentences(ledger, scale, self._known, self._rows.values(), name):
@@ -192,8 +191,8 @@ class Controller:
         done = ledger.record(settings.scale, self._rows.values(), today=settings.today, because=settings.because)
         if done.kept:
             raise LedgerError(
-                f"{where} was changed while this run went on, in {', '.join(done.kept)}: what stands there was kept, and "
-                "the verdicts of this run stand in the report; run these claims again to record them"
+                f"{where} was changed while this run went on, in {', '.join(done.kept)}: these entries were left as they are, "
+                "and the verdicts of this run are in the report; run these claims again to record them"
             )
         what = "verdict" if done.verdicts == 1 else "verdicts"
         accepted = f", {done.changes} accepted as changed" if done.changes else ""
@@ -208,7 +207,7 @@ class Controller:
 
 
 def _summary_line(row: Row, wide: int) -> str:
-    """Glyph, verdict, id, effect with interval, margin, n, which kind of verdict; where the numbers say nothing, why."""
+    """Glyph, verdict, id, effect with interval, margin, n, which kind of verdict; or, where the numbers say nothing, why."""
     from harness.report.text import VERDICT_STYLES, measured, number
 
     verdict, known = row["verdict"], row["expected"]

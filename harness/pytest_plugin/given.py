@@ -1,13 +1,13 @@
 """What pytest hands to a claim's body, and the body as the plain function of a harness that the rest of the package knows.
 
 A body is called again with other harnesses, for more seeds, other settings or its design.  So what depends on a harness has to
-be a study that the body calls.  A pytest fixture may give a claim anything else; of a study it may be a one-line adapter:
+be a study that the body calls.  A pytest fixture may give a claim anything else, or be a one-line adapter for a study:
 
     @pytest.fixture
     def networks(harness):
         return grid(harness)
 
-While the fixtures of a claim are made, ``harness`` is therefore a :class:`Door`, which lets studies be named and nothing else.
+While the fixtures of a claim are made, ``harness`` is therefore a :class:`Door`, which can only be handed to studies.
 """
 
 from __future__ import annotations
@@ -52,11 +52,11 @@ class Deferred:
         if name.startswith("__"):  # Python's protocols
             raise AttributeError(name)
         raise ClaimError(
-            f"a fixture takes {name!r} of what a study returns, which is not made before the body is called: {REMEDY}"
+            f"a fixture takes {name!r} from what a study returns, which does not exist before the body is called: {REMEDY}"
         )
 
     def _unmade(self, *_: object) -> Any:
-        raise ClaimError(f"a fixture uses what a study returns, which is not made before the body is called: {REMEDY}")
+        raise ClaimError(f"a fixture uses what a study returns, which does not exist before the body is called: {REMEDY}")
 
     __getitem__ = __iter__ = __len__ = __bool__ = __contains__ = __call__ = __float__ = __int__ = _unmade
     __eq__ = __ne__ = __lt__ = __le__ = __gt__ = __ge__ = __add__ = __sub__ = __mul__ = __truediv__ = _unmade
@@ -135,7 +135,7 @@ def design_in(item: pytest.Item, scale: str) -> dict[str, Any]:
 
 
 def _beside(item: pytest.Function) -> Iterator[Any]:
-    """What runs with a claim, or holds what it uses, without being named by it: its class, and set-up in the style of xunit."""
+    """What runs with a claim, or holds what it uses, without being named by it: its class, and xunit-style set-up."""
     if item.cls is not None:
         yield item.cls
     for name in ("setup_module", "setUpModule", "setup_function"):

@@ -1,14 +1,13 @@
 """The ledger: the verdicts that a repository already knows, and what was fixed when they became known.
 
-A verdict that it holds is no news, whichever it is; any other verdict of that claim is, and fails the run until somebody looks
-at it and records it.  Where a list of verdicts stands, each of them is known: a claim at the edge of two, or one whose data
-not every machine has.  A claim whose declaration or design is another than the ledger's was changed after its verdict was
-known, and fails, too, until the change is accepted with a reason, which stays in its history.
+A verdict that it holds is not news, whichever it is; any other verdict of that claim is, and fails the run until somebody looks
+at it and records it.  An entry may list several verdicts, each of them known: for a claim on the borderline between two, or one
+whose data not every machine has.  A claim whose declaration or design differs from the ledger's was changed after its verdict
+was known, and fails, too, until the change is accepted with a reason, which stays in its history.
 
-Verdicts of the ledger that belong to no claim any more: whoever renames a claim does not get rid of what is known of it.
-
-A claim under a new id has no entry, so that nothing about it can have changed.  That shows in the entry that stays behind, and,
-where the claim asks for the same or declares the same as that entry, in that claim.
+Renaming a claim does not get rid of what is known about it.  A claim with a new id has no entry, so no change of it can show.
+But the old entry stays behind without a claim, which is reported, together with any claim without an entry that has the same
+design or the same declaration.
 """
 
 from __future__ import annotations
@@ -32,9 +31,9 @@ class Recorded:
     """What an update of the file did.
 
     Attributes:
-        verdicts: how many verdicts are new or others.
+        verdicts: how many verdicts are new or different.
         changes: how many changes of what was fixed were accepted.
-        kept: claims whose entry somebody else changed while the run went on, and that stands as it is.
+        kept: claims whose entry somebody else changed while the run went on; it was left as it is.
     """
 
     verdicts: int = 0
@@ -67,7 +66,7 @@ class Ledger:
         return cls(path, entries, schema)
 
     def entry(self, scale: str, claim: str) -> Entry | None:
-        """What is held of a claim, or None."""
+        """What is known about a claim, or None."""
         return self.entries.get(scale, {}).get(claim)
 
     def known(self, scale: str, claim: str, verdict: str) -> str | None:
@@ -79,13 +78,13 @@ class Ledger:
         return None if entry is None else verdict if verdict in entry.verdicts else entry.verdicts[0]
 
     def changes(self, scale: str, row: Row, *, today: str, because: str | None) -> list[dict[str, Any]] | None:
-        """The claim's changes after a verdict of it was known, oldest first: those of the history, and one that is new.
+        """The claim's changes after its verdict was known, oldest first: those of the history, and a new one, if any.
 
         Args:
             scale: of the run.
             row: the claim's row, with ``digest``, ``declared`` and ``design``.
             today: date of a new change.
-            because: its reason, or None, with which it is not accepted.
+            because: its reason, or None, in which case it is not accepted.
 
         Returns:
             A list of {"date", "changed", "was", "because"}; None where the ledger does not know what was fixed.
@@ -99,7 +98,7 @@ class Ledger:
         return lines
 
     def pending(self, scale: str, row: Row) -> list[str]:
-        """In what the claim differs from what the ledger holds of it; empty where it does not, or where nobody knows."""
+        """How the claim differs from its entry in the ledger; empty if it does not, or if nobody knows."""
         entry = self.entry(scale, row["id"])
         return [] if entry is None else differences(entry.state, row)
 
@@ -112,7 +111,7 @@ class Ledger:
             What was done.
 
         Raises:
-            LedgerError: the file cannot be written, or is no ledger any more.
+            LedgerError: the file cannot be written, or is no longer a ledger.
         """
         if self.path is None:
             return Recorded()
@@ -139,7 +138,7 @@ class Ledger:
         return Recorded(verdicts, changes, tuple(kept))
 
     def upgrade(self, scale: str, rows: Iterable[Row]) -> int:
-        """Add what is fixed now to the entries that do not know what was; verdicts stay, and nothing is judged.
+        """Add what is fixed now to the entries that lack it; verdicts stay, and nothing is judged.
 
         Returns:
             How many entries it was added to.
@@ -197,7 +196,7 @@ def orphans(ledger: Ledger, scale: str, known: Iterable[str]) -> dict[str, Entry
 
 
 def sentences(ledger: Ledger, scale: str, known: Iterable[str], rows: Iterable[Mapping[str, Any]], where: str) -> Iterator[str]:
-    """What is to be said of a ledger's orphans; nothing where it has none.
+    """What to say about a ledger's orphans; nothing if it has none.
 
     Args:
         ledger: known verdicts.
@@ -219,7 +218,7 @@ def sentences(ledger: Ledger, scale: str, known: Iterable[str], rows: Iterable[M
     for row in rows:
         if ledger.entry(scale, row["id"]) is None:
             for claim in _like(row, left):
-                yield f"{row['id']} looks like {claim} renamed: it asks for the same, or declares the same"
+                yield f"{row['id']} looks like {claim} renamed: it has the same design, or the same declaration"
 
 
 def _like(row: Mapping[str, Any], left: Mapping[str, Entry]) -> list[str]:

@@ -47,7 +47,7 @@ class LedgerError(ValueError):
 
 @dataclass(frozen=True)
 class Entry:
-    """What the ledger holds of a claim at one scale; see the module.
+    """What the ledger holds about a claim at one scale; see the module.
 
     Attributes:
         verdict: the known verdict, or several.
@@ -80,7 +80,7 @@ def read(path: Path) -> tuple[int, Entries]:
     """The file's schema and its entries by scale and claim; one that does not exist yet is empty.
 
     Raises:
-        LedgerError: it cannot be read or is no ledger.
+        LedgerError: it cannot be read, or is not a ledger.
     """
     if not path.exists():
         return SCHEMA, {}
@@ -88,7 +88,7 @@ def read(path: Path) -> tuple[int, Entries]:
         held = json.loads(path.read_text(encoding="utf-8"))
     except (OSError, ValueError, RecursionError) as problem:
         raise LedgerError(
-            f"the ledger {path} cannot be read: {problem}; mend it, or take it back from version control"
+            f"the ledger {path} cannot be read: {problem}; repair it, or restore it from version control"
         ) from None
     schema = held.get("schema", 1) if isinstance(held, dict) else None
     if schema not in (None, 1, SCHEMA):
@@ -99,7 +99,7 @@ def read(path: Path) -> tuple[int, Entries]:
     fault = _fault(held, schema)
     if fault is not None:
         raise LedgerError(
-            f"the ledger {path} {fault}; mend it by hand (docs/writing-claims.md has the format) or take it back from version "
+            f"the ledger {path} {fault}; repair it by hand (docs/writing-claims.md has the format), or restore it from version "
             "control"
         )
     shared = held.get("designs", {})
@@ -130,7 +130,7 @@ def write(path: Path, entries: Entries) -> None:
 
 @contextlib.contextmanager
 def locked(path: Path) -> Iterator[None]:
-    """Nobody else writes the ledger in here, so that what is read in here still holds when it is written.
+    """A context in which nobody else writes the ledger, so that what is read in it still holds when it is written.
 
     Raises:
         LedgerError: another run has held it for a minute, or its folder cannot be written.
@@ -173,10 +173,10 @@ def _plain(entry: Entry, shared: dict[str, Any]) -> dict[str, Any]:
 def _fault(held: Any, schema: int | None) -> str | None:
     """What keeps ``held`` from being a ledger, or None."""
     if not isinstance(held, dict):
-        return "holds no JSON object"
+        return "is not a JSON object"
     shared = held.get("designs", {}) if schema == SCHEMA else {}
     if not isinstance(shared, dict) or not all(map(is_design, shared.values())):
-        return "has designs that are none: each is an object with populations and instruments"
+        return "has invalid designs: each has to be an object with populations and instruments"
     for scale, claims in held.items():
         if schema == SCHEMA and scale in ("schema", "designs"):
             continue
@@ -194,19 +194,19 @@ def _entry_fault(claim: str, value: Any, shared: Mapping[str, Any]) -> str | Non
     recorded = value.get("verdict") if isinstance(value, dict) else value
     several = recorded if isinstance(recorded, list) and recorded else [recorded]
     if not all(verdict in KNOWN for verdict in several):
-        return f"says {recorded!r} of {claim} (a verdict is one of {', '.join(KNOWN)}, or a list of them)"
+        return f"has the verdict {recorded!r} for {claim} (a verdict is one of {', '.join(KNOWN)}, or a list of them)"
     if not isinstance(value, dict):
         return None
     if unknown := sorted(set(value) - set(_FIELDS)):
-        return f"has {', '.join(unknown)} in {claim}, where only {', '.join(_FIELDS)} can stand"
+        return f"has the unknown field {', '.join(unknown)} in {claim}; the fields are {', '.join(_FIELDS)}"
     texts = all(isinstance(value.get(name), str | None) for name in ("since", "digest"))
     if not texts or not isinstance(value.get("declared"), dict | None):
-        return f"has a since, digest or declared of {claim} that is none: two texts and an object"
+        return f"has an invalid since, digest or declared for {claim}: the first two are text, the third is an object"
     design = value.get("design")
     if design is not None and not is_set_apart(design, shared):
-        return f"has a design of {claim} that is none: it asks for what does not stand under designs"
+        return f"has an invalid design for {claim}: it refers to something that is not under designs"
     if not all(map(_is_line, value["history"] if isinstance(value.get("history"), list) else [value.get("history") or {}])):
-        return f"has a history of {claim} that is none: a list of objects with {', '.join(_OF_A_LINE)}"
+        return f"has an invalid history for {claim}: it has to be a list of objects with {', '.join(_OF_A_LINE)}"
     return None
 
 

@@ -1,4 +1,4 @@
-"""What a session can be asked for, and what of it cannot be done."""
+"""The options of a session, and the checks that refuse what cannot be done."""
 
 from __future__ import annotations
 
@@ -23,26 +23,26 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"choices": SCALES, "default": "reduced"}),
     ("--claims-device", "where to train and measure; auto (default) takes a GPU where there is one",
      {"choices": device.DEVICES, "default": "auto"}),
-    ("--claims-memory", "working memory of stacked work in a process, beside data and results (default: 1GiB, on a GPU 8GiB); "
-     "less takes longer and changes no number", {"metavar": "SIZE"}),
+    ("--claims-memory", "working memory for stacked computation in each process, on top of data and results (default: 1GiB, on "
+     "a GPU 8GiB); less takes longer and changes no number", {"metavar": "SIZE"}),
     ("--claims-engine", "what runs the trainings", {"choices": ENGINES, "default": "local"}),
     ("--claims-llc-engine", "what estimates learning coefficients: stacked (default) or devinterp, the reference",
      {"choices": LLC_ENGINES, "default": "stacked"}),
-    ("--claims-no-ledger", "the raw view: a refuted or invalid claim fails, also one that the ledger knows",
+    ("--claims-no-ledger", "the raw view: a refuted or invalid claim fails, even one that the ledger knows",
      {"action": "store_true"}),
     ("--claims-update-ledger", "write this run's verdicts into the ledger (ini option claims_ledger)",
      {"action": "store_true"}),
     ("--claims-because", "with --claims-update-ledger: why declarations or designs were changed after a verdict was known; "
      "kept in the history of each such claim", {"metavar": "REASON"}),
-    ("--claims-preregistration", "file that python -m harness preregister wrote: the report says of every claim whether it is "
+    ("--claims-preregistration", "file that python -m harness preregister wrote: the report says for every claim whether it is "
      "as registered", {"metavar": "FILE"}),
     ("--claims-until-decided", "add seeds in blocks until each claim is decided, by a rule that stays valid at every look; "
      "without the ledger", {"action": "store_true"}),
-    ("--claims-most-blocks", "largest number of blocks for --claims-until-decided (default 4); a block has the seeds that a "
-     "fixture asks for", {"type": int, "default": 4, "metavar": "N"}),
+    ("--claims-most-blocks", "largest number of blocks for --claims-until-decided (default 4); a block has as many seeds "
+     "as the claim asks for", {"type": int, "default": 4, "metavar": "N"}),
     ("--claims-family-wise", "judge each claim at α divided by the number of its document's claims, so that any wrong support "
      "in a document has probability α; without the ledger", {"action": "store_true"}),
-    ("--claims-search", "try so many settings of each claim's scope for one in which its verdict turns; what is found is "
+    ("--claims-search", "try N settings from each claim's scope, looking for one that flips its verdict; what is found is "
      "judged once more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
     ("--claims-report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--claims-store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
@@ -56,21 +56,21 @@ SHORT = {"--claim": "--claims-only", **{flag.replace(_PREFIX, "--"): flag for fl
 def add(parser: pytest.Parser) -> None:
     """Add the group "claims" and the ini options; pytest's own ``--strict`` serves for claims as well.
 
-    Every option begins with ``--claims-``, so that it is no other plugin's: pytest ends every session in an environment where
-    two plugins, or a plugin and a project's conftest, add options of one name.
+    Every option begins with ``--claims-``, so that it cannot clash with another plugin's: pytest ends every session in an
+    environment where two plugins, or a plugin and a project's conftest, add options of the same name.
     """
     group = parser.getgroup("claims", "claims about trained networks")
     for flag, meaning, how in _OPTIONS:
         group.addoption(flag, help=meaning, **{"dest": flag[2:].replace("-", "_"), **how})
-    parser.addini("claims_short_options", "take the options without claims- in their names, too", "bool", default=False)
+    parser.addini("claims_short_options", "accept the options without claims- in their names, too", "bool", default=False)
     parser.addini("claims_folders", "folders where every test function has to be a claim", "args", default=[])
     parser.addini("claims_ledger", "file with the verdicts that this project knows", default="")
 
 
 def lengthen(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> None:
-    """Put the full names of options in place of their short ones, where the project asks for that.
+    """Replace the short names of options by their full names, if the project asks for that.
 
-    An option that another plugin or a conftest has by such a name stays theirs.
+    A short name that another plugin or a conftest has for an option stays theirs.
 
     Args:
         config: with the ini options read.
@@ -109,7 +109,7 @@ def limit_memory(config: pytest.Config) -> None:
     """Bound the working memory of this process by what is asked for.
 
     Raises:
-        pytest.UsageError: that is no amount of memory.
+        pytest.UsageError: that is not an amount of memory.
     """
     asked = config.getoption("claims_memory")
     try:
@@ -127,7 +127,7 @@ def settings(config: pytest.Config) -> Settings:
     """The session's settings, with its ledger read.
 
     Raises:
-        pytest.UsageError: options that contradict each other, or a ledger that is none.
+        pytest.UsageError: options that contradict each other, or a file that is not a valid ledger.
     """
     named, updating = config.getini("claims_ledger"), config.getoption("claims_update_ledger")
     because = config.getoption("claims_because")
@@ -145,7 +145,7 @@ def settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError("--claims-update-ledger and --claims-no-ledger contradict each other; give one of them")
     if because is not None and not (updating and because.strip()):
         raise pytest.UsageError(
-            "--claims-because gives the reason of changes that --claims-update-ledger accepts: give both, and a reason of a "
+            "--claims-because gives the reason for changes that --claims-update-ledger accepts: give both, and a reason of a "
             "few words"
         )
     if updating and not named:
@@ -182,7 +182,7 @@ def settings(config: pytest.Config) -> Settings:
 
 
 def _own_rule(config: pytest.Config) -> str | None:
-    """The option by which claims are judged by another rule than the ordinary one, or None.
+    """The option that has claims judged by another rule than the ordinary one, or None.
 
     Raises:
         pytest.UsageError: an option that cannot be followed.

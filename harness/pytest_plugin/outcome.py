@@ -24,7 +24,7 @@ PROPERTY = "claim"
 
 
 class NotSupported(pytest.fail.Exception):  # type: ignore[misc, name-defined]
-    """A claim that fails the run: refuted, invalid, changed or not to be judged; shown without traceback."""
+    """A claim that fails the run: refuted, invalid, changed or impossible to judge; shown without traceback."""
 
 
 class Shown(pytest.skip.Exception):  # type: ignore[misc, name-defined]
@@ -66,7 +66,7 @@ class Settings:
 
 
 def to_text(row: Mapping[str, Any]) -> str:
-    """Strict JSON of a row: a NaN or a NumPy number is an error here and not in the run's protocol."""
+    """Strict JSON of a row: a NaN or a NumPy number raises here, and does not end the whole run."""
     return json.dumps(row, allow_nan=False)
 
 
@@ -77,7 +77,7 @@ def write_row(item: pytest.Item, row: Mapping[str, Any]) -> None:
 
 
 def read_row(holder: pytest.Item | pytest.TestReport) -> Row | None:
-    """The row that an item or a report carries, or None; another plugin's property of the name is none."""
+    """The row that an item or a report carries, or None; another plugin's property of that name does not count."""
     for name, text in getattr(holder, "user_properties", ()):
         if name == PROPERTY and isinstance(text, str):
             row = _parsed(text)
@@ -120,7 +120,7 @@ def conclude(item: pytest.Item, row: Row, settings: Settings) -> None:
 
 
 def status(report: pytest.TestReport, row: Row) -> Status | None:
-    """Category, letter and word of a report, or None where pytest's own say it."""
+    """Category, letter and word of a report, or None where pytest's own will do."""
     verdict, word = row["verdict"], row["verdict"].upper()
     if hasattr(report, "wasxfail") or report.when == "teardown":
         return None
@@ -139,7 +139,7 @@ def status(report: pytest.TestReport, row: Row) -> Status | None:
 
 
 def pending(row: Mapping[str, Any]) -> list[str] | None:
-    """In what the claim was changed after its verdict was known, where nobody has accepted that; else None."""
+    """What was changed in the claim after its verdict was known, if nobody has accepted that; else None."""
     lines = row["changes"] or ()
     return list(lines[-1]["changed"]) if lines and lines[-1]["because"] is None else None
 
@@ -154,7 +154,7 @@ def _headline(row: Row) -> str:
 
 
 def after_known(claim: str, changed: list[str], settings: Settings) -> str:
-    """That a claim was changed after its verdict was known, and in what, in a sentence without its end."""
+    """That a claim was changed after its verdict was known, and how, in a sentence without its full stop."""
     entry = settings.ledger.entry(settings.scale, claim)
     since = entry.since if entry is not None else None
     when = f"the verdict of {since}" if since else "its verdict"
@@ -181,7 +181,7 @@ def _describe(row: Row, settings: Settings) -> str:
         lines.append(f"  ledger   if the new verdict is right, record it in {ledger} with --claims-update-ledger")
     if changed is not None:
         accept = '--claims-update-ledger --claims-because "the reason"'
-        lines.append(f"  changed  put it back, or accept it in {ledger} with {accept}")
+        lines.append(f"  changed  undo the change, or accept it in {ledger} with {accept}")
     lines.append(f"  report   {shown_path(settings.reports / 'claims.html', settings.root)}")
     return "\n".join(lines)
 

@@ -1,7 +1,7 @@
 """What is being trained right now: workers append heartbeats to files, the controller shows a line of them.
 
 A heartbeat is ``{"population": str, "done": int, "total": int, "share": float, "what": str, "seconds": float}``: members that
-are done, of how many, and which share of the work that is; what is "trained" or "measured".  Workers cannot print, so each
+are done, of how many, and which share of the work that is; ``what`` is "trained" or "measured".  Workers cannot print, so each
 has a file of its own in the run's folder.
 """
 

@@ -1,4 +1,4 @@
-"""Preregistrations: what is fixed of some claims, written down before anything runs, and held against a later run.
+"""Preregistrations: what is fixed for some claims, written down before anything runs, and compared with a later run.
 
 The file is JSON of schema 1: ``{"preregistration": 1, "date", "scale", "versions", "commit", "dirty", "claims", "designs",
 "recipes"}``.  Each claim has ``digest``, ``declared`` and ``design`` (:mod:`harness.fixed`), and in words ``prediction`` and
@@ -62,23 +62,23 @@ def read_registration(path: Path) -> Registration:
     """Read a preregistration.
 
     Raises:
-        RegistrationError: the file cannot be read, or is none.
+        RegistrationError: the file cannot be read, or is not a valid preregistration.
     """
     try:
         held = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise RegistrationError(f"{path} cannot be read: {problem.strerror}; {REMEDY}") from None
     except (ValueError, RecursionError) as problem:
-        raise RegistrationError(f"{path} is damaged ({problem}); {REMEDY}, or take it back from where it was kept") from None
+        raise RegistrationError(f"{path} is damaged ({problem}); {REMEDY}, or restore it from where it was kept") from None
     if not isinstance(held, dict) or "preregistration" not in held:
-        raise RegistrationError(f"{path} is no preregistration; {REMEDY}")
+        raise RegistrationError(f"{path} is not a preregistration; {REMEDY}")
     if held["preregistration"] != SCHEMA:
         raise RegistrationError(
             f"{path} has schema {held['preregistration']!r}, and this version reads {SCHEMA}; use the version of the harness "
             "that wrote it"
         )
     if fault := _fault(held):
-        raise RegistrationError(f"{path} {fault}; take it back from where it was kept, or register anew")
+        raise RegistrationError(f"{path} {fault}; restore it from where it was kept, or register anew")
     shared = held.get("designs", {})
     claims = {name: {**claim, "design": put_together(claim["design"], shared)} for name, claim in held["claims"].items()}
     return Registration(path, held["date"], held["scale"], claims)
@@ -90,7 +90,7 @@ def _fault(held: Mapping[str, Any]) -> str | None:
         return f"has no date, or no scale of {', '.join(SCALES)}"
     shared = held.get("designs", {})
     if not isinstance(held.get("claims"), dict) or not isinstance(shared, dict) or not all(map(is_design, shared.values())):
-        return "has no claims, or designs that are none"
+        return "has no claims, or has invalid designs"
     for claim, value in held["claims"].items():
         parts = isinstance(value, dict) and isinstance(value.get("digest"), str)
         if not parts or not isinstance(value.get("declared"), dict) or not is_set_apart(value.get("design"), shared):

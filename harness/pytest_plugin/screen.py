@@ -116,12 +116,12 @@ class Display:
         self._progress: Progress | None = None
 
     def start(self) -> None:
-        """Begin to show what the workers are at, if there is a terminal reporter."""
+        """Begin to show what the workers are doing, if there is a terminal reporter."""
         self._reporter = self._config.pluginmanager.get_plugin("terminalreporter")
         if self._reporter is None or self._progress is not None:
             return
         self._folder.mkdir(mode=0o700, parents=True, exist_ok=True)
-        writer = self._reporter._tw  # its file is the one place where all that pytest writes comes by
+        writer = self._reporter._tw  # its file is the one place that everything pytest writes passes through
         self._screen = writer._file = Screen(writer._file, writer.width_of_current_line)
         self._progress = Progress(self._folder, self._screen.redraw if self._redraws() else None, self._say)
         self._progress.start()

@@ -67,7 +67,7 @@ def test_a_change_fails_and_is_named(known: Project, told, old: str, new: str, s
     result = known.run()
     assert result.ret == pytest.ExitCode.TESTS_FAILED
     assert f"paper/{claim} was changed: {said}, after the verdict of {since} was known" in told(result)
-    assert "put it back, or accept it in ledger.json with --claims-update-ledger --claims-because" in told(result)
+    assert "undo the change, or accept it in ledger.json with --claims-update-ledger --claims-because" in told(result)
     row = known.rows()[claim]
     assert row["verdict"] == "supported"
     assert row["changes"] == [{"date": row["changes"][0]["date"], "changed": [said], "was": "supported", "because": None}]
@@ -97,7 +97,7 @@ def test_an_update_without_a_reason_is_refused_before_anything_runs(known: Proje
     result = known.run("claims", "--claims-update-ledger")
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     assert "paper/higher was changed: margin 0.5 → 0.2, after the verdict of" in told(result)
-    assert "Nothing was run: put it back, or give the reason, which the ledger keeps, with --claims-because" in told(result)
+    assert "Nothing was run: undo the change, or give the reason, which the ledger keeps, with --claims-because" in told(result)
     assert known.ledger() == before
 
 
@@ -139,7 +139,7 @@ def test_a_reason_alone_is_refused(known: Project, told):
     for given in (["--claims-because", "x"], ["--claims-update-ledger", "--claims-because", " "]):
         result = known.run("claims", *given)
         assert result.ret == pytest.ExitCode.USAGE_ERROR
-        assert "--claims-because gives the reason of changes that --claims-update-ledger accepts" in told(result)
+        assert "--claims-because gives the reason for changes that --claims-update-ledger accepts" in told(result)
 
 
 def test_a_ledger_of_the_first_schema_is_read_and_brought_up(project: Project, told):
@@ -147,7 +147,7 @@ def test_a_ledger_of_the_first_schema_is_read_and_brought_up(project: Project, t
     project.ledger({"reduced": {"paper/higher": "supported", "paper/lower": ["refuted", "invalid"], "paper/x": "refuted"}})
     result = project.run()
     assert result.ret == 0
-    said = "ledger.json has the verdicts alone, so that no change of a claim shows; python -m harness ledger upgrade"
+    said = "ledger.json has only verdicts, so changes to claims go unnoticed; python -m harness ledger upgrade"
     assert said in told(result)
     assert project.rows()["higher"]["changes"] is None
     assert project.run("claims", "--claims-update-ledger").ret == 0
@@ -164,13 +164,13 @@ def test_a_ledger_of_the_first_schema_is_read_and_brought_up(project: Project, t
     ("held", "fault"),
     [
         ({"schema": 3}, r"has schema 3, and this version reads 2 and 1"),
-        ({"schema": 2, "reduced": {"a/b": {"verdict": "perhaps"}}}, "says 'perhaps' of a/b"),
-        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "sinse": "x"}}}, "has sinse in a/b, where only"),
-        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "declared": []}}}, "declared of a/b that is none"),
-        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "design": {"asks": "gone"}}}}, "does not stand under designs"),
-        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "history": [{"changed": "margin"}]}}}, "history of a/b"),
-        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "history": "x"}}}, "history of a/b"),
-        ({"schema": 2, "designs": {"x": {"populations": [{"seeds": "0–7", "recipes": {}}], "instruments": []}}}, "has designs"),
+        ({"schema": 2, "reduced": {"a/b": {"verdict": "perhaps"}}}, "has the verdict 'perhaps' for a/b"),
+        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "sinse": "x"}}}, "has the unknown field sinse in a/b"),
+        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "declared": []}}}, "declared for a/b"),
+        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "design": {"asks": "gone"}}}}, "is not under designs"),
+        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "history": [{"changed": "margin"}]}}}, "history for a/b"),
+        ({"schema": 2, "reduced": {"a/b": {"verdict": "refuted", "history": "x"}}}, "history for a/b"),
+        ({"schema": 2, "designs": {"x": {"populations": [{"seeds": "0–7", "recipes": {}}], "instruments": []}}}, "has invalid"),
         ({"schema": 2, "reduced": []}, "has no object under 'reduced'"),
     ],
 )  # fmt: skip

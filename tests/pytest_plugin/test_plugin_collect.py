@@ -92,7 +92,7 @@ def test_an_unknown_id_is_one_clear_error(project: Project, told, workers):
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     error = [line for line in told(result).splitlines() if line.startswith("ERROR")]
     assert error == [
-        "ERROR: --claims-only paper/hgher: there is no claim of this id; did you mean paper/higher? "
+        "ERROR: --claims-only paper/hgher: there is no claim with this id; did you mean paper/higher? "
         "list all 5 with: python -m harness list"
     ]
     assert "Traceback" not in told(result)

@@ -98,10 +98,10 @@ def test_options_that_cannot_be_met_are_refused(project: Project, told, pytester
 @pytest.mark.parametrize(
     ("held", "fault"),
     [
-        ([], "holds no JSON object"),
+        ([], "is not a JSON object"),
         ({"big": {}}, "has the scale 'big'"),
         ({"full": []}, "has no object under 'full'"),
-        ({"full": {"a/b": "error"}}, "says 'error' of a/b"),
+        ({"full": {"a/b": "error"}}, "has the verdict 'error' for a/b"),
     ],
 )
 def test_a_file_that_is_no_ledger_is_told_what_is_wrong(tmp_path, held, fault):

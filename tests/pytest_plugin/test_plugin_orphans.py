@@ -73,7 +73,7 @@ def test_the_command_tells_it_too(renamed: Project, monkeypatch, capsys):
     text = capsys.readouterr().out
     assert LEFT in text
     assert RENAMED in text
-    assert "1 of 1 known verdicts are of the claims as they stand" in text
+    assert "1 of 1 known verdicts are for the claims as they are now" in text
 
 
 def test_many_are_counted():

@@ -103,7 +103,7 @@ def test_what_differs_is_named_in_a_run_and_in_a_report_of_it(registered: Projec
 def test_a_registration_is_not_replaced(registered: Project, capsys: pytest.CaptureFixture[str]):
     before = plan(registered)
     assert command("preregister", "--out", "kept/plan.json") == 2
-    assert "is there already, and a preregistration is not replaced" in capsys.readouterr().err
+    assert "already exists, and a preregistration is never replaced" in capsys.readouterr().err
     assert plan(registered) == before
 
 
@@ -131,8 +131,8 @@ WHOLE = {"preregistration": 1, "date": "2026-11-20", "scale": "reduced", "claims
         (None, "cannot be read"),
         ("{", "is damaged"),
         ("[" * 100_000, "is damaged"),
-        ("[]", "is no preregistration"),
-        (json.dumps({"schema": 1, "rows": []}), "is no preregistration"),
+        ("[]", "is not a preregistration"),
+        (json.dumps({"schema": 1, "rows": []}), "is not a preregistration"),
         (json.dumps(WHOLE | {"preregistration": 2}), "has schema 2, and this version reads 1"),
         (json.dumps(WHOLE | {"scale": "big"}), "has no date, or no scale"),
         (json.dumps(WHOLE | {"claims": []}), "has no claims"),
@@ -162,11 +162,11 @@ def test_a_registration_is_read_whole(registered: Project):
 def test_the_command_ledger_compares_and_brings_up(registered: Project, capsys: pytest.CaptureFixture[str]):
     registered.ledger({"reduced": {"paper/higher": "supported", "paper/seeded": "supported"}})
     assert command("ledger") == 0
-    assert "of 2 the ledger does not know what was fixed; python -m harness ledger upgrade adds" in capsys.readouterr().out
+    assert "for 2 the ledger does not know what was fixed; python -m harness ledger upgrade adds" in capsys.readouterr().out
     assert command("ledger", "upgrade") == 0
     assert "what is fixed was added to 2 at scale reduced" in capsys.readouterr().out
     assert command("ledger") == 0
-    assert "2 of 2 known verdicts are of the claims as they stand" in capsys.readouterr().out
+    assert "2 of 2 known verdicts are for the claims as they are now" in capsys.readouterr().out
     assert registered.run("claims", "--claims-only", "paper/higher,paper/seeded").ret == 0  # a run draws what the command drew
     edit(registered, "range(8))  # seeds", "range(30))  # seeds")
     assert command("ledger") == 1
