@@ -1,8 +1,7 @@
 """Data sets as frozen specs: what a network is trained on and tested with.
 
-A spec says what the data are; ``load()`` brings the arrays.  Toy images are generated; MNIST and CIFAR-10 are
-found in a folder or downloaded, MNIST else taken from a small embedded subset; none is ever silently replaced
-by less.
+A spec says what the data are; ``load()`` returns the arrays.  Toy images are generated; MNIST and CIFAR-10 are found in a
+folder or downloaded, and MNIST falls back on a small embedded subset; no data set is ever silently replaced by a smaller one.
 """
 
 from harness.data.base import DataError, Dataset, DataShortfall, DataSpec

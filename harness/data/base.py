@@ -1,4 +1,4 @@
-"""What every data set is, whatever it is made of."""
+"""What all data sets have in common: the spec, the loaded arrays, and the errors for missing or corrupt data."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ Labels: TypeAlias = NDArray[np.int64] | NDArray[np.float32]
 
 
 class DataShortfall(Shortfall):
-    """There are fewer data than were asked for; the message says what is missing and what to do about it.
+    """There is less data than was asked for; the message says what is missing and what to do about it.
 
-    A claim that needs more than there is becomes INVALID with this text; it is never judged on less.
+    A claim that needs more data than there is becomes INVALID with this text; it is never judged on less.
     """
 
 

@@ -37,8 +37,7 @@ class Cifar10(DataSpec):
         test: held-out points, likewise.
         labels: the classes to keep, relabelled 0, 1, … in this order; None for all ten.
         normalise: "unit-interval" (0 to 1) or "unit-norm" (each image of Euclidean norm 1).
-        seed: names the order in which points are taken; without a meaning where ``train`` and ``test`` are
-            None.
+        seed: names the order in which points are taken; it has no effect where ``train`` and ``test`` are None.
     """
 
     train: int | None = None
@@ -116,6 +115,6 @@ def _scaled(images: NDArray[np.uint8], normalise: str) -> NDArray[np.float32]:
         exact = images[start : start + _BLOCK].astype(np.float64)  # sums of squares are exact: whole, below 2⁵³
         norms = np.sqrt((exact**2).sum(axis=(1, 2, 3), keepdims=True))
         if not norms.all():
-            raise DataError("CIFAR-10 holds a black image, which has no direction: use normalise='unit-interval'")
+            raise DataError("CIFAR-10 has a black image, which cannot be scaled to norm 1: use normalise='unit-interval'")
         scaled[start : start + _BLOCK] = exact / norms
     return scaled

@@ -2,12 +2,12 @@
 
 The images of Krizhevsky (2009), "Learning Multiple Layers of Features from Tiny Images", technical report,
 University of Toronto: 50,000 training and 10,000 test images, 3 x 32 x 32, 0 to 255.  The author names no
-licence, so that nothing of it travels with the repository.
+licence, so none of it is kept in the repository.
 
 Order of search:
 
-1. the folder that the environment variable HARNESS_DATA names: its folder ``cifar10``, or itself.  There may
-   lie the six batches of the Python version (also in ``cifar-10-batches-py``), one of the two archives of the
+1. the folder that the environment variable HARNESS_DATA names: its folder ``cifar10``, or itself.  It may hold
+   the six batches of the Python version (also in ``cifar-10-batches-py``), one of the two archives of the
    author's page, or a subset.  If the variable is set, nothing else is tried, and a corrupt file is an error;
 2. the archive downloaded earlier into the user's cache folder, and else a download from the author's page,
    unless HARNESS_OFFLINE=1.
@@ -68,7 +68,7 @@ REMEDY = (
 
 
 def raw_cifar10(*, whole: bool = False) -> RawImages:
-    """The images of the best source that there is, channel by channel: uint8 arrays of shape (point, 3, 32, 32).
+    """The images from the best available source, channel by channel: uint8 arrays of shape (point, 3, 32, 32).
 
     Args:
         whole: insist on the whole set.
@@ -85,7 +85,7 @@ def raw_cifar10(*, whole: bool = False) -> RawImages:
 
 
 def shortfall(need: str, raw: RawImages) -> DataShortfall:
-    """That there is less than what is needed."""
+    """The error for less data than is needed."""
     return DataShortfall(shortage(need, raw, "a subset", REMEDY))
 
 
@@ -167,8 +167,8 @@ def _content(folder: Path, name: str) -> bytes:
         return path.read_bytes()
     except FileNotFoundError:
         raise DataError(
-            f"{path} is missing, and other batches of CIFAR-10 lie beside it; put the original there "
-            f"(MD5 {BATCHES[name]}), or take the others away"
+            f"{path} is missing, although other batches of CIFAR-10 are in the same folder; put the original there "
+            f"(MD5 {BATCHES[name]}), or remove the others"
         ) from None
 
 
@@ -193,7 +193,7 @@ class _Unpickler(pickle.Unpickler):
             "dtype": lambda kind, *_: np.dtype(kind.decode()),
         }  # fmt: skip
         if not module.startswith("numpy") or name not in known:
-            raise pickle.UnpicklingError(f"{module}.{name} does not belong into a batch of CIFAR-10")
+            raise pickle.UnpicklingError(f"{module}.{name} does not belong in a batch of CIFAR-10")
         return known[name]
 
 

@@ -28,8 +28,8 @@ class GroupedLabels(DataSpec):
         classes = sorted(each for group in self.groups for each in group)
         if classes != list(range(self.base.classes)) or len(self.groups) < 2:
             raise ValueError(
-                f"GroupedLabels has groups={self.groups!r}; each of the {self.base.classes} classes belongs to one of two or "
-                "more groups"
+                f"GroupedLabels has groups={self.groups!r}; give two or more groups such that each of the "
+                f"{self.base.classes} classes is in exactly one"
             )
 
     @property

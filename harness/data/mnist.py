@@ -1,8 +1,8 @@
 """Real MNIST: whole or in part, some digits or all, in any resolution.
 
 Which points a part consists of depends on the spec alone, not on the source: a seeded order of each digit
-begins with those that the embedded subset holds (:func:`pool_order`).  All arithmetic is on whole numbers up
-to one correctly rounded division, so that the arrays are the same to the last bit on every machine.
+begins with those that the embedded subset holds (:func:`pool_order`).  All arithmetic is on whole numbers,
+except for one correctly rounded division, so the arrays are the same to the last bit on every machine.
 """
 
 from __future__ import annotations
@@ -41,8 +41,7 @@ class Mnist(DataSpec):
         digits: the digits to keep, relabelled 0, 1, … in this order; None for all ten.
         side: pixels a side; images are area-averaged to it.
         normalise: "unit-interval" (0 to 1) or "unit-norm" (each image, after resizing, of Euclidean norm 1).
-        seed: names the order in which points are taken; without a meaning where ``train`` and ``test`` are
-            None.
+        seed: names the order in which points are taken; it has no effect where ``train`` and ``test`` are None.
     """
 
     train: int | None = None
@@ -163,6 +162,6 @@ def _scaled(images: NDArray[np.uint8], side: int, normalise: str) -> NDArray[np.
         if normalise == "unit-norm":
             divisor = np.sqrt((sums**2).sum(axis=(1, 2), keepdims=True))
             if not divisor.all():
-                raise DataError("MNIST holds a blank image, which has no direction: use normalise='unit-interval'")
+                raise DataError("MNIST has a blank image, which cannot be scaled to norm 1: use normalise='unit-interval'")
         scaled[start : start + _BLOCK] = sums / divisor
     return scaled

@@ -52,7 +52,7 @@ REMEDY = (
 
 
 def raw_mnist(*, whole: bool = False) -> RawImages:
-    """The images of the best source that there is.
+    """The images from the best available source.
 
     Args:
         whole: insist on the whole set.
@@ -69,7 +69,7 @@ def raw_mnist(*, whole: bool = False) -> RawImages:
 
 
 def shortfall(need: str, raw: RawImages) -> DataShortfall:
-    """That there is less than what is needed."""
+    """The error for less data than is needed."""
     return DataShortfall(shortage(need, raw, "the embedded subset", REMEDY))
 
 

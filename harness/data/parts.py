@@ -38,7 +38,7 @@ class Ranked:
 
 
 def shuffled(points: int, purpose: str, *owner: int | str) -> Positions:
-    """A permutation made of raw words: numpy guarantees their stream, but not that of ``permutation``."""
+    """A permutation made from raw words, whose stream numpy guarantees, unlike that of ``permutation``."""
     words = np.random.PCG64(sequence(purpose, *owner)).random_raw(points)
     order: Positions = np.argsort(words, kind="stable")
     return order
@@ -55,7 +55,7 @@ def balanced(
         ranked: the classes, in the order of their labels.
         points: how many in all.
         seed: names the order in which points are taken.
-        lacking: makes the error for a class that has fewer than are wanted.
+        lacking: makes the error for a class with fewer points than are wanted.
 
     Returns:
         Positions in the stored set.
@@ -74,12 +74,12 @@ def balanced(
 
 
 def require_part(owner: object, classes: str, kept: tuple[int, ...], train: int | None, test: int | None, seed: int) -> None:
-    """Raise a ValueError that names the field which cannot be.
+    """Raise a ValueError that names a field with an impossible value.
 
     Args:
         owner: the spec.
         classes: name of its field that says which classes are kept.
-        kept: these classes.
+        kept: those classes.
         train: training points, or None for all.
         test: held-out points, or None for all.
         seed: of the order.

@@ -1,4 +1,4 @@
-"""Points without any structure: what a network fits here, it has memorised.
+"""Points without any structure: a network that fits them has memorised them.
 
 "Generate random data from an x_i ~ N(0, I_d/d), and labels y_i ~ U({±1})."  (Adversarial Robustness Through
 Overparameterization, Setup (Random Data).)
@@ -24,7 +24,7 @@ class RandomLabels(DataSpec):
     Attributes:
         train: training points.
         dimension: d; a coordinate has variance 1/d.
-        test: held-out points, whose labels are as random.
+        test: held-out points, whose labels are equally random.
         seed: names the random streams.
     """
 

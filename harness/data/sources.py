@@ -1,9 +1,7 @@
-"""Where files of data are looked for, and images as they are stored: what the image sets have in common.
+"""What the image data sets have in common: where their files are looked for, and how the images are held.
 
-Small data sets that travel with a repository, registered by whoever has them.
-
-The library knows what an embedded set must contain (its digest), not where it lies: a checkout's
-``conftest.py`` registers the files that it holds.
+A small data set may be embedded in a repository.  The library knows what an embedded set must contain (its digest), but not
+where it lies: the ``conftest.py`` of a checkout registers the files that it holds.
 """
 
 from __future__ import annotations
@@ -70,7 +68,7 @@ def existing(folder: str) -> Path:
     """The folder that HARNESS_DATA names.
 
     Raises:
-        DataError: if it is none.
+        DataError: if it is not a folder.
     """
     base = Path(folder)
     if not base.is_dir():
@@ -86,7 +84,7 @@ def offline() -> bool:
 
 
 def cache_folder(name: str) -> Path:
-    """Folder of what was downloaded earlier."""
+    """The folder of earlier downloads."""
     import pooch
 
     return Path(pooch.os_cache("claims-harness")) / name

@@ -1,7 +1,7 @@
 """Small generated images: low-dimensional, so that many networks can be trained and sampled on them.
 
 "Adversarial Robustness Through the Lens of Singular Learning Theory" uses "3-by-3 images delineated equally
-into three classes" and says no more of them.  Here class c has row c of the image lit over Gaussian noise.
+into three classes" and says no more about them.  Here an image of class c has row c lit, over Gaussian noise.
 """
 
 from __future__ import annotations
@@ -22,11 +22,11 @@ class ToyImages(DataSpec):
     """3-by-3 images in three classes; row c of an image of class c is lit.
 
     x[r, s] = amplitude · [r = c] + noise · g with g ~ N(0, 1).  The smallest L∞ change that makes one
-    class's mean another's is amplitude / 2, so the defaults put the thresholds 2 and 3 inside and at the
-    best possible margin. The values have no bounds.
+    class's mean another's is amplitude / 2, so with the defaults the threshold 2 lies inside the best
+    possible margin, and 3 at it.  The values have no bounds.
 
     Attributes:
-        train: training points; classes are equal in size, the first ones take what is left over.
+        train: training points; classes are equal in size, the first ones take the remainder.
         test: held-out points.
         amplitude: brightness of the lit row.
         noise: standard deviation of the noise.

@@ -1,13 +1,12 @@
-"""Torch as whoever calls an instrument has set it, in which alone their own functions are what they are elsewhere.
+"""The state of torch while an instrument runs, and while it calls a network, a loss or an ``output=`` of the caller's.
 
-Instruments compute with torch's own default type, so that what they create and draw is the same for everybody.  A network, a
-loss or an ``output=`` of the caller's may create tensors of another default type (``torch.set_default_dtype``), which is part
-of what they compute.  So it is put back for as long as they run.
+Instruments compute with torch's own default type, so that what they create and draw is the same for everybody.  The caller may
+have set another default type (``torch.set_default_dtype``), in which the caller's own functions create tensors; that is part of
+what they compute, so the caller's type is restored while they run.
 
-The kernels of attention that can be run for a stack, with gradients.
-
-In evaluation mode torch takes a fused path through a whole encoder layer, which has no derivative and no rule for ``vmap``; its
-fused attention has the one and not the other.  The plain formula has both, to the same rounding.
+Attention needs kernels that run for a whole stack, with gradients.  In evaluation mode torch takes a fused path through a whole
+encoder layer, which has neither a derivative nor a rule for ``vmap``; its fused attention has a derivative, but no such rule.
+The plain formula has both, and gives the same numbers up to rounding.
 """
 
 from __future__ import annotations
@@ -32,7 +31,7 @@ _TYPE: ContextVar[torch.dtype | None] = ContextVar("callers type", default=None)
 def instrument(function: Callable[Given, Result]) -> Callable[Given, Result]:
     """An instrument that leaves the process as it found it: random generators, torch's default type.
 
-    Whatever draws random numbers inside of it, a caller's network, loss or ``output=``, takes none of the caller's.
+    Whatever draws random numbers inside it (a caller's network, loss or ``output=``) does not advance the caller's generators.
     """
 
     @wraps(function)
@@ -45,7 +44,7 @@ def instrument(function: Callable[Given, Result]) -> Callable[Given, Result]:
 
 @contextmanager
 def _gpu_draws_kept() -> Iterator[None]:
-    """Afterwards the generators of GPUs stand where they stood; where nobody has used one they are not started for it."""
+    """Afterwards the GPUs' generators are back in their earlier state; where no GPU has been used, none is started for this."""
     states = torch.cuda.get_rng_state_all() if torch.cuda.is_initialized() else []  # type: ignore[no-untyped-call]
     try:
         yield
@@ -69,7 +68,7 @@ def _standard_type() -> Iterator[None]:
 
 
 def own_type() -> torch.dtype | None:
-    """The caller's default type where it is another than the present one, else None."""
+    """The caller's default type if it differs from the present one, else None."""
     own = _TYPE.get()
     return None if own == torch.get_default_dtype() else own
 
@@ -89,7 +88,7 @@ def callers_type() -> Iterator[None]:
 
 
 def as_called(function: Callable[Given, Result]) -> Callable[Given, Result]:
-    """A function of the caller's, run with the caller's default type; itself where that is torch's own."""
+    """A function of the caller's, run with the caller's default type; unchanged if that is torch's own."""
     if own_type() is None:
         return function
 

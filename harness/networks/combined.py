@@ -163,9 +163,9 @@ Groups = tuple[tuple[int, ...], ...]
 
 
 class GroupedProgram(Program):
-    """The logit of a group is the largest logit of its classes, so that the decision is the group of the decided class.
+    """A network of many classes as a classifier of groups: a group's logit is the largest logit of its classes.
 
-    It is for instruments; nothing trains through it.
+    So the decision is the group of the decided class.  It is for instruments; nothing trains through it.
 
     Args:
         inner: the program of the network.
@@ -179,7 +179,8 @@ class GroupedProgram(Program):
         classes = sorted(each for group in groups for each in group)
         if classes != list(range(inner.classes)) or len(groups) < 2:
             raise ValueError(
-                f"groups={groups!r} do not part the {inner.classes} classes of this network: each belongs to one of two or more"
+                f"groups={groups!r} do not partition the {inner.classes} classes of this network: give two or more groups such "
+                "that each class is in exactly one"
             )
         self.inner, self.groups = inner, groups
         self.layout, self.scopes, self.classes = inner.layout, inner.scopes, len(groups)
@@ -197,7 +198,7 @@ class GroupedProgram(Program):
         return self._grouped(self.inner.logits(parameters, inputs))[0]
 
     def _grouped(self, logits: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
-        """Logits of the groups, and the class that each has its own from; both (row, group, point)."""
+        """Logits of the groups, and the class that each of them comes from; both (row, group, point)."""
         best = [logits[:, list(group)].max(1) for group in self.groups]
         numbers = [torch.tensor(group, device=logits.device) for group in self.groups]
         values = torch.stack([each.values for each in best], 1)
@@ -228,7 +229,7 @@ class GroupedProgram(Program):
 
 
 class _GroupedPullBack(PullBack):
-    """The gradient on a group's logit is that of the class which it has it from."""
+    """The gradient on a group's logit goes to the class that the logit comes from."""
 
     def __init__(self, back: PullBack, source: torch.Tensor, shape: torch.Size) -> None:
         self.back, self.source, self.shape = back, source, shape

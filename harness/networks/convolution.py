@@ -1,8 +1,8 @@
 """A small convolutional network whose convolutions do not overlap.
 
-A kernel as wide as its stride sees every input once, so that the layer is one matrix product over patches, fast in a stack, and
-its operator is a block-diagonal of copies of the kernel's matrix: they have the same singular values, and a layer's smallest
-and largest one are those of the weight matrix.  With overlapping kernels they are not.
+A kernel as wide as its stride sees every input once.  So the layer is one matrix product over patches, which is fast in a
+stack, and its operator is block-diagonal, made of copies of the kernel's matrix: the layer's smallest and largest singular
+values are those of the weight matrix.  With overlapping kernels they are not.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class PatchNetwork(torch.nn.Sequential):
         layers: list[torch.nn.Module] = []
         for outgoing, size in zip(channels, sizes, strict=True):
             if rows % size or columns % size:
-                raise ValueError(f"images of {rows} × {columns} pixels are no whole number of patches of {size}")
+                raise ValueError(f"images of {rows} × {columns} pixels cannot be cut into whole patches of {size}")
             layers += [PatchConvolution(incoming, outgoing, size), torch.nn.ReLU()]
             incoming, rows, columns = outgoing, rows // size, columns // size
         super().__init__(*layers, torch.nn.Flatten(), torch.nn.Linear(incoming * rows * columns, classes))
@@ -74,5 +74,5 @@ def patch_network(
 ) -> PatchNetwork:
     """Builder for :class:`harness.recipe.Module`."""
     if len(shape) not in (2, 3) or not math.prod(shape):
-        raise ValueError(f"inputs of shape {tuple(shape)} are no images; (row, column) or (channel, row, column) are")
+        raise ValueError(f"inputs of shape {tuple(shape)} are not images; give (row, column) or (channel, row, column)")
     return PatchNetwork(shape, classes, channels, sizes)

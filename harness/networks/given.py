@@ -1,11 +1,11 @@
 """Modules that a user gives, as they are: stacked through ``torch.func``, or one row after the other.
 
-Beside what :class:`ModuleProgram` does for modules that a recipe builds: parameters may be frozen, float64 or bfloat16, tied,
-or computed from others; buffers of whole numbers and truth values are constants of the copy that is called; inputs may be whole
-numbers; and what the module returns may be anything of which a function makes one row of outputs for every point.
+Compared with what :class:`ModuleProgram` does for modules that a recipe builds, more is allowed: parameters may be frozen,
+float64 or bfloat16, tied, or computed from others; integer and boolean buffers are constants of the copy that is called; inputs
+may be integers; and the module may return anything from which a function makes one row of outputs for every point.
 
-Half-precision parameters are computed with in their own type and held as float32, so that a small step of a sampler is not
-rounded away.
+Half-precision parameters take part in the computation in their own type, but are held as float32, so that a sampler's small
+steps are not rounded away.
 """
 
 from __future__ import annotations
@@ -34,13 +34,13 @@ class GivenProgram(ModuleProgram):
 
     Args:
         module: an example; it is copied.
-        output: makes the outputs (point, class) of what the module returns; None where it returns them.
+        output: turns what the module returns into the outputs (point, class); None if it returns them itself.
         classes: number of outputs.
         hooks: whether its forward and pre-forward hooks belong to its function.
-        stacked: run all rows at once, which not every operation can.
-        drawing: whether forward draws random numbers, which have no part in its outputs.
+        stacked: run all rows at once, which not every operation supports.
+        drawing: whether forward draws random numbers that do not affect its outputs.
         written: parameters and buffers into which it writes in place; each call is given copies of them.
-        activations: entries that a pass holds of one point: of all tensors, and of the largest.
+        activations: entries that a pass holds for one point: in all tensors together, and in the largest.
     """
 
     def __init__(
@@ -69,7 +69,10 @@ class GivenProgram(ModuleProgram):
         Raises:
             TypeError: always.
         """
-        raise TypeError(f"{type(self.skeleton).__name__} was given as it is; what draws networks is a Recipe of a Module")
+        raise TypeError(
+            f"{type(self.skeleton).__name__} was given as it is and has no initialisation to draw from; to draw networks, "
+            "use a Recipe with a Module"
+        )
 
     def flat(self, module: torch.nn.Module) -> torch.Tensor:
         """The flat parameters of a module of this kind, shape (parameter,)."""
@@ -78,7 +81,7 @@ class GivenProgram(ModuleProgram):
         return torch.cat([state[name].detach().flatten().to(self.dtype) for name in self.layout.names])
 
     def module(self, theta: torch.Tensor) -> torch.nn.Module:
-        """See :meth:`Program.module`; its hooks cast inputs, and make the outputs of what it returns."""
+        """See :meth:`Program.module`; its hooks cast the inputs, and turn what it returns into outputs."""
         network = copied(self.skeleton, hooks=True).to(theta.device)
         state = {**dict(network.named_parameters()), **dict(network.named_buffers())}
         with torch.no_grad():
@@ -97,7 +100,7 @@ class GivenProgram(ModuleProgram):
         return self._made(lambda x: functional_call(self.skeleton, state, (x,)), inputs)
 
     def _own_value(self, name: str, value: torch.Tensor) -> torch.Tensor:
-        """A parameter in the module's type, in memory of its own where forward would write into that of the stack."""
+        """A parameter in the module's type; a copy where forward would otherwise write into the stack's memory."""
         made = value.to(self.types[name])
         return made.clone() if name in self._written else made
 
@@ -108,13 +111,13 @@ class GivenProgram(ModuleProgram):
                 table[local] = self._own_value(name, value)
 
     def _single(self, parameters: Any, inputs: torch.Tensor) -> torch.Tensor:
-        """The same without the detours of a stack; within ``_restored``, which puts the module's own parameters back."""
+        """The same for a single row, without ``vmap``; within ``_restored``, which puts the module's own parameters back."""
         self._put(parameters)
         return self._made(self.skeleton, inputs)
 
     @contextmanager
     def _restored(self) -> Iterator[None]:
-        """Put back what a call of the module has left in its attributes: tensors of a stack that is no more."""
+        """Undo what a call has left in the module's attributes: tensors of a stack that no longer exists."""
         with draws_kept() if self._drawing else nullcontext(), callers_type():
             try:
                 yield
@@ -173,7 +176,7 @@ class GivenProgram(ModuleProgram):
 
 
 def _places(module: torch.nn.Module, held: Mapping[str, torch.Tensor]) -> dict[str, list[tuple[dict[str, Any], str]]]:
-    """Where every parameter and buffer stands in the parts of a module: tied ones at several places."""
+    """Where every parameter and buffer is found in the parts of a module; tied ones are found at several places."""
     names = {id(value): name for name, value in held.items()}
     places: dict[str, list[tuple[dict[str, Any], str]]] = {name: [] for name in held}
     for part in module.modules():
@@ -201,7 +204,7 @@ class _RowsPullBack(PullBack):
 
 
 class _Cast:
-    """A pre-forward hook: the inputs in the type that a module computes with, in memory of their own."""
+    """A pre-forward hook that hands a module a copy of its inputs, in the type that it computes with."""
 
     def __init__(self, kind: torch.dtype) -> None:
         self.kind = kind
@@ -224,38 +227,38 @@ def outputs_of(returned: Any, output: Output | None, module: torch.nn.Module, po
     """The outputs of a module, shape (point, class); a single output may come without its dimension.
 
     Raises:
-        ValueError: what it returned is no such tensor.
+        ValueError: it did not return such a tensor.
     """
     name = type(module).__name__
     made = returned if output is None else output(returned)
     if not isinstance(made, torch.Tensor):
         teller = f"{name} returned {type(made).__name__}" if output is None else f"output returned {type(made).__name__}"
         keys = f" with {', '.join(map(str, made))}" if isinstance(made, Mapping) else ""
-        raise ValueError(f"{teller}{keys}; give output=, a function that makes a tensor of shape (point, class) of what the "
-                         "network returns, such as output=lambda out: out[0]")  # fmt: skip
+        raise ValueError(f"{teller}{keys}; give output=, a function that turns what the network returns into a tensor of shape "
+                         "(point, class), such as output=lambda out: out[0]")  # fmt: skip
     if made.dim() == 1 and len(made) == points:
         return made[:, None]
     if made.dim() != 2 or len(made) != points:
         raise ValueError(
             f"{name} returned shape {tuple(made.shape)} for {points} points; expected (point, class) = ({points}, …): give "
-            "output=, a function that makes it of that (of a sequence the last step: output=lambda z: z[:, -1])"
+            "output=, a function that brings it into that shape (for the last step of a sequence: output=lambda z: z[:, -1])"
         )
     return made
 
 
 def held_type(module: torch.nn.Module) -> torch.dtype:
-    """What the flat parameters of a module are held in: float64 where any are, else float32."""
+    """The type in which a module's flat parameters are held: float64 if any of them has it, else float32."""
     values = [*module.parameters(), *module.buffers()]
     return torch.float64 if any(value.dtype == torch.float64 for value in values) else torch.float32
 
 
 def input_type(module: torch.nn.Module) -> torch.dtype:
-    """What a module takes its inputs in: the type of its first parameter."""
+    """The type in which a module takes its inputs: that of its first parameter."""
     return next((value.dtype for value in module.parameters() if value.is_floating_point()), torch.float32)
 
 
 def _own(inputs: torch.Tensor, kind: torch.dtype) -> torch.Tensor:
-    """Inputs in memory of their own, which an operation in place may overwrite and ``view`` may reshape."""
+    """A copy of the inputs, which an in-place operation may overwrite and ``view`` may reshape."""
     wanted = kind if inputs.is_floating_point() else inputs.dtype
     return inputs.to(wanted).clone(memory_format=torch.contiguous_format)
 

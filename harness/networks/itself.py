@@ -1,4 +1,4 @@
-"""Whether a stack of modules computes what one of them does that is built anew: seen on the first points it is given."""
+"""Whether a stack computes what a freshly built module with the same parameters computes, checked on the first points given."""
 
 from __future__ import annotations
 
@@ -25,23 +25,23 @@ def near(one: torch.Tensor, other: torch.Tensor, tolerance: float) -> bool:
 
 
 def wired(one: torch.Tensor, other: torch.Tensor, floor: float) -> bool:
-    """Whether two gradients are the same but for rounding; ``floor`` is a size that does not count."""
+    """Whether two gradients are the same up to rounding; sizes up to ``floor`` do not count."""
     distance, size = (one.double() - other.double()).norm(), max(float(one.norm()), float(other.norm()))
     return bool(distance <= WIRING * size + floor)
 
 
 class NotStackableError(ValueError):
-    """A module that cannot be run for many members at once, and can be one by one."""
+    """A module that cannot be run for many members at once, only for one after the other."""
 
 
 def require_itself(
     build: Callable[[], torch.nn.Module], copy_of: torch.nn.Module, state: Mapping[str, torch.Tensor], free: tuple[str, ...],
     points: torch.Tensor, call: Callable[[dict[str, torch.Tensor], torch.Tensor], torch.Tensor],
 ) -> frozenset[str]:  # fmt: skip
-    """Compare a program's outputs and gradients with those of a module that is built anew and given the same state.
+    """Compare a program's outputs and gradients with those of a freshly built module that is given the same state.
 
-    What ``build`` draws, or takes from elsewhere, and does not keep as a parameter or a buffer is another in every module that
-    it makes: a stack, which has one module for all members, would not be theirs.
+    Whatever ``build`` draws, or takes from elsewhere, without keeping it as a parameter or a buffer differs between the modules
+    that it makes: a stack, which has one module for all members, would then not compute what its members compute.
 
     Args:
         build: makes a module.
@@ -55,8 +55,8 @@ def require_itself(
         What forward writes into in place: names of buffers, and INPUTS.
 
     Raises:
-        NotStackableError: the program cannot be run, or not as the module is.
-        RecipeError: the module cannot be run, or is another each time that it is built.
+        NotStackableError: the program cannot be run, or does not compute what the module computes.
+        RecipeError: the module cannot be run, or computes something different each time it is built.
     """
     with torch.random.fork_rng(devices=[]), torch.enable_grad():
         torch.manual_seed(int(torch.randint(2**31, ())) + 1)  # a build that draws draws others than the program's
@@ -82,8 +82,8 @@ def require_itself(
             ) from problem
     if not same:
         raise NotStackableError(
-            f"{name} computes something else for a stack of members than by itself; measure it with llc and the attacks, which "
-            "run such networks one by one, or keep what its forward computes with in parameters and buffers of its own"
+            f"{name} computes something different in a stack of members than by itself; measure it with llc and the attacks, "
+            "which run such networks one by one, or keep everything that its forward uses in its own parameters and buffers"
         )
     return frozenset(written | ({INPUTS} if given._version else set()))
 
@@ -91,16 +91,16 @@ def require_itself(
 def _steady(
     module: torch.nn.Module, copy_of: torch.nn.Module, given: torch.Tensor, points: torch.Tensor
 ) -> torch.Tensor:  # fmt: skip
-    """What a module makes of the points, shown to be the same the next time, and the same as a copy makes of them.
+    """What a module computes at the points, checked to be the same when it is called again and when a copy is called.
 
     Args:
-        module: built anew.
+        module: freshly built.
         copy_of: the program's own, with the same state.
         given: the points that the module is given first, into which it may write.
         points: shape (point, *input).
 
     Raises:
-        RecipeError: it is not, or no tensor, or the module cannot be run.
+        RecipeError: it is not the same, or is not a tensor, or the module cannot be run.
     """
     name = type(module).__name__
     try:
@@ -109,19 +109,19 @@ def _steady(
         copied = copy_of.eval()(points.clone())
     except Exception as problem:
         raise RecipeError(
-            f"{name} cannot be run on points of shape {tuple(points.shape[1:])} as members of a recipe are, in "
+            f"{name} cannot be run on the recipe's points, of shape {tuple(points.shape[1:])} and type "
             f"{points.dtype} ({type(problem).__name__}: {_first(problem)}); build a network that takes such points"
         ) from problem
     if not isinstance(expected, torch.Tensor):
         raise RecipeError(f"{name} returned {type(expected).__name__}; members of a recipe return a tensor (point, class)")
     if not near(again.detach(), expected.detach(), ROUNDING):
         raise RecipeError(
-            f"{name} answers the same points differently from call to call, in eval mode, too: draw random numbers only "
-            "where self.training is True, and keep nothing from one call for the next"
+            f"{name} gives different outputs for the same points from call to call, even in eval mode: draw random numbers "
+            "only where self.training is True, and keep nothing from one call to the next"
         )
     if not near(copied.detach(), expected.detach(), ROUNDING):
         raise RecipeError(
-            f"{name} computes something else each time that it is built, with the same parameters: what its build draws, "
+            f"{name} computes something different each time it is built, even with the same parameters: what its build draws, "
             "caches or takes from elsewhere has to be a parameter or a buffer (register_buffer) of the module itself"
         )
     return expected

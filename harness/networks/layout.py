@@ -65,8 +65,9 @@ LARGE = 2**16  # values of a row's product from which a product a row beats one 
 def product_into(out: torch.Tensor, left: torch.Tensor, right: torch.Tensor) -> None:
     """``out`` ← ``left @ right``, row by row where the rows are large.
 
-    A product of all rows straight into a strided view takes four to eight times as long, so that small ones are made beside it
-    and copied.  A large one would be made in memory that is fresh from the system at every step.  Both give the same bits.
+    A product of all rows straight into a strided view takes four to eight times as long, so small products are made in a
+    temporary tensor and copied; for a large one that would mean fresh memory from the system at every step.  Both give the same
+    bits.
 
     Args:
         out: shape (row, n, m), each row contiguous.

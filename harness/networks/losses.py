@@ -33,14 +33,14 @@ def row_loss(logits: torch.Tensor, targets: torch.Tensor, loss: Loss) -> torch.T
 
 
 def _require_loss(losses: object, *, written: bool) -> None:
-    """What a user's loss returned has to be a tensor that depends on the logits, and its targets stay what they are."""
+    """A user's loss has to return a tensor that depends on the logits, and must leave its targets unchanged."""
     if written:
-        raise ValueError("the loss must not write into its targets (an operation in place), which the next step is given; "
-                         "make a copy of them first (targets.clone())")  # fmt: skip
+        raise ValueError("the loss must not change its targets in place, since the next step is given the same tensor; "
+                         "copy them first (targets.clone())")  # fmt: skip
     if not isinstance(losses, torch.Tensor):
         raise ValueError(f"the loss returned {type(losses).__name__}; give one that returns a tensor, one loss per point")
     if not losses.requires_grad:
-        raise ValueError("what the loss returned has no gradient (detach, no_grad or a step of whole numbers in it); give one "
+        raise ValueError("what the loss returned has no gradient (it uses detach, no_grad or integers); give one "
                          "that can be differentiated")  # fmt: skip
 
 

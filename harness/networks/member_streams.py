@@ -1,10 +1,10 @@
-"""Random numbers drawn inside a stacked network: each member's from its own generator, whoever draws them.
+"""Random numbers inside a stacked network: each member draws from its own generator, whatever makes the draw.
 
 ``torch.func.vmap`` turns a draw for one network into one draw for the whole stack.  Here it is taken apart again at the level
 of the operations that torch runs: row r of what is drawn comes from the generator of member r, in the order of the draws, as
 it would if that member were trained alone under a global generator in that state.
 
-Random numbers that belong to the whole process, and that nothing reproducible may draw.
+Nothing reproducible may draw from the generators of the whole process; :func:`ambient_randomness` shows whether something has.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from harness.spec import RecipeError
 
 
 def ambient_randomness() -> tuple[object, ...]:
-    """Where the process-wide generators of torch (on the CPU), numpy and Python stand: another value once one has moved on."""
+    """The state of the process-wide generators of torch (on the CPU), numpy and Python; it changes once one of them is used."""
     numpys = np.random.get_state(legacy=False)["state"]  # noqa: NPY002 - it is read, not drawn from
     return torch.get_rng_state().numpy().tobytes(), numpys["key"].tobytes(), numpys["pos"], random.getstate()
 
@@ -35,7 +35,7 @@ class MemberStreams(TorchDispatchMode):  # type: ignore[no-untyped-call]
 
     Args:
         generators: one for each member, on the device of the stack.
-        listen: False to do nothing, where it is known that nothing is drawn.
+        listen: False to do nothing, if it is known that nothing is drawn.
 
     Attributes:
         drawn: whether anything has been drawn.
@@ -63,7 +63,7 @@ class MemberStreams(TorchDispatchMode):  # type: ignore[no-untyped-call]
         self.drawn = True
         if kwargs.get("generator") is not None:
             raise RecipeError(
-                f"it draws by {func} from a generator of its own, which all members of a stack would share: leave the "
+                f"it draws with {func} from its own generator, which all members of a stack would share: leave the "
                 "generator out, and each member gets one"
             )
         if func is aten.native_dropout.default:
@@ -85,8 +85,8 @@ class MemberStreams(TorchDispatchMode):  # type: ignore[no-untyped-call]
             empty = torch.empty(args[0].shape, dtype=args[0].dtype, device=args[0].device)
         else:
             raise RecipeError(
-                f"it draws random numbers by {func}, which cannot be drawn for each member of a stack: use torch.rand, "
-                "torch.randn, torch.bernoulli, their in-place forms or a dropout layer"
+                f"it draws random numbers with {func}, which cannot draw for each member of a stack separately: use "
+                "torch.rand, torch.randn, torch.bernoulli, their in-place forms or a dropout layer"
             )
         for row, own in zip(empty, self.generators, strict=True):
             getattr(row, name)(*arguments, generator=own)
@@ -108,7 +108,7 @@ _IN_PLACE = ("bernoulli_", "uniform_", "normal_", "exponential_", "cauchy_", "ge
 
 
 def _draws_nothing(func: Any, args: tuple[Any, ...], kwargs: dict[str, Any]) -> bool:
-    """Attention without dropout carries the tag of random operations all the same."""
+    """Attention is tagged as a random operation even without dropout."""
     for place, argument in enumerate(func._schema.arguments):
         if argument.name == "dropout_p":
             given = args[place] if place < len(args) else kwargs.get("dropout_p", argument.default_value)

@@ -1,4 +1,4 @@
-"""Memory: how much there is, how much a module holds of a point on a pass back, and the allocator's habit of giving back."""
+"""Memory: how much there is, how much a backward pass holds per point, and how much freed memory the allocator keeps."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ class MemoryShortfall(Shortfall):
 
 
 def available_memory(device: str = "cpu") -> int | None:
-    """Bytes that can be had on a device now; None where the system does not say."""
+    """Bytes available on a device now; None if the system does not say."""
     if device == "cuda":
         import torch
 
@@ -48,7 +48,7 @@ def require_memory(needed: int, what: str, device: str = "cpu") -> None:
         device: "cpu" or "cuda".
 
     Raises:
-        MemoryShortfall: there are fewer.
+        MemoryShortfall: less is available.
     """
     free = available_memory(device)
     if free is not None and needed > free:
@@ -60,7 +60,7 @@ def require_memory(needed: int, what: str, device: str = "cpu") -> None:
 
 @cache
 def keep_freed_memory() -> bool:
-    """Let glibc keep up to 256 MiB of freed memory for the next step; True where that could be set.
+    """Let glibc keep up to 256 MiB of freed memory for the next step; True if that could be set.
 
     A step of training or sampling allocates its activations anew.  By default glibc hands the top of the heap back to the
     system whenever a step frees it, and the next step pays for fresh, zeroed pages: 203 µs instead of 85 µs for a gradient of
@@ -77,10 +77,10 @@ def keep_freed_memory() -> bool:
 
 @dataclass(frozen=True)
 class MeasuredLayout(Layout):
-    """A layout that knows how much a module holds of a point, where the shapes of its parameters do not tell.
+    """A layout that knows how much a module holds per point, where the shapes of its parameters do not show it.
 
     Attributes:
-        activations: entries of all tensors that a pass back needs of one point.
+        activations: entries of all tensors that a backward pass needs for one point.
         largest: entries of the largest of them.
     """
 
@@ -99,7 +99,7 @@ class MeasuredLayout(Layout):
 
 
 def activations_of(module: torch.nn.Module, call: Callable[[], torch.Tensor], points: int) -> tuple[int, int]:
-    """Entries that a pass back needs of one point: of all tensors, and of the largest.
+    """Entries that a backward pass needs for one point: in all tensors together, and in the largest.
 
     Args:
         module: whose parameters are not counted.

@@ -175,10 +175,10 @@ class MLPProgram(Program):
 
 
 def _linear_layers(network: torch.nn.Module) -> dict[str, torch.nn.Linear] | None:
-    """The layers of a fully connected ReLU network by name; None where anything about it is not plain.
+    """The layers of a fully connected ReLU network by name; None if anything about it is out of the ordinary.
 
-    A subclass has a forward of its own, a hook changes what a layer returns, a pruned or normalised layer computes its weight
-    from others, and what stands twice or is tied has fewer parameters than layers.
+    A subclass may have its own forward, a hook may change what a layer returns, a pruned or normalised layer computes its
+    weight from others, and a network with shared or tied layers has fewer parameters than layers.
     """
     if type(network) is not torch.nn.Sequential or "forward" in network.__dict__:
         return None
@@ -202,7 +202,7 @@ def _linear_layers(network: torch.nn.Module) -> dict[str, torch.nn.Linear] | Non
 def _outer_into(weight: torch.Tensor, pull: torch.Tensor, below: torch.Tensor) -> None:
     """Σ over the points of pull ⊗ below, shape (row, output, input).
 
-    With the smaller side first the product is up to twice as fast; its last bits are others.  A batch of training has too few
+    With the smaller side first the product is up to twice as fast, but differs in the last bits.  A training batch has too few
     points for that to matter, and keeps the order in which members have always been trained.
     """
     if below.shape[1] < pull.shape[1] and below.shape[2] >= TURNED_FROM:
@@ -212,7 +212,7 @@ def _outer_into(weight: torch.Tensor, pull: torch.Tensor, below: torch.Tensor) -
 
 
 class _Tail(MLPProgram):
-    """Layers ``first`` … of a network, with the names that they have in the whole."""
+    """The layers of a network from ``first`` on, with the names that they have in the whole."""
 
     def __init__(self, whole: MLPProgram, first: int) -> None:
         super().__init__(whole.sizes, linear=whole.linear, bias=whole.bias)

@@ -2,7 +2,7 @@
 
 The module is called on one example batch at a time, as in ordinary PyTorch code (points first); ``vmap`` runs it for all
 rows of a stack.  Buffers are per-member constants (a fixed second layer, say): they are part of the flat vector but in
-no scope, so that nothing trains or samples them.
+no scope, so nothing trains or samples them.
 """
 
 from __future__ import annotations
@@ -91,7 +91,7 @@ class ModuleProgram(Program):
         return output.transpose(0, 1)
 
     def _look(self, parameters: Parameters, inputs: torch.Tensor) -> None:
-        """See once, on the first points that come, that the stack is of the modules that ``build`` makes."""
+        """Check once, on the first points, that the stack computes what the modules made by ``build`` compute."""
         values = [inputs, *parameters.values()]
         if self._seen or len(parameters) < len(self.layout.names) or any(map(is_functorch_wrapped_tensor, values)):
             return
@@ -186,9 +186,9 @@ def scopes_of(names: Sequence[str], free: tuple[str, ...]) -> dict[str, tuple[st
 
 
 def forget_computed(module: torch.nn.Module) -> None:
-    """Let go of what hooks before forward have computed and left in plain attributes, which cannot be copied.
+    """Drop what pre-forward hooks have computed and left in plain attributes, which cannot be copied.
 
-    A ``torch.nn.utils.spectral_norm`` leaves its weight, which in a stack is none of any one network.
+    A ``torch.nn.utils.spectral_norm`` leaves its weight there, which in a stack does not belong to any one network.
     """
     for each in module.modules():
         for name, value in vars(each).items():

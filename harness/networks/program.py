@@ -1,6 +1,6 @@
-"""What an instrument may ask of a stack of networks of one shape.
+"""What an instrument may ask of a stack of networks of one shape, and how many rows of the stack are worked on at once.
 
-How many rows of a stack are worked on at once.  Rows never meet, so that this decides time and memory and no number.
+Rows never interact, so that number affects time and memory, but no result.
 """
 
 from __future__ import annotations
@@ -168,18 +168,18 @@ def rows_at_a_time(
     program: Program, values: int, points: int, *, states: int, device: str, itemsize: int = 4,
     batch: int | None = None,
 ) -> int:  # fmt: skip
-    """Rows that the memory that may be used holds (:func:`harness.device.memory_limit`), and on a CPU its cache.
+    """How many rows fit into the memory that may be used (:func:`harness.device.memory_limit`), and on a CPU into its cache.
 
-    One at the least: what a single row needs is not cut.
+    At least one: a single row is never cut.
 
     Args:
         program: the stack's program.
-        values: what is held of one point at a time, beside the activations: its inputs, and whatever has their size.
+        values: values held per point besides the activations: its inputs, and whatever has their size.
         points: points that a row holds.
         states: tensors of the size of a row's parameters that are held at a time.
         device: "cpu" or "cuda".
         itemsize: bytes of a value.
-        batch: points of a minibatch, the most that are in work at a time; None for all.
+        batch: points of a minibatch, the most that are processed at a time; None for all.
     """
     layout = program.layout
     each = itemsize * (points * (values + ACTIVATIONS * layout.units) + states * layout.total)

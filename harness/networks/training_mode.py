@@ -1,11 +1,11 @@
-"""Networks that compute something else while they are trained: dropout, batch statistics, spectral norms.
+"""Networks that compute something different while they are trained: dropout, batch statistics, spectral norms.
 
 A stack of modules in train mode runs through ``torch.func`` like one in eval mode.  Each member has its own random numbers
 (:mod:`harness.networks.member_streams`), whatever draws them, and its own buffers: what a step writes into them (running
 statistics, the vectors of a power iteration) goes into its flat vector, where torch would leave it in the module.
 
-Whether a network needs this is found out before training, by comparing both modes; one that computes the same in both runs
-as it always has.
+Whether a network needs this is found out before training by comparing both modes; a network that computes the same in both is
+trained in eval mode.
 """
 
 from __future__ import annotations
@@ -57,9 +57,9 @@ class TrainingMode:
         loss: Loss,
         generators: Sequence[torch.Generator],
     ) -> torch.Tensor:
-        """As :meth:`Program.loss_gradient`, and what the networks have written into their buffers goes into ``parameters``.
+        """As :meth:`Program.loss_gradient`; what the networks write into their buffers goes into ``parameters``.
 
-        It is to be called under :func:`harness.networks.callers.batchable`, as all of training is where there is a train mode.
+        Call it under :func:`harness.networks.callers.batchable`, as all training is where there is a train mode.
 
         Args:
             parameters: tensors of shape (row, *shape) by name; the buffers among them are overwritten.
@@ -106,7 +106,7 @@ class _WithoutOut(TorchFunctionMode):
 def training_mode(
     program: Program, inputs: torch.Tensor, targets: torch.Tensor, sizes: Sequence[int], loss: Loss
 ) -> TrainingMode | None:
-    """How the networks of a program are trained; None where train mode computes what eval mode does.
+    """How the networks of a program are trained; None if train mode computes what eval mode does.
 
     Args:
         program: the stack's program.
@@ -116,7 +116,7 @@ def training_mode(
         loss: what is descended.
 
     Raises:
-        RecipeError: the networks cannot be trained in a stack, or what they make of one point depends on the others.
+        RecipeError: the networks cannot be trained in a stack, or in eval mode the output for one point depends on others.
     """
     if not isinstance(program, ModuleProgram) or not sizes:
         return None
@@ -134,7 +134,7 @@ def training_mode(
 
 
 class _Check:
-    """What is looked at before training, on two networks of the program and one batch."""
+    """The checks before training, on two networks of the program and one batch."""
 
     def __init__(self, program: ModuleProgram, inputs: torch.Tensor, targets: torch.Tensor, loss: Loss) -> None:
         self.program, self.inputs, self.targets, self.loss = program, inputs, targets, loss
@@ -143,15 +143,15 @@ class _Check:
         self.name = type(program.skeleton).__name__
 
     def points_stand_alone(self) -> None:
-        """In eval mode a point's output is the same whatever stands beside it; statistics of the batch at hand are not."""
+        """In eval mode a point's output must not depend on the other points; with statistics of the current batch it does."""
         views, half = self.program.layout.views(self.theta), max(1, self.inputs.shape[-1] // 2)
         with self._refusing(self.program.skeleton, self.inputs.shape[-1]):
             whole = self.program.logits(views, self.inputs[None])[..., :half]
             part = self.program.logits(views, self.inputs[None, ..., :half])
         if float((part - whole).abs().max()) > TOLERANCE * float(whole.abs().max()):
             raise RecipeError(
-                f"in {self.name} the output for one point depends on the points beside it, also in eval mode"
-                f"{self._batch_statistics()}: no attack and no measurement could look at one point; keep running statistics, "
+                f"in {self.name} the output for one point depends on the other points of the batch, even in eval mode"
+                f"{self._batch_statistics()}: no attack or measurement could look at a single point; keep running statistics, "
                 "or use a norm of single points (GroupNorm, LayerNorm)"
             )
 
@@ -161,7 +161,7 @@ class _Check:
         return f" (without running statistics: {'; '.join(found)})" if found else ""
 
     def modes_agree(self) -> bool:
-        """Whether both modes give the same outputs and gradients to the last bit, draw nothing and leave the buffers."""
+        """Whether both modes give the same outputs and gradients to the last bit, draw nothing and leave the buffers alone."""
         results = []
         with torch.random.fork_rng(devices=[]):
             for skeleton in (self.program.skeleton, self.mode.twin.skeleton):
@@ -174,7 +174,7 @@ class _Check:
         return all(torch.equal(one, other) for one, other in zip(*results, strict=True))
 
     def _outputs(self, skeleton: torch.nn.Module, views: dict[str, torch.Tensor]) -> list[torch.Tensor]:
-        """Logits of one plain network, and the gradients of all that it is trained by."""
+        """Logits of one plain network, and the gradients with respect to everything that is trained."""
         free = [views[name].requires_grad_() for name in self.program.scopes["all"]]
         points = self.inputs.movedim(-1, 0).clone().requires_grad_(self.inputs.is_floating_point())
         with self._refusing(skeleton, len(points)):
@@ -186,12 +186,12 @@ class _Check:
         return [logits.detach(), *(torch.zeros(()) if each is None else each for each in gradients)]
 
     def trains(self, size: int) -> None:
-        """A step in train mode works on batches of that many points, and gives the same twice."""
+        """A step in train mode works on batches of that many points, and gives the same result when repeated."""
         stood = ambient_randomness()
         once, again = self._step(size), self._step(size)
         if stood != ambient_randomness() or any(not torch.equal(*pair) for pair in zip(once, again, strict=True)):
             raise RecipeError(
-                f"{self.name} draws random numbers in forward that are not torch's (numpy's, Python's, the system's): a member "
+                f"{self.name} draws random numbers in forward from numpy, Python or the system instead of torch, so a member "
                 "could not be trained again; draw with torch (torch.rand, torch.nn.Dropout), and each member gets its own"
             )
 
@@ -207,7 +207,7 @@ class _Check:
 
     @contextmanager
     def _refusing(self, skeleton: torch.nn.Module, size: int) -> Iterator[None]:
-        """What goes wrong in a network is said with the name of the module that it went wrong in."""
+        """Report what goes wrong in a network with the name of the module in which it went wrong."""
         with _followed(skeleton) as inside:
             try:
                 yield
@@ -232,13 +232,13 @@ def _remedy(kind: torch.nn.Module, size: int, said: str) -> str:
     if isinstance(kind, _BatchNorm) and size == 1:
         return "a single point has no batch statistics; choose a batch_size that leaves no single point over"
     if "randomness error mode" in said:
-        return "it draws random numbers in eval mode, too; draw only where self.training is True"
+        return "it draws random numbers even in eval mode; draw only where self.training is True"
     return "use layers that torch.func can run for many networks at once, without control flow that depends on the data"
 
 
 @contextmanager
 def _followed(module: torch.nn.Module) -> Iterator[list[str]]:
-    """The names of the modules whose forward is under way, outermost first."""
+    """The names of the modules whose forward is running, outermost first."""
     inside: list[str] = []
     handles = []
 

@@ -1,6 +1,6 @@
 """Two-layer ReLU networks with a fixed second layer, stacked with a hand-written gradient.
 
-The module is the definition; the program writes its formulas out, several times faster than through ``torch.func``.
+The module is the definition; the program has its formulas written out, which is several times faster than ``torch.func``.
 """
 
 from __future__ import annotations
@@ -90,7 +90,7 @@ class TwoLayerProgram(ModuleProgram):
 
 
 def program_of(build: Callable[[], torch.nn.Module], classes: int) -> ModuleProgram:
-    """The program for the networks that ``build`` makes: the written-out one where there is one.
+    """The program for the networks that ``build`` makes: one with written-out formulas if there is one.
 
     Args:
         build: makes a freshly initialised network.

@@ -1,9 +1,9 @@
 """A user's module, run and copied without leaving a trace on it.
 
 Running a module can change it: its mode, running statistics, attributes that ``forward`` sets, the state of random generators.
-:func:`untouched` puts all of it back.  Copying one can fail or change what is not its own: old ``weight_norm`` leaves a tensor
-in the module that cannot be deep-copied, and a hook may belong to an object that holds half of a program.  :func:`copied` takes
-hooks as they are, by reference, and turns only those to the copy that are methods of the module's own parts.
+:func:`untouched` puts all of it back.  Copying a module can fail, or copy too much: old ``weight_norm`` leaves a tensor in the
+module that cannot be deep-copied, and a hook may belong to an object that holds half of a program.  :func:`copied` takes hooks
+by reference, and redirects to the copy only those that are methods of the module's own parts.
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ DEPTH = 6  # of containers and plain objects inside a part, in which what forwar
 
 
 class Attributes:
-    """All that a module and its parts hold, to be put back: attributes, and what forward has put into lists, dicts and objects.
+    """What a module and its parts hold, to be restored: attributes, and what forward has put into lists, dicts and objects.
 
     Args:
         module: whose attributes.
@@ -71,7 +71,7 @@ class Attributes:
             self._look(own, depth - 1 + isinstance(value, torch.nn.Module))  # a part is no deeper than what holds it
 
     def restore(self) -> None:
-        """Put them back, each as the object that it was."""
+        """Restore them, each as the same object."""
         for container, entries in self._kept:
             if not _alike(container, entries):
                 container.clear()
@@ -98,7 +98,7 @@ def _alike(one: Any, other: Any) -> bool:
 
 @contextmanager
 def draws_kept(*generators: Any) -> Iterator[None]:
-    """Afterwards the generators of torch, numpy and Python, and those that are given, stand where they stood."""
+    """Afterwards the generators of torch, numpy and Python, and those that are given, are back in their earlier state."""
     python, legacy, torch_state = random.getstate(), np.random.get_state(), torch.get_rng_state()  # noqa: NPY002
     states = [_state(each) for each in generators]
     try:
@@ -126,11 +126,11 @@ def _set_state(generator: Any, state: Any) -> None:
 
 @contextmanager
 def untouched(module: torch.nn.Module) -> Iterator[None]:
-    """In evaluation mode inside; afterwards module and random generators are what they were before.
+    """Run a module in evaluation mode, and afterwards restore it and the random generators.
 
-    Put back are modes, parameters and buffers with their values, hooks, every attribute of every part, what lists, dicts and
-    plain objects among them hold, and tensors, arrays and generators that are found there.  What a hook of the user's writes
-    elsewhere is written, as in any call of the module.
+    This restores modes, parameters and buffers with their values, hooks, every attribute of every part, what lists, dicts and
+    plain objects among them hold, and tensors, arrays and generators that are found there.  What a user's hook writes elsewhere
+    stays written, as after any call of the module.
     """
     attributes = Attributes(module)
     tensors = [value for value in attributes.tensors if value.layout == torch.strided and not value.is_meta]
@@ -159,7 +159,7 @@ def untouched(module: torch.nn.Module) -> Iterator[None]:
 
 
 def set_mode(part: torch.nn.Module, *, training: bool) -> None:
-    """Past ``eval`` and ``__setattr__``, which a subclass may have overridden; a compiled script has its own place for it."""
+    """Set the mode, bypassing ``eval`` and ``__setattr__``, which may be overridden; a compiled script keeps it elsewhere."""
     if "training" in part.__dict__:
         part.__dict__["training"] = training
     elif part.training != training:
@@ -176,7 +176,7 @@ def copied(module: torch.nn.Module, *, hooks: bool) -> torch.nn.Module:
 
     Args:
         module: what is copied.
-        hooks: whether the copy has the forward and pre-forward hooks; backward hooks it never has.
+        hooks: whether the copy has the forward and pre-forward hooks; it never has backward hooks.
 
     Raises:
         TypeError: a part of it cannot be copied.
@@ -210,16 +210,16 @@ def copied(module: torch.nn.Module, *, hooks: bool) -> torch.nn.Module:
 
 
 def _require_apart(module: torch.nn.Module, twin: torch.nn.Module) -> None:
-    """A ``__deepcopy__`` of the user's may give back what it was to copy."""
+    """A user's ``__deepcopy__`` may return the very object that it should have copied."""
     for of in (torch.nn.Module.modules, torch.nn.Module.parameters, torch.nn.Module.buffers):
         mine = {id(each) for each in of(module)}
         if type(twin) is not type(module) or any(id(each) in mine for each in of(twin)):
             raise TypeError(f"the copy that copy.deepcopy makes of {type(module).__name__} shares parts or parameters with it; "
-                            "give a module whose __deepcopy__ makes new ones")  # fmt: skip
+                            "give a module whose __deepcopy__ creates new ones")  # fmt: skip
 
 
 def _detached(value: Any, memo: dict[int, Any], depth: int = 3) -> None:
-    """Let deepcopy find a plain copy of every tensor that was computed: it refuses to copy those."""
+    """Give deepcopy a plain copy of every computed tensor, since it refuses to copy those itself."""
     if isinstance(value, torch.Tensor):
         if value.grad_fn is not None:
             memo[id(value)] = value.detach().clone()
@@ -232,7 +232,7 @@ def _detached(value: Any, memo: dict[int, Any], depth: int = 3) -> None:
 
 
 def _turned(hook: Callable[..., Any], memo: dict[int, Any]) -> Callable[..., Any]:
-    """A method of a part of the module as the method of that part's copy; anything else as it is."""
+    """A method of a part of the module, bound to that part's copy instead; anything else unchanged."""
     owner = getattr(hook, "__self__", None)
     if isinstance(hook, MethodType) and isinstance(owner, torch.nn.Module) and id(owner) in memo:
         return MethodType(hook.__func__, memo[id(owner)])

@@ -1,4 +1,4 @@
-"""Recipe and seed in, trained member and measured table out."""
+"""The store: given a recipe and a seed, the trained member and its measured tables, made once and kept as files."""
 
 from harness.store.files import Damaged, StoreError
 from harness.store.shelf import Entry

@@ -1,4 +1,4 @@
-"""What a store is asked for: checked where a mistake can still be explained, and with the engine that will run it."""
+"""Requests to a store, checked while a mistake can still be explained, and completed with the engine that will run them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ def checked_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
     """The seeds as plain whole numbers.
 
     Raises:
-        ValueError: there are none, or one is given twice or is no whole number from 0.
+        ValueError: there are none, one is given twice, or one is not a whole number of at least 0.
     """
     given = tuple(seeds)
     try:
@@ -26,8 +26,8 @@ def checked_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
         whole = ()
     if not whole or min(whole) < 0 or len(set(whole)) < len(whole):
         raise ValueError(
-            f"seeds is {given}; give one or more different whole numbers from 0 (each is one trained "
-            "network: one that came twice would count as two)"
+            f"seeds is {given}; give one or more different whole numbers of at least 0 (each is one trained "
+            "network: a seed given twice would count as two)"
         )
     return whole
 
@@ -37,8 +37,8 @@ def check_rows(measurement: Measurement, table: pd.DataFrame, seeds: Sequence[in
     measured = set(table["seed"]) if "seed" in table else set()
     if left_out := [seed for seed in seeds if seed not in measured]:
         raise ValueError(
-            f"{type(measurement).__name__}.run returned no row for seeds {left_out}; it has to return one or "
-            'more rows for every member, with its seed in the column "seed"'
+            f"{type(measurement).__name__}.run returned no row for seeds {left_out}; it has to return at least "
+            'one row for every member, with its seed in the column "seed"'
         )
 
 
@@ -46,11 +46,11 @@ Spec = TypeVar("Spec")
 
 
 def resolved(measurement: Spec, engine: str) -> Spec:
-    """The measurement with ``engine`` wherever it, or a measurement that it holds, has a field ``engine`` that is None.
+    """The measurement with ``engine`` filled in wherever it, or a measurement inside it, has a field ``engine`` that is None.
 
-    What runs then stands in its name in the store, so that tables of two engines are two tables.  A measurement that cannot run
-    on every engine has an attribute ``engines``, those that it can run on; where ``engine`` is not among them the first is
-    taken.
+    The engine then becomes part of the table's name in the store, so tables from two engines are kept apart.  A measurement
+    that cannot run on every engine lists those that it can run on in an attribute ``engines``; if ``engine`` is not among them,
+    the first of them is taken.
     """
     if not is_dataclass(measurement) or isinstance(measurement, type):
         return measurement

@@ -32,7 +32,7 @@ class Damaged(ValueError):  # noqa: N818 - a state of the world, not a fault
 
 
 class Missing(Damaged):
-    """A store entry that is not there, or no longer: another worker has set it aside."""
+    """A store entry that does not exist, perhaps because another worker has set it aside."""
 
 
 def unwritable(path: Path, problem: OSError, what: str = "the store cannot write") -> StoreError:
@@ -134,7 +134,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 
 
 def read_columns(path: Path) -> tuple[Columns, dict[str, Any]]:
-    """As :func:`read_table`, without making a table of it: what many small tables are joined from."""
+    """As :func:`read_table`, but as plain columns, from which many small tables are joined."""
     try:
         _require_file(path)
         document = json.loads(path.read_bytes())
@@ -160,7 +160,7 @@ def tabulate(parts: Sequence[Columns]) -> pd.DataFrame:
 
 
 def tabulate_marked(groups: Iterable[tuple[Sequence[Columns], Mapping[str, Any]]]) -> pd.DataFrame:
-    """The rows of all groups of parts, with columns that say the same of all rows of a group behind the others."""
+    """The rows of all groups of parts, followed by columns that are constant within a group."""
     import pandas as pd
 
     groups = list(groups)
@@ -188,21 +188,21 @@ def _unsealed(path: Path, header: Mapping[str, Any], *content: bytes) -> dict[st
     if header["key"] != path.stem:
         raise Damaged(f"it holds the entry {header['key']}, which was copied or moved here")
     if header["sha256"] != checksum(path.stem.encode(), header["about"].encode(), *content):
-        raise Damaged("its content does not have the checksum that it was written with")
+        raise Damaged("its content does not match the checksum that it was written with")
     about: dict[str, Any] = json.loads(header["about"])
     return about
 
 
 def _require_file(path: Path) -> None:
-    """Raise unless an entry is a file of its own: to open a pipe would wait for ever, and a link may lead out of the store."""
+    """Raise unless an entry is a regular file: opening a pipe would wait for ever, and a link may lead out of the store."""
     kind = path.lstat().st_mode
     if not stat.S_ISREG(kind):
-        what = "a link" if stat.S_ISLNK(kind) else "a folder" if stat.S_ISDIR(kind) else "no file"
+        what = "a link" if stat.S_ISLNK(kind) else "a folder" if stat.S_ISDIR(kind) else "not a regular file"
         raise Damaged(f"it is {what}")
 
 
 def inside(folder: Path, path: Path) -> bool:
-    """Whether a path below a store's folder stays there, or a link on its way leads elsewhere."""
+    """Whether a path below a store's folder stays there: no link on the way leads elsewhere."""
     return os.path.realpath(path.parent).startswith(os.path.join(os.path.realpath(folder), ""))
 
 
@@ -218,7 +218,7 @@ def _damaged(path: Path, problem: Exception) -> Damaged:
 
 
 def identity(path: Path) -> tuple[int, ...] | None:
-    """Tells a file from the one that another worker puts in its place; None where there is none."""
+    """What distinguishes a file from one that another worker puts in its place; None if there is no file."""
     try:
         found = path.lstat()
     except OSError:
@@ -227,7 +227,7 @@ def identity(path: Path) -> tuple[int, ...] | None:
 
 
 def _aside(path: Path) -> Path:
-    """Where a damaged entry is moved to: a name that is free, or that of a file which a file may replace."""
+    """Where a damaged entry is moved to: a free name, or the name of a file that it may replace."""
     names = (path.with_name(f"{path.name}.damaged" + (f"-{number}" if number > 1 else "")) for number in count(1))
     return next(name for name in names if not os.path.lexists(name) or not (_is_folder(name) or _is_folder(path)))
 
@@ -242,7 +242,7 @@ def set_aside(path: Path, problem: Damaged, seen: tuple[int, ...] | None) -> Non
     Args:
         path: the entry.
         problem: what is wrong with it.
-        seen: :func:`identity` from before it was read; a file that came in its place since then stays.
+        seen: its :func:`identity` before it was read; a file that has replaced it since then is left alone.
 
     Raises:
         StoreError: it cannot be moved.
@@ -258,6 +258,6 @@ def set_aside(path: Path, problem: Damaged, seen: tuple[int, ...] | None) -> Non
         told = f"store entry {path.name} is damaged ({problem}) and cannot be moved out of the way:"
         raise unwritable(path, failure, told) from failure
     warnings.warn(
-        f"store entry {path.name} is damaged ({problem}); it was moved to {aside} and is made again",
+        f"store entry {path.name} is damaged ({problem}); it was moved to {aside} and will be made again",
         stacklevel=3,
     )

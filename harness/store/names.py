@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 def surroundings(device: str) -> dict[str, Any]:
     """What decides floating-point results besides recipe and code: library, device class, type, threads.
 
-    The rest of what torch can be set to is the same whenever something is computed: see :mod:`harness.device`.
+    Torch's other settings are the same whenever something is computed: see :mod:`harness.device`.
     """
     import torch
 
@@ -36,7 +36,7 @@ def surroundings(device: str) -> dict[str, Any]:
 
 
 def member_key(recipe: Recipe, seed: int, data_digest: str, parent: str | None, device: str) -> dict[str, Any]:
-    """What names one trained network: its recipe, its data, its parent, and the code that trains what it consists of."""
+    """What names one trained network: its recipe, its data, its parent, and the code that builds and trains it."""
     return {
         "kind": "member", "recipe": describe(recipe), "seed": seed, "data": data_digest, "parent": parent,
         "code": code_digest(import_module("harness.training.train"), *definitions(recipe)), **surroundings(device),
@@ -44,10 +44,10 @@ def member_key(recipe: Recipe, seed: int, data_digest: str, parent: str | None, 
 
 
 def weights_key(recipe: Recipe, parameters: dict[int, torch.Tensor], data_digest: str) -> dict[str, Any]:
-    """What names a network that no store has trained: its weights, and the code that says what they compute.
+    """What names a network that was not trained by a store: its weights, and the code that says what they compute.
 
     Args:
-        recipe: what it is said to be; its program gives the weights their meaning.
+        recipe: its declared recipe, whose program gives the weights their meaning.
         parameters: its flat parameters by epoch.
         data_digest: digest of the recipe's data, which it is measured on.
     """
@@ -67,13 +67,13 @@ def table_key(member: str, measurement: Measurement, device: str) -> dict[str, A
 
 
 def cached_key(name: str, key: Any, compute: Callable[[], Any], values: Sequence[Any], device: str) -> dict[str, Any]:
-    """What names a table that belongs to no network: what it is said to depend on, and the code of what computes it.
+    """What names a table that belongs to no network: its declared key, and the code that computes it.
 
     Args:
         name: what it is, in words.
-        key: what it is said to depend on.
+        key: everything that it is declared to depend on.
         compute: makes it.
-        values: what counts with its state besides; see :func:`harness.code.closure.closure`.
+        values: further objects whose state counts; see :func:`harness.code.closure.closure`.
         device: "cpu" or "cuda".
     """
     inner = compute.func if isinstance(compute, partial) else compute
@@ -140,12 +140,12 @@ def check_unmoved(what: str, asked: Any, now: Any) -> None:
     """Raise unless entries are still called what they were called when the work on them began.
 
     Raises:
-        CodeError: they are not, so that nobody knows which code they came from.
+        CodeError: they are not, so it is unknown which code they came from.
     """
     if asked != now:
         raise CodeError(
-            f"code behind {what} was imported, or imported again, in another version while it was worked on, so that its "
-            "numbers have no name; nothing was stored: run it again"
+            f"the code behind {what} was imported in another version while the work was under way, so it is unknown which "
+            "code its numbers came from; nothing was stored: run it again"
         )
 
 

@@ -1,10 +1,7 @@
-"""Workers that share one pile of work.
+"""How missing work is cut into shards, and how workers share them.
 
-Each worker takes the largest shard that nobody else holds and moves on to another where it finds a lock:
-trying beats waiting (9 s against 16 s for 16 trainings on 4 workers), and the largest first leaves small ones
-for the end, when others have run out of work.  A lock only saves work: a file system that loses it, or has
-none, costs a second training, never a wrong result, since entries are named by what they are made from, and
-replaced whole.
+A shard is a stack of members that are trained or measured together: as many as memory holds, at least one, and never more than
+a set number.  How members are cut into stacks changes no number; see :mod:`harness.training.train`.
 
 How many members are worked on as one stack, and how much work they are.
 
@@ -46,8 +43,8 @@ class Shard:
         key: digest that names its lock.
         done: whether all its entries exist.
         ready: whether what it needs exists.
-        run: make its missing entries; it is given a function that takes the share of the work that is done.
-            Where something that it needs turns out to be damaged, it may return without them and runs again.
+        run: makes its missing entries; it is given a function that takes the share of the work that is done.
+            If something that it needs turns out to be damaged, it may return without them, and is run again.
         size: how many members it makes.
         work: how long it takes, relative to the others of its pile.
     """
@@ -66,7 +63,7 @@ def share(shards: Sequence[Shard], locks: Path, tell: Tell = lambda members, wor
     Args:
         shards: the pile; all workers are given the same one.
         locks: folder for the lock files.
-        tell: told how many members are done, and which share of the work, the other workers' included.
+        tell: told how many members are done and what share of the work that is, other workers included.
 
     Returns:
         How many of them this worker made.
@@ -121,7 +118,7 @@ def _take(shard: Shard, locks: Path, progress: Progress) -> bool:
 
 
 def until_written(progress: Progress) -> Progress:
-    """What a measurement may tell: it is done when its tables are written, which it does not see."""
+    """The progress that a measurement may report: it is done only when its tables are written, which it does not see."""
     return lambda done: progress(min(done, 0.99))
 
 
@@ -140,7 +137,7 @@ def trained_together(recipe: Recipe, data: Dataset, device: str) -> int:
 
 
 def measured_together(recipe: Recipe, device: str) -> int:
-    """Members of a recipe that are read and measured together; what a measurement holds beside them is its own affair."""
+    """Members of a recipe that are read and measured together; whatever else a measurement holds is for it to limit."""
     return _fitting("measured", 4 * recipe.program().layout.total * len(recipe.kept), device)
 
 
@@ -164,5 +161,5 @@ def _step(recipe: Recipe, points: int) -> float:
 
 
 def cut(seeds: tuple[int, ...], size: int) -> list[tuple[int, ...]]:
-    """The seeds in parts of a size; the last has what is left."""
+    """The seeds in parts of the given size; the last holds the rest."""
     return [seeds[first : first + size] for first in range(0, len(seeds), size)]

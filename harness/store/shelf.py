@@ -62,7 +62,7 @@ class Shelf:
         if folder not in self._inside:
             if not files.inside(self.folder, path):
                 raise files.StoreError(
-                    f"{folder} leads out of the store {self.folder} by a link, which is not followed: remove the link, or "
+                    f"{folder} leads out of the store {self.folder} through a link, which is not followed: remove the link, or "
                     "choose the folder that it leads to with --claims-store DIR or HARNESS_STORE"
                 )
             self._inside.add(folder)
@@ -76,7 +76,7 @@ class Shelf:
             read: reads it; raises :class:`harness.store.files.Damaged`.
 
         Raises:
-            StoreError: it was made again just now and cannot be read again: another try would not end it.
+            StoreError: it was made again just now and still cannot be read, so another try would not help.
         """
         seen = files.identity(path)
         try:

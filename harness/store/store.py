@@ -216,7 +216,7 @@ class Store(Shown):
             seeds: which of them.
 
         Raises:
-            CodeError: they have other names now, since code has been imported again.
+            CodeError: their names have changed since then, because code has been imported again.
         """
         now = self._names.members(recipe, seeds)
         check_unmoved(recipe.name, {seed: names[seed] for seed in seeds}, now)
@@ -248,12 +248,12 @@ class Store(Shown):
         Args:
             populations: whom to measure; their members are those of this store.
             measurement: what to measure.
-            on: another way to see the members or their data, such as ``Grouped(groups)``; None for them as they are.
+            on: a view of the members or their data, such as ``Grouped(groups)``; None for them as they are.
             name: for the progress line; None for the first recipe's name.
 
         Raises:
-            ValueError: there are no populations, the measurement left a member out, or labels of populations have not the same
-                names, or that of a column.
+            ValueError: there are no populations, the measurement left a member out, the populations' labels have different
+                names, or a label has the name of a column.
             StoreError: the store cannot be written, or does not keep what is written.
         """
         from harness.measure.views import viewed
@@ -274,9 +274,9 @@ class Store(Shown):
             name: what it is, in words.
             key: JSON-able; everything that decides it, besides the code.
             compute: makes it; its code names the table.  Best a ``functools.partial`` of a function in a module: the code of a
-                lambda is all that its module imports.
-            values: what decides it with code and state, such as functions that took something along.  Where the state of one
-                has no name, or changes meanwhile, nothing is kept, and the table is computed each time.
+                lambda includes everything that its module imports.
+            values: further objects whose code and state decide it, such as functions with captured values.  If the state of
+                one cannot be named, or changes meanwhile, nothing is kept, and the table is computed each time.
 
         Raises:
             StoreError: the store cannot be written, or does not keep what is written.

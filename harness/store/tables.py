@@ -1,4 +1,4 @@
-"""Tables of a store: of what was measured of members, and of what belongs to none."""
+"""Tables of a store: measurements of members, and tables that belong to no member."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ class Tables:
         shelf: where they lie.
         device: "cpu" or "cuda"; where members are measured.
         data: loads the data of a spec.
-        share: does the work that is missing, given what it is of and what is done to that, in words.
+        share: does the missing work; it is told, in words, what is worked on and what is done to it.
     """
 
     def __init__(
@@ -46,7 +46,7 @@ class Tables:
         """The rows of all members; see :meth:`harness.store.Store.measure`."""
         if differ := [each for each in populations if set(each.labels) != set(populations[0].labels)]:
             raise ValueError(
-                f"populations with the labels {list(populations[0].labels)} and {list(differ[0].labels)} cannot be in one "
+                f"populations with the labels {list(populations[0].labels)} and {list(differ[0].labels)} do not fit into one "
                 "table: measure one design at a time"
             )
         while True:  # until nothing is damaged; what is damaged twice is an error
@@ -63,7 +63,7 @@ class Tables:
                 return table
 
     def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
-        """The work on some of the members; they are picked out only where there is any, since that reads or copies them."""
+        """The work on some of the members; they are selected only if there is any, since selecting reads or copies them."""
         every = self._names.table_paths(population, measurement)
         paths = {seed: every[seed] for seed in seeds}
 
@@ -98,7 +98,7 @@ class Tables:
             return None
         labels = set(populations[0].labels)
         if taken := sorted(labels.intersection(*(part for some in parts for part in some))):
-            raise ValueError(f"the label {taken[0]!r} has the name of a column of what was measured; name the factor otherwise")
+            raise ValueError(f"the label {taken[0]!r} is also a column of the measurement's table; rename the factor")
         return files.tabulate_marked(
             (some, {"recipe": each.recipe.key, "architecture": each.recipe.architecture.name, "regime": each.recipe.regime.name,
                     **each.labels})

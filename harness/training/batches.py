@@ -1,4 +1,4 @@
-"""What the members of a stack see in training: batches in each member's own order, changed by the recipe's augmentation."""
+"""The batches that the members of a stack are trained on: in each member's own order, with the recipe's augmentation."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ class Streams:
     """The random streams of every member of a stack.
 
     Attributes:
-        order: of the data.
-        regime: what the regime draws, such as random starts of its attack.
-        augmentation: what the recipe's function draws from.
-        network: what the networks themselves draw in training (dropout), on the device that they are trained on.
+        order: for the order of the data.
+        regime: for the regime, such as the random starts of its attack.
+        augmentation: for the recipe's augmentation.
+        network: for what the networks themselves draw in training (dropout), on the device that they are trained on.
     """
 
     order: list[torch.Generator]
@@ -33,7 +33,7 @@ class Streams:
 
     @classmethod
     def of(cls, seeds: Sequence[int], stage: str, device: str = "cpu") -> Streams:
-        """Those of these members in a stage of training ("training" or "finetuning")."""
+        """The streams of these members in a stage of training ("training" or "finetuning")."""
         return cls(
             [torch_generator("order", stage, seed) for seed in seeds],
             [torch_generator("training attack", stage, seed) for seed in seeds],
@@ -42,7 +42,7 @@ class Streams:
         )
 
     def keep(self, rows: Sequence[bool]) -> None:
-        """Those of these members only."""
+        """The streams of these members only."""
         for each in fields(self):
             generators = getattr(self, each.name)
             setattr(self, each.name, [generator for generator, kept in zip(generators, rows, strict=True) if kept])
@@ -91,7 +91,7 @@ def _augmented(recipe: Recipe, inputs: torch.Tensor, generators: Sequence[torch.
 
 
 def check_augmentation(recipe: Recipe, inputs: torch.Tensor) -> None:
-    """See before training that the augmentation is a function of inputs and generator alone.
+    """Check before training that the augmentation is a function of inputs and generator alone.
 
     Args:
         recipe: what is to be trained.
@@ -123,6 +123,6 @@ def _require_alike(recipe: Recipe, given: torch.Tensor, returned: object) -> Non
 
 def _refuse_ambient(recipe: Recipe) -> None:
     raise RecipeError(
-        f"the augmentation {recipe.augment!r} draws random numbers that are not its generator's: a member could not be "
-        "trained again; draw everything from the generator (torch.rand(…, generator=generator))"
+        f"the augmentation {recipe.augment!r} draws random numbers from elsewhere than its generator, so a member could not "
+        "be trained again; draw everything from the generator (torch.rand(…, generator=generator))"
     )

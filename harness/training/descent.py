@@ -1,10 +1,10 @@
 """One step of descent for a whole stack of members: SGD with momentum and the lazy ball, Adam and AdamW.
 
 Nothing here adds a product in one operation (``add`` with alpha, ``addcmul``, ``lerp``): whether a fused product rounds once or
-twice depends on where in a stack an entry lies, and a member would depend on who stands beside it.
+twice depends on where in a stack an entry lies, so a member would depend on who shares its stack.
 
-A stack is moved a block at a time.  What a step needs beside it then stays in the cache, where for a large stack it would be
-fresh memory from the system at every step: SGD is four times as fast on 10⁷ values, Adam twice.
+A stack is updated a block at a time.  What a step needs besides the stack then stays in the cache; for a large stack it would
+otherwise be fresh memory from the system at every step.  SGD is four times as fast on 10⁷ values, Adam twice.
 """
 
 from __future__ import annotations
@@ -48,7 +48,7 @@ class Descent(ABC):
         parameters: the same by name.
         taken: steps so far.
         rate: the present learning rate.
-        mode: how gradients are computed in train mode, or None where it computes what eval mode does.
+        mode: how gradients are computed in train mode, or None if it computes what eval mode does.
     """
 
     mode: TrainingMode | None = None
@@ -83,7 +83,7 @@ class Descent(ABC):
             self._move(block)
 
     def _decay(self) -> None:
-        """Weight decay of what is trained: of the parameters themselves where it is decoupled, else through the gradient."""
+        """Weight decay of what is trained: applied to the parameters directly if decoupled, else through the gradient."""
         for name, gradient in self.out.items():
             value = self.parameters[name]
             if self.decoupled:
@@ -154,7 +154,7 @@ class _Adam(Descent):
 
 
 def _blocks(values: torch.Tensor) -> Iterator[slice]:
-    """Cuts of the second dimension into parts of about :data:`BLOCK` values."""
+    """Slices that cut the second dimension into parts of about :data:`BLOCK` values."""
     length = values.shape[1]
     step = max(1, BLOCK * length // max(1, values.numel()))
     return (slice(begin, min(begin + step, length)) for begin in range(0, length, step))

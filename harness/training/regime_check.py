@@ -1,4 +1,4 @@
-"""A regime is looked at before training: shapes, losses, random numbers, and whether members stay apart."""
+"""Checks of a regime before training: shapes, losses, random numbers, and whether members stay independent of each other."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ Batch = tuple[torch.Tensor, torch.Tensor]
 
 
 def check_regime(recipe: Recipe, program: Program, theta: torch.Tensor, points: Batch, bounds: Bounds) -> None:
-    """See that a regime makes of a member's batch what the member, the batch and its generator say, and nothing else.
+    """Check that what a regime makes of a member's batch depends on the member, the batch and its generator alone.
 
     Args:
         recipe: what is to be trained.
@@ -28,8 +28,8 @@ def check_regime(recipe: Recipe, program: Program, theta: torch.Tensor, points: 
         bounds: smallest and largest admissible value of an input, or None.
 
     Raises:
-        RecipeError: it returns something of another shape or type, draws random numbers that are not its generators', lets
-            one member depend on another, or gives a loss that is none.
+        RecipeError: it returns something of another shape or type, draws random numbers from elsewhere than its generators,
+            lets one member depend on another, or gives something that is not a loss.
     """
     if not recipe.epochs or type(recipe.regime) in (Standard, Adversarial):  # these are held by tests
         return
@@ -41,7 +41,7 @@ def check_regime(recipe: Recipe, program: Program, theta: torch.Tensor, points: 
 
 
 def _compared(recipe: Recipe, made: Callable[[Sequence[int]], Batch], what: str) -> None:
-    """See that what is made of two members' batches is the same when it is made again, and in another company.
+    """Check that what is made of two members' batches is the same when it is made again, and beside other members.
 
     Args:
         recipe: what is to be trained.
@@ -52,14 +52,14 @@ def _compared(recipe: Recipe, made: Callable[[Sequence[int]], Batch], what: str)
     once, again, first, second = (made(kinds) for kinds in ((0, 0), (0, 0), (0, 1), (1, 0)))
     if ambient_randomness() != before or not _same(once, again, (0, 1)):
         raise RecipeError(
-            f"the regime {recipe.regime.name!r} draws random numbers that are not its generators', or remembers what it did: a "
-            "member could not be trained again; draw everything in examples from step.generators, as step.normal and "
-            "step.uniform do"
+            f"the regime {recipe.regime.name!r} draws random numbers from elsewhere than its generators, or keeps state from "
+            "call to call, so a member could not be trained again; draw everything in examples from step.generators, as "
+            "step.normal and step.uniform do"
         )
     if not (_same(once, first, (0,)) and _same(once, second, (1,))):
         raise RecipeError(
-            f"in the regime {recipe.regime.name!r} {what} depends on the members beside it; compute along all axes but the "
-            "first, and draw each member's numbers from its own generator (step.normal, step.uniform)"
+            f"in the regime {recipe.regime.name!r} {what} depends on the other members of the stack; compute along all axes "
+            "but the first, and draw each member's numbers from its own generator (step.normal, step.uniform)"
         )
 
 
@@ -88,7 +88,7 @@ class _Probe:
                 "inputs and targets of the same shapes and types"
             )
         if not _equal(theta, self.theta):
-            raise RecipeError(f"the regime {self.recipe.regime.name!r} writes into the parameters, which the optimiser moves")
+            raise RecipeError(f"the regime {self.recipe.regime.name!r} changes the parameters; only the optimiser may")
         return made
 
 
@@ -112,7 +112,7 @@ def _said(made: object) -> str:
 
 
 def _check_loss(recipe: Recipe, probe: _Probe) -> None:
-    """A regime's loss is the recipe's, or one number for each point that can be differentiated and knows no other member."""
+    """A regime's loss is the recipe's, or one differentiable number per point that depends on no other member."""
     loss = recipe.regime.loss(recipe.loss)
     if loss == recipe.loss:
         return

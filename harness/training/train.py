@@ -1,9 +1,9 @@
 """Stacked training: all members of a recipe as one tensor program.
 
-Every member has its own streams (initialisation, order of the data, what its regime draws), named by its seed, so that a fully
-connected member comes out the same to the last bit whoever shares its stack, where batches are multiples of eight points; with
-other batches (a shorter last one, too), and with a user's module, which runs through ``torch.func``, it comes out the same up
-to the rounding of its matrix products.  Members of one seed share initialisation and data order under every regime: they are
+Every member has its own streams (initialisation, order of the data, what its regime draws), named by its seed.  So a fully
+connected member comes out the same to the last bit whoever shares its stack, if all batches are multiples of eight points; with
+other batches (including a shorter last one), and with a user's module, which runs through ``torch.func``, it comes out the same
+up to the rounding of its matrix products.  Members of one seed share initialisation and data order under every regime: they are
 pairs.
 """
 
@@ -79,9 +79,9 @@ def train(
         For each kept epoch the parameters, shape (member, parameter), on the CPU.
 
     Raises:
-        RecipeError: the recipe does not fit the data, or asks for what cannot be trained; said before anything is trained.
-        Diverged: training diverged for some members (a parameter is not finite); it names them and has the others.
-        MemoryShortfall: the stack does not fit into memory; said before anything is computed.
+        RecipeError: the recipe does not fit the data, or cannot be trained; raised before anything is trained.
+        Diverged: training diverged for some members (a parameter is not finite); it names them and holds the others.
+        MemoryShortfall: the stack does not fit into memory; raised before anything is computed.
     """
     keep_freed_memory()
     program = recipe.program()
@@ -144,7 +144,7 @@ def _check(recipe: Recipe) -> None:
 
 
 def _sizes(recipe: Recipe, points: int) -> list[int]:
-    """How many points the batches of training have; none where nothing is trained."""
+    """The sizes of the training batches, in points; none if nothing is trained."""
     whole, left = divmod(points, recipe.batch_size)
     return [size for size in (recipe.batch_size if whole else 0, left) if size] if recipe.epochs else []
 
@@ -160,7 +160,7 @@ def _rate(recipe: Recipe, epochs: int, steps: int, points: int) -> float:
 
 
 def memory_needed(recipe: Recipe, data: Dataset, members: int) -> int:
-    """Bytes that training takes at least: parameters, gradient, what the optimiser remembers, a batch, and what is kept."""
+    """Bytes that training needs at least: parameters, gradient, the optimiser's state, a batch, and what is kept."""
     layout = recipe.program().layout
     batch = min(recipe.batch_size, len(data.train_x))
     # θ twice, the gradient, and what the optimiser remembers: mean and square, or velocity and start

@@ -498,7 +498,7 @@ def test_measurements_of_a_recipe_are_of_the_modules_that_it_builds() -> None:
         members = Population(recipe, (0, 1), {0: theta.clone()})
         if kind != "writes":
             for measurement in measurements:
-                said = "differently from call to call" if "draws" in kind else "something else each time that it is built"
+                said = "differently from call to call" if "draws" in kind else "something different each time it is built"
                 with pytest.raises(ValueError, match=said):
                     measurement.run(members, data, "cpu")
             with pytest.raises(ValueError, match="cannot be trained in a stack"):

@@ -66,7 +66,7 @@ def test_nothing_trains_through_it(case):
 
 @pytest.mark.parametrize("groups", [((0, 1, 2, 3, 4),), ((0, 1), (2, 3)), ((0, 1, 2), (2, 3, 4))])
 def test_groups_part_the_classes(case, groups):
-    with pytest.raises(ValueError, match="do not part the 5 classes"):
+    with pytest.raises(ValueError, match="do not partition the 5 classes"):
         GroupedProgram(case[0], groups)
 
 

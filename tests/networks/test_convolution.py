@@ -49,7 +49,7 @@ def test_grey_images_have_one_channel() -> None:
 
 
 def test_what_does_not_fit_is_refused() -> None:
-    with pytest.raises(ValueError, match="images of 9 × 8 pixels are no whole number of patches of 4"):
+    with pytest.raises(ValueError, match="images of 9 × 8 pixels cannot be cut into whole patches of 4"):
         patch_network((3, 9, 8), 10, channels=(4,), sizes=(4,))
-    with pytest.raises(ValueError, match=r"inputs of shape \(9,\) are no images"):
+    with pytest.raises(ValueError, match=r"inputs of shape \(9,\) are not images"):
         patch_network((9,), 10)

@@ -87,5 +87,5 @@ def test_who_does_not_listen_leaves_everything_to_torch() -> None:
     lambda x: torch.randperm(4), lambda x: torch.multinomial(x.softmax(-1), 1), lambda x: torch.randint(3, (4,)),
 ], ids=["randperm", "multinomial", "randint"])  # fmt: skip
 def test_other_draws_are_refused(draw: Draw) -> None:
-    with pytest.raises(RecipeError, match="cannot be drawn for each member"), MemberStreams([torch.Generator()] * 2):
+    with pytest.raises(RecipeError, match="cannot draw for each member"), MemberStreams([torch.Generator()] * 2):
         vmap(draw, randomness="different")(torch.zeros(2, 3))

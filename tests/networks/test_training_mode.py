@@ -349,7 +349,7 @@ OWN = torch.Generator()
 REFUSED: dict[str, tuple[Build, str]] = {
     "no running statistics": (
         lambda: flat(nn.Linear(9, 8), nn.BatchNorm1d(8, track_running_stats=False), nn.Linear(8, 3)),
-        "for one point depends on the points beside it.*2, a BatchNorm1d",
+        "for one point depends on the other points of the batch.*2, a BatchNorm1d",
     ),
     "average over all batches": (
         lambda: flat(nn.Linear(9, 8), nn.BatchNorm1d(8, momentum=None), nn.Linear(8, 3)),
@@ -360,9 +360,9 @@ REFUSED: dict[str, tuple[Build, str]] = {
     ),
     "numpy": (
         lambda: Noisy(lambda x: float(np.random.rand())),  # noqa: NPY002 - what is to be refused
-        "Noisy draws random numbers in forward that are not torch's",
+        "Noisy draws random numbers in forward from numpy, Python or the system",
     ),
-    "the system": (lambda: Noisy(lambda x: float(np.random.default_rng().random())), "that are not torch's"),
+    "the system": (lambda: Noisy(lambda x: float(np.random.default_rng().random())), "from numpy, Python or the system"),
     "its own generator": (
         lambda: Noisy(lambda x: torch.rand(x.shape, generator=OWN)), "Noisy cannot be trained.*leave the generator out"
     ),

@@ -187,7 +187,7 @@ def test_heartbeats_grow_to_the_total(store, monkeypatch):
 
 @pytest.mark.parametrize("seeds", [(), (0, 0), (-1,), (0.5,), ("0",)])
 def test_impossible_seeds_say_what_is_allowed(store, seeds):
-    with pytest.raises(ValueError, match=r"seeds is \(.*\); give one or more different whole numbers from 0"):
+    with pytest.raises(ValueError, match=r"seeds is \(.*\); give one or more different whole numbers of at least 0"):
         store.population(STANDARD, seeds)
 
 

@@ -17,7 +17,7 @@ from harness.store import Store, StoreError, files
 from harness.store.sharing import MEMBERS_AT_A_TIME
 
 TOLD = "^store entry "
-CHECKSUM = "its content does not have the checksum"
+CHECKSUM = "its content does not match the checksum"
 
 
 def cut(path: Path, other: Path) -> str:
@@ -46,7 +46,7 @@ def replaced_by_a_pipe(path: Path, other: Path) -> str:
     """Whoever opens it waits until somebody writes."""
     path.unlink()
     os.mkfifo(path)
-    return "it is no file"
+    return "it is not a regular file"
 
 
 def replaced_by_a_folder(path: Path, other: Path) -> str:
@@ -83,7 +83,7 @@ def one_warning(caught: list[warnings.WarningMessage], path: Path, problem: str)
     assert len(caught) == 1
     text = str(caught[0].message)
     assert text.startswith(f"store entry {path.name} is damaged ({problem}")
-    assert text.endswith(f"; it was moved to {path}.damaged and is made again")
+    assert text.endswith(f"; it was moved to {path}.damaged and will be made again")
     assert path.with_name(path.name + ".damaged").exists()
 
 
@@ -354,7 +354,7 @@ def test_a_link_that_leads_out_of_the_store_is_not_followed(store: Store, tmp_pa
     path.parent.rename(outside)
     path.parent.symlink_to(outside)
     again = Store(store.folder)
-    with pytest.raises(StoreError, match=r"leads out of the store .* by a link, which is not followed: remove the link"):
+    with pytest.raises(StoreError, match=r"leads out of the store .* through a link, which is not followed: remove the link"):
         again.population(STANDARD, [0])
     assert again.entries() == []
 

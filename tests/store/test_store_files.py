@@ -169,7 +169,7 @@ def test_numbers_read_as_another_type_are_found_out(tmp_path):
     whole = path.read_bytes()
     path.write_bytes(whole.replace(b'"F32"', b'"I32"'))
     assert path.read_bytes() != whole
-    with pytest.raises(Damaged, match="its content does not have the checksum"):
+    with pytest.raises(Damaged, match="its content does not match the checksum"):
         read_tensors(path)
 
 
@@ -180,5 +180,5 @@ def test_a_number_or_a_note_changed_by_hand_is_found_out(tmp_path):
         assert changed != text
         json.loads(changed)
         path.write_text(changed)
-        with pytest.raises(Damaged, match="its content does not have the checksum that it was written with"):
+        with pytest.raises(Damaged, match="its content does not match the checksum that it was written with"):
             read_table(path)

@@ -204,12 +204,13 @@ class Wrong(Regime):
 
 @pytest.mark.parametrize(
     ("how", "said"),
-    [("ambient", "not its generators'"), ("one generator", "members beside it"), ("mean over members", "members beside it"),
+    [("ambient", "elsewhere than its generators"), ("one generator", "other members of"),
+     ("mean over members", "other members of"),
      ("shape", "same shapes and types"), ("type", "same shapes and types"), ("nothing", "returned NoneType"),
-     ("parameters", "writes into the parameters"), ("loss", "one loss per point"),
-     ("ambient, later", "not its generators'"), ("mean over members, at the end", "members beside it"),
-     ("counter", "remembers what it did"), ("loss over members", "the loss of a member depends on the members beside it"),
-     ("loss less the members' mean", "the loss of a member depends on"), ("loss with noise", "not its generators'")],
+     ("parameters", "changes the parameters"), ("loss", "one loss per point"),
+     ("ambient, later", "elsewhere than its generators"), ("mean over members, at the end", "other members of"),
+     ("counter", "keeps state from"), ("loss over members", "the loss of a member depends on the other members"),
+     ("loss less the members' mean", "the loss of a member depends on"), ("loss with noise", "elsewhere than its generators")],
 )  # fmt: skip
 def test_a_regime_that_would_spoil_members_is_refused_before_training(how: str, said: str) -> None:
     with pytest.raises(RecipeError, match=said):
