@@ -37,10 +37,10 @@ def activation_norms(program: Program, parameters: Parameters, inputs: torch.Ten
         inputs: points, shape (row, *input, point).
 
     Returns:
-        Of a fully connected network, layers "0", "1", …: what the layer hands on (after the ReLU), the last being the
-        logits.  Of a module, the output of every submodule without children by its name (so of a linear layer and of
-        its activation, each), and "output" for the module itself where it has none.  What a module computes by
-        functions is not seen; what is called again is numbered, as in "relu (2)".
+        For a fully connected network, layers "0", "1", …: the output of each layer after the ReLU, the last being the
+        logits.  For a module, the output of every submodule without children, by its name (so a linear layer and its
+        activation count separately), or "output" for the module itself if it has no submodules.  What a module computes
+        with functions is not seen; a submodule that is called again is numbered, as in "relu (2)".
 
     Raises:
         ValueError: the program is neither an MLPProgram nor a ModuleProgram.
@@ -48,7 +48,7 @@ def activation_norms(program: Program, parameters: Parameters, inputs: torch.Ten
     if isinstance(program, MLPProgram):
         return _fully_connected(program, parameters, inputs)
     if not isinstance(program, ModuleProgram):
-        raise ValueError(f"{type(program).__name__} shows no layers; give an MLPProgram or a ModuleProgram")
+        raise ValueError(f"{type(program).__name__} does not show its layers; give an MLPProgram or a ModuleProgram")
     skeleton = program.skeleton
     leaves = {name: module for name, module in skeleton.named_modules() if not any(True for _ in module.children())}
     names = {id(module): name or "output" for name, module in leaves.items() if not isinstance(module, PASSED_ON)}
@@ -76,7 +76,7 @@ def activation_norms(program: Program, parameters: Parameters, inputs: torch.Ten
 
 
 def _fully_connected(program: MLPProgram, parameters: Parameters, inputs: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Layer by layer, each as a network of its own."""
+    """Layer by layer, each treated as its own network."""
     found, values = {}, inputs.flatten(1, -2)
     for layer, sizes in enumerate(pairwise(program.sizes)):
         alone = MLPProgram(sizes, bias=program.bias)

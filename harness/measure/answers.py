@@ -1,4 +1,4 @@
-"""What networks answer: the class with the largest logit."""
+"""The classes that networks predict: those with the largest logit."""
 
 from __future__ import annotations
 
@@ -16,16 +16,16 @@ from harness.networks.given import Output
 def answers(
     models: Models, inputs: np.ndarray | torch.Tensor, *, device: str = "cpu", output: Output | None = None
 ) -> NDArray[np.int64]:
-    """The class that every model answers at every point.
+    """The class that every model predicts at every point.
 
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
         device: "cpu" or "cuda".
-        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
+        output: turns what a module returns into outputs of shape (point, class); None if it returns them itself.
 
     Returns:
-        Class numbers, shape (model, point); of several equal logits the first.
+        Class numbers, shape (model, point); of several equal logits the first counts.
     """
 
     def largest(given: Given) -> torch.Tensor:

@@ -1,6 +1,6 @@
-"""What instruments are given beside models, looked at once for all of them: norms, sizes, bounds and inputs.
+"""Checks of what instruments are given besides models, the same for all of them: norms, sizes, bounds and inputs.
 
-Everything here either returns a value in the one form that is computed with, or raises an error that names the argument, what
+Everything here either returns a value in the one form used for computation, or raises an error that names the argument, what
 was given, and the remedy.  Nothing is broadcast, cut or rounded to make it fit.
 """
 
@@ -45,13 +45,13 @@ def norm_of(given: Any, allowed: Sequence[Norm] = ("linf", "l2")) -> Norm:
     word = SPELLINGS.get(str(given).strip().lower()) if not isinstance(given, bool) else None
     if word is None or word not in allowed:
         wanted = [f"{norm!r} (also {OTHERWISE[norm]})" for norm in allowed]
-        is_wrong = "is unknown" if word is None else "is not one that this has"
+        is_wrong = "is unknown" if word is None else "is not supported here"
         raise ValueError(f"norm={given!r} {is_wrong}; give {', '.join(wanted[:-1])} or {wanted[-1]}")
     return word
 
 
 def ball_norm(given: Any) -> BallNorm:
-    """As :func:`norm_of`, for what moves in balls: those of L∞ and L2."""
+    """As :func:`norm_of`, for attacks inside balls: those of L∞ and L2."""
     return cast("BallNorm", norm_of(given))
 
 
@@ -71,11 +71,11 @@ def require_epochs(owner: object) -> None:
 def require_size(size: float, name: str) -> None:
     """Raise a ValueError unless a size is finite and not negative."""
     if not 0 <= _number(size) < math.inf:
-        raise ValueError(f"{name} is {size!r}; it has to be finite and at least 0, one number")
+        raise ValueError(f"{name} is {size!r}; it has to be finite and at least 0, and a single number")
 
 
 def _number(given: Any) -> float:
-    """What was given as a number; NaN where it is none, text included, which ``float`` would read."""
+    """What was given, as a number; NaN if it is not a number, which includes text that ``float`` would read."""
     try:
         return math.nan if isinstance(given, str) else float(given)
     except (TypeError, ValueError):
@@ -91,7 +91,7 @@ def require_points(count: int | None, there: int, what: str) -> None:
         what: which, in words ("training points of ToyImages").
     """
     if count is not None and not 1 <= count <= there:
-        raise ValueError(f"points={count} are asked for and there are {there:,} {what}; ask for 1 to {there:,}")
+        raise ValueError(f"points={count} are asked for, but there are {there:,} {what}; ask for 1 to {there:,}")
 
 
 def require_bounds(bounds: tuple[float, float] | None, inputs: torch.Tensor) -> None:
@@ -112,8 +112,8 @@ def require_bounds(bounds: tuple[float, float] | None, inputs: torch.Tensor) -> 
     least, most = (float(value) for value in inputs.aminmax())
     if least < low - ROUNDING * (high - low) or most > high + ROUNDING * (high - low):
         raise ValueError(
-            f"inputs reach from {least:g} to {most:g}, beyond bounds={bounds!r}: an attack would move them there first; give "
-            "the bounds of these inputs, scale the inputs, or leave bounds out"
+            f"inputs range from {least:g} to {most:g}, beyond bounds={bounds!r}, and an attack would first move them inside; "
+            "give the bounds of these inputs, scale the inputs, or leave bounds out"
         )
 
 
@@ -129,8 +129,8 @@ def require_finite(values: torch.Tensor, what: str) -> None:
         places = bad.nonzero().flatten().tolist()
         more = ", …" if len(places) > SHOWN else ""
         raise ValueError(
-            f"{what} {', '.join(map(str, places[:SHOWN]))}{more} (counted from 0) hold NaN or an infinity: nothing can be "
-            "measured there; leave them out or repair them"
+            f"{what} {', '.join(map(str, places[:SHOWN]))}{more} (counted from 0) contain NaN or infinity, where nothing can "
+            "be measured; leave them out or correct them"
         )
 
 
@@ -139,7 +139,7 @@ def tensor_of(values: Any, name: str) -> torch.Tensor:
 
     Raises:
         TypeError: it is none of these.
-        ValueError: its numbers are complex or not there (masked, without memory), or it is stored as no plain tensor is.
+        ValueError: its numbers are complex or missing (masked, without memory), or it is not stored as a plain tensor.
     """
     if isinstance(values, torch.Tensor):
         tensor = values.detach()
@@ -148,12 +148,12 @@ def tensor_of(values: Any, name: str) -> torch.Tensor:
             raise ValueError(f"{name} are stored as {stored}; give a plain tensor (such as {name}.to_dense(), "
                              f"{name}.dequantize(), torch.nested.to_padded_tensor)")  # fmt: skip
         if tensor.is_meta:
-            raise ValueError(f"{name} are on the device 'meta', where there are no values; give a tensor with values")
+            raise ValueError(f"{name} are on the device 'meta', which holds no values; give a tensor with values")
     else:
         tensor = _shared(values, name)
     if tensor.is_complex():
         raise ValueError(f"{name} are {tensor.dtype}; only real numbers can be measured: give real and imaginary parts as "
-                         "values of their own (torch.view_as_real)")  # fmt: skip
+                         "separate values (torch.view_as_real)")  # fmt: skip
     return tensor.to(_COMMON.get(tensor.dtype, tensor.dtype))
 
 
@@ -161,17 +161,17 @@ def points_of(inputs: Any) -> torch.Tensor:
     """Points of shape (point, *input) as a plain tensor.
 
     Raises:
-        TypeError, ValueError: see :func:`tensor_of`; or an input has no dimension of its own.
+        TypeError, ValueError: see :func:`tensor_of`; or the inputs have no dimension besides the points.
     """
     given = tensor_of(inputs, "inputs")
     if given.dim() < 2:
-        raise ValueError(f"inputs have shape {tuple(given.shape)}; give (point, *input): of single values inputs[:, None], of "
-                         "a single point inputs[None]")  # fmt: skip
+        raise ValueError(f"inputs have shape {tuple(given.shape)}; give (point, *input): inputs[:, None] if each input is one "
+                         "value, inputs[None] for a single point")  # fmt: skip
     return given
 
 
 def require_spec(spec: object, kind: type) -> None:
-    """Raise a TypeError where settings are of another kind."""
+    """Raise a TypeError if the settings are not of this kind."""
     if not isinstance(spec, kind):
         raise TypeError(f"spec is {type(spec).__name__}; give {kind.__name__}(…), or None for its defaults")
 
@@ -185,13 +185,15 @@ def _shared(values: Any, name: str) -> torch.Tensor:
     """An array of any strides, byte order or precision as a tensor; the memory is shared where torch can."""
     if isinstance(values, np.ma.MaskedArray) and bool(np.ma.getmaskarray(values).any()):
         raise ValueError(f"{name} are a masked array in which {int(np.ma.getmaskarray(values).sum())} values are masked; leave "
-                         "those points out, or say what the values are (values.filled)")  # fmt: skip
+                         "those points out, or fill the values in (values.filled)")  # fmt: skip
     try:
         array = np.asarray(values)
     except ValueError as problem:
         raise ValueError(f"{name} cannot be made an array ({problem}); give an array or a tensor of one shape") from None
     if array.dtype.kind not in "biufc" or (array.dtype.kind == "c" and array.dtype.itemsize > 16):
-        raise TypeError(f"{name} is {type(values).__name__} of {array.dtype}, no array of numbers; give an array or a tensor")
+        raise TypeError(
+            f"{name} is {type(values).__name__} of {array.dtype}, not of numbers; give an array or a tensor of numbers"
+        )
     if array.dtype.kind == "f" and array.dtype.itemsize > 8:
         array = array.astype(np.float64)
     native = array.astype(array.dtype.newbyteorder("="), copy=False)
@@ -202,7 +204,7 @@ def _shared(values: Any, name: str) -> torch.Tensor:
 
 
 def require_scopes(owner: object, scopes: Mapping[str, Any], asked: tuple[str, ...]) -> tuple[str, ...]:
-    """Those of the asked scopes that a network has; a role that it has no layer for is left out.
+    """The requested scopes that a network has; a role for which it has no layer is left out.
 
     Raises:
         RecipeError: a scope is neither one of this network's nor a role, or none is left.

@@ -1,4 +1,4 @@
-"""What a measurement is, and what it may be made of."""
+"""What a measurement is, and the steps that its instruments share: device, models and points, chunks."""
 
 from __future__ import annotations
 
@@ -61,7 +61,7 @@ class Measurement(ABC):
 
 
 def resolved(device: str | torch.device) -> str:
-    """The device that an instrument is to run on, which has to be there."""
+    """The device that an instrument is to run on; it has to exist."""
     return resolve(device.type if isinstance(device, torch.device) else device)
 
 
@@ -69,19 +69,19 @@ def through_door(
     models: Models, inputs: np.ndarray | torch.Tensor, targets: np.ndarray | torch.Tensor, *, bounds: Bounds = None,
     output: Output | None = None, need: Need = "inputs",
 ) -> Stack:  # fmt: skip
-    """Models that are shown to be what their program computes, and points, ready to be walked over.
+    """Models whose program is shown to compute what they compute, and points, ready to be walked over.
 
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,); of a network with a single output 0 or 1.
+        targets: class numbers, shape (point,); for a network with a single output, 0 or 1.
         bounds: smallest and largest admissible value of an input, or None.
         output: see :func:`harness.measure.door.enter`, as is ``need``.
         need: gradients that will be asked for.
 
     Raises:
-        ValueError: no program computes what the models do (:func:`harness.measure.door.enter`), or the targets are no class
-            numbers of these points, or the points lie outside of the bounds.
+        ValueError: no program computes what the models do (:func:`harness.measure.door.enter`), the targets are not class
+            numbers for these points, or the points lie outside the bounds.
     """
     given = points_of(inputs)
     require_bounds(bounds, given)
@@ -97,7 +97,7 @@ def in_chunks(
     work: Callable[[Given], torch.Tensor], *, copies: int = 4, beside: int = 0, bounds: Bounds = None,
     output: Output | None = None, need: Need = "inputs",
 ) -> torch.Tensor:  # fmt: skip
-    """What ``work`` makes of every model at all points, some models at a time (:func:`harness.measure.walk.walk`).
+    """The result of ``work`` for every model at all points, some models at a time (:func:`harness.measure.walk.walk`).
 
     Args:
         models: see :func:`through_door`, as are the other arguments that are not named here.
@@ -106,7 +106,7 @@ def in_chunks(
         device: "cpu" or "cuda".
         work: returns a tensor of shape (row, …).
         copies: tensors of the size of its inputs that it holds at a time.
-        beside: further values that it holds of every point.
+        beside: further values that it holds per point.
         bounds: smallest and largest admissible value of an input, or None.
         output: see :func:`harness.measure.door.enter`.
         need: gradients that the work asks for.

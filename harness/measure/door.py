@@ -1,15 +1,15 @@
 """Where models come in: the fastest program that is shown to compute what the models themselves compute.
 
-What a user calls models is run as a program (:mod:`harness.networks`), and a program is an assumption about a module.  So every
-module is run itself, in evaluation mode, on a few of the given points (:mod:`harness.measure.reference`), and the program
-beside it: outputs, and the gradients with respect to every free parameter and to the inputs, have to agree.  In this order:
+A user's models are run as a program (:mod:`harness.networks`), and a program is an assumption about a module.  So every module
+is itself run, in evaluation mode, on a few of the given points (:mod:`harness.measure.reference`), and its outputs and its
+gradients with respect to every free parameter and to the inputs have to agree with the program's.  Tried in this order:
 
 1. the written-out program of a fully connected or two-layer ReLU network;
-2. the module without its forward hooks, where they only look on, all rows at once (``torch.func.vmap``);
-3. the module with them;
-4. 2 and 3 one row after the other, for operations that cannot be run at once (recurrent layers, custom functions).
+2. the module without its forward hooks, if they only observe, all rows at once (``torch.func.vmap``);
+3. the module with its hooks;
+4. 2 and 3 one row after the other, for operations that cannot be run for all rows at once (recurrent layers, custom functions).
 
-Where none of them agrees, nothing is measured.  Models of a list that are different functions are run each with its own.
+If none of them agrees, nothing is measured.  If the models of a list are different functions, each is run with its own program.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Entered:
     """Models as instruments compute with them.
 
     Attributes:
-        program: theirs.
+        program: their program.
         theta: flat parameters, shape (model, parameter).
         inputs: the given points in the type that the program takes, shape as given.
     """
@@ -63,26 +63,26 @@ class Entered:
 def enter(
     models: Models, inputs: torch.Tensor, *, output: Output | None = None, need: Need = "inputs", per_model: bool = False
 ) -> Entered:
-    """Find the program of models and show that it is theirs.
+    """Find a program for models, and show that it computes what they compute.
 
     Args:
         models: one ``nn.Module``, a sequence of modules with the same parameters, or a population (its last epoch).
         inputs: points, shape (point, *input), or (model, point, *input) with ``per_model``.
-        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
-        need: gradients that will be asked for: of "inputs", which have to be real numbers then, of "parameters", or none, for
-            "outputs".
-        per_model: whether every model has points of its own.
+        output: turns what a module returns into outputs of shape (point, class); None if it returns them itself.
+        need: gradients that will be asked for: of "inputs", which then have to be real numbers, of "parameters", or, with
+            "outputs", none.
+        per_model: whether every model has its own points.
 
     Raises:
-        TypeError: it is none of these, or cannot be copied.
+        TypeError: ``models`` is none of these, or cannot be copied.
         ValueError: parameters or inputs are not finite, the modules have no common shape, or no program computes what a module
             does, because it is random, looks at other points, or has no gradient; the message says what to do.
     """
     require_ordinary()
     if inputs.dim() <= int(per_model):
-        raise ValueError(f"inputs have shape {tuple(inputs.shape)}; give (point, *input), of a single point inputs[None]")
+        raise ValueError(f"inputs have shape {tuple(inputs.shape)}; give (point, *input), or inputs[None] for a single point")
     if inputs.shape[int(per_model)] == 0:
-        raise ValueError(f"inputs have shape {tuple(inputs.shape)}: there is no point among them")
+        raise ValueError(f"inputs have shape {tuple(inputs.shape)}, which holds no point; give at least one")
     require_finite(inputs.flatten(0, 1) if per_model else inputs, "inputs of points")
     if isinstance(models, Population):
         if need != "parameters":  # a sampler says itself which member is not finite
@@ -96,8 +96,8 @@ def enter(
     _require_common_shape(given)
     points = [some_of(inputs[number] if per_model else inputs) for number in range(len(given) if per_model else 1)]
     if need == "parameters" and not any(True for _ in given[0].parameters()):
-        raise ValueError(f"model 0 ({type(given[0]).__name__}) has no parameters, so that there is nothing to sample; what it "
-                         "computes with has to be torch.nn.Parameter (one that is not frozen)")  # fmt: skip
+        raise ValueError(f"model 0 ({type(given[0]).__name__}) has no parameters, so there is nothing to sample; what it "
+                         "computes with has to be a torch.nn.Parameter that is not frozen")  # fmt: skip
     kind = input_kind(given[0], points[0], need)
     points = [each.to(kind) for each in points]
     references = [reference_of(model, points[number % len(points)], output, number, need) for number, model in enumerate(given)]
@@ -116,7 +116,7 @@ def _listed(models: object) -> list[torch.nn.Module]:
 
 
 def _free(program: Program) -> torch.Tensor:
-    """The places of the trained parameters in a flat vector; a buffer may hold infinities, as masks do."""
+    """The positions of the trained parameters in a flat vector; a buffer may contain infinities, as masks do."""
     marked = torch.zeros(1, program.layout.total)
     views = program.layout.views(marked)
     for name in program.scopes["all"]:
@@ -135,9 +135,9 @@ def _require_common_shape(models: Sequence[torch.nn.Module]) -> None:
         if first is None:
             first = (shape, free)
         if shape != first[0]:
-            raise ValueError(f"model {number} has other parameters than model 0; a stack holds models of one shape")
+            raise ValueError(f"model {number} has different parameters from model 0; a stack holds models of one shape")
         if free != first[1]:
-            raise ValueError(f"model {number} has other frozen parameters than model 0; measure them in calls of their own")
+            raise ValueError(f"model {number} has different frozen parameters from model 0; measure them in separate calls")
 
 
 def _held_inputs(program: Program, kind: torch.dtype) -> torch.dtype:
@@ -167,7 +167,7 @@ def _program(
 
 
 def _written_out(models: Sequence[torch.nn.Module], references: Sequence[Reference]) -> tuple[Program, torch.Tensor] | None:
-    """A program with formulas of its own that computes what each of the models does; None where there is none."""
+    """A program with written-out formulas that computes what each of the models does; None if there is none."""
     first: Program | None = MLPProgram.of(models[0])
     if isinstance(first, MLPProgram):
         if any(MLPProgram.of(model) is None for model in models):
@@ -192,14 +192,14 @@ def _written_out(models: Sequence[torch.nn.Module], references: Sequence[Referen
 
 
 def _same_constants(one: torch.nn.Module, other: torch.nn.Module) -> bool:
-    """Whether two modules have the same buffers of whole numbers and truth values; a count of batches has no part in it."""
+    """Whether two modules have the same integer and boolean buffers; the count of batches is not compared."""
     mine, theirs = dict(one.named_buffers()), dict(other.named_buffers())
     return all(torch.equal(value, theirs[name]) for name, value in mine.items()
                if not value.is_floating_point() and not name.endswith("num_batches_tracked"))  # fmt: skip
 
 
 def _general(model: torch.nn.Module, reference: Reference, output: Output | None, number: int) -> GivenProgram:
-    """The module itself, by the fastest way that computes what it computes."""
+    """The module itself, run in the fastest way that computes what it computes."""
     classes = reference.outputs.shape[1]
     any_hook = any(part.__dict__[table] for part in model.modules() for table in CALLED)
     hooks = [False] if not any_hook else [False, True] if reference.looking else [True]
@@ -213,7 +213,7 @@ def _general(model: torch.nn.Module, reference: Reference, output: Output | None
                 return make(activations=size)
     raise ValueError(
         f"model {number} ({type(model).__name__}) could not be run as a function of its parameters and inputs: "
-        f"{reference.reasons[-1]}. What its forward (or a hook) computes with has to be parameters, "
+        f"{reference.reasons[-1]}. Its forward (or a hook) may use only parameters, "
         "buffers and attributes of the module itself: no tensors of another object, no state that changes from call to call"
     )
 
@@ -228,12 +228,12 @@ def _activations(program: GivenProgram, model: torch.nn.Module, reference: Refer
 
 
 def _agrees(program: Program, theta: torch.Tensor, reference: Reference, names: dict[str, str] | None = None) -> bool:
-    """Whether a program makes of the points what the module made of them; why not is noted.
+    """Whether a program computes at the points what the module computed; if it does not, the reason is noted.
 
     Args:
         program: what is tried.
-        theta: the module's parameters as it takes them, shape (parameter,).
-        reference: what the module made of the points.
+        theta: the module's parameters in the program's layout, shape (parameter,).
+        reference: what the module computed at the points.
         names: the module's name of each of the program's parameters; None where they are the same.
     """
     many = [2, 1] if isinstance(program, GivenProgram) else [2]  # as a stack, and by itself
@@ -243,7 +243,7 @@ def _agrees(program: Program, theta: torch.Tensor, reference: Reference, names: 
 
 
 def _difference(program: Program, rows: torch.Tensor, reference: Reference, names: dict[str, str]) -> str:
-    """In what a program differs from the module, in words; empty where it does not."""
+    """How a program differs from the module, in words; empty if it does not."""
     parameters, gradient = program.layout.views(rows), torch.zeros_like(rows)
     named = program.layout.views(gradient)
     out = {name: named[name] for name in program.scopes["all"]}
@@ -261,19 +261,19 @@ def _difference(program: Program, rows: torch.Tensor, reference: Reference, name
     floor = 1e-4 * float(torch.stack([g.norm() for g in reference.gradients.values()]).norm()) if out else 0.0
     for row in range(len(rows)):
         if not near(logits[row].T, reference.outputs, reference.tolerance):
-            return "its outputs come out differently"
+            return "its outputs differ"
         for name, own in out.items():
             if not wired(own[row], reference.gradients[names.get(name, name)], floor):
                 return f"the gradient of {name!r} comes out differently"
         if pulled is not None and reference.slope is not None and not wired(pulled[row].movedim(-1, 0), reference.slope, 1e-12):
-            return "the gradient of the inputs comes out differently"
+            return "the gradient with respect to the inputs differs"
     return ""
 
 
 def _stands(models: Population, points: torch.Tensor) -> bool:
-    """Whether the program of a recipe computes what the module computes that its architecture builds.
+    """Whether the program of a recipe computes what the module built by its architecture computes.
 
-    The fully connected network's own is not asked, nor one whose first member is not finite.
+    The fully connected network's own program is not checked, nor is one whose first member is not finite.
     """
     program, theta = models.program, models.final
     if isinstance(program, MLPProgram) or not bool(theta[0].isfinite().all()):

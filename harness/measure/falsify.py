@@ -1,4 +1,4 @@
-"""Search for a counterexample to a theorem: a Hypothesis property whose outcome is a table, no exception."""
+"""Search for a counterexample to a theorem: a Hypothesis property whose outcome is a table, not an exception."""
 
 from __future__ import annotations
 
@@ -17,12 +17,12 @@ Value = TypeVar("Value")
 
 
 class Keeper(Protocol):
-    """What keeps a table, as :class:`harness.store.Store` does, which stands above this floor."""
+    """Something that keeps tables, as :class:`harness.store.Store` does, which this package may not import."""
 
     def cached(
         self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame], *, values: Sequence[Any] = ()
     ) -> pd.DataFrame:
-        """The table of that name, computed where it is not kept yet."""
+        """The table of that name, computed if it is not kept yet."""
 
 
 def falsify(
@@ -37,11 +37,11 @@ def falsify(
     Args:
         check: the property; an AssertionError means that it does not hold, ``hypothesis.assume`` rejects an
             input, and any other exception is an error of the check and is passed on.
-        strategy: the admissible inputs, or a function that makes them (one that ``st.composite`` has made, too).
+        strategy: the admissible inputs, or a function that makes them (including one made by ``st.composite``).
         examples: inputs to try (rejected ones are not counted).
         key: names the random stream, such as the id of the claim.
-        store: keeps the table, by the code of check and strategy and by what both took along, so that it is found the next
-            time.  Where that has no name, as of a strategy that was made already, the search is made each time.
+        store: keeps the table under the code of check and strategy and their captured values, so that it is found the next
+            time.  If those cannot be named, as with a strategy that was made beforehand, the search is run each time.
 
     Returns:
         One row: examples (inputs on which the property was tried, up to the first counterexample),
@@ -52,7 +52,7 @@ def falsify(
         hypothesis.errors.FailedHealthCheck: if nearly all inputs are rejected.
     """
     if examples < 1:
-        raise ValueError(f"examples={examples!r}; a property has to be tried on 1 input or more")
+        raise ValueError(f"examples={examples!r}; a property has to be tried on at least 1 input")
     if (drawing := drawn()) is not None:
         found: pd.DataFrame = drawing.instead("search for a counterexample", {"examples": examples, "key": key})
         return found
@@ -106,7 +106,7 @@ def seed_of(key: str) -> int:
 
 
 def quiet(examples: int) -> hypothesis.settings:
-    """Settings of a silent search that can be repeated: nothing is taken from a profile, a database or a clock."""
+    """Settings for a silent, repeatable search: nothing is taken from a profile, a database or a clock."""
     return hypothesis.settings(
         max_examples=examples, database=None, deadline=None, derandomize=False, print_blob=False,
         report_multiple_bugs=False, verbosity=hypothesis.Verbosity.quiet,

@@ -1,4 +1,4 @@
-"""The coarser classifier that a network of many classes is.
+"""A network of many classes read as a coarser classifier: of groups of its classes.
 
 "Binary classifier trained by 10-classification task": a perturbation counts only where it changes the group of the decided
 class, not where it changes the class within its group.  (Theoretical Understanding of Adversarial Examples: Expressive Power
@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class GroupedArchitecture(Architecture):
-    """An architecture whose decision is read as that of groups of its classes; its networks are those of the architecture.
+    """An architecture whose decision is read as a group of classes; its networks are those of the inner architecture.
 
     Attributes:
         inner: the architecture.
@@ -35,11 +35,11 @@ class GroupedArchitecture(Architecture):
 
     @property
     def name(self) -> str:  # type: ignore[override]
-        """That of the architecture."""
+        """The inner architecture's name."""
         return self.inner.name
 
     def describe(self) -> Any:
-        """That of the architecture: how it is read names no network and no random stream."""
+        """The inner architecture's: reading it in groups changes the name of no network and no random stream."""
         return describe(self.inner)
 
     def program(self, shape: tuple[int, ...], classes: int) -> Program:
@@ -49,7 +49,7 @@ class GroupedArchitecture(Architecture):
 
 @dataclass(frozen=True)
 class Grouped(View):
-    """The classifier of groups of classes that a network of many classes is, and data with the groups as labels.
+    """A view: a network of many classes as a classifier of groups of classes, and data with the groups as labels.
 
     Attributes:
         groups: the classes of each group; every class is in one.

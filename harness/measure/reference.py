@@ -1,8 +1,8 @@
-"""What a module itself makes of a few points: what every program is compared with.
+"""What a module itself computes at a few points, with which every program is compared; and which modules can be measured.
 
-The module is run as it is, in evaluation mode, and left as it was (:func:`harness.networks.untouched.untouched`).
-
-Which modules can be measured at all, and under which settings of torch.
+The module is run as it is, in evaluation mode, and left as it was (:func:`harness.networks.untouched.untouched`).  A module is
+refused if its parameters have no values or cannot be exchanged, if it is random, or if its output for one point depends on
+others.  Nothing is measured under settings of torch that would change what is computed (autocast, inference mode).
 """
 
 from __future__ import annotations
@@ -26,10 +26,10 @@ UNCOMPUTED = (torch.float8_e4m3fn, torch.float8_e5m2)
 
 
 def plain_module(model: torch.nn.Module) -> torch.nn.Module:
-    """The module inside a compiled or parallel one, whose function it is.
+    """The plain module inside a compiled or parallel one.
 
     Raises:
-        ValueError: its parameters have no values yet, no real ones, or cannot be exchanged.
+        ValueError: its parameters have no values yet, are not real, or cannot be exchanged.
     """
     inner = getattr(model, "_orig_mod", None)
     plain = inner if isinstance(inner, torch.nn.Module) and type(model).__name__ == "OptimizedModule" else model
@@ -39,7 +39,7 @@ def plain_module(model: torch.nn.Module) -> torch.nn.Module:
     for name, part in plain.named_modules():
         if isinstance(part, torch.jit.ScriptModule) and any(True for _ in [*part.parameters(), *part.buffers()]):
             where = f"{name!r} of {kind}" if name else kind
-            raise ValueError(f"{where} is a compiled script: its parameters cannot be exchanged; give the module it is made of")
+            raise ValueError(f"{where} is a compiled script: its parameters cannot be exchanged; give the original module")
         if name and isinstance(part, torch.nn.DataParallel):
             raise ValueError(f"{name!r} of {kind} is a DataParallel, whose parameters cannot be exchanged; give its .module")
     for name, value in state_of(plain).items():
@@ -47,20 +47,20 @@ def plain_module(model: torch.nn.Module) -> torch.nn.Module:
         try:
             plain.get_submodule(name.rpartition(".")[0])
         except AttributeError:
-            raise ValueError(f"{kind} names its parameter {name!r} so that it cannot be found there; give a module whose "
+            raise ValueError(f"{kind} calls a parameter {name!r}, but has no part of that name; give a module whose "
                              "named_parameters are torch's") from None  # fmt: skip
     return plain
 
 
 def _require_values(value: torch.Tensor, what: str) -> None:
-    """Refuse what has no values yet, or values that no flat vector of real numbers holds."""
+    """Refuse what has no values yet, or values that a flat vector of real numbers cannot hold."""
     if torch.nn.parameter.is_lazy(value):
         raise ValueError(f"{what} has no shape yet; call the model on a batch first")
     if value.is_inference():
-        raise ValueError(f"{what} was made inside of torch.inference_mode(), where nothing has a gradient; build or load the "
-                         "network outside of it")  # fmt: skip
+        raise ValueError(f"{what} was made inside torch.inference_mode(), where nothing has a gradient; build or load the "
+                         "network outside it")  # fmt: skip
     if value.is_meta:
-        raise ValueError(f"{what} is on the device 'meta', where there are no values; load them (to_empty, load_state_dict)")
+        raise ValueError(f"{what} is on the device 'meta', which holds no values; load them (to_empty, load_state_dict)")
     if value.layout != torch.strided or value.is_complex() or value.is_quantized or value.dtype in UNCOMPUTED:
         stored = value.layout if value.layout != torch.strided else value.dtype
         raise ValueError(f"{what} is stored as {stored}; give a network of dense real parameters (float32, float64, bfloat16 "
@@ -68,10 +68,10 @@ def _require_values(value: torch.Tensor, what: str) -> None:
 
 
 def require_ordinary() -> None:
-    """Refuse a torch in which nothing that is created or computed would be what it is elsewhere.
+    """Refuse settings of torch under which tensors would be created, or computed with, differently than elsewhere.
 
     Raises:
-        ValueError: inside of inference mode or autocast, or with another default type or device than torch's own.
+        ValueError: inside inference mode or autocast, or with another default type or device than torch's own.
     """
     device = str(torch.get_default_device())
     found = {
@@ -82,8 +82,8 @@ def require_ordinary() -> None:
     }
     if inside := [name for name, is_so in found.items() if is_so]:
         raise ValueError(
-            f"models are measured inside of {' and '.join(inside)}, which would change what is computed; call the instrument "
-            "outside of it (a network may be of any type, and may use autocast in its own forward)"
+            f"models are measured inside {' and '.join(inside)}, which would change what is computed; call the instrument "
+            "outside it (a network may be of any type, and may use autocast in its own forward)"
         )
 
 
@@ -102,19 +102,19 @@ MOVED = "an attack moves its inputs, which have to be real numbers: give embeddi
 
 @dataclass(frozen=True)
 class Reference:
-    """What a module itself makes of a few points.
+    """What a module itself computes at a few points.
 
     Attributes:
         points: the points, shape (point, *input).
         outputs: shape (point, class).
-        weight: of every output in the value whose gradients are compared, shape (point, class).
+        weight: of every output in the sum whose gradients are compared, shape (point, class).
         gradients: of the mean over points of Σ weight · output with respect to the free parameters, by name.
-        slope: of Σ weight · output with respect to the points, or None for whole numbers.
-        looking: whether no hook returned anything.
+        slope: of Σ weight · output with respect to the points, or None for integers.
+        looking: whether no hook returned anything, so that hooks only observe.
         tolerance: how far outputs may be apart, in units of the largest.
-        drawing: whether random numbers are drawn, which then have no part in the outputs.
+        drawing: whether random numbers are drawn; they do not affect the outputs.
         written: parameters and buffers into which forward writes in place.
-        reasons: why programs that were tried are not the module's.
+        reasons: why the programs tried so far do not compute what the module does.
     """
 
     points: torch.Tensor
@@ -130,7 +130,7 @@ class Reference:
 
 
 def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | None, number: int, need: Need) -> Reference:
-    """Run a module on the points, and see that it answers each of them by itself and always in the same way."""
+    """Run a module on the points, and check that its output for each depends on that point alone and never changes."""
     name, kind = f"model {number} ({type(model).__name__})", held_type(model)
     points = points.to(_device(model))
 
@@ -156,7 +156,7 @@ def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | 
         weight = torch.from_numpy(np.random.default_rng(0).standard_normal(tuple(z.shape))).to(z)
         wanted = [*free.values(), *([x] if x.requires_grad else [])]
         if z.is_complex():
-            raise ValueError(f"the outputs of {name} are {z.dtype}; give output=, a function that makes real numbers of them, "
+            raise ValueError(f"the outputs of {name} are {z.dtype}; give output=, a function that makes them real numbers, "
                              "such as output=torch.abs")  # fmt: skip
         slopes = _slopes(z, weight, wanted, name)
         tolerance = TOLERANCE[min((value.dtype for value in [z, *free.values()] if value.dtype in TOLERANCE),
@@ -165,7 +165,7 @@ def reference_of(model: torch.nn.Module, points: torch.Tensor, output: Output | 
         with torch.no_grad():
             _require_steady(run, points, z.detach(), tolerance, name)
     if wanted and need != "outputs" and not z.requires_grad:
-        raise ValueError(f"the outputs of {name} have no gradient (torch.no_grad, detach or a whole-numbered step in forward); "
+        raise ValueError(f"the outputs of {name} have no gradient (its forward uses torch.no_grad, detach or integers); "
                          "give a network that can be differentiated")  # fmt: skip
     gradients = {key: (g / len(x)).detach().to(kind) for key, g in zip(free, slopes, strict=False)}
     slope = slopes[-1].detach().to(kind) if x.requires_grad else None
@@ -181,7 +181,7 @@ def _slopes(z: torch.Tensor, weight: torch.Tensor, wanted: list[torch.Tensor], n
     except Exception as problem:
         raise ValueError(
             f"the gradient of {name} cannot be taken ({type(problem).__name__}: {problem}); give a network through which "
-            "torch.autograd.grad runs, as often as it is called: no graph kept from an earlier call, no reentrant checkpoint"
+            "torch.autograd.grad can be run repeatedly: no graph kept from an earlier call, no reentrant checkpoint"
         ) from problem
     return [torch.zeros_like(each) if g is None else g.to_dense() for each, g in zip(wanted, found, strict=True)]
 
@@ -189,14 +189,14 @@ def _slopes(z: torch.Tensor, weight: torch.Tensor, wanted: list[torch.Tensor], n
 def _require_steady(
     run: Callable[[torch.Tensor], torch.Tensor], points: torch.Tensor, z: torch.Tensor, tolerance: float, name: str
 ) -> None:
-    """Refuse what is random, and what looks at other points."""
+    """Refuse a module that is random, or whose output for one point depends on others."""
     if not near(run(points), z, tolerance):
         raise ValueError(
-            f"{name} answers the same points differently from call to call, in evaluation mode: something in its forward is "
-            "random (functional dropout without training=self.training); make it deterministic"
+            f"{name} gives different outputs for the same points from call to call, even in evaluation mode: something in its "
+            "forward is random (functional dropout without training=self.training); make it deterministic"
         )
     remedy = (
-        f"with {name} one point's output depends on the other points given with it (batch statistics: BatchNorm with "
+        f"in {name} the output for one point depends on the other points of the batch (batch statistics: BatchNorm with "
         "track_running_stats=False, or a mean over the batch); give it running statistics or another norm"
     )
     beside = points if len(points) > 1 else torch.cat([points, _another(points)])
@@ -216,7 +216,7 @@ def _another(points: torch.Tensor) -> torch.Tensor:
 
 @contextmanager
 def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
-    """Names of hooks that return something, or change their module, while the module is run; inside of ``untouched``."""
+    """Names of hooks that return something, or change their module, while it runs; use inside ``untouched``."""
     changed: list[str] = []
 
     def watch(hook: Callable[..., Any]) -> Callable[..., Any]:
@@ -241,13 +241,13 @@ def _watched(model: torch.nn.Module) -> Iterator[list[str]]:
 
 
 def some_of(inputs: torch.Tensor) -> torch.Tensor:
-    """A few of the points, from all over them."""
+    """A few of the points, spread over all of them."""
     number = np.unique(np.linspace(0, len(inputs) - 1, min(LOOKED_AT, len(inputs))).round().astype(np.int64))
     return inputs[torch.from_numpy(number).to(inputs.device)].detach()
 
 
 def input_kind(model: torch.nn.Module, points: torch.Tensor, need: Need) -> torch.dtype:
-    """The type in which a module takes these points: as they are, or whole numbers as real ones."""
+    """The type in which a module takes these points: as they are, or integers as real numbers."""
     real = input_type(model)
     if points.is_floating_point():
         return real

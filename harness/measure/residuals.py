@@ -52,7 +52,7 @@ class Residuals(Measurement):
         """See :meth:`Measurement.run`.
 
         Raises:
-            ValueError: the data have class numbers and no real targets.
+            ValueError: the data have class numbers instead of real targets.
         """
         import pandas as pd
 

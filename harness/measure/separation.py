@@ -97,7 +97,7 @@ def separation(a: Images, labels_a: Labels, b: Images | None = None, labels_b: L
             raise ValueError(f"images of shape {a.shape[1:]} cannot be compared with images of shape {b.shape[1:]}")
     examined = sum((top - bottom) * (right - left) for bottom, top, left, right in _rectangles(first, second))
     if not examined:
-        raise ValueError("no two images have different labels, so that there is no distance between classes")
+        raise ValueError("no two images have different labels, so there is no distance between classes")
     bound, pair, measured = _UNKNOWN, (-1, -1), 0
     for stride in _STRIDES:
         search = _Search(first.every(stride), None if second is None else second.every(stride), bound)
@@ -137,7 +137,7 @@ def _group(images: Images, labels: Labels, name: str) -> _Group:
     if images.dtype != np.uint8:
         raise ValueError(f"{name} has dtype {images.dtype}; distances are exact for uint8 images, 0 to 255")
     if len(images) != len(labels) or np.ndim(labels) != 1:
-        raise ValueError(f"{name} has {len(images)} images and labels of shape {np.shape(labels)}; one label an image")
+        raise ValueError(f"{name} has {len(images)} images and labels of shape {np.shape(labels)}; give one label per image")
     order = np.argsort(labels, kind="stable")
     kinds, starts = np.unique(np.asarray(labels)[order], return_index=True)
     segments = dict(zip(kinds.tolist(), pairwise([*starts.tolist(), len(order)]), strict=True))
@@ -172,7 +172,7 @@ class _Search:
         self._pack()
 
     def _pack(self) -> None:
-        """Bits of every image for the present bound; see the head of this module."""
+        """Bits of every image for the present bound; see the module's docstring."""
         pixels, levels = _choose(self.first.pixels, self.columns.pixels, self.bound)
         self.rows = _words(self.first.pixels, pixels, levels, self.bound)
         # bright and dark exchanged: a bright bit of one image meets the dark bit of the other
@@ -260,7 +260,7 @@ def _choose(one: Images, other: Images, bound: int) -> tuple[_Index, Images]:
 
 
 def _levels(images: Images, bound: int) -> tuple[Images, int]:
-    """The level of each pixel that parts the images best, and the number of pixels that have one."""
+    """The level of each pixel that separates the images best, and the number of pixels that have one."""
     if bound > LEVELS:
         return np.zeros(images.shape[1], np.uint8), 0
     counts = np.stack([np.bincount(values, minlength=LEVELS + 1) for values in images.T])

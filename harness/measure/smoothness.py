@@ -1,6 +1,6 @@
 """How smooth networks are: gradients of outputs with respect to inputs, and how far an attack moves outputs and loss.
 
-‖∇ₓf(x)‖₂ bounds how fast f moves under a small Euclidean perturbation, and ‖∇ₓf(x)‖₁, its dual, under a small L∞ one.
+‖∇ₓf(x)‖₂ bounds how fast f changes under a small Euclidean perturbation, and ‖∇ₓf(x)‖₁, the dual norm, under a small L∞ one.
 "Compute the maximum random gradient by generating 1000 random samples z_j ~ N(0, I_d/d) and computing
 max_j ‖∇f(z_j)‖₂ for each NN."  (Adversarial Robustness Through Overparameterization, Experiment.)
 
@@ -35,10 +35,10 @@ Function = Literal["decision", "outputs"]
 
 
 def decision_pull(logits: torch.Tensor) -> torch.Tensor:
-    """Gradient, with respect to the logits, of what decides: shape (row, class, point).
+    """Gradient of the deciding quantity with respect to the logits, shape (row, class, point).
 
-    For one output it is that output; for several classes the margin of the decision, the largest logit minus the second
-    largest, which for two classes is ±(f₁ − f₀).
+    With one output that is the output itself; with several classes it is the margin of the decision, the largest logit minus
+    the second largest, which for two classes is ±(f₁ − f₀).
     """
     if logits.shape[1] == 1:
         return torch.ones_like(logits)
@@ -147,7 +147,7 @@ class GradientNorms(Measurement):
 
 
 def changes(given: Given, moved: torch.Tensor) -> dict[str, torch.Tensor]:
-    """Change of outputs and loss from every point to where it was moved, and whether its class changes; shape (row, point)."""
+    """Change of outputs and loss from every point to its perturbed one, and whether the class changes; shape (row, point)."""
     before, after = (given.program.logits(given.parameters, x) for x in (given.inputs, moved))
     clean, bad = (loss_and_pull(logits, given.targets, pull=False)[0] for logits in (before, after))
     return {

@@ -1,4 +1,4 @@
-"""Singular values of the weight matrices, the product of the largest, and the local slopes that it bounds.
+"""Singular values of the weight matrices, the product of the largest ones, and the local slopes that it bounds.
 
 W = U diag(σ) Vᵀ.  "For NNs with high adversarial robustness, the singular values of weight matrices has low variance."
 (Towards Understanding the Regularization of Adversarial Robustness on Neural Networks, Theorem 3.1 and Reduced variance of
@@ -63,7 +63,7 @@ def singular_values(program: Program, parameters: Parameters) -> dict[str, torch
 def stacked_spectrum(matrices: torch.Tensor) -> torch.Tensor:
     """Singular values in falling order: (row, output, input) → (row, min(output, input)).
 
-    Row by row, each from its own memory: LAPACK rounds by the alignment of a matrix, and so by its place in a stack.
+    Row by row, each copied into its own memory: LAPACK's rounding depends on a matrix's alignment, so on its place in a stack.
     """
     return torch.stack([torch.linalg.svdvals(matrix.clone()) for matrix in matrices])
 
@@ -120,16 +120,16 @@ def chain(program: Program) -> tuple[str, ...]:
     """Names of the weight matrices of a chain of linear layers, from the input to the output.
 
     Raises:
-        ValueError: the network is not such a chain, so that the product of its matrices' norms bounds nothing.
+        ValueError: the network is not such a chain, so the product of its matrices' norms bounds nothing.
     """
     if isinstance(program, MLPProgram):
         return tuple(f"{layer}.weight" for layer in range(program.depth))
     if not isinstance(program, ModuleProgram):
-        raise ValueError(f"{type(program).__name__} shows no layers; give an MLPProgram or a ModuleProgram")
+        raise ValueError(f"{type(program).__name__} does not show its layers; give an MLPProgram or a ModuleProgram")
     names = {id(module): name for name, module in program.skeleton.named_modules()}
     weights = tuple(f"{names[id(layer)]}.weight".lstrip(".") for layer in _linear_layers(program.skeleton))
     if hidden := [name for name in weights if name not in program.layout.names]:
-        raise ValueError(f"{', '.join(hidden)} is no parameter but computed from others; its norm cannot be read off")
+        raise ValueError(f"{', '.join(hidden)} is not a parameter but computed from others; its norm cannot be read off")
     return weights
 
 
@@ -141,8 +141,8 @@ def _linear_layers(module: torch.nn.Module) -> list[torch.nn.Linear]:
     if isinstance(module, SLOPE_AT_MOST_ONE):
         return []
     raise ValueError(
-        f"{type(module).__name__} is no chain of linear layers; the product of operator norms bounds a torch.nn.Sequential of "
-        f"Linear and of {', '.join(kind.__name__ for kind in SLOPE_AT_MOST_ONE)} only"
+        f"{type(module).__name__} is not a chain of linear layers; the product of operator norms is a bound only for a "
+        f"torch.nn.Sequential of Linear and {', '.join(kind.__name__ for kind in SLOPE_AT_MOST_ONE)}"
     )
 
 

@@ -1,4 +1,4 @@
-"""Targets as users give them, checked and in the one form that is computed with; nothing is broadcast, cut or rounded."""
+"""Targets as users give them, checked and brought into one form for computation; nothing is broadcast, cut or rounded."""
 
 from __future__ import annotations
 
@@ -20,13 +20,13 @@ def class_numbers(targets: Any, points: int, classes: int, *, name: str = "targe
         name: of the argument, for the message.
 
     Raises:
-        ValueError: they have another shape, are no whole numbers, or name a class that there is not.
+        ValueError: they have another shape, are not whole numbers, or name a class that does not exist.
     """
     if targets is None:
         raise ValueError(f"{name} is None; give one class number for each of the {points} points")
     y = tensor_of(targets, name)
     if tuple(y.shape) != (points,):
-        hint = "; class numbers of one-hot or soft labels are targets.argmax(1)" if y.dim() == 2 and len(y) == points else ""
+        hint = "; for one-hot or soft labels give targets.argmax(1)" if y.dim() == 2 and len(y) == points else ""
         raise ValueError(f"{name} have shape {tuple(y.shape)}; give one class number for each of the {points} points, shape "
                          f"({points},){hint}")  # fmt: skip
     if y.is_floating_point() or y.is_complex():
@@ -38,7 +38,7 @@ def class_numbers(targets: Any, points: int, classes: int, *, name: str = "targe
 
 def _require_classes(y: torch.Tensor, classes: int, name: str) -> None:
     if y.numel() and not bool(((y >= 0) & (y < classes)).all()):
-        raise ValueError(f"{name} reach from {int(y.min())} to {int(y.max())}; this network has classes 0 to {classes - 1}")
+        raise ValueError(f"{name} range from {int(y.min())} to {int(y.max())}; this network has classes 0 to {classes - 1}")
 
 
 class _Outputs(Protocol):
@@ -51,7 +51,7 @@ def loss_targets(targets: torch.Tensor, shape: tuple[int, ...], program: _Output
     Args:
         targets: class numbers (point,) or (model, point), or values (point, output) or (model, point, output).
         shape: (point,), or (model, point) where every model has data of its own.
-        program: what has the outputs.
+        program: the program with these outputs.
         loss: the loss that they are for.
 
     Returns:
@@ -67,7 +67,7 @@ def loss_targets(targets: torch.Tensor, shape: tuple[int, ...], program: _Output
         if tuple(targets.shape) != shape:
             raise ValueError(
                 f"targets of shape {tuple(targets.shape)} do not fit inputs of {_points(shape)}; class numbers have shape "
-                f"{shape}: of sequences give the last step's, or flatten outputs and targets with output= and a callable loss"
+                f"{shape}: for sequences give the last step's, or flatten outputs and targets with output= and a callable loss"
             )
         _require_classes(targets, max(outputs, 2) if loss == "cross_entropy" else outputs, "targets")
         return targets.long()
@@ -83,8 +83,8 @@ def loss_targets(targets: torch.Tensor, shape: tuple[int, ...], program: _Output
             f"shape {wanted}"
         )
     if not callable(loss) and targets.shape[-1] != outputs:
-        raise ValueError(f"targets of shape {tuple(targets.shape)} have {targets.shape[-1]} values a point and the network has "
-                         f"{outputs} outputs; give shape {wanted}")  # fmt: skip
+        raise ValueError(f"targets of shape {tuple(targets.shape)} have {targets.shape[-1]} values per point, but the network "
+                         f"has {outputs} outputs; give shape {wanted}")  # fmt: skip
     require_finite(targets.flatten(0, -2), "targets of points")
     if loss == "cross_entropy":
         _require_probabilities(targets, outputs)
@@ -95,8 +95,8 @@ def _require_probabilities(targets: torch.Tensor, outputs: int) -> None:
     sums = targets.sum(-1)
     if outputs < 2 or bool((targets < 0).any()) or not torch.allclose(sums, torch.ones_like(sums), atol=1e-4):
         raise ValueError(
-            f"targets of shape {tuple(targets.shape)} are no probabilities of {outputs} classes (at least 0, with sum 1): give "
-            "those, class numbers, or loss='mse' for values"
+            f"targets of shape {tuple(targets.shape)} are not probabilities of {outputs} classes (at least 0, with sum 1): "
+            "give probabilities, class numbers, or loss='mse' for values"
         )
 
 

@@ -1,8 +1,8 @@
 """The points that a network was trained on, adversarial examples included.
 
-An adversarially trained network is no minimum of the clean loss.  What it was trained on are batches with a share of
-adversarial examples, made for the parameters of the moment.  Here they are made once, for w*, by the recipe's own threat
-model, and stay fixed: then the loss is an ordinary function of the parameters, and w* is near a minimum of it.
+An adversarially trained network is not at a minimum of the clean loss.  It was trained on batches with a share of adversarial
+examples, made for the parameters of the moment.  Here they are made once, for w*, by the recipe's own threat model, and then
+held fixed: so the loss is an ordinary function of the parameters, and w* is near a minimum of it.
 """
 
 from __future__ import annotations
@@ -25,10 +25,10 @@ from harness.streams import torch_generator
 
 @dataclass(frozen=True)
 class TrainingPoints(View):
-    """Data whose training points are the first ones as each member was trained on them.
+    """Data whose training points are the first ones, as each member was trained on them.
 
-    The first ``adversarial_share`` of the points is replaced, as it is in every batch (the data set is shuffled); for
-    standard training nothing is.  Every member at every epoch has adversarial examples of its own.
+    The first ``adversarial_share`` of the points is replaced by adversarial examples, as in every batch (the data set is
+    shuffled); for standard training nothing is replaced.  Every member has its own adversarial examples at every epoch.
 
     Attributes:
         points: how many training points (the first).
@@ -47,7 +47,7 @@ class TrainingPoints(View):
         return "points as trained on"
 
     def apart(self, population: Population, epochs: Sequence[int]) -> Sequence[Population]:
-        """See :meth:`View.apart`: every member by itself, at every epoch."""
+        """See :meth:`View.apart`: every member separately, at every epoch."""
         if population.recipe.regime.threat is None:
             return [population]
         each = [population.select((seed,)) for seed in population.seeds]

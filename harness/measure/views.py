@@ -1,7 +1,7 @@
 """Views: the same members, or their data, seen another way, for any measurement to look at.
 
-``store.measure(populations, Robustness(…), on=Grouped(groups))`` measures the coarser classifier that each network is.  The
-members stay who they are; in the store the view is part of a table's name.
+``store.measure(populations, Robustness(…), on=Grouped(groups))`` measures each network as a coarser classifier.  The members
+stay the same; in the store, the view is part of a table's name.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 
 class View(ABC):
-    """A way to see members and their data; concrete ones are frozen dataclasses of what decides it."""
+    """A way to see members and their data; concrete views are frozen dataclasses of what decides them."""
 
     @property
     @abstractmethod
@@ -33,10 +33,10 @@ class View(ABC):
 
     @abstractmethod
     def of(self, population: Population, data: Dataset) -> tuple[Population, Dataset]:
-        """What is measured in their place; seeds and epochs stay what they are."""
+        """What is measured in their place; seeds and epochs stay the same."""
 
     def apart(self, population: Population, epochs: Sequence[int]) -> Sequence[Population]:
-        """The members in groups that are each seen for themselves; all together unless their data differ.
+        """The members in groups that are viewed separately; one group unless their data differ.
 
         Args:
             population: the members.
@@ -45,7 +45,7 @@ class View(ABC):
         return [population]
 
     def admit(self, measurement: Measurement) -> None:  # noqa: B027 - most views admit all
-        """Raise a RecipeError where a measurement would mean something else here."""
+        """Raise a RecipeError if a measurement would mean something different on this view."""
 
 
 @dataclass(frozen=True)
@@ -82,17 +82,17 @@ def viewed(measurement: Measurement, on: View | None) -> Measurement:
 
 
 def read_as(recipe: Recipe, architecture: Architecture) -> Recipe:
-    """The recipe, and all that it goes on from, with another reading of its architecture."""
+    """The recipe, and every recipe that it continues, with another reading of its architecture."""
     parent = None if recipe.parent is None else read_as(recipe.parent, architecture)
     return replace(recipe, architecture=architecture, parent=parent)
 
 
 class Changed(Mapping[int, "torch.Tensor"]):
-    """Parameters by kept epoch that are a function of others, made when they are looked at; the last one made is kept.
+    """Parameters by kept epoch that are a function of others, computed when they are read; the latest are kept.
 
     Args:
         own: flat parameters by epoch.
-        change: makes flat parameters of them; it changes nothing in place.
+        change: computes flat parameters from them, and changes nothing in place.
     """
 
     def __init__(self, own: Mapping[int, torch.Tensor], change: Callable[[torch.Tensor], torch.Tensor]) -> None:

@@ -1,9 +1,8 @@
-"""The one walk of all instruments: some models at a time, and their points block after block.
+"""The one loop that all instruments share: some models at a time, and their points block by block.
 
-What ``--claims-memory`` allows is kept here (:func:`harness.networks.program.rows_at_a_time`): an instrument says what it holds
-of a point and what it makes of a block, and does not loop over models or points itself.
-
-Which epochs and which points of a population are walked over, and what is made of what was found there.
+An instrument says how much it holds per point and what it computes from a block; it does not loop over models or points itself.
+So the limit set by ``--claims-memory`` is observed here (:func:`harness.networks.program.rows_at_a_time`).  This module also
+picks the epochs and points of a population that are measured, and puts the results together into tables.
 """
 
 from __future__ import annotations
@@ -37,7 +36,7 @@ class Stack(NamedTuple):
         program: the models' program.
         theta: flat parameters, shape (model, parameter).
         owners: the seed of each member of a population, else the number of the model.
-        inputs: points, shape (*input, point), the same for every model; None where the parameters alone are looked at.
+        inputs: points, shape (*input, point), the same for every model; None if only the parameters are measured.
         targets: encoded targets, shape (class, point), or None.
     """
 
@@ -77,18 +76,18 @@ def walk(
     stack: Stack, work: Work, *, device: str, dtype: torch.dtype | None = None, copies: int = 1, beside: int = 0,
     states: int = 1, block: int | None = None,
 ) -> dict[str, torch.Tensor]:  # fmt: skip
-    """What ``work`` makes of every block of points of every model.
+    """The results of ``work`` for every block of points of every model.
 
-    As many models share a call as memory holds, one at the least: a block of one model's points is not cut.  Where blocks begin
+    As many models share a call as memory holds, at least one: a block of one model's points is not cut.  Where blocks begin
     depends on neither models nor memory.
 
     Args:
         stack: models and points.
-        work: returns tensors of shape (row, …, point) by name; of what counts whole blocks the last axis may be any.
+        work: returns tensors of shape (row, …, point) by name; for values per whole block, the last axis may have any length.
         device: "cpu" or "cuda".
         dtype: precision of the computation; None for that of the stack.
         copies: tensors of the size of its inputs that the work holds at a time.
-        beside: further values that it holds of every point.
+        beside: further values that it holds per point.
         states: tensors of the size of a row's parameters that it holds.
         block: points of a block; None for all at once.
 
@@ -115,7 +114,7 @@ def walk(
 
 
 def groups(count: int, rows: int) -> Iterator[slice]:
-    """So many models a few at a time."""
+    """That many models, a few at a time."""
     for first in parts(range(0, count, rows)):
         yield slice(first, min(first + rows, count))
 
@@ -191,7 +190,7 @@ def points_of(data: Dataset, split: Split, count: int | None) -> tuple[torch.Ten
     x, y = (data.train_x, data.train_y) if split == "train" else (data.test_x, data.test_y)
     if count is not None and count > len(x):
         raise ValueError(
-            f"{count:,} {split} points are asked for and {data.name} has {len(x):,}; ask for fewer, or for None (all)"
+            f"{count:,} {split} points are asked for, but {data.name} has {len(x):,}; ask for fewer, or for None (all)"
         )
     return torch.from_numpy(x[:count]).movedim(0, -1), torch.from_numpy(y[:count])
 
@@ -208,14 +207,14 @@ def per_point(
     population: Population, epoch: int, inputs: torch.Tensor, work: Work, *, labels: torch.Tensor | None = None,
     device: str = "cpu", dtype: torch.dtype = torch.float32, copies: int = 1,
 ) -> dict[str, Numbers]:  # fmt: skip
-    """What ``work`` says of every point, for every member at an epoch, block after block (:func:`harness.measure.walk.walk`).
+    """The results of ``work`` at every point, for every member at an epoch, block by block (:func:`harness.measure.walk.walk`).
 
     Args:
         population: the members.
         epoch: at which kept epoch.
         inputs: points, shape (*input, point), the same for every member.
         work: returns tensors of shape (row, …, point) by name.
-        labels: class numbers, shape (point,), or real targets, (point, output), where it looks at targets.
+        labels: class numbers, shape (point,), or real targets, (point, output), if it needs targets.
         device: "cpu" or "cuda".
         dtype: precision of the computation.
         copies: how many tensors of the size of the inputs it holds at a time.
@@ -230,7 +229,7 @@ def per_point(
 
 @torch.no_grad()
 def per_member(population: Population, epoch: int, work: Work, *, device: str = "cpu", states: int = 1) -> dict[str, Numbers]:
-    """What ``work`` says of the parameters of every member at an epoch, in double precision.
+    """The results of ``work`` on the parameters of every member at an epoch, in double precision.
 
     Args:
         population: the members.
@@ -247,7 +246,7 @@ def per_member(population: Population, epoch: int, work: Work, *, device: str = 
 
 
 def on_cpu(work: Work) -> Work:
-    """The work, what it finds brought to the CPU block by block."""
+    """The work, with its results moved to the CPU block by block."""
     return lambda given: {name: value.cpu() for name, value in work(given).items()}
 
 

@@ -97,7 +97,7 @@ def test_members_do_not_depend_on_who_stands_beside_them(assert_alone_as_togethe
 
 
 def test_more_points_than_there_are_are_refused(mlp_members, toy_data) -> None:
-    with pytest.raises(ValueError, match="61 train points are asked for and toy images has 60"):
+    with pytest.raises(ValueError, match="61 train points are asked for, but toy images has 60"):
         ActivationNorms(splits=("train",), points=61).run(mlp_members, toy_data, "cpu")
 
 

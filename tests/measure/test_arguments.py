@@ -64,7 +64,7 @@ def test_balls_are_those_of_two_norms(word: Any) -> None:
         lambda: fgsm(net(), X, Y, epsilon=0.1, norm=word),
         lambda: direction_attack(net(), X, Y, direction=np.ones(4), epsilon=0.1, norm=word),
     ):  # fmt: skip
-        with pytest.raises(ValueError, match=r"norm=.* is not one that this has; give 'linf'"):
+        with pytest.raises(ValueError, match=r"norm=.* is not supported here; give 'linf'"):
             attack()
 
 
@@ -84,8 +84,8 @@ def test_a_norm_is_one_of_two_or_an_error(word: Any) -> None:
         (nn.functional.one_hot(Y, 3), r"targets.argmax\(1\)"),
         (torch.softmax(torch.randn(16, 3), 1), r"targets.argmax\(1\)"),
         (Y.float(), r"targets are torch.float32; class numbers are whole numbers"),
-        (Y + 1, "targets reach from 1 to 3; this network has classes 0 to 2"),
-        (Y - 1, "targets reach from -1 to 1; this network has classes 0 to 2"),
+        (Y + 1, "targets range from 1 to 3; this network has classes 0 to 2"),
+        (Y - 1, "targets range from -1 to 1; this network has classes 0 to 2"),
     ],
 )
 def test_targets_of_attacks_are_class_numbers(targets: torch.Tensor, message: str) -> None:
@@ -99,12 +99,12 @@ def test_targets_of_attacks_are_class_numbers(targets: torch.Tensor, message: st
     [
         (Y.float(), "cross_entropy", r"targets are torch.float32; class numbers are whole numbers"),
         (Y[:5], "cross_entropy", "do not fit inputs of 16 points"),
-        (Y[:, None].expand(16, 4), "cross_entropy", r"shape \(16, 4\) do not fit inputs of 16 points.*of sequences give"),
-        (Y + 1, "cross_entropy", "targets reach from 1 to 3; this network has classes 0 to 2"),
-        (torch.rand(16, 3), "cross_entropy", "are no probabilities of 3 classes"),
+        (Y[:, None].expand(16, 4), "cross_entropy", r"shape \(16, 4\) do not fit inputs of 16 points.*for sequences give"),
+        (Y + 1, "cross_entropy", "targets range from 1 to 3; this network has classes 0 to 2"),
+        (torch.rand(16, 3), "cross_entropy", "are not probabilities of 3 classes"),
         (Y.float(), "mse", r"do not fit inputs of 16 points and 3 outputs; values have shape \(16, 3\)"),
-        (torch.rand(16, 1), "mse", r"have 1 values a point and the network has 3 outputs"),
-        (torch.rand(16, 3) * math.nan, "mse", "targets of points 0, 1, 2, … .* hold NaN"),
+        (torch.rand(16, 1), "mse", r"have 1 values per point, but the network has 3 outputs"),
+        (torch.rand(16, 3) * math.nan, "mse", "targets of points 0, 1, 2, … .* contain NaN"),
         (torch.rand(16, 4, 3), "mse", r"do not fit inputs of 16 points and 3 outputs"),
     ],
 )
@@ -147,7 +147,7 @@ def test_a_single_output_is_a_classifier_of_two() -> None:
     assert row["initial_loss"] == pytest.approx(loss, rel=1e-5)
     both = llc(model, X, y, spec=LLCSpec(sampler="sgld", burn_in=5, draws=5), engine="devinterp").iloc[0]
     assert both["initial_loss"] == pytest.approx(loss, rel=1e-5)
-    with pytest.raises(ValueError, match="targets reach from 0 to 2; this network has classes 0 to 1"):
+    with pytest.raises(ValueError, match="targets range from 0 to 2; this network has classes 0 to 1"):
         smallest_perturbation(model, X, Y)
 
 
@@ -156,7 +156,7 @@ def test_a_single_output_is_a_classifier_of_two() -> None:
     [
         ((1, 0), "the first, the smallest value of an input, has to be below the second"),
         ((0, 0), "has to be below the second"),
-        ((0.5, 1), "inputs reach from .* beyond bounds"),
+        ((0.5, 1), "inputs range from .* beyond bounds"),
         ((0, 0.5), "scale the inputs, or leave bounds out"),
         (3, "give two numbers"),
         (("a", "b"), "give two numbers"),
@@ -205,16 +205,16 @@ def test_words_and_counts_of_measurements() -> None:
     with pytest.raises(RecipeError, match="this network has none of them"):
         LLC(ONE, ("hidden",), points=64).run(members, data, "cpu")  # a role, which one hidden layer does not have
     assert LLC(ONE, ("all", "hidden"), points=64).run(members, data, "cpu")["scope"].tolist() == ["all"]
-    with pytest.raises(ValueError, match="points=65 are asked for and there are 64 training points"):
+    with pytest.raises(ValueError, match="points=65 are asked for, but there are 64 training points"):
         LLC(ONE, points=65).run(members, data, "cpu")
-    with pytest.raises(ValueError, match="points=11 are asked for and there are 10 held-out points"):
+    with pytest.raises(ValueError, match="points=11 are asked for, but there are 10 held-out points"):
         Robustness(points=11).run(members, data, "cpu")
 
 
 def test_members_that_are_not_finite_are_not_robust() -> None:
     members, data = population()
     members.final[0, 3] = math.nan
-    with pytest.raises(ValueError, match=r"parameters of models 0 .* hold NaN or an infinity"):
+    with pytest.raises(ValueError, match=r"parameters of models 0 .* contain NaN or infinity"):
         Robustness().run(members, data, "cpu")
 
 

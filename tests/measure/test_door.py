@@ -242,11 +242,11 @@ def test_only_free_parameters_move_and_a_scope_names_any() -> None:
     assert count == {None: 99, "0": 48, "0.weight": 40, "2": 72, "all": 99}
     for part in model.parameters():
         part.requires_grad_(False)
-    with pytest.raises(ValueError, match="'all' has no parameter that moves: all are frozen"):
+    with pytest.raises(ValueError, match="'all' has no parameter to sample: all are frozen"):
         llc(model, x, y, spec=ONE)
     assert llc(model, x, y, spec=ONE, scope="4")["parameters"][0] == 27
     other = layers()
-    with pytest.raises(ValueError, match="model 1 has other frozen parameters than model 0"):
+    with pytest.raises(ValueError, match="model 1 has different frozen parameters from model 0"):
         llc([model, other], x, y, spec=ONE)
 
 
@@ -268,12 +268,12 @@ def test_what_is_not_finite_is_refused(broken: float) -> None:
     dirty = x.clone()
     dirty[3, 2] = broken
     for instrument in (llc, smallest_perturbation):
-        with pytest.raises(ValueError, match=r"inputs of points 3 \(counted from 0\) hold NaN or an infinity"):
+        with pytest.raises(ValueError, match=r"inputs of points 3 \(counted from 0\) contain NaN or infinity"):
             instrument(model, dirty, y)  # type: ignore[operator]
     with torch.no_grad():
         model[2].weight[1, 1] = broken
     for instrument in (llc, smallest_perturbation):
-        with pytest.raises(ValueError, match=r"model 1: values of '2.weight' 9 .* hold NaN or an infinity"):
+        with pytest.raises(ValueError, match=r"model 1: values of '2.weight' 9 .* contain NaN or infinity"):
             instrument([layers(), model], x, y)  # type: ignore[operator]
 
 
@@ -282,9 +282,9 @@ def test_what_is_no_model_is_named() -> None:
     for wrong in ([], "model", [layers(), 3]):
         with pytest.raises(TypeError, match=r"give one torch\.nn\.Module, a non-empty list"):
             enter(wrong, x)  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="model 1 has other parameters than model 0"):
+    with pytest.raises(ValueError, match="model 1 has different parameters from model 0"):
         enter([layers(), layers(outputs=2)], x)
-    with pytest.raises(ValueError, match="there is no point among them"):
+    with pytest.raises(ValueError, match="which holds no point"):
         enter(layers(), x[:0])
     with pytest.raises(ValueError, match=r"cannot be run on the given inputs, torch.float32 of shape .* = \(12, 4\)"):
         enter(layers(), x[:, :4])
@@ -407,7 +407,7 @@ def test_sparse_gradients_and_modules_without_parameters_are_measured() -> None:
     assert (answers(still, x)[0] == x.argmax(1).numpy()).all()
     right = x.argmax(1) == y
     assert ((smallest_perturbation(still, x, y, spec=QUICK)[0] > 0) == right.numpy()).all()
-    with pytest.raises(ValueError, match="has no parameters, so that there is nothing to sample"):
+    with pytest.raises(ValueError, match="has no parameters, so there is nothing to sample"):
         llc(still, x, y, spec=ONE)
 
 
@@ -426,8 +426,8 @@ class Redraws(nn.Linear):
 @pytest.mark.filterwarnings("ignore")
 @pytest.mark.parametrize(("make", "said"), [
     (lambda: CopiesItself(5, 3), "shares parts or parameters with it"),
-    (lambda: nn.Linear(5, 3).to("meta"), "on the device 'meta', where there are no values"),
-    (torch.inference_mode()(lambda: nn.Linear(5, 3)), r"made inside of torch.inference_mode\(\)"),
+    (lambda: nn.Linear(5, 3).to("meta"), "on the device 'meta', which holds no values"),
+    (torch.inference_mode()(lambda: nn.Linear(5, 3)), r"made inside torch.inference_mode\(\)"),
     (lambda: nn.Linear(5, 3, dtype=torch.complex64), "is stored as torch.complex64"),
     (lambda: nn.Sequential(torch.jit.script(nn.Linear(5, 3))), "'0' of Sequential is a compiled script"),
     (lambda: nn.Sequential(nn.DataParallel(nn.Linear(5, 3))), "'0' of Sequential is a DataParallel"),
@@ -458,7 +458,7 @@ def test_modules_in_unusual_clothes_are_measured(wrapped: nn.Module) -> None:
 def test_another_torch_than_the_usual_is_refused(setting: Any, said: str) -> None:
     x, y = points("trained BatchNorm")
     for instrument in (llc, smallest_perturbation):
-        with setting(), pytest.raises(ValueError, match=f"inside of {said}.*; call the instrument outside of it"):
+        with setting(), pytest.raises(ValueError, match=f"inside {said}.*; call the instrument outside it"):
             instrument(layers(), x, y)  # type: ignore[operator]
 
 
@@ -498,7 +498,7 @@ def test_measurements_of_a_recipe_are_of_the_modules_that_it_builds() -> None:
         members = Population(recipe, (0, 1), {0: theta.clone()})
         if kind != "writes":
             for measurement in measurements:
-                said = "differently from call to call" if "draws" in kind else "something different each time it is built"
+                said = "from call to call" if "draws" in kind else "something different each time it is built"
                 with pytest.raises(ValueError, match=said):
                     measurement.run(members, data, "cpu")
             with pytest.raises(ValueError, match="cannot be trained in a stack"):

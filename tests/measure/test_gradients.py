@@ -118,7 +118,7 @@ def test_members_do_not_depend_on_who_stands_beside_them(at, by_sample, assert_a
 
 
 def test_more_points_than_there_are_are_refused(mlp_members, toy_data) -> None:
-    with pytest.raises(ValueError, match="46 test points are asked for and toy images has 45; ask for fewer"):
+    with pytest.raises(ValueError, match="46 test points are asked for, but toy images has 45; ask for fewer"):
         GradientNorms(at="test", points=46).run(mlp_members, toy_data, "cpu")
 
 

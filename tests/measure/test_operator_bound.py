@@ -99,12 +99,12 @@ def test_members_do_not_depend_on_who_stands_beside_them(assert_alone_as_togethe
     "network", [LazyNetwork(4, 3), torch.nn.Sequential(torch.nn.Linear(4, 4), torch.nn.LayerNorm(4), torch.nn.Linear(4, 2))]
 )
 def test_what_is_no_chain_of_linear_layers_is_refused(network) -> None:
-    with pytest.raises(ValueError, match=r"(LazyNetwork|LayerNorm) is no chain of linear layers; the product"):
+    with pytest.raises(ValueError, match=r"(LazyNetwork|LayerNorm) is not a chain of linear layers; the product"):
         chain(ModuleProgram(lambda: network, 2))
 
 
 def test_a_weight_that_is_computed_is_refused() -> None:
-    with pytest.raises(ValueError, match="weight is no parameter but computed from others"):
+    with pytest.raises(ValueError, match="weight is not a parameter but computed from others"):
         chain(ModuleProgram(lambda: torch.nn.utils.parametrizations.weight_norm(torch.nn.Linear(3, 2)), 2))
 
 

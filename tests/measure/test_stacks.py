@@ -49,5 +49,5 @@ def test_epochs_and_points_are_those_asked_for(mlp_members, toy_data) -> None:
     inputs, labels = points_of(toy_data, "train", 4)
     np.testing.assert_array_equal(inputs.movedim(-1, 0), toy_data.train_x[:4])
     assert torch.equal(labels, torch.from_numpy(toy_data.train_y[:4]))
-    with pytest.raises(ValueError, match=r"1,000 test points are asked for and toy images has 45; ask for fewer, or for None"):
+    with pytest.raises(ValueError, match=r"1,000 test points are asked for, but toy images has 45; ask for fewer, or for None"):
         points_of(toy_data, "test", 1000)

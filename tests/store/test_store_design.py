@@ -82,5 +82,5 @@ def test_what_cannot_be_in_one_table_is_refused(store: Store):
     with pytest.raises(ValueError, match="measure one design at a time"):
         store.measure([*one, *other], Accuracy())
     taken = store.populations(Design({0: recipe(width=0)}, "accuracy"), range(2))
-    with pytest.raises(ValueError, match="'accuracy' has the name of a column"):
+    with pytest.raises(ValueError, match="'accuracy' is also a column"):
         store.measure(taken, Accuracy())

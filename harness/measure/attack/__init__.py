@@ -1,1 +1,1 @@
-"""Attacks: perturbations in balls, the smallest that flip a point, and robustness as they find it."""
+"""Attacks: perturbations in balls, the smallest ones that flip a point, and the robustness that they measure."""

@@ -92,7 +92,7 @@ class Curve(Measurement):
             noise = gaussian_noise(torch.zeros_like(inputs.movedim(-1, 0)), sigma=1.0, seed=self.seed).movedim(0, -1)
 
         def right(given: Given) -> dict[str, torch.Tensor]:
-            """How many points of a block are right at every size, shape (row, size, 1)."""
+            """How many points of a block are classified rightly at every size, shape (row, size, 1)."""
             parameters, y = given.parameters, given.targets
             step = None if noise is None else noise[..., given.block].to(device)[None]
             mover = self._mover(program, parameters, given.inputs, y, step, bounds)
@@ -111,7 +111,7 @@ class Curve(Measurement):
         self, program: Program, parameters: Parameters, x: torch.Tensor, y: torch.Tensor, noise: torch.Tensor | None,
         bounds: Bounds,
     ) -> Mover:  # fmt: skip
-        """The perturbed points as a function of the size; what does not depend on it is computed once."""
+        """The perturbed points as a function of the size; whatever does not depend on the size is computed once."""
         if self.attack == "direction":
             shape = tuple(x.shape[1:-1])
             given = np.array(self.direction)

@@ -32,8 +32,8 @@ def cross_entropy(targets: torch.Tensor) -> Objective:
 def targeted_dlr(targets: torch.Tensor, aim: torch.Tensor) -> Objective:
     """The difference of logits ratio towards a class, −(z_y − z_t) / (z_π1 − (z_π3 + z_π4) / 2), equation 7 of the paper.
 
-    With fewer than four classes there is no z_π4, and the gap z_t − z_y is not divided: the direction of a step, whose length
-    does not depend on the gradient's, is then that of the gap.
+    With fewer than four classes there is no z_π4, and the gap z_t − z_y is not divided; a step then follows the gradient of the
+    gap (its length does not depend on the gradient's).
 
     Args:
         targets: encoded right classes, shape (block, class, point).
@@ -57,7 +57,7 @@ def targeted_dlr(targets: torch.Tensor, aim: torch.Tensor) -> Objective:
 
 
 def checkpoints(steps: int) -> Iterator[int]:
-    """Lengths of the stretches after which the step may be halved."""
+    """Numbers of steps after which the step size may be halved."""
     length = max(int(FIRST_CHECK * steps), 1)
     while True:
         yield length
@@ -70,7 +70,7 @@ def apgd(block: Block, objective: Objective, *, steps: int, generators: Sequence
 
     Args:
         block: the points.
-        objective: what is raised.
+        objective: what is increased.
         steps: how many steps.
         generators: one CPU generator a block, for its start on the surface of the ball (L2), or of the cube (L∞).
     """

@@ -1,10 +1,8 @@
 """Adversarial attacks on stacks: projected gradient ascent, and the smallest perturbation that flips a point.
 
-The smallest perturbation is searched, not known: what is returned is the size of a perturbation that was found to flip the
-point, so it is an upper bound of the true value (exact for a linear classifier, where one step of steepest ascent solves
-the problem).
-
-The classes that a targeted attack wants points to be taken for.
+The smallest perturbation is searched for, not known: what is returned is the size of a perturbation that was found to flip the
+point, so it is an upper bound on the true value (exact for a linear classifier, where one step of steepest ascent solves the
+problem).  A targeted attack is given the class that a point has to be taken for (``aim``).
 """
 
 from __future__ import annotations
@@ -33,25 +31,25 @@ SHOWN = 5  # points that a message names at most
 
 
 def encoded_aim(aim: Aim, given: Given) -> torch.Tensor | None:
-    """The classes aimed at, encoded as the targets are, shape (row, class, point); None where every wrong class will do.
+    """The classes aimed at, encoded as the targets are, shape (row, class, point); None if any wrong class will do.
 
     Args:
         aim: one class number, or one for each point, shape (point,), or None.
         given: the models and their points.
 
     Raises:
-        ValueError: it holds no class numbers, or not as many as there are points, or the right class of a point.
+        ValueError: it does not hold class numbers, or not as many as there are points, or it holds the right class of a point.
     """
     if aim is None:
         return None
     points, classes = given.inputs.shape[-1], given.program.classes
     wanted = tensor_of(aim, "aim")
     if wanted.is_floating_point() or wanted.is_complex() or wanted.dtype == torch.bool:
-        raise ValueError(f"aim holds {wanted.dtype}; give class numbers, whole numbers from 0 to {classes - 1}")
+        raise ValueError(f"aim is {wanted.dtype}; give class numbers, whole numbers from 0 to {classes - 1}")
     if wanted.dim() and tuple(wanted.shape) != (points,):
         raise ValueError(f"aim has shape {tuple(wanted.shape)}; give one class number, or one for each of the {points} points")
     if bool(((wanted < 0) | (wanted >= classes)).any()):
-        raise ValueError(f"aim reaches from {int(wanted.min())} to {int(wanted.max())}; the classes are 0 to {classes - 1}")
+        raise ValueError(f"aim ranges from {int(wanted.min())} to {int(wanted.max())}; the classes are 0 to {classes - 1}")
     wanted = wanted.long().to(given.targets.device).expand(points)
     if len(same := (wanted == given.targets[0].argmax(0)).nonzero()[:, 0].tolist()):
         named = ", ".join(map(str, same[:SHOWN])) + (", …" if len(same) > SHOWN else "")
@@ -87,27 +85,27 @@ def smallest_perturbation(
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,); of a network with a single output 0 or 1, and 1 is decided where it is above 0.
+        targets: class numbers, shape (point,); for a network with a single output, 0 or 1, where an output above 0 means 1.
         norm: "linf", "l2", "l1", or "l0" (how many values of the input are changed).
-        spec: how it is searched.  In L1 and L0 sizes are larger: give ``largest`` with the norm.
-        bounds: smallest and largest admissible value of an input, or None; L0 has no meaning without them.
+        spec: how it is searched for.  Sizes are larger in L1 and L0, so set ``largest`` for the norm.
+        bounds: smallest and largest admissible value of an input, or None; L0 makes no sense without them.
         aim: the class that a point has to be taken for, one number or an array of shape (point,); None for any wrong one.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
-        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
+        output: turns what a module returns into outputs of shape (point, class); None if it returns them itself.
 
     Returns:
-        Array of shape (model, point) in the units of the inputs: 0 where the clean point is misclassified already (taken
+        Array of shape (model, point) in the units of the inputs: 0 where the clean point is already misclassified (or taken
         for the class that is aimed at), infinity where nothing up to ``spec.largest`` flipped it.
 
     Raises:
-        ValueError: an argument does not fit (the norm "l0" without bounds, an aim that no class can be), or a model cannot be
+        ValueError: an argument does not fit (the norm "l0" without bounds, an aim that is not possible), or a model cannot be
             run as it is (:mod:`harness.measure.door`).
     """
     chosen, norm, inputs = PerturbationSpec() if spec is None else spec, norm_of(norm, NORMS), points_of(inputs)
     require_spec(chosen, PerturbationSpec)
     if norm == "l0" and bounds is None:
-        raise ValueError("norm is 'l0' and bounds is None: a value that may go anywhere flips nearly every point; give bounds")
+        raise ValueError("norm is 'l0' and bounds is None: a value without bounds could flip nearly every point; give bounds")
     searched = search_sparse if norm in ("l1", "l0") else search
 
     def smallest(given: Given) -> torch.Tensor:
@@ -139,10 +137,10 @@ def pgd(
     Args:
         models: as in :func:`smallest_perturbation`.
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,); of a network with a single output 0 or 1 (the loss is the logistic one).
+        targets: class numbers, shape (point,); for a network with a single output, 0 or 1 (with the logistic loss).
         threat: the ball, and how it is searched, as in training.
         bounds: smallest and largest admissible value of an input, or None.
-        aim: the class to go to, one for all points or an array of shape (point,); None to go away from the right one.
+        aim: the class to move towards, one for all points or an array of shape (point,); None to move away from the right one.
         seed: names the random streams; each model has its own.
         device: "cpu" or "cuda".
         output: as in :func:`smallest_perturbation`.
@@ -151,8 +149,8 @@ def pgd(
         Perturbed points, shape (model, point, *input), each in the ball around its clean point.
 
     Raises:
-        TypeError: the threat is none.
-        ValueError: an argument does not fit, no class can be aimed at as ``aim`` says, or a model cannot be run as it is
+        TypeError: ``threat`` is not a Threat.
+        ValueError: an argument does not fit, ``aim`` is not possible, or a model cannot be run as it is
             (:mod:`harness.measure.door`).
     """
     if not isinstance(threat, Threat):
@@ -169,7 +167,7 @@ def pgd(
 def perturbation(
     given: Given, threat: Threat, streams: Sequence[torch.Generator], bounds: Bounds, aim: torch.Tensor | None = None
 ) -> torch.Tensor:
-    """How far the threat's ascent takes the points, shape (row, *input, point).
+    """The perturbations found by the threat's ascent, shape (row, *input, point).
 
     Args:
         given: models and points.
@@ -194,14 +192,14 @@ def under_attack(
     work: Callable[[Given, torch.Tensor], Mapping[str, torch.Tensor]], *, threat: Threat, bounds: Bounds,
     stream: tuple[str, str, int], device: str,
 ) -> dict[str, Numbers]:  # fmt: skip
-    """What ``work`` says of every point and its adversarial example, for every member at an epoch.
+    """The results of ``work`` for every point and its adversarial example, for every member at an epoch.
 
     Args:
         population: the members.
         epoch: at which kept epoch.
         inputs: points, shape (*input, point).
         labels: class numbers, shape (point,).
-        work: of models and points, and where these were moved, (row, *input, point); tensors of shape (row, …, point) by name.
+        work: from models and points, and the perturbed points (row, *input, point), to tensors (row, …, point) by name.
         threat: what the attacker may do.
         bounds: smallest and largest admissible value of an input, or None.
         stream: names the random starts; every block of points and every member has its own.

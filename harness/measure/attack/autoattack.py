@@ -2,9 +2,8 @@
 
 Croce & Hein 2020, Reliable Evaluation of Adversarial Robustness with an Ensemble of Diverse Parameter-free Attacks
 (doi 10.48550/arXiv.2003.01690), version "standard": APGD on the cross-entropy, APGD-T on the targeted difference of logits
-ratio, FAB-T, and Square.  What is left is an upper bound of the robust accuracy.
-
-Accuracy under AutoAttack at several radii.
+ratio, FAB-T, and Square.  The share of points left is an upper bound on the robust accuracy; :class:`AutoAttack` measures it at
+several radii.
 """
 
 from __future__ import annotations
@@ -54,9 +53,9 @@ class AutoAttackSpec:
     """The settings of AutoAttack; the defaults are those of its version "standard" for L∞ and L2.
 
     Attributes:
-        steps: of APGD and FAB-T.
-        aims: wrong classes that APGD-T and FAB-T go to, those with the largest logits at the clean point.
-        queries: of Square.
+        steps: steps of APGD and FAB-T.
+        aims: wrong classes that APGD-T and FAB-T move towards, those with the largest logits at the clean point.
+        queries: queries of Square.
     """
 
     steps: int = 100
@@ -69,10 +68,10 @@ class AutoAttackSpec:
 
 
 class Attacked(NamedTuple):
-    """What AutoAttack made of the points.
+    """The outcome of AutoAttack.
 
     Attributes:
-        outcome: for every model and point one of OUTCOMES, shape (model, point).
+        outcome: one of OUTCOMES for every model and point, shape (model, point).
         perturbed: a point in the ball that is misclassified, or the clean point where none was found; (model, point, *input).
     """
 
@@ -105,14 +104,14 @@ def autoattack(
     Args:
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
-        targets: class numbers, shape (point,); of a network with a single output 0 or 1.
+        targets: class numbers, shape (point,); for a network with a single output, 0 or 1.
         epsilon: radius of the ball, in the units of the inputs.
         norm: "linf" or "l2".
         spec: the attacks' settings.
         bounds: smallest and largest admissible value of an input, or None.
         seed: names the random streams; each model has its own for each attack.
         device: "cpu" or "cuda".
-        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
+        output: turns what a module returns into outputs of shape (point, class); None if it returns them itself.
 
     Raises:
         ValueError: an argument does not fit, or a model cannot be run as it is (:mod:`harness.measure.door`).
@@ -136,7 +135,7 @@ def outcomes(
     members: Population, inputs: torch.Tensor, targets: torch.Tensor, ball: Ball, spec: AutoAttackSpec, *, seed: int,
     device: str,
 ) -> NDArray[np.str_]:  # fmt: skip
-    """As :attr:`Attacked.outcome`, without the points, which are as large as the data for every member."""
+    """As :attr:`Attacked.outcome`, without the perturbed points, which take as much memory as the data for every member."""
 
     def attacked(given: Given) -> torch.Tensor:
         return _attacked(given, ball, spec, seed)[0]
@@ -164,7 +163,7 @@ def _attacked(given: Given, ball: Ball, spec: AutoAttackSpec, seed: int) -> tupl
 
 
 def _attacks(spec: AutoAttackSpec, classes: int, seed: int) -> Iterator[tuple[str, Attack]]:
-    """The attacks in their order; those with aims once for each of them, so that only what is left is attacked again."""
+    """The attacks in order; those with aims once per aim, so that only the points still left are attacked again."""
     aims = range(min(spec.aims, classes - 1))
 
     def towards(number: int, block: Block) -> torch.Tensor:

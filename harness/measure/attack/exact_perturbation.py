@@ -1,13 +1,13 @@
 """The exact smallest L∞ perturbation of a small ReLU network, by mixed-integer programming.
 
-The ground truth for attacks, which only bound it from above.  Formulation of Tjeng, Xiao & Tedrake 2019
+This is the ground truth for attacks, which only bound it from above.  The formulation is that of Tjeng, Xiao & Tedrake 2019
 (doi 10.48550/arXiv.1711.07356): every ReLU that may be on or off inside the ball gets a binary variable, with the bounds of
 its input by interval arithmetic; HiGHS (``scipy.optimize.milp``) minimises the radius for each wrong class in turn.  The cost
 grows exponentially with the number of such units: fractions of a second for 3 × 8 units, seconds for 3 × 16.
 
-HiGHS keeps constraints to an absolute 1e-6 and calls what it finds optimal, so that in a ball of 16 a flip at 5e-7 is one at 0.
-So everything is written as a change from the clean point in units of the ball's radius, the ball is made smaller until the
-answer is no small part of it, and the point that the solver found is sent through the network.
+HiGHS meets constraints only to an absolute 1e-6 and still calls the result optimal, so in a ball of radius 16 a flip at 5e-7
+would pass for one at 0.  Therefore everything is written as a change from the clean point in units of the ball's radius, the
+ball is made smaller until the answer is no longer a small part of it, and the solver's point is checked in the network.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ SMALLEST = 1e-10
 
 
 class ExactnessError(RuntimeError):
-    """The solver did not prove an optimum, within its time limit or its precision."""
+    """The solver could not prove an optimum within its time limit or its precision."""
 
 
 @instrument
@@ -63,8 +63,8 @@ def exact_perturbation(
         models: fully connected ReLU networks in float32 or float64: as for ``smallest_perturbation``.
         inputs: points, shape (point, *input).
         targets: class numbers, shape (point,).
-        within: radius in which it is searched, a number or of shape (model, point); what an attack found is the best choice,
-            since a smaller ball leaves fewer units undecided.
+        within: radius in which to search, a number or an array of shape (model, point); the size that an attack found is the
+            best choice, since a smaller ball leaves fewer units undecided.
         time_limit: seconds for each network, point and wrong class.
 
     Returns:
@@ -81,7 +81,7 @@ def exact_perturbation(
     entered = enter(models, given)
     program, theta = _fully_connected(entered)
     if not isinstance(program, MLPProgram) or program.linear:
-        raise TypeError("the exact perturbation is known for fully connected ReLU networks; given another architecture")
+        raise TypeError("the exact perturbation is known only for fully connected ReLU networks; given another architecture")
     x = given.double().cpu().numpy().reshape(len(given), -1)
     y = class_numbers(targets, len(given), max(2, program.classes)).cpu().numpy()
     radius = _radii(within, (len(theta), len(x)))
@@ -95,7 +95,7 @@ def exact_perturbation(
 
 
 def _fully_connected(entered: Entered) -> tuple[Program, torch.Tensor]:
-    """The program of the networks; of fully connected ones in float64 its layers, which are computed with in float64 here."""
+    """The networks' program; for fully connected networks in float64, the program of their layers, which runs in float64."""
     program, theta = entered.program, entered.theta
     if not isinstance(program, GivenProgram) or set(program.types.values()) != {torch.float64}:
         return program, theta
@@ -113,8 +113,8 @@ def _radii(within: ArrayLike, shape: tuple[int, int]) -> Floats:
     if given.shape not in ((), (1,), shape[1:], shape, (shape[0], 1), (1, shape[1])):
         raise ValueError(f"within has shape {given.shape}; give one radius, or shape (model, point) = {shape}")
     if not (np.isfinite(given) & (given >= 0)).all():
-        raise ValueError("within holds a radius that is negative, NaN or infinite; give finite ones of at least 0, where an "
-                         "attack found nothing (infinity) the largest size that matters")  # fmt: skip
+        raise ValueError("within holds a radius that is negative, NaN or infinite; give finite radii of at least 0, and where "
+                         "an attack found nothing (infinity) the largest size that matters")  # fmt: skip
     return np.broadcast_to(given, shape)
 
 
@@ -159,7 +159,8 @@ def _smallest(network: _Network, x: Floats, right: int, radius: float, time_limi
 def _towards(network: _Network, x: Floats, right: int, wrong: int, radius: float, time_limit: float) -> float:
     """Radius of the smallest ball around x in which the wrong logit reaches the right one; infinity beyond ``radius``.
 
-    In a ball in which the answer is small it is known only roughly; a smaller ball around that has it, or a larger one does.
+    If the answer is small compared with the ball, it is known only roughly, and the search goes on in a ball of about its size:
+    that one contains it, or a larger one does.
     """
     smallest = SMALLEST * max(1.0, float(np.abs(x).max(initial=0)))
     ball, empty = radius, 0.0  # the next ball, and the largest in which there is no flip
@@ -173,8 +174,8 @@ def _towards(network: _Network, x: Floats, right: int, wrong: int, radius: float
             return share * ball
         elif ball <= smallest:
             raise ExactnessError(
-                f"a point is flipped by less than {smallest:.1e}, which the rounding of a logit hides; such points are on the "
-                "boundary: leave them out"
+                f"a point is flipped by less than {smallest:.1e}, which is within the rounding of a logit; such points lie on "
+                "the boundary: leave them out"
             )
         else:
             ball = max(2 * share * ball, ball / 1e3, 1.01 * empty)
@@ -251,8 +252,8 @@ def _share(network: _Network, x: Floats, right: int, wrong: int, ball: float, ti
     reach = float(np.abs(gap) @ np.maximum(np.abs(low), np.abs(high))) * ball
     if found[right] - found[wrong] > TOLERANCE * reach:
         raise ExactnessError(
-            f"the solver's point at {float(result.fun) * ball:.3g} does not flip the network, by "
-            f"{found[right] - found[wrong]:.1e}: the network is too badly scaled for it; give a smaller radius"
+            f"the solver's point at {float(result.fun) * ball:.3g} does not flip the network; it misses by "
+            f"{found[right] - found[wrong]:.1e}: the network is too badly scaled for the solver; give a smaller radius"
         )
     return float(result.fun)
 
@@ -264,7 +265,7 @@ def _interval(weight: Floats, low: Floats, high: Floats) -> tuple[Floats, Floats
 
 
 def _row(below: Sequence[Value], weight: Floats) -> tuple[dict[int, float], float]:
-    """``weight · below`` as coefficients of variables and a number."""
+    """``weight · below`` as coefficients of variables and a constant."""
     row = {place: float(value) for (place, _), value in zip(below, weight, strict=True) if place is not None}
     return row, float(sum(value * constant for (_, constant), value in zip(below, weight, strict=True)))
 

@@ -2,7 +2,7 @@
 
 Croce & Hein 2020, Minimally Distorted Adversarial Examples with a Fast Adaptive Boundary Attack
 (doi 10.48550/arXiv.1907.02044), in the targeted form that AutoAttack uses, with the settings of the authors' code.
-Each step goes to where the linearised network has its boundary inside the bounds of the data, mostly from where it is and
+Each step goes to the boundary of the linearised network inside the bounds of the data: mostly from the current point, and
 partly from the clean point.
 """
 
@@ -48,11 +48,11 @@ def fab(block: Block, aim: torch.Tensor, *, steps: int) -> Flips:
 def to_plane(
     points: torch.Tensor, normal: torch.Tensor, value: torch.Tensor, norm: str, bounds: tuple[float, float] | None
 ) -> torch.Tensor:
-    """The shortest step inside the bounds onto the plane {p + d: value + normal · d = 0}, or as near to it as they let.
+    """The shortest step inside the bounds onto the plane {p + d: value + normal · d = 0}, or as near to it as they allow.
 
     Each coordinate moves by min(λ r, room) against the value's sign, with r = 1 (L∞) or |normal| (L2) and room the distance to
-    its bound.  What that changes is concave and piecewise linear in λ, so that Newton's method from λ = 0 rises to the solution
-    and is there after a finite number of steps.
+    its bound.  The resulting change of the value is concave and piecewise linear in λ, so Newton's method from λ = 0 rises to
+    the solution, and reaches it after a finite number of steps.
 
     Args:
         points: where to start, shape (block, *input, point).

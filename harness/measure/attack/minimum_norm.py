@@ -1,12 +1,12 @@
 """The search for the smallest perturbation: descent of the norm along the boundary of every likely class.
 
-For each point and each of its likeliest wrong classes two walks are made: one from the clean point, one from the place where
-the straight line to the nearest point of that class enters it (so that there is a flip to begin with, also where a ReLU
+For each point and each of its likeliest wrong classes two walks are made: one from the clean point, and one from where the
+straight line to the nearest point of that class enters the class (so that there is a flip to begin with, even where a ReLU
 network is constant around the clean point; the start of Brendel et al. 2018, doi 10.48550/arXiv.1712.04248).  A walk
 follows the gradient of the gap between the wrong and the right logit inside a ball whose radius adapts, as in FMN (Pintor
-et al. 2021, doi 10.48550/arXiv.2102.12827); the radius goes to where the linearised network has its boundary (DeepFool,
-Moosavi-Dezfooli et al. 2016, doi 10.48550/arXiv.1511.04599), within a trust region.  One gradient a step, no radius is
-tried in vain.
+et al. 2021, doi 10.48550/arXiv.2102.12827); the radius moves to the boundary of the linearised network (DeepFool,
+Moosavi-Dezfooli et al. 2016, doi 10.48550/arXiv.1511.04599), within a trust region.  A step costs one gradient, and no radius
+is tried in vain.
 """
 
 from __future__ import annotations
@@ -34,16 +34,16 @@ TRUST = (0.3, 0.01)  # how far the radius may change in the first and in the las
 
 @dataclass(frozen=True)
 class PerturbationSpec:
-    """How the smallest perturbation is searched.
+    """How the smallest perturbation is searched for.
 
     Attributes:
         largest: radius beyond which a point counts as never flipped (its value is infinite: right-censored).
         steps: gradient steps of each walk.
         targets: wrong classes walked towards, those with the largest logits at the clean point.
-        halvings: of a straight line on which a boundary is looked for.
+        halvings: bisection steps on a straight line along which a boundary is looked for.
         neighbours: walks towards each class that start at its boundary, on the line to the nearest point of the class, to the
             second nearest, ….
-        references: how many of the given points are looked at as such neighbours (the first).
+        references: how many of the given points are considered as such neighbours (the first).
     """
 
     largest: float = 16.0
@@ -97,7 +97,7 @@ class Problem:
         return margin(logits, self.targets) <= 0 if self.aim is None else margin(logits, self.aim) >= 0
 
     def length(self, gradient: torch.Tensor) -> torch.Tensor:
-        """Dual norm of a gradient: what a unit of the norm changes at most, shape (row, point)."""
+        """Dual norm of a gradient: the largest change that a perturbation of norm 1 can make, shape (row, point)."""
         length: torch.Tensor = torch.linalg.vector_norm(gradient.flatten(1, -2), 1 if self.norm == "linf" else 2, dim=1)
         return length
 
@@ -122,7 +122,7 @@ class Best:
         self.size = torch.where(better, size, self.size)
 
     def shortened(self, halvings: int) -> torch.Tensor:
-        """Sizes after each flip has been shortened along its own ray; what is returned flips the point."""
+        """Sizes after each flip has been shortened along its own ray; perturbations of these sizes still flip the point."""
         problem = self._problem
         share = entry(lambda share: problem.flipped(problem.logits(self.delta * over_inputs(share, self.delta))),
                       self.size, halvings)  # fmt: skip
@@ -130,7 +130,7 @@ class Best:
 
 
 def entry(inside: Callable[[torch.Tensor], torch.Tensor], like: torch.Tensor, halvings: int) -> torch.Tensor:
-    """Share of a ray at which it enters a region that holds its end, by bisection; shape (row, point), as ``like``."""
+    """Share of a ray at which it enters the region around its end, by bisection; shape (row, point), as ``like``."""
     low, high = torch.zeros_like(like), torch.ones_like(like)
     for _ in range(halvings):
         middle = (low + high) / 2
@@ -198,14 +198,14 @@ def _walk(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, s
 
 
 class References:
-    """Where each point finds the other classes: at the nearest of the given points that the network puts there.
+    """Where each point finds the other classes: at the nearest of the given points that the network assigns to them.
 
-    A start at the k-th nearest of them; where there are fewer, at a random point.
+    A walk starts at the k-th nearest of them; if there are fewer, at a random point.
 
     Args:
         problem: the points.
         clean: outputs at them, shape (row, class, point).
-        spec: how many of them are looked at.
+        spec: how many of them are considered.
         generators: one CPU generator a row; a point of which no neighbour in a class is known starts at random.
     """
 
@@ -232,7 +232,7 @@ class References:
         Args:
             neighbour: 0 for the nearest, 1 for the second nearest, ….
             wrong: the class of each point, shape (row, 1, point).
-            towards: the gap that is closed in the class.
+            towards: the gap that is closed inside the class.
         """
         problem = self._problem
         place = torch.gather(self._nearest[neighbour], 1, wrong)

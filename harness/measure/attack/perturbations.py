@@ -70,8 +70,8 @@ def fgsm_direction(
     """Steepest ascent on the cross-entropy, of unit norm, shape (row, *input, point).
 
     The loss's gradient is (1 − p_y) (Σ_{c≠y} q_c ∇f_c − ∇f_y) with q the softmax over the wrong classes.  The positive
-    factor in front changes no direction and is left out: it is 0 in single precision for a point that is classified with
-    great confidence, where the attack would then do nothing and the network seem robust.
+    factor in front does not change the direction and is left out: in single precision it is 0 for a point that is classified
+    with great confidence, and the attack would then do nothing, so that the network would seem robust.
 
     Args:
         program: the stack's program.
@@ -95,8 +95,8 @@ def gaussian_noise(inputs: np.ndarray | torch.Tensor, *, sigma: float, seed: int
     Args:
         inputs: points, shape (point, *input).
         sigma: standard deviation of the noise, in the units of the inputs.
-        seed: names the random stream; noises of one seed and several sigmas differ by a factor only, and the first points'
-            noise does not depend on how many there are.
+        seed: names the random stream; for one seed, the noise at different sigmas differs only by a factor, and the noise of
+            the first points does not depend on how many points there are.
         bounds: smallest and largest admissible value of an input, or None.
 
     Returns:
@@ -132,7 +132,7 @@ def direction_attack(
         models: one ``nn.Module``, a list of modules of one shape, or a Population (its last epoch).
         inputs: points, shape (point, *input).
         targets: class numbers, shape (point,).
-        direction: array of the shape of one input; its length has no meaning, and its sign none.
+        direction: array of the shape of one input; its length and its sign do not matter.
         epsilon: length of the step in ``norm``.
         norm: "linf" or "l2".
         bounds: smallest and largest admissible value of an input, or None.
@@ -143,7 +143,7 @@ def direction_attack(
         Perturbed points, shape (model, point, *input).
 
     Raises:
-        ValueError: epsilon is negative or not a number, the direction has another shape than an input or no length, or the
+        ValueError: epsilon is negative or not a number, the direction differs in shape from an input or has length 0, or the
             models have fewer than two outputs.
     """
     require_size(epsilon, "epsilon")
@@ -162,14 +162,14 @@ def unit_direction(direction: ArrayLike | torch.Tensor, shape: tuple[int, ...], 
     """The direction with unit norm, a tensor of ``shape``.
 
     Raises:
-        ValueError: it has another shape, or no length.
+        ValueError: it has another shape, or length 0.
     """
     given = tensor_of(direction, "direction").float()
     if tuple(given.shape) != shape:
         raise ValueError(f"direction has shape {tuple(given.shape)}; an input has shape {shape}")
     length = norms(given[None, ..., None], norm)
     if not bool((length > 0) & length.isfinite()):
-        raise ValueError(f"direction has the length {float(length):g}; give a finite one that is not zero")
+        raise ValueError(f"direction has the length {float(length):g}; give one of finite length above 0")
     return given / length.reshape(())
 
 

@@ -31,7 +31,7 @@ class Robustness(Measurement):
     Attributes:
         thresholds: sizes at which the attack success rate is read off.
         norm: "linf", "l2", "l1" or "l0" (how many values of the input are changed; for data with bounds).
-        spec: how the smallest perturbation is searched.
+        spec: how the smallest perturbation is searched for.
         epochs: "final" or "all".
         points: None for all held-out points, or how many of them (the first).
         by_sample: one row per member × epoch × point instead, with columns "sample" and "perturbation".

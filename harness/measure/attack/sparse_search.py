@@ -1,13 +1,14 @@
 """The search for the smallest sparse perturbation: in L1, and in the number of changed inputs (L0).
 
-Balls of these norms have corners, where steps of steepest ascent would change one input at a time.  So a walk does not step, it
-solves the linearised network: of a linear network the smallest perturbation inside bounds is known.  Inputs go to their bounds
-one after the other, those first that change the gap most for what they cost, until the gap is closed: by the slope in L1, where
-the last one goes as far as is needed, and by slope times room in L0.  The network is linearised there again, and averaged with
-what was known with a weight that falls as the steps of FMN do (Pintor et al. 2021, doi 10.48550/arXiv.2102.12827).
+Balls of these norms have corners, where steps of steepest ascent would change one input at a time.  So a walk does not take
+steps but solves the linearised network: for a linear network the smallest perturbation inside bounds is known.  Inputs go to
+their bounds one after the other until the gap is closed, first those that change the gap most for what they cost: in order of
+the slope in L1, where the last input goes only as far as is needed, and of slope times room in L0.  The network is then
+linearised there, and averaged with the earlier linearisations, with a weight that falls as the steps of FMN do (Pintor et al.
+2021, doi 10.48550/arXiv.2102.12827).
 
-In L1 two walks by FMN's own steps follow, projected onto a ball whose radius adapts (Duchi et al. 2008): one from the clean
-point, and one from the smallest flip of the class that is known then.
+In L1 two walks with FMN's own steps follow, projected onto a ball whose radius adapts (Duchi et al. 2008): one from the clean
+point, and one from the smallest flip into the class found so far.
 """
 
 from __future__ import annotations
@@ -58,7 +59,7 @@ def search_sparse(problem: Problem, spec: PerturbationSpec, generators: Sequence
 
 
 def _walk(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, spec: PerturbationSpec) -> None:
-    """From ``delta`` by solutions of averaged linearisations towards a class; ``best`` sees each of them."""
+    """Go from ``delta`` towards a class by solving averaged linearisations; ``best`` sees each solution."""
     slope = torch.zeros_like(delta)
     at_clean = delta.new_zeros(best.size.shape)
     for weight in spec.schedule(*WEIGHT):
@@ -74,7 +75,7 @@ def _walk(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best, s
 
 
 def _room(problem: Problem, slope: torch.Tensor, largest: float) -> torch.Tensor:
-    """How far every input can go along the slope; no farther than the largest perturbation that counts, in L1."""
+    """How far every input can go along the slope; in L1, no farther than the largest perturbation that counts."""
     room = torch.full_like(slope, largest)
     if problem.bounds is None:
         return room
@@ -84,12 +85,12 @@ def _room(problem: Problem, slope: torch.Tensor, largest: float) -> torch.Tensor
 
 
 def cheapest(slope: torch.Tensor, room: torch.Tensor, gap: torch.Tensor, norm: str) -> torch.Tensor:
-    """The smallest perturbation that closes the gap of a linear network, or all that there is room for.
+    """The smallest perturbation that closes the gap of a linear network, or the largest that there is room for.
 
     Args:
-        slope: what a unit of each input closes of the gap, shape (row, *input, point).
+        slope: how much of the gap a unit of each input closes, shape (row, *input, point).
         room: how far each may go along its slope, of the same shape.
-        gap: what is to be closed, shape (row, point).
+        gap: the gap to be closed, shape (row, point).
         norm: "l1" or "l0".
     """
     flat = slope.flatten(1, -2).abs()
@@ -124,7 +125,7 @@ def _descend(problem: Problem, delta: torch.Tensor, towards: Towards, best: Best
 
 
 def _free(problem: Problem, delta: torch.Tensor, gradient: torch.Tensor) -> torch.Tensor:
-    """The gradient of the inputs that can still follow it: 0 for those at their bound."""
+    """The gradient for the inputs that can still follow it; 0 for those at their bound."""
     if problem.bounds is None:
         return gradient
     low, high = problem.bounds

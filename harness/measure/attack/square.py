@@ -4,8 +4,8 @@ Andriushchenko et al. 2020, Square Attack: a Query-efficient Black-box Adversari
 (doi 10.48550/arXiv.1912.00049), algorithms 1 to 3, as AutoAttack runs it: the margin is the loss, and the schedule of the patch
 size is that of 10,000 queries, however many are made.
 
-An input of shape (channel, height, width) is an image, one of shape (height, width) has one channel, and any other is a line of
-numbers, whose patches are stretches of it.
+An input of shape (channel, height, width) is an image; one of shape (height, width) has one channel; any other is taken as a
+line of numbers, and its patches are stretches of that line.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class _Shape:
         return cls(1, 1, math.prod(shape))
 
     def window(self, query: int, smallest: int) -> tuple[int, int]:
-        """Height and width of the patch of a query; the L2 attack takes odd ones from 3 on."""
+        """Height and width of the patch of a query; the L2 attack takes odd sizes from 3 on."""
         share = FIRST_SHARE / 2 ** sum(query > turn for turn in HALVED_AFTER)
         side = round(share * self.width) if self.height == 1 else round(math.sqrt(share * self.height * self.width))
         side = max(side, smallest)
@@ -92,9 +92,9 @@ class _Draws:
         return (self.uniform(*size) < 0.5).float().mul_(2).sub_(1)
 
     def corner(self, height: int, width: int) -> tuple[torch.Tensor, torch.Tensor]:
-        """Where a window of that size lies: its first row and column in every block, uniform over all places.
+        """Where a window of that size lies: its first row and column in every block, uniform over all positions.
 
-        The authors' code never takes the last one, so that some pixels of a small image would never change.
+        The authors' code never takes the last position, so some pixels of a small image would never change.
         """
         drawn = self.uniform(2)
         return tuple(  # type: ignore[return-value]
@@ -195,7 +195,7 @@ class _Bumps(_Proposals):
         return placed
 
     def _full(self, delta: torch.Tensor) -> torch.Tensor:
-        """As long as the ball is wide."""
+        """The perturbation scaled to the full radius of the ball."""
         return delta * (self.block.ball.epsilon / (TINY + delta.square().sum((1, 2, 3), keepdim=True).sqrt()))
 
 

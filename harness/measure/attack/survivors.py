@@ -1,7 +1,7 @@
 """The points that no attack has flipped yet, as stacks of equal blocks.
 
-Members have different points left.  Those of each member are cut into blocks whose size depends on that member alone, and
-blocks of one size make a stack, whoever they belong to: a member's numbers do not depend on who shares its stack.
+Members have different points left.  Each member's points are cut into blocks whose size depends on that member alone, and
+blocks of one size make a stack, whichever members they belong to: so a member's numbers do not depend on who shares its stack.
 """
 
 from __future__ import annotations
@@ -48,8 +48,8 @@ class Block:
         targets: encoded targets, shape (block, class, point).
         ball: where they may go.
         rows: the row of the models of each block.
-        points: numbers of the points, shape (block, point); one that fills up a block is there twice.
-        names: whose random numbers each block uses, and the number of the block among that owner's.
+        points: numbers of the points, shape (block, point); a point that fills up a block occurs twice.
+        names: whose random numbers each block uses, and the block's number among its owner's blocks.
     """
 
     program: Program
@@ -105,7 +105,7 @@ def blocks(given: Given, alive: torch.Tensor, ball: Ball) -> Iterator[Block]:
 
 
 def _size(points: int) -> int:
-    """The power of two from SMALLEST on that holds so many."""
+    """The smallest power of two, from SMALLEST on, that holds that many points."""
     return max(SMALLEST, 1 << (points - 1).bit_length())
 
 
@@ -133,7 +133,7 @@ class Flips:
         self.points = block.inputs
 
     def add(self, points: torch.Tensor, flipped: torch.Tensor) -> None:
-        """Keep those of the moved points that are flipped."""
+        """Record those of the moved points that are flipped."""
         there = flipped.reshape(len(flipped), *(1,) * (points.dim() - 2), flipped.shape[1])
         self.points = torch.where(there, points, self.points)
         self.found = self.found | flipped

@@ -1,4 +1,4 @@
-"""What the samplers of the LLC share: what chains leave behind, and their noise."""
+"""What the samplers of the LLC share: the traces of chains, and their noise."""
 
 from __future__ import annotations
 
@@ -16,15 +16,15 @@ MOST_DISTANCE_RHAT = 1.2  # Brooks & Gelman (1998, doi 10.1080/10618600.1998.104
 
 @dataclass(frozen=True)
 class Trace:
-    """What was seen on the way; one row a chain, the chains of a model one after the other.
+    """What chains recorded on the way; one row per chain, the chains of a model one after the other.
 
     Attributes:
         losses: loss at each draw, shape (row, draw); NaN beyond a chain's own draws, and where it diverged.
         strains: γ‖w − w*‖² at each draw, shape (row, draw), likewise.
-        draws: how many of them a chain has, shape (row,).
-        burn_in: steps before the first of them, shape (row,).
-        acceptance: mean Metropolis acceptance of the steps, shape (row,): of those that were made, or, for a sampler that does
-            not refuse any, that they would have had; NaN for minibatches, where the potential changes from step to step.
+        draws: how many draws a chain has, shape (row,).
+        burn_in: steps before the first draw, shape (row,).
+        acceptance: mean Metropolis acceptance of the steps, shape (row,); for a sampler that rejects none, the acceptance that
+            they would have had; NaN for minibatches, where the potential changes from step to step.
         step_size: of each chain, shape (row,).
         initial_loss: loss at w*, shape (row,).
         gradient_norm: Euclidean norm of the loss's gradient at w*, shape (row,).
@@ -54,7 +54,7 @@ class Trace:
 
 
 class Noise:
-    """Standard normal noise for every row from its own stream, drawn in blocks (a call a step costs as much as the step)."""
+    """Standard normal noise for every row from its own stream, drawn in blocks (one call a step costs as much as the step)."""
 
     def __init__(self, generators: Sequence[torch.Generator], like: torch.Tensor) -> None:
         self.generators = generators
@@ -63,7 +63,7 @@ class Noise:
 
     @staticmethod
     def steps_of(parameters: int) -> int:
-        """Steps of a block.  They decide the numbers, so that they may depend on the number of parameters alone."""
+        """Steps of a block.  They decide the numbers, so they may depend on the number of parameters alone."""
         return max(1, min(256, NOISE_VALUES // parameters))
 
     def next(self) -> torch.Tensor:

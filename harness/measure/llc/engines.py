@@ -1,6 +1,6 @@
 """The engines that can run the chains of an LLC estimate: our stacked sampler, and devinterp 1.3.2 as the reference.
 
-Both see the same models, data, settings and scope, and return the same kind of trace; their random numbers differ.
+Both get the same models, data, settings and scope, and return the same kind of trace; their random numbers differ.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class Task:
 
 
 def run_stacked(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]:
-    """All chains of all models, one role after the other, by the sampler of the settings."""
+    """All chains of all models, one role after the other, with the sampler that the settings name."""
     samplers = {"kinetic": _kinetic, "sgld": _sgld}
     return {role: samplers[spec.sampler](task, role, spec) for role, spec in parts([*variants.items()])}
 
@@ -110,11 +110,11 @@ class _Loader(torch.utils.data.DataLoader[tuple[torch.Tensor, ...]]):
 
 
 def run_devinterp(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trace]:
-    """Every model by devinterp's own sampler, one chain after the other.
+    """Every model with devinterp's own sampler, one chain after the other.
 
     Raises:
-        ValueError: the settings ask for the kinetic sampler, which devinterp does not have, or for a preconditioner; its own
-            never stops adapting, which is another sampler.
+        ValueError: the settings ask for the kinetic sampler, which devinterp does not have, or for a preconditioner:
+            devinterp's own never stops adapting, which makes it another sampler.
     """
     if variants["main"].sampler != "sgld":
         raise ValueError("the engine 'devinterp' has no sampler 'kinetic'; give LLCSpec(sampler='sgld', …), or use the engine "
@@ -132,13 +132,13 @@ def run_devinterp(task: Task, variants: Mapping[str, LLCSpec]) -> dict[str, Trac
 
 
 class _Diverged(Exception):  # noqa: N818 - a state of a chain, not a fault
-    """The loss of a chain is not a number any more."""
+    """The loss of a chain is no longer a number."""
 
 
 def _devinterp_chain(task: Task, spec: LLCSpec, role: str, model: int, chain: int) -> Trace:
-    """One chain, on the random numbers that it has in a call for all chains.
+    """One chain, with the random numbers that it would have in a call for all chains.
 
-    devinterp ends the call in which a chain diverges, and with it all of its chains; so each chain has a call of its own.
+    When a chain diverges, devinterp ends the whole call and with it all its chains; so each chain gets its own call.
     """
     from devinterp.optim.sgmcmc import SGMCMC
     from devinterp.slt.sampler import estimate_learning_coeff_with_summary
@@ -176,7 +176,7 @@ def _devinterp_chain(task: Task, spec: LLCSpec, role: str, model: int, chain: in
 
 
 def _evaluated(network: torch.nn.Module) -> torch.nn.Module:
-    """The network in evaluation mode for good: devinterp puts it into training mode, where norms and dropout are others."""
+    """The network fixed in evaluation mode: devinterp would put it into training mode, where norms and dropout differ."""
     kind = type(network)
     network.eval()
     network.__class__ = type(kind.__name__, (kind,), {"train": lambda self, mode=True: self, "__module__": kind.__module__})
@@ -224,7 +224,7 @@ class _Acceptance:
         return torch.cat(self.accepted).mean()[None].cpu()
 
     def strains(self) -> torch.Tensor:
-        """See :class:`Trace`; shape (1, draw).  The first draw, whose position is not shown, is taken as the second."""
+        """See :class:`Trace`; shape (1, draw).  The first draw's position is not shown, so the second's value stands for it."""
         if not self.strained:
             return torch.full((1, cast("int", self.spec.draws)), torch.nan)
         return torch.cat([self.strained[0], *self.strained])[None].cpu()
@@ -234,7 +234,7 @@ Evaluate = Callable[[torch.nn.Module, tuple[torch.Tensor, torch.Tensor]], tuple[
 
 
 def _evaluate(loss: Loss, *, ends: bool = True) -> Evaluate:
-    """The loss as devinterp asks for it; where it is not a number any more it ``ends`` the chain."""
+    """The loss as devinterp asks for it; once it is no longer a number, it ``ends`` the chain."""
 
     def evaluate(
         network: torch.nn.Module, batch: tuple[torch.Tensor, torch.Tensor]
@@ -270,5 +270,5 @@ ENGINES: dict[str, Callable[[Task, Mapping[str, LLCSpec]], dict[str, Trace]]] = 
 
 
 def able(spec: LLCSpec) -> tuple[Engine, ...]:
-    """The engines that have the sampler of the settings."""
+    """The engines that have the sampler that the settings name."""
     return ("stacked", "devinterp") if spec.sampler == "sgld" else ("stacked",)

@@ -60,11 +60,11 @@ def llc(
 
     Args:
         models: one ``nn.Module``, a list of modules with the same parameters, or a Population (its last epoch).
-        inputs: data, shape (point, *input), or (model, point, *input) where every model has its own; whole numbers stay whole
-            for a network that takes them (token ids).
-        targets: class numbers, shape (point,) or (model, point), of a network with a single output 0 or 1 (then the
-            cross-entropy is the logistic loss); or values (with "cross_entropy" the probabilities of the classes), shape
-            (point, output) or (model, point, output), of a single output (point,), too.
+        inputs: data, shape (point, *input), or (model, point, *input) if every model has its own; integers stay integers for a
+            network that takes them (token ids).
+        targets: class numbers, shape (point,) or (model, point), 0 or 1 for a network with a single output (where the
+            cross-entropy is the logistic loss); or values (with "cross_entropy", the probabilities of the classes), shape
+            (point, output) or (model, point, output), for a single output also (point,).
         loss: "cross_entropy", "mse" (half the squared distance) or a callable of (logits (row, point, class), targets
             (row, point, class)) that returns one loss per point, shape (row, point).
         spec: settings of the sampler.
@@ -73,7 +73,7 @@ def llc(
         seed: names the random streams; every model and chain has its own.
         engine: "stacked" (ours) or "devinterp" (version 1.3.2, the reference).
         device: "cpu" or "cuda".
-        output: makes the outputs, shape (point, class), of what a module returns; None where it returns them.
+        output: turns what a module returns into outputs of shape (point, class); None if it returns them itself.
         traces: keep the chains, as the attribute ``traces`` of the table: a table with columns model, chain, draw and loss.
 
     Returns:
@@ -81,7 +81,7 @@ def llc(
         :data:`harness.measure.llc.rows.COLUMNS`, and chain_0 … (each chain's estimate).
 
     Raises:
-        ValueError: no such scope, loss or engine, inputs and targets that do not fit each other, or a model that cannot be run
+        ValueError: there is no such scope, loss or engine, inputs and targets do not fit each other, or a model cannot be run
             as it is (:mod:`harness.measure.door`).
     """
     _require_engine(engine)
@@ -95,15 +95,15 @@ def _require_engine(engine: str) -> None:
     if engine not in ENGINES:
         raise ValueError(f"engine {engine!r} is unknown; allowed are {', '.join(map(repr, ENGINES))}")
     if engine == "devinterp" and (own := own_type()) is not None:
-        raise ValueError(f"torch's default type is {own}, and devinterp samples in torch.float32 alone: set it back with "
-                         "torch.set_default_dtype(torch.float32), or take engine='stacked'")  # fmt: skip
+        raise ValueError(f"torch's default type is {own}, but devinterp samples in torch.float32 only: set it back with "
+                         "torch.set_default_dtype(torch.float32), or use engine='stacked'")  # fmt: skip
 
 
 def spec_of(spec: LLCSpec | None) -> LLCSpec:
     """The settings that are given, or the default ones.
 
     Raises:
-        ValueError: they are none.
+        ValueError: they are not an LLCSpec.
     """
     if not isinstance(spec := LLCSpec() if spec is None else spec, LLCSpec):
         raise ValueError(f"spec is {spec!r}; it has to be an LLCSpec, or None for LLCSpec()")
@@ -121,7 +121,7 @@ def prepare(
     device: str,
     output: Output | None = None,
 ) -> Task:
-    """What the arguments of :func:`llc` ask to be sampled."""
+    """The sampling task that the arguments of :func:`llc` describe."""
     device, loss = resolved(device), as_called(loss) if callable(loss) else loss
     x, y = tensor_of(inputs, "inputs"), tensor_of(targets, "targets")
     count = len(models) if isinstance(models, Population | Sequence) else 1
@@ -144,7 +144,7 @@ def prepare(
     if not program.scopes[scope]:
         named = ", ".join(repr(name) for name, own in program.scopes.items() if own)
         raise ValueError(
-            f"scope {scope!r} has no parameter that moves: all are frozen (requires_grad=False); free some, or name one of the "
+            f"scope {scope!r} has no parameter to sample: all are frozen (requires_grad=False); free some, or name one of the "
             f"scopes {named}"
         )
     y = encode(y.to(device), program.classes)
@@ -160,7 +160,7 @@ class LLC(Measurement):
         scopes: which of the network's scopes; those that an architecture does not have are left out.
         points: how many training points the loss is taken over (the first of the data set, which is shuffled).
         epochs: "final" or "all".
-        engine: "stacked" or "devinterp"; None for the harness's own (``--claims-llc-engine``), outside of a store "stacked".
+        engine: "stacked" or "devinterp"; None for the harness's own (``--claims-llc-engine``), or outside a store "stacked".
         seed: names the random streams.
     """
 
@@ -176,7 +176,7 @@ class LLC(Measurement):
 
     @property
     def engines(self) -> tuple[Engine, ...]:
-        """What its sampler runs on: devinterp has SGLD alone."""
+        """The engines that its sampler runs on: devinterp has only SGLD."""
         return able(self.spec)
 
     @property

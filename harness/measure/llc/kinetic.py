@@ -8,20 +8,20 @@ doi 10.1214/21-EJS1888, whose scheme OBABO this is with its two partial refreshm
     v½ = v − ½ h D ∇U(w),   w' = w + h D v½,   v' = v½ − ½ h D ∇U(w')
     (w, v) ← (w', v') with probability min(1, e^(−ΔH)),  H = U + ½ ‖v‖²;  else (w, −v)
 
-costs one gradient.  The refusals make it exact at any step size: h decides how long the chain takes and nothing else, where
-Langevin steps without them estimate another number (docs/decisions/0029).
+costs one gradient.  The rejections make it exact at any step size: h decides how long the chain takes and nothing else, whereas
+Langevin steps without rejections estimate a different number (docs/decisions/0029).
 
-A direction of curvature k relaxes in 1/k overdamped steps' time and in 1/√k of a kinetic one's; the slowest has γ.  Everything
-is found in the burn-in and frozen at its end, for each model by itself, from all of its chains:
+A direction of curvature k relaxes in a time of 1/k with overdamped steps and of 1/√k with kinetic ones; the slowest directions
+have curvature γ.  Everything is found in the burn-in and frozen at its end, for each model separately, from all its chains:
 
 - **step size** h, from above, so that 0.95 of the steps are accepted (stochastic approximation on log h);
 - **mass**: D_i² is one over the mean squared gradient E (∂_i U)², which is the mean curvature E ∂_i² U under the target
   (integrate by parts), and at most 1/γ;
-- **friction** η = √(γ mean D²), one over the time in which the localisation turns a free direction around; and at last
-  1 / √(mean (w_i − w_i*)²/D_i²) where that is more, since the loss may hold all directions tighter than γ does;
-- **burn-in**: two such times each, then draws; the first half of them is left out as long as they do not agree.
+- **friction** η = √(γ mean D²), one over the time in which the localisation turns a free direction around; and at the end
+  1 / √(mean (w_i − w_i*)²/D_i²) if that is larger, since the loss may hold all directions more tightly than γ does;
+- **burn-in**: two such times for each of these, then draws; the first half of the draws is discarded as long as they disagree.
 
-Draws end when the standard error of the estimate is what was asked for, or at the budget.
+Draws end when the standard error of the estimate is as small as was asked for, or at the budget.
 """
 
 from __future__ import annotations
@@ -101,7 +101,7 @@ class _Run:
         self.done: list[Course] = []
 
     def run(self) -> Trace:
-        """All of it; the trace, rows in their order."""
+        """Run to the end; the trace, with its rows in order."""
         self._remove([model for model in self.models if not self._finite(model)])
         self._set_steps()
         while self.models:
@@ -124,7 +124,7 @@ class _Run:
         return bool(torch.isfinite(here.loss[rows]).all() and torch.isfinite(here.gradient[rows]).all())
 
     def _advance(self, steps: int) -> None:
-        """Make so many steps with all chains."""
+        """Make that many steps with all chains."""
         walk = self.walk
         seen = torch.empty(3, steps, len(walk.velocity), dtype=walk.velocity.dtype, device=walk.velocity.device)
         adapting = [(model, self._rows(model)) for model in self.models if model.adapting]
@@ -148,7 +148,7 @@ class _Run:
             model.went(values[:, :, self._rows(model)])
 
     def _share_done(self, steps: int) -> float:
-        """Share of the work that will be done after so many more steps."""
+        """Share of the work that will be done after that many more steps."""
         return (len(self.done) + sum(model.share_done(steps) for model in self.models)) / (len(self.done) + len(self.models))
 
     def _set_steps(self) -> None:
@@ -157,7 +157,7 @@ class _Run:
             self.walk.set_steps([model.step_size for model in self.models], [model.friction for model in self.models])
 
     def _learn(self, model: Course) -> None:
-        """Take over what a part of burn-in showed: the mass after either part for it, the friction before the last part."""
+        """Take over what a part of burn-in showed: the mass after each of its two parts, the friction before the last part."""
         rows = self._rows(model)
         if model.learning:
             curvature, spread = (each[rows].double().mean(0) / model.lasted for each in (self.squares, self.spread))
@@ -179,7 +179,7 @@ class _Run:
             model.log_step = min(0.0, model.log_step + math.log(before / float(scale.min())))
 
     def _remove(self, models: Sequence[Course]) -> None:
-        """Take models that are done out."""
+        """Remove models that are done."""
         if not models:
             return
         self.done += models

@@ -1,4 +1,4 @@
-"""The course of one model's chains: through the parts of burn-in to the draws, until their error is what was asked for.
+"""The course of one model's chains: through the parts of burn-in to the draws, until their error is small enough.
 
 :mod:`harness.measure.llc.kinetic` says what is found in which part.
 """
@@ -41,7 +41,7 @@ class Course:
         log_step: logarithm of h.
         friction: η.
         parts: of the burn-in that are still to come, the present one first; none once it draws.
-        left: steps until something is to be done about it.
+        left: steps until something is to be decided.
         lasted: steps of the present part so far.
         burnt: steps before the first draw, so far.
         heights: log h after each step of the present part of burn-in.
@@ -75,7 +75,7 @@ class Course:
 
     @property
     def adapting(self) -> bool:
-        """Whether h moves."""
+        """Whether h is being adapted."""
         return bool(self.parts) and self.spec.step_size is None
 
     @property
@@ -84,7 +84,7 @@ class Course:
         return bool(self.parts) and self.parts[0] != "search"
 
     def adapt(self, acceptance: float) -> None:
-        """Move log h after a step with that mean acceptance."""
+        """Adapt log h after a step with that mean acceptance."""
         gain = (1.0 if self.parts[0] == "search" else 0.5) / math.sqrt(1 + len(self.heights))
         self.log_step += gain * (acceptance - AIMED)
         self.heights.append(self.log_step)
@@ -105,7 +105,7 @@ class Course:
         return min(1.0, (self.burnt + self._draws() + steps) / most)
 
     def next_part(self) -> None:
-        """Enter the next part, what was learned in this one being set; the search for a step size goes on until it has one."""
+        """Enter the next part, once what this one learned is set; the search for a step size goes on until one is found."""
         if self.parts[0] == "search" and self._falls():
             self.left, self.heights = SEARCH, []
             return
@@ -116,7 +116,7 @@ class Course:
         self.left = self._length()
 
     def look(self) -> bool:
-        """Whether it is done; if not, it is settled how many more draws it gets, and whether some count as burn-in."""
+        """Whether it is done; if not, decide how many more draws it gets, and whether some count as burn-in."""
         spec, draws = self.spec, self._draws()
         if spec.draws is not None:
             return True
@@ -180,10 +180,10 @@ class Course:
         return int(min(max(LEAST_WINDOW, math.ceil(steps)), max(LEAST_WINDOW, spec.budget // 8)))
 
     def _falls(self) -> bool:
-        """Whether no step size has been found yet: h still falls as fast as it can."""
+        """Whether no step size has been found yet, because h is still falling as fast as it can."""
         if self.log_step < LEAST_LOG_STEP:
             raise ValueError(
                 f"no step size down to {math.exp(LEAST_LOG_STEP):.0e} is accepted: the loss or its gradient is not finite "
-                f"near the model, or γ = {self.spec.localization:g} and nβ = {self.nbeta:g} are far too large"
+                f"near the model, or γ = {self.spec.localization:g} or nβ = {self.nbeta:g} is far too large"
             )
         return self.heights[-1] - self.heights[len(self.heights) // 2] < -0.5 * len(self.heights) / math.sqrt(2 * SEARCH)

@@ -14,7 +14,7 @@ STATES = 14  # tensors of the size of a row's parameters that are held, beside t
 
 
 class Walk:
-    """Where all chains of some models are, and how they go on.  Rows are model × chain.
+    """The current state of all chains of some models, and how they move.  Rows are model × chain.
 
     Attributes:
         here: where they are.
@@ -32,7 +32,7 @@ class Walk:
         potential.evaluate(self.here)
 
     def set_steps(self, steps: Sequence[float], frictions: Sequence[float]) -> None:
-        """Go on with the step size h and the friction η of every model."""
+        """Use the step size h and the friction η of every model from now on."""
         chains, like = self.potential.chains, self.velocity
         kept = [math.exp(-friction * step) for step, friction in zip(steps, frictions, strict=True) for _ in range(chains)]
         self.kept = like.new_tensor(kept)[:, None]
@@ -83,7 +83,7 @@ class Walk:
 
 
 class _Proposals(Noise):
-    """Noise, and for each step the level −E ~ log U(0, 1) below which the rise of H is accepted."""
+    """Noise, and for each step the level −E ~ log U(0, 1) against which the rise of H is accepted."""
 
     def __init__(self, generators: Sequence[torch.Generator], like: torch.Tensor) -> None:
         super().__init__(generators, like)

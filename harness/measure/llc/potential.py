@@ -13,7 +13,7 @@ LONG = 2**13  # parameters from which on a sum of squares in single precision wo
 
 
 def squared_norm(values: torch.Tensor) -> torch.Tensor:
-    """‖·‖² of every row; in double precision where rows are long, since it is differences of these that count."""
+    """‖·‖² of every row; in double precision if rows are long, since differences of these values matter."""
     dtype = torch.float64 if values.shape[1] > LONG else None
     norm: torch.Tensor = torch.linalg.vector_norm(values, dim=1, dtype=dtype)
     return norm.square()
@@ -46,7 +46,7 @@ class Place:
             setattr(self, name, getattr(self, name)[rows])
 
     def copy_rows(self, other: Place, rows: torch.Tensor) -> None:
-        """Put those rows of another place here."""
+        """Copy those rows from another place."""
         for name in self.FIELDS:
             getattr(self, name)[rows] = getattr(other, name)[rows]
 
@@ -110,9 +110,9 @@ def depth(
 ) -> torch.Tensor:
     """By how much descent from w* lowers U(w) = nβ L(w) + ½ γ ‖w − w*‖², shape (model,), on the CPU.
 
-    An LLC takes its loss relative to L(w*).  Where w* is no minimum, it is too low by nβ (L(w*) − L at the minimum) of the
-    basin that γ keeps the chains in, and this is a lower bound of that.  Nesterov's accelerated descent (1983), each model with
-    its own step, halved and begun again without momentum where the potential rises.
+    An LLC takes its loss relative to L(w*).  If w* is not a minimum, the LLC is too low by nβ (L(w*) − L at the minimum) of the
+    basin in which γ keeps the chains, and the depth is a lower bound on that.  The descent is Nesterov's accelerated one
+    (1983); each model has its own step, which is halved, and its momentum restarted, when the potential rises.
 
     Args:
         program: the models' program.

@@ -1,8 +1,8 @@
 """How the local learning coefficient depends on the localisation γ.
 
-λ̂ estimates the learning coefficient at w* where γ is small enough to let the chains go in all directions that count, and large
-enough to keep them near w* (Lau et al. 2023, doi 10.48550/arXiv.2308.12108).  Where there is such a range, λ̂ does not change
-over it; where there is none, λ̂ is the LLC at a γ that has to be named with it.
+λ̂ estimates the learning coefficient at w* if γ is small enough to let the chains move in all directions that matter, and
+large enough to keep them near w* (Lau et al. 2023, doi 10.48550/arXiv.2308.12108).  If there is such a range of γ, λ̂ is
+constant over it; if there is none, λ̂ is the LLC at one γ, which has to be quoted with it.
 """
 
 from __future__ import annotations
@@ -58,24 +58,24 @@ def llc_profile(
     """Estimate the LLC of every model at every γ.
 
     Args:
-        models: see :func:`harness.measure.llc.estimate.llc`, as for all that is not named here.
+        models: see :func:`harness.measure.llc.estimate.llc`, also for whatever is not described here.
         inputs: data.
         targets: their targets.
         gammas: values of γ, in any order; the default is 13 from 0.1 to 1000.
         spec: settings of the sampler, at each γ in place of its own; its precision and budget hold at each γ.
-        group: a label for each model, such as its regime; what the profile says and draws is by group.
+        group: a label for each model, such as its regime; the profile's curves and plateaus are by group.
         loss: what is averaged over the data.
         scope: which parameters move.
         seed: names the random streams, as in ``llc``: the rows of one γ are those of ``llc`` at it.
         device: "cpu" or "cuda".
-        output: makes the outputs of what a module returns.
+        output: turns what a module returns into outputs.
 
     Returns:
         One row per model × γ, in the order of γ.
 
     Raises:
-        ValueError: the values of γ are not different finite numbers above 0, or the labels not one for each model; and what
-            ``llc`` raises.
+        ValueError: the values of γ are not different finite numbers above 0, there is not one label per model, or ``llc``
+            raises it.
     """
     levels, chosen, tables = _checked(gammas), spec_of(spec), []
     task = prepare(models, inputs, targets, loss=loss, scope=scope, seed=seed, device=device, output=output)
@@ -109,7 +109,7 @@ class LLCProfile(ShownTable):
     """What :func:`llc_profile` returns: a DataFrame with one row per model × γ that draws itself.
 
     Columns are those of :func:`harness.measure.llc.estimate.llc` after model (its number, or its seed in a population) and
-    localization (γ), and group where one was given.  Parts of it are profiles, too, and so are several of them joined:
+    localization (γ), and group if one was given.  Parts of a profile are profiles, too, and so are several profiles joined:
     ``LLCProfile(pd.concat([one.assign(group="standard"), other.assign(group="robust")]))``.
     """
 
@@ -118,12 +118,12 @@ class LLCProfile(ShownTable):
         return LLCProfile
 
     def curve(self) -> pd.DataFrame:
-        """The mean curve of every group and how much of it is to be trusted, one row per group × γ.
+        """The mean curve of every group, and how much of it can be trusted, one row per group × γ.
 
-        Columns are models (how many have an estimate), llc (their mean), llc_se (its standard error over models; of one model
-        its own), trusted (share of the models trusted as the LLC at this γ), change (of the mean at γ/10, relative to that at
-        γ; linearly in log γ between two values of it, and NaN below the smallest) and trusted_as_coefficient (share of the
-        models that are trusted and whose own change at γ/10 is below 15 %).
+        Columns are models (how many have an estimate), llc (their mean), llc_se (its standard error over models; for a single
+        model its own), trusted (share of the models trusted as the LLC at this γ), change (of the mean at γ/10, relative to
+        that at γ; interpolated linearly in log γ, and NaN below the smallest γ) and trusted_as_coefficient (share of the models
+        that are trusted and whose own change at γ/10 is below 15 %).
         """
         rows = []
         for label, gammas, each in self._groups():
@@ -145,21 +145,21 @@ class LLCProfile(ShownTable):
         return pd.DataFrame(rows)
 
     def plateau(self, tolerance: float = 0.15) -> pd.DataFrame:
-        """From which γ to which the mean curve of every group is flat: one row per group.
+        """The range of γ over which the mean curve of every group is flat: one row per group.
 
-        It is the widest run of neighbouring γ, over at least a factor of 10, of which no two differ in the mean over models by
+        It is the widest run of neighbouring γ, over at least a factor of 10, in which no two differ in the mean over models by
         the tolerance, relative to the mean over the run, in a one-sided test at 5 % of each pair
-        (:mod:`harness.stats.plateaus`).  The standard error of a difference is that over models, of their own differences, or
-        that of the sampling, whichever is larger.
+        (:mod:`harness.stats.plateaus`).  The standard error of a difference is the one over models of their own differences, or
+        the one of the sampling, whichever is larger.
 
         Args:
             tolerance: largest change that a plateau may have.
 
         Returns:
             Columns verdict, lowest and highest (γ), llc (mean over the run), change (largest difference, relative), bound
-            (upper limit of it) and trusted (least share of trusted models at a γ of it), after group where there is one.  The
-            verdict is "plateau", "none" (every run is shown to change by more), or "undecided": the errors are too large to
-            tell, and the run is the widest that may be one.  Models without an estimate at some γ are left out.
+            (upper limit of the change) and trusted (smallest share of trusted models at a γ of the run), after group if there
+            is one.  The verdict is "plateau", "none" (every run is shown to change by more), or "undecided": the errors are too
+            large to tell, and the run is the widest that may be a plateau.  Models without an estimate at some γ are left out.
 
         Raises:
             ValueError: the tolerance is not a finite number above 0.
@@ -182,8 +182,8 @@ class LLCProfile(ShownTable):
     def draw(self, axis: Axes | None = None) -> Axes:
         """λ̂ against γ, in a colour for each group.
 
-        The mean over models has a band of two standard errors over models, every model a thin line with two of its own, and a
-        plateau a bar along it.  What is not trusted is hollow.
+        The mean over models is drawn with a band of two standard errors over models, every model as a thin line with two of its
+        own, and a plateau as a bar along the curve.  Marks of estimates that are not trusted are hollow.
 
         Args:
             axis: where to draw; None for a new figure.
@@ -211,7 +211,7 @@ class LLCProfile(ShownTable):
         return axis
 
     def _groups(self) -> list[tuple[dict[str, Any], np.ndarray, dict[str, np.ndarray]]]:
-        """Of every group: its label, its values of γ, and the columns as arrays of shape (model, γ)."""
+        """For every group, its label, its values of γ, and the columns as arrays of shape (model, γ)."""
         missing = [name for name in NEEDED if name not in self.columns]
         if missing:
             raise ValueError(f"this part of a profile has no column {missing[0]!r}; it needs {', '.join(NEEDED)}")
@@ -231,7 +231,7 @@ class LLCProfile(ShownTable):
 
 
 def _mean(values: np.ndarray, errors: np.ndarray) -> tuple[float, float]:
-    """Mean over models that have an estimate, and its standard error over them; of one model its own."""
+    """Mean over models that have an estimate, and its standard error over them; for a single model its own."""
     known = np.isfinite(values)
     values, errors = values[known], errors[known]
     if len(values) < 2:

@@ -1,4 +1,4 @@
-"""From chains to rows: the estimate, its diagnostics, and why it is not to be trusted where it is not."""
+"""From chains to rows: the estimate, its diagnostics, and the reasons not to trust it, if there are any."""
 
 from __future__ import annotations
 
@@ -58,8 +58,8 @@ def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False)
 
     Args:
         task: what is sampled.
-        spec: with which settings.
-        engine: by what.
+        spec: the settings.
+        engine: which engine runs the chains.
         traces: keep the chains; see :func:`harness.measure.llc.estimate.llc`.
 
     Returns:
@@ -88,7 +88,7 @@ def estimate(task: Task, spec: LLCSpec, engine: Engine, *, traces: bool = False)
 
 
 def _rows(trace: Trace, chains: int, nbeta: float) -> pd.DataFrame:
-    """A row for each model.  Models with as many draws are looked at together, as many at a time as memory is meant for."""
+    """A row for each model.  Models with equally many draws are evaluated together, as many at a time as memory allows."""
     values = {name: getattr(trace, name).double().cpu().numpy() for name in Trace.__dataclass_fields__}
     values = {name: value.reshape(-1, chains, *value.shape[1:]) for name, value in values.items()}
     draws = values["draws"][:, 0].astype(int)
@@ -103,7 +103,7 @@ def _rows(trace: Trace, chains: int, nbeta: float) -> pd.DataFrame:
 
 
 def _seen(own: Mapping[str, np.ndarray], nbeta: float) -> pd.DataFrame:
-    """What is seen of the chains of models with as many draws; arrays of shape (model, chain) or (model, chain, draw)."""
+    """Diagnostics of models with equally many draws, from arrays of shape (model, chain) or (model, chain, draw)."""
     excess = nbeta * (own["losses"] - own["initial_loss"][:, :1, None])
     means, strains = excess.mean(2), own["strains"]
     with np.errstate(all="ignore"):  # chains that diverged
@@ -122,12 +122,12 @@ def _seen(own: Mapping[str, np.ndarray], nbeta: float) -> pd.DataFrame:
 
 
 def _between(means: np.ndarray) -> np.ndarray:
-    """Standard error by what lies between the chains, where there are too few draws to tell it from those."""
+    """Standard error from the differences between chains, where there are too few draws to tell it from those."""
     return means.std(1, ddof=1) / math.sqrt(means.shape[1]) if means.shape[1] > 1 else np.full(len(means), np.nan)
 
 
 def _depth(task: Task, spec: LLCSpec, nbeta: float) -> np.ndarray:
-    """See :func:`harness.measure.llc.potential.depth`; NaN where minibatches or no γ leave no one potential to descend on."""
+    """See :func:`harness.measure.llc.potential.depth`; NaN with minibatches or γ = 0, where there is no one potential."""
     if not spec.descent or spec.batch_size is not None or spec.localization == 0:
         return np.full(len(task.theta), np.nan)
     return depth(
@@ -137,7 +137,7 @@ def _depth(task: Task, spec: LLCSpec, nbeta: float) -> np.ndarray:
 
 
 def distrust(row: Mapping[Hashable, Any], spec: LLCSpec) -> str:
-    """Every reason not to believe an estimate, in words; empty where there is none."""
+    """Every reason not to believe an estimate, in words; empty if there is none."""
     if not math.isfinite(row["initial_loss"]):
         return f"the loss of the model itself is {row['initial_loss']}: its parameters or its data are not finite"
     chains = [value for name, value in row.items() if str(name).startswith("chain_")]
@@ -162,7 +162,7 @@ def _of_the_place(row: Mapping[Hashable, Any]) -> list[str]:
 
 
 def _of_the_chains(row: Mapping[Hashable, Any]) -> list[str]:
-    """Whether they have arrived, agree, and are long enough."""
+    """Whether the chains have settled, agree, and are long enough."""
     if not math.isfinite(row["drift"]):
         return ["the trace has a single draw"]
     reasons = []
@@ -183,12 +183,12 @@ def _of_the_chains(row: Mapping[Hashable, Any]) -> list[str]:
 
 
 def _unsettled(row: Mapping[Hashable, Any], spec: LLCSpec) -> bool:
-    """Whether a re-run is too short to tell anything; SGLD's, whose trace is slow, are taken as they are."""
+    """Whether a re-run is too short to tell anything; those of SGLD, whose trace is slow, are taken as they are."""
     return spec.sampler == "kinetic" and bool(_of_the_chains(row))
 
 
 def _of_the_settings(row: Mapping[Hashable, Any], spec: LLCSpec) -> list[str]:
-    """Whether others would have given the same."""
+    """Whether other settings would have given the same."""
     least, reasons = LEAST_ACCEPTANCE[spec.sampler], []
     untried = "tells nothing: the re-run has not settled" if spec.sensitivity_chains else "was not tried"
     if math.isnan(row["acceptance"]):
@@ -208,8 +208,8 @@ def _of_the_settings(row: Mapping[Hashable, Any], spec: LLCSpec) -> list[str]:
 def furthest(parameters: int) -> float:
     """Largest γ‖w − w*‖² per parameter of a chain that stays.
 
-    Integrate by parts: in the stationary state its mean is 1 − nβ E[(w − w*)·∇L] / d, at most 1 where the loss does not fall on
-    the way out.  That is the mean of χ²_d / d, whose standard deviation is √(2/d).  Four of them are allowed for, as if all
-    draws were one.
+    Integrating by parts shows that in the stationary state its mean is 1 − nβ E[(w − w*)·∇L] / d, at most 1 if the loss does
+    not fall on the way out.  That is the mean of χ²_d / d, whose standard deviation is √(2/d).  Four of them are allowed for,
+    as if all draws were one.
     """
     return 1 + 4 * math.sqrt(2 / parameters)

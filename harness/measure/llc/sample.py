@@ -57,7 +57,7 @@ class SampleLLC(Measurement):
 
     @property
     def engines(self) -> tuple[Engine, ...]:
-        """What its sampler runs on: devinterp has SGLD alone."""
+        """The engines that its sampler runs on: devinterp has only SGLD."""
         return able(self.spec)
 
     @property
@@ -99,7 +99,7 @@ class SampleLLC(Measurement):
     def _some(
         self, stack: Stack, rows: slice, key: str, epoch: int, inputs: torch.Tensor, targets: torch.Tensor, device: str
     ) -> pd.DataFrame:
-        """The table of some of the members."""
+        """The table for some of the members."""
         import pandas as pd
 
         seeds = stack.owners[rows]

@@ -3,15 +3,15 @@ r"""Stacked stochastic-gradient Langevin dynamics, localised at a point.
     Δw = −½ ε (nβ ∇L(w) + γ (w − w*)) + √ε ξ,   ξ ~ N(0, I),   started at w*
 
 (Lau et al. 2023, doi 10.48550/arXiv.2308.12108, algorithm 1.)  Every row of a stack is one chain of one member, with its own
-ε, γ and random stream.  Rows never meet, so that they can be run in chunks that fit the processor's cache.
+ε, γ and random stream.  Rows never interact, so they can be run in chunks that fit the processor's cache.
 
 With the preconditioner "rmsprop" every coordinate has its step (Li et al. 2016, doi 10.48550/arXiv.1512.07666, algorithm 1):
 
     Δw = −½ ε G (nβ ∇L(w) + γ (w − w*)) + √(ε G) ξ,   G ∝ 1 / (√V + δ mean √V),   V ← α V + (1 − α) (∇L)²
 
 with G scaled to mean 1, so that ε is the mean step.  G follows the chain in burn-in and is frozen at its end: a fixed G is a
-change of coordinates, which leaves the stationary distribution as it is.  (If G went on changing, the target would be wrong
-without the term Γ = ∂G/∂w, which Li et al. drop, and devinterp too.)
+change of coordinates, which leaves the stationary distribution unchanged.  (If G went on changing, the target would be wrong
+without the term Γ = ∂G/∂w, which Li et al. drop, as does devinterp.)
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ class Chains:
         return len(self.streams)
 
     def models(self, chosen: slice) -> slice | torch.Tensor:
-        """Which models some of the rows are chains of."""
+        """The models to which some of the rows belong."""
         return chosen if self.owner is None else self.owner[chosen]
 
     def rows(self, chosen: slice) -> Chains:
@@ -94,7 +94,7 @@ def sample(
         draws: steps whose loss is kept.
         loss: see :func:`harness.networks.losses.loss_and_pull`.
         batch_size: points of a minibatch, drawn without replacement within an epoch; None for the full batch.
-        preconditioner: "none", or "rmsprop" as described at the head of this module.
+        preconditioner: "none", or "rmsprop" as described in the module's docstring.
         initial: the data over which the loss and the gradient at w* are taken: "all", or "batch", each chain's first minibatch.
 
     Raises:
@@ -198,7 +198,7 @@ class _Walk:
         )  # fmt: skip
 
     def drift(self, moved: torch.Tensor) -> torch.Tensor:
-        """½ ε (nβ ∇L + γ (w − w*)), in the coordinates w / √G where there is a G: the step is an ordinary one there."""
+        """½ ε (nβ ∇L + γ (w − w*)), in the coordinates w / √G if there is a G, in which the step is an ordinary one."""
         drift = (self.gradient * self.slope_share).add_(moved * self.spring_share)
         return drift if self.scaling is None else drift.mul_(self.scaling.root)
 
@@ -211,7 +211,7 @@ class _Walk:
 
 
 class _Scaling:
-    """RMSprop's G as its square root, shape (row, parameter), row by row."""
+    """The square root of RMSprop's G, shape (row, parameter), row by row."""
 
     def __init__(self, like: torch.Tensor) -> None:
         self.square = torch.zeros_like(like)

@@ -31,21 +31,21 @@ class LLCSpec:
             (:mod:`harness.measure.llc.sgld`), the sampler of devinterp.
         step_size: h of the kinetic sampler; None for one that is found in burn-in.  ε of SGLD; None for 1e-4.
         friction: of the kinetic sampler, in units of what it finds (1/√γ is the time in which a free direction turns around).
-        mass: of the kinetic sampler: "adapted", a step for each coordinate, learned in burn-in, "unit", or None for "adapted"
-            where the step size is found and "unit" where it is given.
+        mass: of the kinetic sampler: "adapted", a step for each coordinate, learned in burn-in; "unit"; or None for "adapted"
+            if the step size is found and "unit" if it is given.
         chains: independent chains.
         burn_in: steps before the first draw; None for what is needed (kinetic) or 1,000 (SGLD).
         draws: steps whose loss is averaged; None for as many as the precision asks for (kinetic) or 1,000 (SGLD).
-        precision: standard error, relative to the estimate, at which the draws end where their number is not given.
-        budget: gradients of a chain, burn-in included, at which they end at the latest.
+        precision: standard error, relative to the estimate, at which the draws end if their number is not given.
+        budget: gradients of a chain, burn-in included, at which the draws end at the latest.
         descent: gradients of a descent from w*, on the full batch, that shows how far above a minimum it is; 0 leaves it out.
         batch_size: points of a minibatch (SGLD); None for the full batch.
         nbeta: inverse temperature; None for n / ln n, with n the number of points — of a minibatch where there is one.
-        sensitivity_chains: chains of the re-runs that show what the settings do, at γ/10 and, with SGLD, at ε/3; 0 leaves them
-            out.  Without a re-run at γ/10 ``trusted`` is about the LLC at this γ, not about the learning coefficient.
+        sensitivity_chains: chains of the re-runs that show the effect of the settings, at γ/10 and, with SGLD, at ε/3; 0 leaves
+            them out.  Without a re-run at γ/10, ``trusted`` is about the LLC at this γ, not about the learning coefficient.
         preconditioner: of SGLD: "none", or "rmsprop": every coordinate has its own step, frozen at the end of burn-in.
-        initial_loss: the data over which L(w*) is taken: "all", or "batch" (SGLD), the first minibatch of each chain, which is
-            as noisy as one minibatch is.
+        initial_loss: the data over which L(w*) is taken: "all", or "batch" (SGLD), the first minibatch of each chain, with the
+            noise of one minibatch.
     """
 
     localization: float = 1.0
@@ -110,13 +110,13 @@ class LLCSpec:
         require(self.localization > 0, self, "localization", "above 0 (or any from 0 with sampler='sgld')")
         require(self.mass in ("adapted", "unit"), self, "mass", "'adapted' or 'unit'")
         require(self.mass == "unit" or self.step_size is None, self, "mass",
-                "'unit' where the step size is given: a step is no step without the mass it is meant for")  # fmt: skip
+                "'unit' where the step size is given, since a step size has a meaning only with its mass")  # fmt: skip
         adapts = self.step_size is None
         require(not adapts or self.burn_in is None or self.burn_in >= 4, self, "burn_in",
                 "None, or 4 or more where the step size is found in it")  # fmt: skip
 
     def describe(self) -> dict[str, Any]:
-        """Canonical form of the settings: those that the sampler has."""
+        """Canonical form of the settings, with only those that the sampler uses."""
         foreign = {*OF_KINETIC, "precision", "budget"} if self.sampler == "sgld" else set(OF_SGLD)
         if self.draws is not None and self.burn_in is not None:
             foreign |= {"precision", "budget"}
@@ -129,15 +129,15 @@ class LLCSpec:
         """nβ for a data set of that many points.
 
         Raises:
-            ValueError: a single point, which has no n / ln n.
+            ValueError: there is a single point, for which n / ln n is undefined.
         """
         size = self.batch_size or points
         if self.nbeta is None and size < 2:
-            raise ValueError("inputs hold a single point, for which there is no nβ = n / ln n; give more, or LLCSpec(nbeta=…)")
+            raise ValueError("inputs hold a single point, for which nβ = n / ln n is undefined; give more, or LLCSpec(nbeta=…)")
         return self.nbeta if self.nbeta is not None else size / math.log(size)
 
     def reruns(self) -> dict[str, LLCSpec]:
-        """The re-runs that show what no diagnostic within a run shows; empty where none are wanted."""
+        """The re-runs that show what no diagnostic within a run can show; empty if none are wanted."""
         if not self.sensitivity_chains:
             return {}
         again = replace(self, chains=self.sensitivity_chains, sensitivity_chains=0)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
 
 
 class ShownTable(Shown, pd.DataFrame):
-    """A table of estimates, shown in a few facts and its main columns; printed, or cut by columns, it is shown by pandas."""
+    """A table of estimates, shown by a few facts and its main columns; printed, or cut by columns, it is shown by pandas."""
 
     _main = ("group", "model", "localization", "llc", "llc_se", "trusted", "distrust")
 
@@ -50,8 +50,8 @@ class LLCTable(ShownTable):
     """What :func:`harness.measure.llc.estimate.llc` returns: a DataFrame with one row per model, and its chains where kept.
 
     Attributes:
-        traces: the chains, one row per model × chain × draw with columns model, chain, draw and loss; None where they were not
-            kept, and after the table has been cut or joined.
+        traces: the chains, one row per model × chain × draw with columns model, chain, draw and loss; None if they were not
+            kept, or once the table has been cut or joined.
     """
 
     _kept: list[pd.DataFrame | None]
@@ -74,7 +74,7 @@ class LLCTable(ShownTable):
         self._kept[0] = traces
 
     def draw(self, axis: Axes | None = None) -> Axes:
-        """Estimates with two standard errors, and every chain's own beside them; what is not trusted is hollow.
+        """Estimates with two standard errors, and every chain's own beside them; marks that are not trusted are hollow.
 
         Args:
             axis: where to draw; None for a new figure.
@@ -116,7 +116,7 @@ class LLCTable(ShownTable):
 
 
 def new_axis(axis: Axes | None) -> Axes:
-    """The axis, or that of a new figure which pyplot does not know."""
+    """The axis, or that of a new figure that is not registered with pyplot."""
     if axis is not None:
         return axis
     from matplotlib.figure import Figure

@@ -98,11 +98,11 @@ def test_pgd_reaches_the_class_more_often_with_it_as_its_aim_and_only_inside_the
     [
         (1, r"aim is the right class of 2 of 3 points \(1, 2\); leave them out"),
         ([1, 1, 0], r"aim is the right class of 1 of 3 points \(1\)"),
-        (3, "aim reaches from 3 to 3; the classes are 0 to 2"),
-        ([-1, 0, 0], "aim reaches from -1 to 0"),
+        (3, "aim ranges from 3 to 3; the classes are 0 to 2"),
+        ([-1, 0, 0], "aim ranges from -1 to 0"),
         ([0, 0], r"aim has shape \(2,\); give one class number, or one for each of the 3 points"),
-        (1.0, r"aim holds torch\.float64; give class numbers"),
-        (True, r"aim holds torch\.bool"),
+        (1.0, r"aim is torch\.float64; give class numbers"),
+        (True, r"aim is torch\.bool"),
     ],
 )
 def test_what_is_no_aim_is_refused(aim: object, message: str) -> None:

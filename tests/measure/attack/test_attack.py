@@ -237,5 +237,5 @@ def test_bad_input_is_named() -> None:
         PerturbationSpec(largest=0)
     with pytest.raises(TypeError, match=r"models is str; give one torch\.nn\.Module"):
         smallest_perturbation("model", np.zeros((1, 2)), np.zeros(1, int))  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match="model 1 has other parameters than model 0"):
+    with pytest.raises(ValueError, match="model 1 has different parameters from model 0"):
         smallest_perturbation([torch.nn.Linear(2, 2), torch.nn.Linear(2, 3)], np.zeros((1, 2)), np.zeros(1, int))

@@ -225,9 +225,9 @@ def test_what_cannot_be_attacked_is_refused_by_name(robust: Population) -> None:
         autoattack(robust, x, y, epsilon=-0.1)
     with pytest.raises(ValueError, match="epsilon is nan"):
         autoattack(robust, x, y, epsilon=float("nan"))
-    with pytest.raises(ValueError, match="norm='l0' is not one that this has"):
+    with pytest.raises(ValueError, match="norm='l0' is not supported here"):
         autoattack(robust, x, y, epsilon=1, norm="l0")  # type: ignore[arg-type]
-    with pytest.raises(ValueError, match=r"inputs reach from .* beyond bounds=\(0\.0, 1\.0\)"):
+    with pytest.raises(ValueError, match=r"inputs range from .* beyond bounds=\(0\.0, 1\.0\)"):
         autoattack(robust, x, y, epsilon=0.1, bounds=(0.0, 1.0))
     with pytest.raises(RecipeError, match="queries=0; it has to be 1 or more"):
         AutoAttackSpec(queries=0)

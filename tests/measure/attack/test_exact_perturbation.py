@@ -175,7 +175,7 @@ def test_a_size_below_what_can_be_told_is_an_error() -> None:
         network[0].bias.fill_(1.0)
         network[2].weight.copy_(torch.tensor([[0.0], [1.0]]))
         network[2].bias.copy_(torch.tensor([1.0, -1e-13]))
-    with pytest.raises(ExactnessError, match=r"flipped by less than 1\.0e-10, which the rounding of a logit hides"):
+    with pytest.raises(ExactnessError, match=r"flipped by less than 1\.0e-10, which is within the rounding of a logit"):
         exact_perturbation(network, np.zeros((1, 1)), np.array([0]), within=16.0)
 
 

@@ -133,10 +133,10 @@ def test_impossible_directions_and_models_are_refused() -> None:
     with pytest.raises(ValueError, match=r"direction has shape \(5,\); an input has shape \(6,\)"):
         unit_direction(np.ones(5), (6,), "l2")
     for broken in (np.zeros(6), np.full(6, np.nan)):
-        with pytest.raises(ValueError, match=r"direction has the length .*; give a finite one that is not zero"):
+        with pytest.raises(ValueError, match=r"direction has the length .*; give one of finite length above 0"):
             unit_direction(broken, (6,), "linf")
     y = np.full(30, 2)
-    with pytest.raises(ValueError, match="targets reach from 2 to 2; this network has classes 0 to 1"):
+    with pytest.raises(ValueError, match="targets range from 2 to 2; this network has classes 0 to 1"):
         fgsm(torch.nn.Linear(6, 1), X, y, epsilon=0.1)
-    with pytest.raises(ValueError, match="targets reach from 2 to 2; this network has classes 0 to 1"):
+    with pytest.raises(ValueError, match="targets range from 2 to 2; this network has classes 0 to 1"):
         direction_attack(torch.nn.Linear(6, 2), X, y, direction=X[0], epsilon=0.1)

@@ -229,7 +229,7 @@ def test_a_model_far_from_a_minimum_is_not_trusted_and_says_so() -> None:
 def test_what_is_not_finite_is_named() -> None:
     model, x, y = regression(4, 1, 256)
     x[3, 2] = math.nan
-    with pytest.raises(ValueError, match=r"inputs of points 3 \(counted from 0\) hold NaN or an infinity"):
+    with pytest.raises(ValueError, match=r"inputs of points 3 \(counted from 0\) contain NaN or infinity"):
         llc(model, x, y, loss="mse")
     population, data = toy_population((0, 1))
     population.final[1, 5] = math.nan
@@ -417,7 +417,7 @@ def test_a_robust_network_is_nearer_to_a_minimum_of_what_it_was_trained_on() -> 
     assert training[training["seed"] == 1].reset_index(drop=True).equals(again)
     with pytest.raises(RecipeError, match="TrainingPoints has points=0"):
         TrainingPoints(points=0)
-    with pytest.raises(ValueError, match="points=300 are asked for and there are 256 training points"):
+    with pytest.raises(ValueError, match="points=300 are asked for, but there are 256 training points"):
         Viewed(LLC(SHORT, points=256), TrainingPoints(300)).run(population, data, "cpu")
 
 
@@ -483,7 +483,7 @@ def test_neighbourhoods_give_a_row_for_every_member_epoch_and_sample() -> None:
         ({"scope": ["all"]}, r"scope \['all'\] is unknown; this network has 'all'"),
         ({"spec": {}}, "spec is {}; it has to be an LLCSpec, or None"),
         ({"device": "gpu"}, "there is no device 'gpu'"),
-        ({"inputs": torch.zeros(1, 8), "targets": torch.zeros(1, 2)}, "inputs hold a single point, for which there is no nβ"),
+        ({"inputs": torch.zeros(1, 8), "targets": torch.zeros(1, 2)}, "inputs hold a single point, for which nβ"),
         ({"inputs": torch.zeros(3, 8)}, r"targets of shape \(1024, 2\) do not fit inputs of 3 points and 2 outputs"),
     ],
 )
