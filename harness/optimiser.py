@@ -1,7 +1,7 @@
 """How a network descends, how its learning rate changes on the way, and when it stops.
 
-A schedule says by its ``per`` what it counts: after every epoch or after every optimiser step, whichever its scheduler would be
-told of by ``scheduler.step()``.
+The ``per`` of a schedule says what it counts, epochs or optimiser steps: whichever would be followed by ``scheduler.step()`` in
+ordinary PyTorch code.
 """
 
 from __future__ import annotations

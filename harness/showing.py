@@ -1,10 +1,8 @@
-"""Objects that show themselves: in a line, and as a small card in a notebook.
+"""Objects that show themselves: as one line of text, and in a notebook as a small card.
 
-What an object says of itself stands in its class; how it is laid out is for :mod:`harness.showing`.  That module is taken from
-those that are loaded (``import harness`` loads it) and not imported here: code that names a network must not change with the
-look of a card (docs/decisions/0025).
-
-How objects are shown: facts as one line of text, and as a small table of HTML without script, in the notebook's colours.
+A class says which facts its objects show (:class:`Shown`); they are laid out by :func:`line` and by :func:`card`, a small table
+of HTML without script, in the notebook's colours.  Objects look these functions up in the loaded module (``import harness``
+loads it) instead of importing them: code that names a network must not change with the look of a card (docs/decisions/0025).
 """
 
 from __future__ import annotations

@@ -1,4 +1,4 @@
-"""Which code decides a number: what names it has to change when that code does."""
+"""Which code decides a number: the number's name in the store has to change when that code does."""
 
 from harness.code.canonical import does, folder_digest
 from harness.code.closure import Closure, closure, code_digest

@@ -22,7 +22,7 @@ def check_current(root: Any, name: str) -> None:
         now = getattr(now, part, None)
     if now is not None and not any(_same(root, definition(each)) for each in _inside(now)):
         raise CodeError(
-            f"{root.__qualname__} is from before its module {name} was imported again, and its code is another now: "
+            f"{root.__qualname__} is from before its module {name} was imported again, and its code has changed since: "
             f"take it from {name} again"
         )
 

@@ -1,9 +1,9 @@
 """The source of every module as it was when it was imported: what runs, whatever has become of the file since.
 
-A digest that reads the file when it is first asked for describes another program than the one that computes: a measurement
-that was edited while a run waits would be stored under the new code's name with the old code's numbers.  So whatever of one's
-own code is imported is read at that moment, by a finder that Python asks first and that finds nothing itself.  What was
-imported before, or in a way that asks no finder, is read as soon as possible, and checked against the functions in memory.
+A digest that reads the file only when it is asked for may describe another program than the one that computes: if a measurement
+were edited while a run waits, the old code's numbers would be stored under the new code's name.  So a user's code is read at
+the moment of its import, by a finder that Python asks first and that finds nothing itself.  What was imported before, or in a
+way that asks no finder, is read as soon as possible, and checked against the functions in memory.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ OWN = __name__.partition(".")[0]  # this package is nobody's third party, wherev
 
 
 class CodeError(RuntimeError):
-    """Code that decides a number cannot be told, so that the number has no name; the message says which and what to do."""
+    """Code that decides a number cannot be determined, so the number has no name; the message says which and what to do."""
 
 
 class Sources:

@@ -1,6 +1,6 @@
 """The modules of a project, parsed as they were imported: what binds a name, where it comes from, which files there are.
 
-Where modules are, and what their sources hold, without importing anything.
+Modules are located, and their sources read, without importing anything.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ def facts_of(name: str, file: str, module: ModuleType | None) -> Facts:
     """The facts of a module's source as it was imported.
 
     Raises:
-        CodeError: it is no Python, or cannot be told.
+        CodeError: it is not Python, or cannot be read.
     """
     try:
         return facts(SOURCES.of(file, module), name, os.path.basename(file) == "__init__.py")

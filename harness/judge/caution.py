@@ -1,14 +1,14 @@
-"""The second opinion that every verdict on a mean has to survive: the same rule on an interval that allows for skewness.
+"""Two safeguards on verdicts: a second opinion that allows for skewness, and the p values that adjustments for many claims use.
 
-A t interval is exact for normal units.  Where they have a long tail, one of its ends errs more often than it says, and a few
-units hardly show that they have one.  So what the interval decides is decided only if the interval of ``harness.stats.Skewed``
-decides the same (docs/decisions/0031 has the measured rates).
+Every verdict on a mean has to survive the second opinion, the same rule on another interval.  A t interval is exact for normal
+units.  If units have a long tail, one end of it errs more often than it claims to, and a few units hardly show such a tail.
+What the t interval decides counts only if the interval of ``harness.stats.Skewed`` decides the same (docs/decisions/0031 has
+the measured rates).
 
-P of both sides of a verdict, read off the curve that decides it: what adjustments for several claims adjust.
-
-The p that is shown beside an effect may be that of an exact test, whose smallest value is set by the number of units (2^-n for
-sign flips): a test of eight pairs could never survive an adjustment for thirteen claims, however large the effect.  The verdict
-hangs on the interval, and so do these.
+The p values of support and refutation (:func:`sides`) are read off the curve that decides the verdict.  The p shown beside an
+effect may instead come from an exact test, whose smallest value is set by the number of units (2^-n for sign flips): a test of
+eight pairs could never survive an adjustment for thirteen claims, however large the effect.  The verdict depends on the
+interval, and so do these p values.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ MOST_UNITS = 100_000
 
 
 def survives(outcome: Outcome, prediction: Prediction, seen: Confidence, alpha: float) -> bool:
-    """Whether the second opinion says what the first one said; True where nothing was decided, and where there is no mean."""
+    """Whether the second opinion agrees with the first; True if nothing was decided, or if there is no mean."""
     second = seen.cautious
     if second is None or outcome not in (Outcome.SUPPORTED, Outcome.REFUTED):
         return True
@@ -32,7 +32,7 @@ def survives(outcome: Outcome, prediction: Prediction, seen: Confidence, alpha: 
 
 
 def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate) -> tuple[Outcome, tuple[str, ...]]:
-    """The outcome after the second opinion, and what is to be said about it.
+    """The outcome after the second opinion, and sentences about it.
 
     Args:
         outcome: what the interval decided.
@@ -62,7 +62,7 @@ def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate)
 
 
 def _limits(prediction: Prediction, several: str, n: int) -> str:
-    """What the mean says nothing of."""
+    """What the mean says nothing about."""
     if prediction.trim:
         return (
             f"A trimmed mean is about the middle {words.percent(1 - 2 * prediction.trim)} of {several}: rare ones at either "
@@ -76,7 +76,7 @@ def _limits(prediction: Prediction, several: str, n: int) -> str:
 
 
 def _enough(outcome: Outcome, prediction: Prediction, seen: Confidence, n: int) -> int | None:
-    """Fewest units, of powers of 1.1 times those at hand, with which the second opinion would agree; None beyond all bounds."""
+    """Fewest units, as powers of 1.1 times those at hand, with which the second opinion would agree; None beyond all bounds."""
     more = float(n)
     while more < MOST_UNITS:
         more = max(more * 1.1, more + 1)
@@ -90,8 +90,8 @@ class Sides:
     """P of a support and of a refutation; each is at most alpha where the interval says so.
 
     Attributes:
-        support: of "the claim holds" against its null; None where there is none.
-        refute: of "the claim does not hold" against the least that it says; None where there is none.
+        support: p of "the claim holds" against its null; None if there is none.
+        refute: p of "the claim does not hold" against the least that it claims; None if there is none.
     """
 
     support: float | None
@@ -99,7 +99,7 @@ class Sides:
 
 
 def sides(prediction: Prediction, seen: Estimate) -> Sides:
-    """Of one prediction, at the values on which its verdict hangs.
+    """The p values of one prediction, at the values on which its verdict depends.
 
     A direction is supported against its centre c and refuted against c + m; an absence is supported against both limits (TOST)
     and refuted against the nearer one.  The curve is that of the second opinion, where there is one.  A second test that a
@@ -123,11 +123,11 @@ def sides(prediction: Prediction, seen: Estimate) -> Sides:
 
 
 def joint_sides(prediction: Conjunction, parts: Sequence[Sides | None]) -> Sides | None:
-    """Of several parts of which so many have to come true, at the levels at which they count for the whole.
+    """The p values of several parts of which a given number have to come true, at the levels at which parts count.
 
     Support: the p of the partial conjunction, the ``needed``-th smallest over the share of alpha at which a part's support
-    counts (Benjamini & Heller 2008); of all parts that is the largest.  Refutation: so many parts that too few are left, each
-    at its share (Bonferroni).  None where a part could not be judged.
+    counts (Benjamini & Heller 2008); if all parts are needed, that is the largest.  Refutation: enough parts that too few are
+    left, each at its share (Bonferroni).  None if a part could not be judged.
     """
     known = [part for part in parts if part is not None]
     if len(known) < len(parts) or prediction.needed > len(parts):

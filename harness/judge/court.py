@@ -34,9 +34,9 @@ def judge(
     Args:
         judged: what was fixed beforehand.
         evidence: what the claim's body returned; or its table alone (one per protocol, by name).
-        scale: "smoke" decides nothing, whatever was seen; all else runs as at the other scales.
+        scale: "smoke" decides nothing, whatever was seen; everything else runs as at the other scales.
         protocol: judge under this protocol of the claim only; by default under all, and the first decides.
-        share: what every alpha is multiplied by (``--claims-family-wise``).
+        share: factor by which every alpha is multiplied (``--claims-family-wise``).
         blocks: seeds of each block where seeds are added until the claim is decided (``--claims-until-decided``); None for
             a number of seeds that was fixed beforehand.
 
@@ -83,7 +83,7 @@ def _tables(claim: Claim | None, evidence: Any, protocol: str | None) -> dict[st
 
 
 def _accounts(evidence: Any, tables: Collection[str | None]) -> Mapping[str | None, Account]:
-    """What became of the rows that were measured, under each protocol of which the evidence tells."""
+    """What became of the measured rows, under each protocol for which the evidence says so."""
     rows = evidence.rows if isinstance(evidence, Evidence) else None
     known: Any = dict.fromkeys(tables, rows) if isinstance(rows, Account) else rows or {}
     if not isinstance(known, Mapping) or not all(isinstance(each, Account) for each in known.values()):
@@ -124,7 +124,7 @@ class _Court:
     Attributes:
         smoke: whether the scale decides nothing.
         shortfall: why nothing can be judged, or None.
-        share: what every alpha is multiplied by.
+        share: factor by which every alpha is multiplied.
         blocks: seeds of each block where seeds are added until the claim is decided, or None.
         identity: text that seeds the Monte-Carlo tests.
         gates: results of the gates.

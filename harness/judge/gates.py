@@ -16,10 +16,10 @@ from harness.rows import NoRow, Where
 
 
 def check(gate: Gate, table: pd.DataFrame) -> GateResult:
-    """Ask of every row of the table what a gate asks; a missing value fails, and so does a gate without a row to read.
+    """Check a gate's condition on every row of the table; a missing value fails, and so does a gate without a row to read.
 
     Raises:
-        ClaimError: a column that the gate reads is missing or holds no numbers.
+        ClaimError: a column that the gate reads is missing or does not hold numbers.
     """
     for column in (gate.column, *gate.limit_columns, *gate.where):
         if column not in table.columns:
@@ -40,7 +40,7 @@ def _numbers(gate: Gate, table: pd.DataFrame, column: str) -> NDArray[np.float64
     try:
         return np.asarray(table[column].astype(float), dtype=np.float64)
     except (TypeError, ValueError):
-        raise ClaimError(f"gate {gate.name!r} reads {column!r}, which holds something that is no number") from None
+        raise ClaimError(f"gate {gate.name!r} reads {column!r}, which holds something that is not a number") from None
 
 
 def _gate_detail(
@@ -61,7 +61,7 @@ def _gate_detail(
 
 
 def _distance(gate: Gate, values: NDArray[np.float64], numbers: dict[str, NDArray[np.float64]]) -> NDArray[np.float64]:
-    """How far each value lies beyond the limits, below 0 within; as far as can be where a limit is missing."""
+    """How far each value lies beyond the limits, negative inside them; infinite where a limit is missing."""
     beyond = np.full(len(values), -np.inf)
     for name, limit in gate.limits.items():
         bound: Any = numbers[limit] if isinstance(limit, str) else limit

@@ -29,14 +29,14 @@ _LEANS = (np.arange(40) + 0.5) / 40  # of the lean's
 
 @dataclass(frozen=True)
 class Terms:
-    """What a study is held against.
+    """The terms against which a study is judged.
 
     Attributes:
         rule: "above", "below" or "within".
         centre: value that the rule measures from, in natural units.
         margin: smallest effect of interest, or largest that counts as none.
         alpha: error rate on each side.
-        far: that of the end by which a direction is refuted, where it differs (several levels of which any refutes).
+        far: error rate of the end by which a direction is refuted, if it differs (with several levels, any of which refutes).
     """
 
     rule: Rule
@@ -76,7 +76,7 @@ def _(study: Student, terms: Terms, effect: float) -> float:
 
 
 def _quantiles(study: Student, alpha: float) -> tuple[Any, Any]:
-    """T at which the lower end and the upper end of the interval lie off, the second opinion included, for normal units.
+    """T at which the lower and the upper end of the interval lie, including the second opinion, for normal units.
 
     The skewness that normal units show is as good as normal itself, with variance 6 n (n - 1) / ((n - 2) (n + 1) (n + 3))
     (Fisher 1930), and independent of mean and spread; one row for each of its quantiles.  Of a trimmed mean it spreads less, by
@@ -95,7 +95,7 @@ def _quantiles(study: Student, alpha: float) -> tuple[Any, Any]:
 
 @power.register
 def _(study: Ranked, terms: Terms, effect: float) -> float:
-    """Exact for a normal mean of Fisher's z: it supports the claim from (or between) values that the score tests give."""
+    """Exact for a normal mean of Fisher's z: the claim is supported beyond (or between) values given by the score tests."""
     near, far = (float(study.law.ppf(1 - alpha)) for alpha in (terms.alpha, terms.far or terms.alpha))
     # Mirrored for "below"; expectations are odd in the correlation.
     centre, true = terms.sign * terms.centre, terms.sign * effect
@@ -130,7 +130,7 @@ def _(study: Least, terms: Terms, effect: float) -> float:
 
 @power.register
 def _(study: Blurred, terms: Terms, effect: float) -> float:
-    """As the sharp study, against limits that lie half a step of the grid further off."""
+    """As the sharp study, against limits half a step of the grid further away."""
     if terms.rule == "within":
         left = terms.margin - study.reach
         return power(study.sharp, replace(terms, margin=left), effect) if left > 0 else 0.0
@@ -154,7 +154,7 @@ class Plan(Shown):
         smallest: smallest distance from the centre that is found with ``POWER``; for an equivalence the smallest margin
             that is confirmed where there is no effect; None where no effect is.
         needed: units with which the margin is found (or confirmed) with ``POWER``; None beyond ``MOST_UNITS``.
-        terms: what they are held against.
+        terms: the terms against which they are judged.
         fewest: units below which the kind judges nothing.
         study: how precise they are, as a normal estimate; None for shares, whose precision follows from their number.
     """
@@ -249,7 +249,7 @@ def plan_for(prediction: Prediction, study: Confidence, n: int, unit: str, fewes
 
 
 def terms_of(prediction: Prediction) -> Terms:
-    """What a study is held against that is to tell about a prediction."""
+    """The terms against which a study of this prediction is judged."""
     return Terms(prediction.rule, float(prediction.centre), float(prediction.margin), prediction.alpha)
 
 
@@ -279,14 +279,14 @@ def surviving(terms: Terms, study: Confidence, n: int, family: int, fewest: int)
 
 
 def least_units(study: Confidence, terms: Terms, family: int) -> int | None:
-    """Units of which fewer can never survive, since even a unanimous share has too large a p; None where no such limit is."""
+    """Units below which nothing can survive, since even a unanimous share has too large a p; None if there is no such limit."""
     if not isinstance(study, Share | Least) or not 0 < terms.centre < 1:
         return None
     return max(1, math.ceil(math.log(terms.alpha / family) / math.log(terms.centre) - 1e-9))
 
 
 def earlier(power: Mapping[str, Any]) -> tuple[Student, Terms, int] | None:
-    """Precision, terms and fewest units of an earlier run, as ``Plan.to_json`` wrote them; None where it did not tell."""
+    """Precision, terms and fewest units of an earlier run, as ``Plan.to_json`` wrote them; None if it did not."""
     known = power["study"]
     if known is None:
         return None
@@ -298,7 +298,7 @@ def earlier(power: Mapping[str, Any]) -> tuple[Student, Terms, int] | None:
 
 
 def _at(size: float, study: Confidence, terms: Terms) -> float:
-    """Power at a distance from the centre; for an equivalence, where nothing is there and the margin is ``size``."""
+    """Power at a distance from the centre; for an equivalence, with no effect and the margin ``size``."""
     if terms.rule == "within":
         return power(study, replace(terms, margin=size), terms.centre)
     return power(study, terms, terms.centre + terms.sign * size)
@@ -329,7 +329,7 @@ def smallest(study: Confidence, terms: Terms, room: float = np.inf) -> float | N
 
 
 def _fewest(at: Callable[[int], float], least: int) -> int | None:
-    """Fewest units with the power asked for; power rises with their number, but for the steps of an exact test."""
+    """Fewest units with the power asked for; power rises with their number, except for the steps of an exact test."""
     if at(least) >= POWER:
         return least
     high = 2 * least

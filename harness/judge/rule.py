@@ -31,7 +31,7 @@ def supports(rule: Rule, centre: float, margin: float, low: Any, high: Any) -> A
     """Whether intervals [low, high] support the claim; numbers, or arrays over studies.
 
     Raises:
-        ValueError: the rule is none that reads an interval.
+        ValueError: the rule does not read an interval.
     """
     if rule == "above":
         return (low > centre) & (high >= centre + margin)
@@ -48,7 +48,7 @@ def refutes(rule: Rule, centre: float, margin: float, low: Any, high: Any) -> An
     """Whether intervals [low, high] refute the claim; numbers, or arrays over studies.
 
     Raises:
-        ValueError: the rule is none that reads an interval.
+        ValueError: the rule does not read an interval.
     """
     if rule == "above":
         return high < centre + margin
@@ -71,8 +71,8 @@ def decide(rule: Rule, centre: float, margin: float, interval: tuple[float, floa
       if it lies wholly outside; else INCONCLUSIVE.
     - "exact": SUPPORTED if low = high = c; else REFUTED.
 
-    Each side errs with probability alpha at most.  A gate that failed, or evidence that cannot be used, never
-    comes here: it is INVALID.
+    Each side errs with probability alpha at most.  After a failed gate, or with evidence that cannot be used,
+    this rule is never applied: the claim is INVALID.
 
     Args:
         rule: "above", "below", "within" or "exact".
@@ -105,12 +105,13 @@ def clears(rule: Rule, centre: float, margin: float, low: Any, high: Any) -> Any
 
 
 def grade(rule: Rule, centre: float, margin: float, effect: float, interval: tuple[float, float]) -> Grade | None:
-    """How large a supported effect is.  An interval that supports says that it is real, and this says which of three.
+    """How large a supported effect is: support says that the effect is real, and the grade says which of three sizes it has.
 
-    - *at least m*: the interval excludes all that is smaller than the smallest effect of interest.  Said of a smaller one with
-      probability alpha at most.
-    - *m not excluded*: it holds the smallest effect of interest, and the estimate is no smaller.
-    - *probably below m*: it holds it, and the estimate is smaller: real, and more likely too small to matter than not.
+    - *at least m*: the interval excludes everything smaller than the smallest effect of interest.  A smaller effect gets this
+      grade with probability alpha at most.
+    - *m not excluded*: the interval contains the smallest effect of interest, and the estimate is no smaller.
+    - *probably below m*: the interval contains it, but the estimate is smaller: real, but more likely too small to matter than
+      not.
 
     Args:
         rule: "above", "below", "within" or "exact".
@@ -120,7 +121,7 @@ def grade(rule: Rule, centre: float, margin: float, effect: float, interval: tup
         interval: low and high, in natural units.
 
     Returns:
-        The grade; None where the claim is not supported, and for the rules whose support has one size.
+        The grade; None if the claim is not supported, and for the rules whose support has only one size.
     """
     low, high = float(interval[0]), float(interval[1])
     if rule not in ("above", "below") or not supports(rule, centre, margin, low, high):
@@ -132,10 +133,10 @@ def grade(rule: Rule, centre: float, margin: float, effect: float, interval: tup
 
 
 def joint_grade(grades: Sequence[Grade | None], needed: int) -> Grade | None:
-    """Grade of a whole of which ``needed`` parts have to come true: that of the weakest of as many, the strongest.
+    """Grade of a whole of which ``needed`` parts have to come true: that of the weakest among the ``needed`` strongest.
 
     Args:
-        grades: of the parts whose support counts; None for those whose support has one size, which weaken nothing.
+        grades: of the parts whose support counts; None for those whose support has only one size, which weaken nothing.
         needed: parts that have to come true, no more than there are grades.
     """
     order = (None, *GRADES)
@@ -143,16 +144,16 @@ def joint_grade(grades: Sequence[Grade | None], needed: int) -> Grade | None:
 
 
 def conjoin(supporting: Sequence[Outcome], refuting: Sequence[Outcome], needed: int | None = None) -> Outcome:
-    """Outcome of several parts of which so many have to come true.
+    """Outcome of several parts of which a given number have to come true.
 
-    INVALID if any part is; else SUPPORTED if ``needed`` parts are; else REFUTED if so many are that fewer than ``needed`` are
-    left; else INCONCLUSIVE.
+    INVALID if any part is; else SUPPORTED if ``needed`` parts are; else REFUTED if so many are refuted that fewer than
+    ``needed`` are left; else INCONCLUSIVE.
 
     Args:
-        supporting: each part's outcome at the alpha at which its support counts.  Of k parts that all have to come true
-            that is its own (intersection-union: no correction inside).
-        refuting: each part's outcome at the alpha at which its refutation counts.  Of k parts that all have to come true
-            that is alpha / k (Bonferroni, since any of them refutes the whole).
+        supporting: each part's outcome at the alpha at which its support counts.  If all k parts have to come true, that is
+            its own alpha (intersection-union: no correction inside).
+        refuting: each part's outcome at the alpha at which its refutation counts.  If all k parts have to come true, that is
+            alpha / k (Bonferroni, since any of them refutes the whole).
         needed: parts that have to come true; None for all.
     """
     needed = len(supporting) if needed is None else needed

@@ -62,9 +62,9 @@ def _grade(prediction: Prediction, seen: Estimate, share: float = 1.0) -> Grade 
 
 
 def _firm(part: Verdict, share: float) -> Outcome:
-    """What the part says at its alpha times ``share``; no support that it does not have at its own alpha.
+    """The part's outcome at its alpha times ``share``, but never a support that it does not have at its own alpha.
 
-    (A wider interval reaches the smallest effect of interest more easily: what is negligible must not count for that.)
+    (A wider interval reaches the smallest effect of interest more easily, and must not turn a negligible effect into support.)
     """
     prediction, seen = part.prediction, part.estimate
     if share == 1 or seen is None or seen.confidence is None:
@@ -80,7 +80,7 @@ def _firm(part: Verdict, share: float) -> Outcome:
 
 
 def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
-    """Verdict on several parts from those on each; its headline is the part on which support hangs."""
+    """Verdict on several parts from the verdicts on each; its headline is the part on which support depends."""
     supporting = [_firm(part, prediction.support_share) for part in parts]
     refuting = [_firm(part, prediction.refute_share) for part in parts]
     outcome = conjoin(supporting, refuting, prediction.needed)
@@ -108,7 +108,7 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
 def _short_of(
     prediction: Conjunction, outcome: Outcome, supporting: list[Outcome], refuting: list[Outcome], counts: dict[Outcome, int]
 ) -> str:
-    """Where parts were supported or refuted, but too few of them at the level at which they count for the whole."""
+    """What to say if parts were supported or refuted, but too few of them at the level at which they count for the whole."""
     parts, needed = len(prediction.parts), prediction.needed
     if needed < parts and outcome is not Outcome.INVALID:
         ours, theirs = supporting.count(Outcome.SUPPORTED), refuting.count(Outcome.REFUTED)

@@ -1,4 +1,4 @@
-"""Which of the rows that were measured are judged, and whether any was left out for what a claim is about.
+"""Which of the measured rows are judged, and whether any was left out because of the outcome that the claim is about.
 
 A selection on the outcome decides part of the verdict before the judge sees it: with negative estimates removed, a claim
 whose effect lies at the margin can be refuted in most studies.  It is counted and shown, not forbidden: a document may do it.
@@ -24,8 +24,8 @@ class LeftOut:
     Attributes:
         rows: how many.
         because: why, in words.
-        columns: columns whose values decided.
-        on_outcome: whether these are what the prediction judges, or what that was made from; None where no column was named.
+        columns: the columns whose values decided.
+        on_outcome: whether the prediction judges these columns, or something made from them; None if no column was named.
     """
 
     rows: int
@@ -39,7 +39,7 @@ class Rows:
     """How many rows were measured and which of them are not judged.
 
     Attributes:
-        measured: rows that were measured; None where nobody counted.
+        measured: rows that were measured; None if nobody counted them.
         judged: rows of the table that is judged, which may each be made from many.
         left_out: rows that were left out.
     """
@@ -64,7 +64,7 @@ def selection(account: Account | None, prediction: Prediction, table: pd.DataFra
 
 
 def _on_outcome(drop: Drop, outcomes: set[str], table: pd.DataFrame) -> bool | None:
-    """A column that the table no longer has was made into what is judged."""
+    """Whether rows were selected on the outcome; a column that is gone from the table was made into what is judged."""
     if not drop.columns:
         return None
     return bool(outcomes.intersection(drop.columns)) or not set(drop.columns) <= set(map(str, table.columns))

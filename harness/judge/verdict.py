@@ -37,8 +37,8 @@ class Verdict(Shown):
         prediction: what was judged.
         estimate: what was seen (of the weakest part, for a conjunction); None where nothing could be
             estimated.
-        grade: of a supported direction how large the effect is against the margin; of several parts that of the
-            weakest on which support hangs; else None.
+        grade: for a supported direction, how large the effect is against the margin; for several parts, that of the
+            weakest on which support depends; else None.
         sides: p of a support and of a refutation by the curve that decides; None where nothing could be estimated.
         rows: how many rows were measured and which are not judged; None where there was nothing to judge.
         gates: validity checks on the evidence.
@@ -122,7 +122,7 @@ class Verdict(Shown):
         return {"name": protocol, "primary": primary, **shown, "gates": gates, "rows": rows}
 
     def _terms(self) -> Prediction:
-        """The prediction whose margin the estimate stands against: of several parts, the one on which support hangs."""
+        """The prediction against whose margin the estimate is held: of several parts, the one on which support depends."""
         seen = [(part.prediction, part.estimate) for part in self.parts if part.estimate is not None]
         return self.prediction.hinge(seen)[0] if isinstance(self.prediction, Conjunction) and seen else self.prediction
 
@@ -130,11 +130,11 @@ class Verdict(Shown):
         return self._terms().rule not in ("exact", "all")
 
     def _inexact(self) -> bool:
-        """Whether chance has a part in it."""
+        """Whether chance plays a part in it."""
         return any(each.rule != "exact" for each in self.prediction.singles)
 
     def _power(self) -> dict[str, Any] | None:
-        """What as many units find, and how many the margin needs; of a conjunction, for its weakest part."""
+        """What this many units can find, and how many the margin needs; for a conjunction, of its weakest part."""
         terms = self._terms()
         if isinstance(self.prediction, Conjunction):
             terms = terms.stricter(self.prediction.support_share)
@@ -147,7 +147,7 @@ class Verdict(Shown):
         return found.to_json() if found else None
 
     def _population(self) -> dict[str, Any] | None:
-        """Over what the estimate speaks, and what is to be expected of levels that were not seen."""
+        """The population that the estimate speaks about, and what to expect of levels that were not seen."""
         seen = self.estimate
         if seen is None or not seen.population:
             return None

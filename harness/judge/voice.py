@@ -1,8 +1,8 @@
 """A second voice beside a verdict, which has no say in it: a Bayes factor, and how severely the data have tested each effect.
 
-Severity (Mayo & Spanos 2006, doi 10.1093/bjps/axl003): "the effect is above v" has passed a severe test so far as a result
-this large would have been unlikely, had the effect been v.  It is one minus the one-sided p against v, over all v: the p-value
-curve.
+Severity (Mayo & Spanos 2006, doi 10.1093/bjps/axl003): "the effect is above v" has passed a severe test to the extent that a
+result this large would have been unlikely if the effect had been v.  It is one minus the one-sided p against v, for all v: the
+p-value curve.
 """
 
 from __future__ import annotations
@@ -27,9 +27,9 @@ class Voice(Shown):
     """What two other ways of weighing the same data say.
 
     Attributes:
-        rule: "above", "below" or "within"; of several parts that of the weakest.
-        factor: logarithm of the Bayes factor for the prediction against its opposite; None where there is none.
-        opposes: what the factor holds against each other, in words.
+        rule: "above", "below" or "within"; for several parts, that of the weakest.
+        factor: logarithm of the Bayes factor for the prediction against its opposite; None if there is none.
+        opposes: the two hypotheses that the factor compares, in words.
         severity_null: of "in the predicted direction of the null value"; for an absence, None.
         severity_margin: of "beyond the smallest effect of interest"; for an absence, of "within the margin".
         levels: severities, falling.

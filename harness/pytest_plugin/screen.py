@@ -1,8 +1,8 @@
 """Where the progress of a session is shown: a line below pytest's own output, redrawn and removed without a trace.
 
-While a test runs, pytest redirects the terminal's file descriptor to capture what the test prints; so what is
-shown from beside the run goes to a duplicate of it.  What pytest itself writes passes through here, because
-the line has to go before pytest writes, and the cursor has to be where pytest left it.
+While a test runs, pytest redirects the terminal's file descriptor to capture what the test prints, so the line is written to a
+duplicate of that descriptor.  What pytest itself writes passes through here, because the line has to be removed before pytest
+writes, and the cursor has to be where pytest left it.
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""The data behind a figure as a page carries them: all rows, compact, for a table and for one seed drawn over the figure.
+"""The data behind a figure, as a page carries them: all rows, compact, for a table and for one seed drawn over the figure.
 
-The page's script makes the table when a reader opens it: 77 tables of a thousand rows in the page itself would cost a
-second and megabytes, and ``claims.json`` has the same numbers for those who read without a script.
+The page's script builds the table when a reader opens it: 77 tables of a thousand rows in the page itself would cost a second
+and megabytes, and ``claims.json`` has the same numbers for those who read without a script.
 """
 
 from __future__ import annotations
@@ -26,8 +26,8 @@ def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     """A figure's data, and how it is drawn, as JSON for a script block; None where there is no figure.
 
     ``columns`` are [name, values] with the columns in front that say which model a row is; values are numbers and texts, or
-    ``{"of": levels, "at": places}``.  ``pick`` names the columns by which one gets down to a model, ``drawn`` what the
-    script needs to find a row's place in the drawing.
+    ``{"of": levels, "at": places}``.  ``pick`` names the columns that single out one model, ``drawn`` holds what the script
+    needs to find a row's place in the drawing.
     """
     if figure is None:
         return None
@@ -43,7 +43,7 @@ def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
 
 
 def address(stratum: str, figure: Mapping[str, Any] | None) -> str | None:
-    """The part of an address that chooses a stratum's rows, or None where the data do not tell which those are.
+    """The part of an address that selects a stratum's rows, or None if the data do not show which those are.
 
     A stratum is named by its levels, joined with ", "; each must be a level of one column of its own.
     """

@@ -62,7 +62,7 @@ def search(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
     """A search as the template draws it: a heading, its sentence, and a table of the trials, the confirmation last.
 
     Args:
-        found: the row's ``search``, as ``harness.running.search.Search.to_json()`` writes it; what it lacks is unknown.
+        found: the row's ``search``, as ``harness.running.search.Search.to_json()`` writes it; missing fields are unknown.
     """
     if not found:
         return None
@@ -113,19 +113,19 @@ def _recipe_key(recipe: Mapping[str, Any]) -> str:
 
 
 def _order(row: Row) -> dict[str, float | None]:
-    """What a page can be sorted by, beside words: effect in margins (of a conjunction, of its weakest part), p, seconds."""
+    """What a page can be sorted by besides words: effect in margins (for a conjunction, of its weakest part), p, seconds."""
     scaled = [found[0] for item in (row, *row["parts"]) if (found := forest.in_margins(item)) is not None]
     return {"effect": round(min(scaled), 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
 
 
 def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:
-    """An earlier verdict, and in what it was another question."""
+    """An earlier verdict, and how the question then differed."""
     terms = {name: row[name] for name in ("rule", "centre", "margin")}
     return {**_NO_RESULT, **terms, "commit": None, "started": None, "dirty": None, **verdict,
             "otherwise": history.differs(verdict, row)}  # fmt: skip
 
 
 def _changed(past: Sequence[dict[str, Any]], row: Row) -> dict[str, Any] | None:
-    """The last verdict of a run that did not break, where it was another one."""
+    """The latest verdict of a run that did not break, if it was a different one."""
     last = next((verdict for verdict in past if verdict["verdict"] != "error"), None)
     return last if last is not None and last["verdict"] != row["verdict"] else None

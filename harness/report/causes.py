@@ -1,11 +1,11 @@
 """Why two runs say different things: how far chance moves an effect, and what each run was made of.
 
-Two independent runs of one estimand scatter both.  What the old run lets one expect of the new one is a prediction interval:
+Two independent runs of one estimand both scatter.  What the old run leads one to expect of the new is a prediction interval:
 it is wider than either confidence interval, and its half widths follow from theirs, since variances of independent
-estimates add (Zou and Donner 2008, Statist. Med. 27, 1693-1702, the MOVER: halves of the two intervals that face each other
-count, so that asymmetric intervals are served, too).
+estimates add (Zou and Donner 2008, Statist. Med. 27, 1693-1702, the MOVER: the halves of the two intervals that face each
+other count, so it works for asymmetric intervals, too).
 
-A cause that is named here is one that *can* have changed the numbers; whether it did is for the reader to find out.
+A cause named here is one that *can* have changed the numbers; whether it did is for the reader to find out.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Shift:
 
     @property
     def demonstrable(self) -> bool:
-        """Whether it would so in fewer than one of twenty comparisons of whole runs without any difference."""
+        """Whether it would do so in fewer than one in twenty comparisons of whole runs that do not differ."""
         return self.beyond and self.p_adjusted is not None and self.p_adjusted <= ALPHA
 
 
@@ -60,7 +60,7 @@ def shift(old: Row, new: Row, *, independent: bool) -> Shift:
     Args:
         old: row of the run before.
         new: row of the run after.
-        independent: whether the two runs trained networks of their own; only then chance explains a difference.
+        independent: whether the two runs trained separate networks; only then can chance explain a difference.
     """
     difference = new["effect"] - old["effect"]
     if not independent or None in (old["interval"], new["interval"]):
@@ -85,7 +85,7 @@ def half_widths(old: Row, new: Row) -> tuple[float, float, float]:
 
 
 def in_half_widths(difference: float, row: Row) -> float:
-    """A difference in units of half the row's interval; in natural units where that has no finite width."""
+    """A difference in units of half the row's interval; in natural units if that has no finite width."""
     down, up = _halves(row) if row["interval"] else (0.0, 0.0)
     half = (down + up) / 2
     return abs(difference) / half if 0 < half < math.inf else abs(difference)
@@ -133,7 +133,7 @@ class Cause:
 
 
 def between_runs(old: Run, new: Run) -> tuple[Cause, ...]:
-    """What differs for every claim; of a merged run, whose claims came from several, only the scale."""
+    """What differs for every claim; for a merged run, whose claims came from several runs, only the scale."""
     found = [Cause("scale", f"{old['scale']} → {new['scale']}")] if old["scale"] != new["scale"] else []
     return (*found, *([] if _merged(old) or _merged(new) else _around(_facts(old, None), _facts(new, None))))
 
@@ -141,7 +141,7 @@ def between_runs(old: Run, new: Run) -> tuple[Cause, ...]:
 def of_claim(old: Row, new: Row, runs: tuple[Run, Run]) -> tuple[Cause, ...]:
     """What differs for one claim: what was fixed beforehand, what was trained, how it was measured.
 
-    Where one of the runs was merged of several, code and environment of the one that gave the row, too.
+    If one of the runs was merged from several, this includes code and environment of the run that the row came from.
     """
     parts = (("claim", _claim(old, new)), ("population", _population(old, new)), ("settings", _settings(old, new)))
     own = [Cause(what, detail) for what, detail in parts if detail]
@@ -151,7 +151,7 @@ def of_claim(old: Row, new: Row, runs: tuple[Run, Run]) -> tuple[Cause, ...]:
 
 
 def same_networks(old: Row, new: Row) -> bool:
-    """Whether both rows rest on the same networks (recipes and seeds), so that they are no independent runs."""
+    """Whether both rows rest on the same networks (recipes and seeds), so that the runs are not independent."""
     return _trained(old) == _trained(new)
 
 
@@ -160,7 +160,7 @@ def _merged(run: Run) -> bool:
 
 
 def _facts(run: Run, claim: str | None) -> Mapping[str, Any]:
-    """Provenance and device of the run, or of that which gave the claim's row to a merged one."""
+    """Provenance and device of the run, or, for a merged run, of the run that the claim's row came from."""
     given = (part for part in run["provenance"].get("merged") or () if claim in part["rows"])
     whole: Mapping[str, Any] = {**run["provenance"], "device": run["device"]}
     return next(given, whole)
@@ -174,7 +174,7 @@ def _around(was: Mapping[str, Any], now: Mapping[str, Any]) -> list[Cause]:
 
 
 def _code(was: Mapping[str, Any], now: Mapping[str, Any]) -> str:
-    """Whether code that can change a number differs; where no digest tells, whether the commit does."""
+    """Whether code that can change a number differs; without a digest, whether the commit does."""
     before, after = was.get("code"), now.get("code")
     commits = f"commit {_short(was.get('commit'))} → {_short(now.get('commit'))}"
     if isinstance(before, Mapping) and isinstance(after, Mapping):

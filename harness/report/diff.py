@@ -1,6 +1,6 @@
-"""Two runs compared: verdicts that flipped, effects that moved further than chance moves them, and what differs behind them.
+"""Two runs compared: verdicts that flipped, effects that moved further than chance explains, and the possible causes.
 
-Runs with the same networks are not independent; their numbers should be equal, and any difference is told as one.
+Runs with the same networks are not independent; their numbers should be equal, and any difference is reported.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Change:
 
     @property
     def flipped(self) -> bool:
-        """Whether the verdict is another one, a refutation of another kind or a support of another grade."""
+        """Whether the verdict differs, or is a refutation of another kind or a support of another grade."""
         graded = None not in (self.old["grade"], self.new["grade"]) and self.old["grade"] != self.new["grade"]
         return graded or bool((self.old["verdict"], self.old["label"]) != (self.new["verdict"], self.new["label"]))
 
@@ -59,7 +59,7 @@ class Change:
 
     @property
     def moved(self) -> bool:
-        """Whether the same networks gave other numbers."""
+        """Whether the same networks gave different numbers."""
         return self.paired and self.shift is not None and not self.equal
 
 
@@ -85,7 +85,7 @@ class Diff:
 
     @property
     def flips(self) -> list[Change]:
-        """Other verdicts: from support to refutation or back first, errors last."""
+        """Verdicts that changed: from support to refutation or back first, errors last."""
         return sorted((each for each in self.changes if each.flipped), key=_weight)
 
     @property
@@ -96,7 +96,7 @@ class Diff:
 
     @property
     def moved(self) -> list[Change]:
-        """The same networks with other numbers, the farthest first, in half widths of the old interval."""
+        """The same networks with different numbers, the farthest first, in half widths of the old interval."""
         moved = [each for each in self.changes if each.moved]
         return sorted(moved, key=lambda each: -in_half_widths(_shift(each).difference, each.old))
 
@@ -112,7 +112,7 @@ class Diff:
 
     @property
     def incomparable(self) -> list[Change]:
-        """Claims whose effects say nothing of each other."""
+        """Claims whose effects cannot be compared."""
         return [each for each in self.changes if each.incomparable is not None]
 
     @property

@@ -38,7 +38,7 @@ def headline(diff: Diff) -> str:
 
 
 def rest(diff: Diff) -> list[tuple[str, list[str]]]:
-    """Claims about which there is nothing to tell: (what they have in common, their ids)."""
+    """Claims about which there is nothing to report: (what they have in common, their ids)."""
     quiet = [each for each in diff.changes if not (each.flipped or each.moved or (each.shift and each.shift.beyond))]
     equal = [each.id for each in quiet if each.shift is not None and each.equal]
     near = [each.id for each in quiet if each.shift is not None and not each.equal]
@@ -50,7 +50,7 @@ def rest(diff: Diff) -> list[tuple[str, list[str]]]:
 
 
 def effects(change: Change) -> str:
-    """What is to be said of a claim's two effects, in a sentence."""
+    """A sentence on a claim's two effects."""
     shift = change.shift
     if shift is None:
         return f"The effects are not compared: {change.incomparable}."
@@ -91,7 +91,7 @@ def to_html(diff: Diff) -> str:
 
 
 def _sections(diff: Diff) -> list[tuple[str, str, list[Change]]]:
-    """What there is to tell, the weightiest first: (heading, explanation, claims); a claim stands in the first that fits."""
+    """What there is to report, the weightiest first: (heading, explanation, claims); a claim is in the first that fits."""
     flipped = [change.id for change in diff.flips]
     level = next((f"{100 * (each.shift.level or 0):.3g} % " for each in diff.compared if each.shift), "")
     sections = [

@@ -1,6 +1,6 @@
-"""Drawings of figures, kept by what decides them: what no run has changed since is not drawn again.
+"""Drawings of figures, kept under everything that decides them, so that an unchanged figure is not drawn again.
 
-To draw takes a tenth of a second a figure, much of what a run takes whose numbers are all in the store.
+Drawing takes a tenth of a second per figure, which is much of the time of a run whose numbers are all in the store.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ _MOST = 512  # drawings in the file; those that were not asked for the longest g
 
 
 class Drawings:
-    """A file of drawings, all of one code and one version of matplotlib; one that cannot be read, or is of another, is empty.
+    """A file of drawings, all made by one code and one version of matplotlib; any other or unreadable file counts as empty.
 
     Args:
         folder: where it lies; it is made when something is kept.
@@ -47,7 +47,7 @@ class Drawings:
         return found
 
     def keep(self) -> None:
-        """Write what was drawn; where nothing can be written, it is drawn again the next time."""
+        """Write what was drawn; if that fails, it is drawn again the next time."""
         if not self._drawn or self._code is None:
             return
         text = json.dumps(dict(list(self._held.items())[-_MOST:]))

@@ -1,8 +1,7 @@
 """The picture beside a verdict: from a claim's ``Figure`` to JSON, and from JSON to inline SVG.
 
-The JSON travels in the row, so that a page can be drawn from ``claims.json`` alone.  The SVG holds no
-colour of its
-own: text, lines and series carry classes, which the page's style sheet colours for light and for dark.
+The JSON travels in the row, so that a page can be drawn from ``claims.json`` alone.  The SVG has no colours of its own: text,
+lines and series carry classes, which the page's style sheet colours for light and for dark.
 """
 
 from __future__ import annotations
@@ -49,12 +48,12 @@ _SIZES = {
 def figure_from_evidence(figure: Figure) -> dict[str, Any]:
     """The figure as JSON: its fields, and ``data`` with the columns that it uses.
 
-    Beside the columns that are drawn, ``data`` keeps those that say which model a row is (architecture,
-    regime, seed, member), where the table has them.  NaN and infinity become None.
+    Besides the columns that are drawn, ``data`` keeps those that say which model a row is (architecture,
+    regime, seed, member), if the table has them.  NaN and infinity become None.
 
     Raises:
-        ClaimError: a column is missing or is not a number where one is drawn, or there is more than can be
-            read.
+        ClaimError: a column is missing, a column drawn as numbers holds something else, or there are more rows
+            or levels than can be read.
     """
     if figure.kind not in KINDS:
         raise ClaimError(f"a figure of kind {figure.kind!r} cannot be drawn; the kinds are {', '.join(KINDS)}")
@@ -77,7 +76,7 @@ def figure_from_evidence(figure: Figure) -> dict[str, Any]:
 
 
 def draw(figure: Mapping[str, Any], key: str) -> str:
-    """The figure as one ``<svg>``: deterministic, without colours of its own, ids beginning with ``key``.
+    """The figure as one ``<svg>``: deterministic, without colours, its ids beginning with ``key``.
 
     Args:
         figure: what :func:`figure_from_evidence` returned.

@@ -35,8 +35,8 @@ COLUMNS: tuple[str, ...] = (
 def to_csv(run: Mapping[str, Any]) -> str:
     """The run as CSV (RFC 4180): a header, then one row per claim; unknown is an empty cell.
 
-    Lists are joined with "; ": the names of the gates that failed, and "name verdict" of every protocol; of a search it has the
-    sentence, of the changes after a first run one each, and of a design its digest.
+    Lists are joined with "; ": the names of the gates that failed, and "name verdict" for every protocol.  A search appears as
+    its sentence, each change after a first run as one, and a design as its digest.
     """
     out = io.StringIO(newline="")
     writer = csv.DictWriter(out, COLUMNS)
@@ -69,7 +69,7 @@ def _flat(row: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _registered(found: Mapping[str, Any] | None) -> str | None:
-    """As registered, not registered, or in what it differs."""
+    """As registered, not registered, or how it differs."""
     if found is None:
         return None
     return f"differs: {', '.join(found['differs'])}" if found["differs"] else str(found["state"])
@@ -80,7 +80,7 @@ _LETTER, _PAD = 6.0, 7  # mean width of a letter at that size; the text is fitte
 
 
 def badge(run: Mapping[str, Any]) -> str:
-    """The run's verdicts as an SVG: its scale, then every verdict that there is, with glyph, number and word."""
+    """The run's verdicts as an SVG: its scale, then every verdict that occurs, with glyph, number and word."""
     counts = Counter(row["verdict"] for row in run["rows"])
     colours = _colours()
     scale = "" if run["scale"] == "full" else f" ({run['scale']})"

@@ -109,7 +109,7 @@ def forest_marks(row: Item) -> tuple[Mark, ...]:
 
 
 def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
-    """``item`` on the forest's scale, or None where it has no place there."""
+    """``item`` on the forest's scale, or None if it has no place there."""
     scaled = in_margins(item)
     if scaled is None:
         return None
@@ -120,9 +120,9 @@ def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
 
 
 def bar(row: Item) -> Bar | None:
-    """The row's estimate and its strata in natural units, or None where it has no interval to draw.
+    """The row's estimate and its strata in natural units, or None if it has no interval to draw.
 
-    Of several parts the weakest is drawn, without strata, where the row tells its rule.
+    Of several parts the weakest is drawn, without strata, provided that the row names its rule.
     """
     voice = row.get("voice")
     rule = voice["rule"] if row["rule"] == "all" and voice else row["rule"]  # the numbers are the weakest part's
@@ -155,7 +155,7 @@ def bar(row: Item) -> Bar | None:
 
 
 def _severity(row: Item, at: Callable[[float], float]) -> str | None:
-    """The severity curve's corners; it goes on level beyond both edges, and an absence has it on both sides of its centre."""
+    """The severity curve's corners; it continues level beyond both edges; for an absence it has two sides around its centre."""
     voice = row.get("voice")
     if not voice or len(voice["at"]) < 2:
         return None

@@ -1,7 +1,7 @@
-"""Past runs: one line of JSON a run in history.jsonl, and what each said of a claim.
+"""Past runs: one line of JSON per run in history.jsonl, and the verdict of each on a claim.
 
-The file lies beside the reports and only grows.  A line that cannot be read (a machine that went down while it was
-written) is left out and counted; it costs neither the others nor the page.
+The file lies beside the reports and only grows.  A line that cannot be read (say, because the machine went down while it was
+written) is left out and counted; it affects neither the other lines nor the page.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ class History:
 
     Attributes:
         records: one a run, oldest first; see :func:`record`.
-        unreadable: lines that are no record.
+        unreadable: number of lines that are not a record.
     """
 
     records: tuple[Record, ...] = ()
@@ -43,7 +43,7 @@ class History:
         ]
 
     def before(self, current: Record) -> History:
-        """The history without ``current``, which a page that is drawn again finds there already."""
+        """The history without ``current``, which is already in it when a page is drawn again."""
         return History(tuple(past for past in self.records if past != current), self.unreadable)
 
 
@@ -89,7 +89,7 @@ def append(current: Record, folder: Path) -> Path:
 
 
 def differs(past: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
-    """In what a past verdict was another question than the row's, or None."""
+    """How the question of a past verdict differed from the row's, or None."""
     if past.get("digest") != row["digest"]:
         return "declared otherwise"
     return "judged at another α" if past.get("alpha") != row["alpha"] else None

@@ -23,7 +23,7 @@ def images_from_evidence(images: Images) -> dict[str, Any]:
     """The grid as JSON: ``title``, heads of ``columns`` and ``rows``, and ``cells`` with a PNG each, as base64.
 
     Raises:
-        ClaimError: a column is missing, two images have one place, an image is none, or there are too many.
+        ClaimError: a column is missing, two images have the same place, something is not an image, or there are too many.
     """
     named = [name for name in (images.image, images.x, images.y, images.note) if name is not None]
     if missing := sorted(set(named) - set(map(str, images.table.columns))):
@@ -31,10 +31,10 @@ def images_from_evidence(images: Images) -> dict[str, Any]:
             f"the images name the columns {', '.join(missing)}; their table has {', '.join(map(str, images.table.columns))}"
         )
     if (count := len(images.table)) > MAX_IMAGES:
-        raise ClaimError(f"there are {count} images, and at most {MAX_IMAGES} can be looked at: choose some")
+        raise ClaimError(f"there are {count} images, and at most {MAX_IMAGES} can be shown: choose some")
     places = list(zip(plain(images.table[images.y].tolist()), plain(images.table[images.x].tolist()), strict=True))
     if len(set(places)) < len(places):
-        raise ClaimError(f"two images have the same {images.y} and {images.x}; a place of the grid shows one")
+        raise ClaimError(f"two images have the same {images.y} and {images.x}; each place of the grid shows one")
     notes = plain(images.table[images.note].tolist()) if images.note else [None] * count
     cells = [
         {"row": row, "column": column, "note": None if note is None else str(note), "png": png(image)}
@@ -48,10 +48,10 @@ def png(image: NDArray[Any]) -> str:
     """An image as a PNG in base64; equal for equal images.
 
     Args:
-        image: array of shape (height, width) or (height, width, 3), from 0 (black) to 1 (white); what lies outside is cut.
+        image: array of shape (height, width) or (height, width, 3), from 0 (black) to 1 (white); values outside are clipped.
 
     Raises:
-        ClaimError: it has another shape, is too large, or holds something that is no finite number.
+        ClaimError: it has another shape, is too large, or holds something that is not a finite number.
     """
     from matplotlib.image import imsave
 

@@ -74,7 +74,7 @@ class FigureStyle:
         return found
 
     def lane(self, position: int) -> float:
-        """How far the marks of a hue lie beside their x: apart in the categories, less so where pairs are joined."""
+        """How far the marks of a hue are shifted from their x: apart within a category, less so where pairs are joined."""
         if not self.categorical:
             return 0.0
         return (_JOINED if self.figure["kind"] == "paired" else 1.0) * self.dodge(position)[0]

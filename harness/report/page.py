@@ -1,9 +1,7 @@
 """The report as one page: a run's rows in, one self-contained HTML file out.
 
-The page needs no network and no server; its script only filters, sorts and lists data.  Templates, style
-and script lie beside this module, and every value is escaped by the template engine.
-
-The templates' surroundings: what filters and functions they may use, the style and the script that pages carry.
+The page needs no network and no server; its script only filters, sorts and lists data.  Templates, style sheet and script lie
+beside this module, which also gives the templates their filters and functions; the template engine escapes every value.
 """
 
 from __future__ import annotations
@@ -114,7 +112,7 @@ def render(run: Mapping[str, Any], past: History | None = None, draw: Draw = fig
 
 
 def render_alone(run: Mapping[str, Any]) -> str:
-    """The cards of a run without what a report has around them, as one HTML document without script.
+    """The cards of a run without the rest of a report, as one HTML document without script.
 
     Raises:
         ReportError: ``run`` is not a run of claims.
@@ -180,5 +178,5 @@ def _facts(run: Mapping[str, Any], rows: Sequence[Row]) -> list[tuple[str, str]]
 
 
 def _selected(chosen: Mapping[str, Any]) -> str:
-    """How many of all claims were selected; of how many is unknown where the others were not even collected."""
+    """How many of all claims were selected; the total is unknown if the others were not even collected."""
     return f"{chosen['claims']} of {chosen['of']} claims" if chosen["of"] else f"{chosen['claims']} claims, not all"

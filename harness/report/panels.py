@@ -1,6 +1,6 @@
 """The five kinds of panel, drawn with matplotlib in one style.
 
-Colours are marks, not colours: the SVG's post-processing (:mod:`harness.report.svg`) turns each into a class.
+Colours are only placeholders: the SVG's post-processing (:mod:`harness.report.svg`) turns each into a class.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def _prepare(axis: Axes, style: FigureStyle) -> None:
 
 
 def _mark(paint: int, size: float = 5.0) -> dict[str, Any]:
-    """Marker and colour of a series: the two together differ for more series than a figure may have."""
+    """Marker and colour of a series: the pairs are distinct for more series than a figure may have."""
     return {
         "marker": MARKERS[paint % len(MARKERS)], "ms": size, "color": SERIES[paint % len(SERIES)],
         "mec": PAPER, "mew": 0.5,
@@ -204,7 +204,7 @@ def _spread(values: Sequence[float], *, log: bool) -> tuple[float, float, float]
 
 
 def _scattered(x: Sequence[int], y: Sequence[float], shift: float, width: float) -> list[float]:
-    """Places beside their category that keep neighbours apart: the van der Corput sequence by rank."""
+    """Positions beside a category that keep neighbours apart: the van der Corput sequence by rank."""
     placed = [0.0] * len(x)
     for category in set(x):
         members = sorted((index for index in range(len(x)) if x[index] == category), key=lambda index: y[index])

@@ -1,7 +1,7 @@
-"""Rows: what the report knows of each claim, from collection to the last adjusted p.
+"""Rows: what the report knows about each claim, from collection to the adjusted p.
 
-A row is a plain ``dict`` of strict JSON (``null`` where unknown, never NaN), so that it travels as text
-between processes and is what ``claims.json`` holds.  The fields are published in ``claims.schema.json``.
+A row is a plain ``dict`` of strict JSON (``null`` if unknown, never NaN): it travels as text between processes, and is what
+``claims.json`` holds.  The fields are published in ``claims.schema.json``.
 """
 
 from __future__ import annotations
@@ -39,7 +39,7 @@ FIELDS: tuple[str, ...] = tuple(_BLANK)
 
 
 class ReportError(ValueError):
-    """A report that cannot be made: of what was given, or of where it was to be written."""
+    """A report that cannot be made, because of what was given or because of where it was to be written."""
 
 
 def blank_row() -> Row:
@@ -51,13 +51,13 @@ def base_row(claim: Claim | ClaimError, id: str) -> Row:
     """The row that a claim has from its collection on, whatever happens to its run.
 
     Args:
-        claim: the claim as declared, or the error that its declaration made.
+        claim: the claim as declared, or the error that its declaration raised.
         id: the claim's id, "document/claim".
 
     Returns:
         A complete row with verdict "error" and the reason that the claim did not run; :func:`with_verdict`
-        replaces both once it has.  A part of the claim that cannot be read (a prediction that does not
-        describe itself) is left empty, because its run will say what is wrong with it.
+        replaces both once it has run.  A part of the claim that cannot be read (a prediction that does not
+        describe itself) is left empty, because the run will say what is wrong with it.
     """
     row = blank_row() | {"id": id, "document": id.split("/")[0]}
     if not isinstance(claim, Claim):
@@ -78,7 +78,7 @@ def base_row(claim: Claim | ClaimError, id: str) -> Row:
 
 
 def with_verdict(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> Row:
-    """The row with what ``Verdict.to_json()`` says put over it.
+    """The row updated with what ``Verdict.to_json()`` says.
 
     What the verdict leaves unknown (``null``) keeps the value that the claim's declaration gave it.
 
@@ -124,15 +124,15 @@ def assemble(rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, prov
 def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     """The rows with their p-values adjusted: Holm within the document, Benjamini–Hochberg over all.
 
-    What is adjusted is the p of the curve that decides, on the side of the verdict: supports among the p with which all claims
-    could have been supported, refutations among those with which all could have been refuted, so that the probability of any
-    wrong support in a document is alpha at most, and that of any wrong refutation.
+    What is adjusted is the p of the curve that decides, on the side of the verdict: supports among the p values with which all
+    claims could have been supported, refutations among those with which all could have been refuted.  So the probability of any
+    wrong support in a document is alpha at most, and so is that of any wrong refutation.
 
-    An invalid claim's p says nothing, so that it neither is adjusted nor counts; gates do not look at p, so that leaving
-    it out favours none of the others.
+    An invalid claim's p says nothing, so it is neither adjusted nor counted; gates do not look at p, so leaving it out does not
+    favour any of the others.
 
     ``survives`` says whether a claim would still be supported, or refuted, at its own alpha after Holm's adjustment; it is
-    unknown for every other verdict, which no small p stands behind.
+    unknown for every other verdict, since none of those rests on a small p.
     """
     adjusted = [complete(row) for row in rows]
     _put("p_adjusted_all", adjusted, benjamini_hochberg)
@@ -154,13 +154,13 @@ def _put(field: str, family: list[Row], adjust: Callable[[list[float | None]], l
 
 
 def _support_p(row: Row) -> float | None:
-    """The p with which a claim could be supported; that of its test in a run that did not tell."""
+    """The p with which a claim could be supported; for a run that did not record it, the p of its test."""
     p: float | None = row["p"] if row["p_support"] is None else row["p_support"]
     return p
 
 
 def plain(value: Any) -> Any:
-    """``value`` as strict JSON: NaN and infinity become ``None``, arrays lists, what JSON lacks its text."""
+    """``value`` as strict JSON: NaN and infinity become ``None``, arrays become lists, and what JSON lacks becomes text."""
     if value is None or isinstance(value, bool | str):
         return str(value) if isinstance(value, str) else value
     if isinstance(value, Mapping):
@@ -179,7 +179,7 @@ def plain(value: Any) -> Any:
 
 
 def _or_none(read: Callable[[], Any]) -> Any:
-    """What ``read`` gives, or None where the user's object fails: a row must exist for it all the same."""
+    """What ``read`` returns, or None if the user's object fails: a row must exist all the same."""
     try:
         return read()
     except Exception:  # any fault of a user's own class; running the claim reports it

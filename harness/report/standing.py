@@ -1,4 +1,4 @@
-"""How claims stand to what was fixed and to each other: as it was or changed, registered or not, of which size and standing."""
+"""How claims compare with what was fixed and with each other: changed, registered, selected, how large, surviving or not."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ SELECTED: Mapping[str, str] = {"on-the-outcome": "rows selected on the outcome",
 
 
 def fixed(row: Row) -> str:
-    """How a claim stands to the ledger: one of :data:`FIXED`."""
+    """How a claim compares with the ledger: one of :data:`FIXED`."""
     if row["changes"] is None:
         return "unknown"
     if not row["changes"]:
@@ -36,12 +36,12 @@ def fixed(row: Row) -> str:
 
 
 def registered(row: Row) -> str:
-    """How a claim stands to a preregistration: one of :data:`REGISTERED`, or empty where none was given."""
+    """How a claim compares with a preregistration: one of :data:`REGISTERED`, or empty if none was given."""
     return str(row["registered"]["state"]).replace(" ", "-") if row["registered"] else ""
 
 
 def survival(row: Row) -> str:
-    """Whether a verdict stands after Holm's adjustment: one of :data:`SURVIVAL`, or empty where no interval decided."""
+    """Whether a verdict stands after Holm's adjustment: one of :data:`SURVIVAL`, or empty if no interval decided."""
     return "" if row["survives"] is None else "survives" if row["survives"] else "does-not-survive"
 
 
@@ -63,7 +63,7 @@ def left_out(rows: Mapping[str, Any] | None) -> list[str]:
 
 
 def surviving(rows: Sequence[Row]) -> str:
-    """How many supports and how many refutations stand after Holm's adjustment, in a sentence; empty where there are none."""
+    """How many supports and refutations stand after Holm's adjustment, in a sentence; empty if there are none."""
     said = []
     for verdict, one, more in (("supported", "support", "supports"), ("refuted", "refutation", "refutations")):
         of = [row["survives"] for row in rows if row["verdict"] == verdict and row["survives"] is not None]
@@ -92,7 +92,7 @@ def changes(row: Row) -> list[str]:
 
 
 def instruments(row: Row) -> str:
-    """What measured, with its engine where it has one: "LLC (engine devinterp), accuracy"."""
+    """The instruments that measured, each with its engine if it has one: "LLC (engine devinterp), accuracy"."""
     named = (f"{one['name']} (engine {one['engine']})" if one.get("engine") else str(one["name"]) for one in row["instruments"])
     return ", ".join(dict.fromkeys(named))
 

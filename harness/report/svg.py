@@ -1,8 +1,7 @@
 """From matplotlib's SVG to one that belongs to the page.
 
-Styles become classes that the page's style sheet colours (so that one drawing serves light, dark and
-print), ids get the figure's own prefix, coordinates a tenth of a point, and what a reader cannot see is
-left out.
+Styles become classes that the page's style sheet colours (so that one drawing serves light, dark and print), ids get the
+figure's own prefix, coordinates are rounded to a tenth of a point, and what a reader cannot see is left out.
 """
 
 from __future__ import annotations
@@ -62,7 +61,7 @@ def themed(source: str, *, key: str, title: str, description: str, panels: Seque
 
 
 def _rename_ids(root: ET.Element, key: str) -> dict[str, str]:
-    """New names of the ids that something refers to; all others are matplotlib's bookkeeping."""
+    """New names for the ids that something refers to; all others are matplotlib's bookkeeping."""
     text = " ".join(value for element in root.iter() for name, value in element.attrib.items() if name != "id")
     used = set(re.findall(r"#([\w.-]+)", text))
     found = [id for element in root.iter() if (id := element.get("id")) in used and id is not None]

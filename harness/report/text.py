@@ -14,7 +14,7 @@ _LARGE, _SMALL = 1e6, 1e-4  # beyond these a power of ten reads better than zero
 
 
 def number(value: Any, digits: int = 3) -> str:
-    """``value`` with up to ``digits`` significant digits; text is given back as it is, None as a dash."""
+    """``value`` with up to ``digits`` significant digits; text is returned unchanged, None as a dash."""
     if value is None:
         return UNKNOWN
     if isinstance(value, bool):
@@ -70,7 +70,7 @@ def p_value(p: float | None) -> str:
 
 
 def duration(seconds: float | None) -> str:
-    """A time that a person would say: "0.4 s", "12 s", "3 min 20 s", "2 h 05 min"."""
+    """A duration as a person would say it: "0.4 s", "12 s", "3 min 20 s", "2 h 05 min"."""
     if seconds is None:
         return UNKNOWN
     if seconds < 10:
@@ -84,7 +84,7 @@ def duration(seconds: float | None) -> str:
 
 
 def moment(started: Any) -> str:
-    """A time as a reader writes it: "2026-03-02 09:15 UTC"; what is no time is given back as it is."""
+    """A time as a reader would write it: "2026-03-02 09:15 UTC"; what is not a time is returned unchanged."""
     try:
         when = datetime.fromisoformat(str(started))
     except ValueError:

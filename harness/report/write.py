@@ -1,4 +1,4 @@
-"""Write a run as claims.json, claims.csv, claims.html and badge.svg: all of them, whole, or none; and remember it."""
+"""Write a run as claims.json, claims.csv, claims.html and badge.svg, all of them whole or none; and add it to the history."""
 
 from __future__ import annotations
 
@@ -86,7 +86,7 @@ def to_json(run: Mapping[str, Any]) -> str:
     """The run as strict JSON, one line a claim, so that two runs can be compared line by line.
 
     Raises:
-        ReportError: a value is NaN, infinite or nothing that JSON has; the message says where.
+        ReportError: a value is NaN, infinite or of a type that JSON lacks; the message says where.
     """
     check_run(run)
     head = {key: value for key, value in run.items() if key != "rows"}

@@ -1,8 +1,8 @@
 """What can be read off a curve: its peak, its change from one level to another, where it settles, its mean height.
 
-Curves are arrays of shape (..., point) over increasing x of shape (point,).  A valley of y is a peak of -y.
-
-Courses over time: what is left of a series when what any model would show is taken away, and who moves with whom.
+Curves are arrays of shape (..., point) over increasing x of shape (point,).  A valley of y is a peak of -y.  For courses over
+time there is also what is left once the part that every model shows is removed (:func:`detrended`), and which units' series
+move together (:func:`between_units`).
 """
 
 from __future__ import annotations

@@ -1,7 +1,7 @@
-"""Evidence that may be looked at after every block of new units, as often as one likes, without spoiling the error rate.
+"""Error rates under many looks and many claims: p values that stay valid at every look, and adjusted p values.
 
-A p value is good for one look: whoever looks after every block and stops when p is small is wrong far more often than
-alpha.  An e-process stays valid: under the null it exceeds 1 / alpha *ever* with probability alpha at most (Ville 1939;
+A p value is good for one look: whoever looks after every block of new units and stops when p is small is wrong far more often
+than alpha.  An e-process stays valid: under the null it exceeds 1 / alpha *ever* with probability alpha at most (Ville 1939;
 Ramdas, Grünwald, Vovk & Shafer 2023, Statistical Science 38(4), 576-601).
 
 Every block of new units is a study of its own, with the kind's own one-sided p.  Under the null z = Φ⁻¹(1 − p) is standard
@@ -10,12 +10,13 @@ supermartingale, and so is its mixture over a half-normal μ (Robbins 1970, Ann.
 
     E = 2 / √v · exp(τ² Z² / 2v) · Φ(τ Z / √v),    Z = Σ z,  v = 1 + k τ²,  k blocks.
 
-That premise fails for means of skewed units: each small block errs to the same side, and what is wrong a little in every
-block adds up.  So a mean has a second reading here, too.  It takes the same E at Z = √k z with the z of all units so far,
+That premise fails for means of skewed units: each small block errs to the same side, and the small errors of all blocks add
+up.  So a mean has a second reading here, too.  It takes the same E at Z = √k z with the z of all units so far,
 their skewness allowed for (:class:`harness.stats.Skewed`): an asymptotic confidence sequence (Waudby-Smith, Arbour, Sinha,
 Kennedy & Ramdas 2024, Ann. Statist. 52(6), 2613-2640), whose bias falls as units are added instead of adding up.
 
-p values adjusted for the number of claims that were judged; None (no p) stays None.
+For many claims, p values are adjusted for the number of claims that were judged (:func:`holm`, :func:`benjamini_hochberg`);
+None, which stands for no p, stays None.
 """
 
 from __future__ import annotations
