@@ -42,9 +42,9 @@ def cell_source(definition: Definition) -> list[str]:
 
 
 def made_source(definition: Definition, home: Mapping[str, Any]) -> str:
-    """What a function does that a library has made of a text which nobody kept, by its instructions; empty for any other.
+    """What a function that a library has made from a text that was not kept does, by its instructions; empty for any other.
 
-    The module of such a one is none that is loaded, so that nobody else can put anything into it.
+    The module of such a function is not loaded, so nobody else can put anything into it.
     """
     if not isinstance(definition, FunctionType) or definition.__code__.co_filename != "<string>":
         return ""

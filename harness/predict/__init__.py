@@ -1,7 +1,7 @@
 """Predictions: what must be seen if a claim holds, one small file per kind.
 
 Each is a frozen dataclass with the terms that are fixed beforehand (estimand, unit, margin and its reason,
-alpha); ``str(prediction)`` is the sentence that it tests.  Which kinds there are says :mod:`harness.kinds`.
+alpha); ``str(prediction)`` is the sentence that it tests.  :mod:`harness.kinds` lists the kinds that there are.
 """
 
 from __future__ import annotations

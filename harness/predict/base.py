@@ -2,7 +2,7 @@
 
 A prediction says what must be seen and turns a tidy table into an :class:`Estimate`; it decides nothing (that
 is ``harness.judge``).  A new kind is one small file, a frozen dataclass with its columns, ``rule``, ``sentence``,
-``estimate`` and ``finding``, and one line of :mod:`harness.kinds`.  What others ask of it besides (units, what a plan
+``estimate`` and ``finding``, and one line of :mod:`harness.kinds`.  Everything else that is asked of a kind (units, what a plan
 counts, which columns are judged, the largest effect) has a default here.
 """
 
@@ -47,17 +47,17 @@ class Prediction(Shown):
         margin: smallest effect of interest (or largest that counts as none), in natural units.
         margin_reason: where the margin comes from.
         alpha: error rate on each side; the interval that decides is the two-sided (1 - 2 alpha) one.
-        where: rows that it is about, by what their columns hold (:mod:`harness.rows`); all rows without.
-        names: how columns and levels read in sentences; underscores read as spaces otherwise.
-        population: over what it generalises (:class:`harness.factors.Factors`); that of its claim, which hands it on with
-            :meth:`drawn_from`.  Without one, units are taken as drawn one by one, and strata and blocks as these very ones.
+        where: the rows that it is about, by what their columns hold (:mod:`harness.rows`); by default all rows.
+        names: how columns and levels read in sentences; otherwise underscores read as spaces.
+        population: the population to which it generalises (:class:`harness.factors.Factors`); its claim hands its own on with
+            :meth:`drawn_from`.  Without one, units are taken as drawn one by one, and strata and blocks as fixed.
     """
 
     fewest: ClassVar[int] = MINIMUM
     """Units below which the evidence is not judged."""
 
     in_a_block: ClassVar[str] = ""
-    """How a block of seeds that are added until a claim is decided is read, where a reader would ask."""
+    """How blocks of seeds, added until a claim is decided, are analysed, where a reader would ask."""
 
     trim: ClassVar[float] = 0.0
     """Share of the units that its mean leaves out at either end."""
@@ -98,7 +98,7 @@ class Prediction(Shown):
 
     @property
     def own_factors(self) -> tuple[str, ...]:
-        """Columns of which a population says whether their levels stand for others: those of units, strata and blocks."""
+        """Columns for which a population says whether their levels stand for others: those of units, strata and blocks."""
         within = (getattr(self, "strata", None) or (), getattr(self, "blocks", None) or ())
         return tuple(dict.fromkeys((*self.units, *within[0], *within[1])))
 
@@ -114,17 +114,17 @@ class Prediction(Shown):
 
     @property
     def outcomes(self) -> tuple[str, ...]:
-        """Columns whose values are judged: those that its fields value, y, x and of name, unless a kind says otherwise."""
+        """Columns whose values are judged: those named by its fields value, y, x and of, unless a kind says otherwise."""
         named = (getattr(self, name, None) for name in ("value", "y", "x", "of"))
         return tuple(column for column in named if isinstance(column, str))
 
     @property
     def more_factors(self) -> tuple[str, ...]:
-        """Columns whose levels are the very ones that it is about unless a population says otherwise, such as samples."""
+        """Columns, such as samples, whose levels are the very ones that it is about unless a population says otherwise."""
         return ()
 
     def random_among(self, columns: tuple[str, ...]) -> tuple[str, ...]:
-        """Those of some columns whose levels stand for others; none where no population is declared."""
+        """Which of these columns have levels that stand for others; none if no population is declared."""
         random = self.population.random if self.population else ()
         return tuple(column for column in dict.fromkeys(columns) if column in random)
 
@@ -134,11 +134,11 @@ class Prediction(Shown):
         return self.random_among(self.own_factors) or self.units
 
     def drawn_from(self, population: Factors | None, elsewhere: Collection[str] = ()) -> Prediction:
-        """The same prediction with what a population says of it; exact kinds, which sample nothing, as they are.
+        """The same prediction with what a population says about it; exact kinds, which sample nothing, stay unchanged.
 
         Args:
             population: that of the whole claim, or None.
-            elsewhere: columns that other predictions of the claim have their units in.
+            elsewhere: columns that identify the units of the claim's other predictions.
 
         Raises:
             ClaimError: a column of its units, strata or blocks is not declared, or none of them is random.
@@ -150,7 +150,7 @@ class Prediction(Shown):
         return replace(self, population=restricted)
 
     def speaks(self, levels: Mapping[str, int] | None = None) -> str:
-        """Over what it speaks: "for others like these 16 seeds; on these very 6 architectures", with the numbers known."""
+        """What it generalises to: "for others like these 16 seeds; on these very 6 architectures", with the numbers known."""
         if self.population is None:
             return ""
         held = (*self.own_factors, *self.more_factors)
@@ -230,7 +230,7 @@ class Prediction(Shown):
         return None
 
     def stricter(self, share: float) -> Prediction:
-        """The same prediction at alpha times ``share``; kinds without an alpha as they are."""
+        """The same prediction at alpha times ``share``; kinds without an alpha stay unchanged."""
         return replace(self, alpha=self.alpha * share)
 
     def columns(self) -> tuple[str, ...]:
@@ -249,7 +249,7 @@ class Prediction(Shown):
             )
 
     def describe(self) -> dict[str, Any]:
-        """All that was fixed beforehand, as JSON holds it, but the population, which is its claim's; for digests."""
+        """All that was fixed beforehand, as JSON, except for the population, which belongs to its claim; for digests."""
         return {
             "kind": type(self).__name__,
             **{each.name: words.plain(getattr(self, each.name)) for each in fields(self) if each.name != "population"},
@@ -291,7 +291,7 @@ class Prediction(Shown):
         return f", where {words.listed(rows)}" if rows else ""
 
     def generality(self) -> str:
-        """Over what it speaks, as a clause of its sentence: " (for others like these seeds; on these very test points)"."""
+        """What it generalises to, as a clause of its sentence: " (for others like these seeds; on these very test points)"."""
         return f" ({self.speaks()})" if self.population else ""
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
@@ -307,7 +307,7 @@ class Prediction(Shown):
         return f"; the smallest effect of interest is {words.number(self.margin)}"
 
     def _check_types(self, kind: str) -> None:
-        """Refuse what is no number where one is asked for, and no name of a column."""
+        """Refuse a field that should be a number or the name of a column and is not."""
         for each in fields(self):
             value = getattr(self, each.name)
             if each.type == "str" and (not isinstance(value, str) or (each.name != "margin_reason" and not value.strip())):
@@ -321,7 +321,7 @@ class Prediction(Shown):
         object.__setattr__(self, "where", Where(self.where, owner=type(self).__name__))
 
     def _columns_as_tuples(self, *names: str) -> None:
-        """Let one column be given as plain text, and refuse an empty list where it has a role."""
+        """Let a single column be given as plain text."""
         for name in names:
             value = getattr(self, name)
             object.__setattr__(self, name, (value,) if isinstance(value, str) else tuple(value or ()))

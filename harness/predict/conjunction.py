@@ -1,4 +1,4 @@
-"""Several predictions that must all come true, or at least so many of them."""
+"""Several predictions that must all come true, or at least a given number of them."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ class Conjunction(Prediction):
     """All of several predictions, each judged by its own terms (intersection-union test).
 
     It is supported only if every part is, which needs no correction of alpha (Berger 1982, Technometrics
-    24(4)); its p is the largest of its parts', its headline the weakest part.  One refuted part refutes it if
-    it is refuted at alpha / k too, k the number of parts: any of them would do, so that k parts which all lie
-    exactly at their margins would else be wrongly refuted with probability up to k alpha.
+    24(4)); its p is the largest of its parts', its headline the weakest part.  One refuted part refutes it if that part is
+    refuted at alpha / k too, with k the number of parts: since any part would do, k parts that all lie exactly at their
+    margins would otherwise be wrongly refuted with probability up to k alpha.
 
     Attributes:
         parts: two or more predictions; conjunctions among them are taken apart.
@@ -62,17 +62,17 @@ class Conjunction(Prediction):
 
     @property
     def support_share(self) -> float:
-        """What a part's alpha is multiplied by before its support counts.
+        """Factor by which a part's alpha is multiplied before its support counts.
 
-        Where the whole is false, at most ``needed`` - 1 parts are true; one of the others, supported wrongly, would do.
+        If the whole is false, at most ``needed`` - 1 parts are true; one wrong support among the others would be enough.
         """
         return 1 / (len(self.parts) - self.needed + 1)
 
     @property
     def refute_share(self) -> float:
-        """What a part's alpha is multiplied by before its refutation counts.
+        """Factor by which a part's alpha is multiplied before its refutation counts.
 
-        Where the whole is true, at least ``needed`` parts are true; one of them, refuted wrongly beside all others, would do.
+        If the whole is true, at least ``needed`` parts are true; if all others are refuted, one wrong refutation is enough.
         """
         return 1 / self.needed
 
@@ -121,7 +121,7 @@ class Conjunction(Prediction):
         return "All of: " + " ".join(f"({i}) {part}." for i, part in enumerate(said, 1)).rstrip(".")
 
     def generality(self) -> str:
-        """That of the parts, where all have the same; else it stands in each of them."""
+        """That of the parts, if all have the same; otherwise each part states its own."""
         said = {part.generality() for part in self.parts}
         return said.pop() if len(said) == 1 else ""
 
@@ -137,11 +137,11 @@ class Conjunction(Prediction):
         return estimate.notes[0]
 
     def hinge(self, parts: Seen) -> tuple[Prediction, Estimate]:
-        """The part on which support hangs: the weakest of the ``needed`` strongest, effects in units of their margins."""
+        """The part on which support depends: the weakest of the ``needed`` strongest, effects in units of their margins."""
         return sorted(parts, key=lambda part: part[0].strength(part[1]), reverse=True)[min(self.needed, len(parts)) - 1]
 
     def headline(self, parts: Seen) -> Estimate:
-        """Estimate of the part on which support hangs, with the p of the whole and a note that says so."""
+        """Estimate of the part on which support depends, with the p of the whole and a note that says so."""
         prediction, estimate = self.hinge(parts)
         ps = sorted(each.p for _, each in parts if each.p is not None)
         p = min(1.0, ps[min(self.needed, len(ps)) - 1] / self.support_share) if ps else None
@@ -149,13 +149,13 @@ class Conjunction(Prediction):
         return replace(estimate, p=p, notes=(note, *estimate.notes))
 
     def _which(self, parts: int) -> str:
-        """The part on which support hangs, in words."""
+        """The part on which support depends, in words."""
         return f"Weakest of {parts} parts"
 
 
 @dataclass(frozen=True, repr=False)
 class AtLeast(Conjunction):
-    """At least so many of several predictions, each judged by its own terms ("in most cases").
+    """At least a given number of several predictions, each judged by its own terms ("in most cases").
 
     With k of m needed it is supported if k parts are, each at alpha / (m - k + 1), and refuted if m - k + 1 parts are,
     each at alpha / k.  Both are Bonferroni's bounds, and hold however the parts depend on each other: where the whole is

@@ -65,10 +65,10 @@ class Estimate(Shown):
         objection: why support is withheld although the interval would give it (a second test that the kind
             requires does not agree), or None.
         second_p: p of that second test, which has to be at most alpha; None for kinds with one test.
-        population: over what it speaks, in a sentence; empty for exact kinds.
-        counted: the random factor above the unit whose levels a plan counts, and their number; None where it counts units.
+        population: what it generalises to, in a sentence; empty for exact kinds.
+        counted: the random factor above the unit whose levels a plan counts, and their number; None if it counts units.
         beyond: what is to be expected of levels that were not seen.
-        planned: what a plan counts with where support hangs on more than the effect; None where it is ``confidence``.
+        planned: what a plan is based on if support depends on more than the effect; None if that is ``confidence``.
     """
 
     estimand: str
@@ -96,6 +96,6 @@ class Estimate(Shown):
 
 
 def own_size(confidence: Confidence, alpha: float) -> tuple[float, float, float]:
-    """The standardised size of an effect that has no unit, such as a correlation: the effect itself."""
+    """The standardised size of an effect without a unit, such as a correlation: the effect itself."""
     low, high = confidence.interval(alpha)
     return float(confidence.effect), float(low), float(high)

@@ -29,7 +29,7 @@ class _Exact(Prediction):
     alpha: float = field(init=False, default=0.05)
 
     def __post_init__(self) -> None:
-        """Nothing of the statistical terms is to be checked."""
+        """Skip the checks of the statistical terms, which have no role here."""
         self._read_where()
 
     @property

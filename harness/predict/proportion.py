@@ -41,9 +41,9 @@ class Proportion(Limited, Prediction):
         exceeds: share that must be exceeded.
         every: columns at whose every combination of levels the claim must hold.
         at_least: smallest value with which a unit has the property, or None.
-        at_most: largest value with which it has, or None.
-        above: largest value with which it just has not, or None.
-        below: smallest value with which it just has not, or None.
+        at_most: largest value with which it has the property, or None.
+        above: value above which it has the property, or None.
+        below: value below which it has the property, or None.
     """
 
     of: str
@@ -84,7 +84,7 @@ class Proportion(Limited, Prediction):
         return self.exceeds
 
     def pilot(self, n: int) -> stats.Confidence | None:
-        """Exact, at one level: how many there are is not known beforehand."""
+        """Exact, at one level, since the number of levels is not known beforehand."""
         return stats.Share(n, n)
 
     @property
@@ -153,7 +153,7 @@ class Proportion(Limited, Prediction):
         return tuple(self.every)
 
     def _worth(self, samples: Sequence[sampling.Sample], shares: Sequence[stats.Share]) -> tuple[str, ...]:
-        """As how many independent units those are worth that share random factors."""
+        """How many independent units the units are worth, given that they share random factors."""
         if not samples[0].carried:
             return ()
         least = words.number(min(float(share.n) for share in shares))
@@ -189,7 +189,7 @@ class Proportion(Limited, Prediction):
 
 
 def _lowest(levels: Sequence[Stratum]) -> Stratum:
-    """The level with the smallest share; of equal ones that of which least is known."""
+    """The level with the smallest share; of equal ones, the one about which least is known."""
     return min(levels, key=lambda each: (each.effect, each.interval))
 
 

@@ -1,4 +1,4 @@
-"""From the population that a claim declares to the error of its estimate: which factors are random, and what carries them."""
+"""From the population that a claim declares to the error of its estimate: which factors are random, and what they add to it."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ class Sample:
         return [column for column in (*self.strata, *self.apart) if column not in self._random()]
 
     def _not_alone(self, name: str, levels: NDArray[np.intp]) -> None:
-        """Refuse a stratum with a single level of its own: nothing tells how far others like that one would lie from it."""
+        """Refuse a stratum with a single level of its own: nothing shows how far others like it would lie from it."""
         sets = stats.drawn_apart(levels, tables.codes(self.frame, self._fixed))
         alone = np.flatnonzero(np.bincount(sets)[sets] == 1)
         if len(alone):
@@ -97,11 +97,11 @@ class Sample:
         return stats.Drawn(factors, tables.codes(self.frame, self._fixed))
 
     def carry(self, plain: stats.Confidence, again: Again) -> stats.Confidence:
-        """The estimate with the error that its random factors give it; as it is where units were drawn one by one.
+        """The estimate with the error that its random factors give it; unchanged if units were drawn one by one.
 
         Args:
-            plain: as of units that were drawn one by one.
-            again: the estimate, on the scale of its link, from some of the rows of the frame.
+            plain: the estimate as if units were drawn one by one.
+            again: computes the estimate, on the scale of its link, from some of the rows of the frame.
 
         Raises:
             Unusable: leaving out levels never changes the estimate, so that there is no spread between them.
@@ -233,14 +233,14 @@ class Sample:
         return self.prediction.word(name), levels
 
     def said(self) -> str:
-        """Over what the estimate speaks, with the numbers of levels."""
+        """What the estimate generalises to, with the numbers of levels."""
         prediction = self.prediction
         if prediction.population is None:
             return prediction.undeclared()
         return prediction.speaks({column: self.frame[column].nunique() for column in self.frame.columns})
 
     def fields(self, **more: Any) -> dict[str, Any]:
-        """What an estimate says of its population."""
+        """What an estimate says about its population."""
         return {"population": self.said(), "counted": self.counted, **more}
 
 

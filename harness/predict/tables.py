@@ -1,4 +1,4 @@
-"""Rows that a prediction may use: selected, checked, in an order of their own."""
+"""The rows that a prediction may use: selected, checked, and in an order that does not depend on the table's."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ def usable(
 
     Raises:
         ClaimError: a column is missing.
-        Unusable: no row is left, a key is missing, or a number is missing, infinite or no number.
+        Unusable: no row is left, a key is missing, or a value is missing, infinite or not a number.
     """
     prediction.check_columns(table)
     rows = selected(table, prediction.where)
@@ -42,7 +42,7 @@ def usable(
 
 
 def _refuse_unnamed(prediction: Prediction, rows: pd.DataFrame) -> None:
-    """Refuse rows of several levels of a random factor that the prediction does not name, and so would not carry."""
+    """Refuse rows from several levels of a random factor that the prediction does not name, so its error would ignore it."""
     for name in prediction.population.unnamed if prediction.population else ():
         if name in rows.columns and len(rows[name].drop_duplicates()) > 1:
             raise Unusable(
@@ -56,7 +56,7 @@ def gathered(frame: pd.DataFrame, keys: Sequence[str], numeric: Sequence[str], c
     """The columns that are asked for, with finite numbers, rows ordered by their keys as text.
 
     Raises:
-        Unusable: there is no row, a key is missing, or a number is missing, infinite or no number.
+        Unusable: there is no row, a key is missing, or a value is missing, infinite or not a number.
     """
     if frame.empty:
         raise Unusable("the table has no rows")

@@ -1,9 +1,9 @@
 """How noise of a measurement shrinks correlations and slopes, from the standard errors of what was measured.
 
-Noise that nothing depends on leaves of a variable's variance V the share lambda = 1 - s^2 / V, its reliability, with s^2 the
-mean squared standard error.  A Pearson correlation shrinks by the root of it, in each of the two variables (Spearman 1904,
-American Journal of Psychology 15, 72-101), and a slope on a noisy regressor by all of it.  Spearman's rho follows by the two
-formulas between it and Pearson's r of normal variables, r = 2 sin(pi rho / 6).
+If noise is independent of everything else, the share of a variable's variance V that is not noise is its reliability
+lambda = 1 - s^2 / V, with s^2 the mean squared standard error.  A Pearson correlation shrinks by the root of the reliability of
+each of the two variables (Spearman 1904, American Journal of Psychology 15, 72-101), and a slope on a noisy regressor by the
+reliability itself.  Spearman's rho follows from the relation to Pearson's r for normal variables, r = 2 sin(pi rho / 6).
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ class Noise:
 def noise(values: ArrayLike, errors: ArrayLike, parts: Sequence[NDArray[np.intp]] | None = None) -> Noise:
     """Share of noise in the ranks of a variable, and how well it is known.
 
-    Were the noise added once more, the correlation of what is seen with what would then be seen tells its share: of normal
-    variables r = 1 / sqrt(1 + s^2 / V).  The expectation of Spearman's correlation over the second noise is known without
+    If the noise were added once more, the correlation of the values before and after would show its share: for normal variables
+    r = 1 / sqrt(1 + s^2 / V).  The expectation of Spearman's correlation over the second noise is known without
     drawing it: the expected rank of unit i is 1/2 plus the sum over j of Phi((x_i - x_j) / sqrt(e_i^2 + e_j^2)).
     Read off ranks, the share holds for skewed variables and for errors that grow with the value, where s^2 / V is carried by
     a few units (adding noise and extrapolating back: Cook & Stefanski 1994, J. Am. Stat. Assoc. 89, 1314-1328).  How well it

@@ -1,4 +1,4 @@
-"""Whether chains agree and how many independent draws they are worth, and so how far their mean may be off.
+"""Whether chains agree, how many independent draws they are worth, and so how far off their mean may be.
 
 Rank-normalised split R̂ and effective sample sizes as Vehtari, Gelman, Simpson, Carpenter and Bürkner define them (2021,
 Bayesian Analysis 16, doi 10.1214/20-BA1221).  Arrays of shape (..., chain, draw) in, arrays of shape (...) out: numbers, for
@@ -81,8 +81,8 @@ def mean_precision(chains: Floats) -> tuple[Any, Any]:
 def growth(chains: Floats) -> tuple[Any, Any]:
     """Change of the mean from the first to the second half of the draws, relative to the mean over all.
 
-    Of losses it is the drift of an estimate.  Of squared distances from the start it shows what has not arrived long before
-    anything else does: the slowest directions have the largest part in them, and while those spread out it grows.
+    For losses it is the drift of an estimate.  For squared distances from the start it shows long before anything else that
+    chains have not settled: the slowest directions contribute most to these distances, which grow while they spread out.
 
     Args:
         chains: draws, shape (..., chain, draw).

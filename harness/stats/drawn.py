@@ -1,10 +1,10 @@
 """What random factors above the unit do to an estimate: how much it changes when one of their levels is left out.
 
 Units that share a level of a random factor (an architecture, a draw of the data, a test point) are not independent of each
-other, so that the error of an estimate is that between levels.  The jackknife reads it off any estimate: with G levels and the
-estimate theta_(-g) without level g the variance is (G - 1) / G sum((theta_(-g) - their mean)^2) (Tukey 1958; over clusters
-Bell & McCaffrey 2002, Survey Methodology 28(2), 169-181), with a t distribution on G - 1 degrees of freedom.  For a mean over
-levels of equal size that is the t interval of the levels' means, exactly.
+other, so the error of an estimate comes from the differences between levels.  The jackknife reads it off any estimate: with G
+levels and the estimate theta_(-g) without level g the variance is (G - 1) / G sum((theta_(-g) - their mean)^2) (Tukey 1958;
+over clusters Bell & McCaffrey 2002, Survey Methodology 28(2), 169-181), with a t distribution on G - 1 degrees of freedom.  For
+a mean over levels of equal size that is the t interval of the levels' means, exactly.
 """
 
 from __future__ import annotations
@@ -279,7 +279,7 @@ class Spread:
 def spread(values: Floats, levels: Codes, strata: Codes, crossing: Sequence[Codes] = ()) -> Spread:
     """Analysis of variance of one study by the levels of a random factor, within fixed strata.
 
-    What factors that cross it make is no noise between its levels, since all of these have it alike: it is taken off.
+    The effects of factors that cross it are not noise between its levels, which all share them alike: they are removed.
 
     Args:
         values: one number per unit, shape (unit,).

@@ -119,8 +119,8 @@ def test_a_noisy_regressor_makes_slopes_flatter_and_knows_it(kind):
     ("errors", "words"),
     [
         ({"size": "se"}, "it takes them of llc and asr"),
-        ({"llc": ""}, "name for a column"),
-        ("se", "name for a column"),
+        ({"llc": ""}, "give {column: column of its standard errors}"),
+        ("se", "give {column: column of its standard errors}"),
     ],
 )
 def test_errors_that_name_nothing_are_refused(errors, words):

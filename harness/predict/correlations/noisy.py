@@ -58,7 +58,7 @@ _MOST = 0.999
 
 @dataclass(frozen=True, repr=False)
 class Noisy(Prediction):
-    """What kinds have in common that noise of a measurement shrinks; no kind of its own.
+    """What kinds have in common whose effect shrinks with measurement noise; not itself a kind.
 
     Attributes:
         errors: columns with the standard error of a column's values, by that column: ``{"llc": "llc_se"}``.  Noise makes
@@ -72,7 +72,7 @@ class Noisy(Prediction):
         super().__post_init__()
         kind, allowed = type(self).__name__, self.noisy
         if not isinstance(self.errors, Mapping) or not all(isinstance(name, str) and name for name in self.errors.values()):
-            raise ClaimError(f"{kind} has errors={self.errors!r}; name for a column that of its standard errors, {{…: …}}")
+            raise ClaimError(f"{kind} has errors={self.errors!r}; give {{column: column of its standard errors}}")
         if own := [column for column, name in self.errors.items() if column == name]:
             raise ClaimError(f"{kind} has {own[0]} as its own standard error; name the column that holds it")
         if other := [str(column) for column in self.errors if column not in allowed]:
@@ -84,7 +84,7 @@ class Noisy(Prediction):
         raise NotImplementedError
 
     def describe(self) -> dict[str, Any]:
-        """See the base; without errors, as before there were any."""
+        """See the base; without errors, the form from before the field existed."""
         found = super().describe()
         return found if self.errors else {name: value for name, value in found.items() if name != "errors"}
 
@@ -128,7 +128,7 @@ class Noisy(Prediction):
         """Refuse a correlation that is larger than noise would leave of a perfect one.
 
         Raises:
-            Unusable: it does.
+            Unusable: it is.
         """
         if self.errors and min(float(seen.above(1.0)), float(seen.below(-1.0))) <= self.alpha:
             raise Unusable(
@@ -198,6 +198,6 @@ def kept_of(noises: Iterable[Noise]) -> Kept | None:
 
 
 def kept_again(values: Sequence[Floats], errors: Sequence[Floats | None], parts: Parts) -> Kept | None:
-    """The same from some of the units; never nothing."""
+    """The same from some of the units; never None."""
     noises = (stats.noise(each, error, parts) for each, error in zip(values, errors, strict=True) if error is not None)
     return kept_of(replace(noise, share=np.minimum(noise.share, _MOST)) for noise in noises)

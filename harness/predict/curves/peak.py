@@ -26,8 +26,8 @@ class Peak(Prediction):
     The effect is the smaller of the rise to the peak, from the lowest point before it, and the fall from it, to the lowest
     point after it, in the units of y.  For every unit the three places are chosen on other units, since the highest of
     several noisy points is above its neighbours whatever the truth is; interval and p are those of ``stats.Prominence``,
-    where the reasons stand.  A curve that only rises, or only falls, has no peak: an edge is none, since nobody knows what
-    lies beyond it.
+    where the reasons are given.  A curve that only rises, or only falls, has no peak: an edge is not a peak, since nobody knows
+    what lies beyond it.
 
     Attributes:
         y: column of the height.

@@ -35,11 +35,11 @@ class Trajectory(Signed, Prediction):
     * t on z over units (interval and effect, as a correlation);
     * a permutation of which unit's x stands beside which unit's y.  All models learn, and what they learn at the same
       epoch makes any model's x move with any other model's y; the mean of the units with themselves has to be
-      larger than that of units that are paired at random.  Where it is not, support is withheld.  So it is where units share
-      no more than when each of them goes over into another state: then another unit's course does as well once it is shifted to
-      go over at the same time (``stats.aligned``), and the same permutation of such courses has to agree, too.
+      larger than that of units that are paired at random; otherwise support is withheld.  It is also withheld if all that the
+      two series of a unit share is the time at which they change to another state: then another unit's series, shifted to
+      change at the same time, does as well (``stats.aligned``); so the same permutation of shifted series has to agree, too.
 
-    Correlating the series as they are does not do: two trends correlate whatever made them.
+    Correlating the raw series would not do: two trends correlate whatever caused them.
 
     Attributes:
         x: one column.

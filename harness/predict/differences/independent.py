@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 
 class OnGroups(InStrata):
-    """What comparisons of two groups of different units have in common; no kind of its own."""
+    """What comparisons of two groups of different units have in common; not itself a kind."""
 
     in_a_block: ClassVar[str] = "every block compares units of its own in both groups, without pairing them"
 

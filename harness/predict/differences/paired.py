@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 class OnPairs(Prediction):
-    """What comparisons of two levels of a factor within pairs have in common; no kind of its own.
+    """What comparisons of two levels of a factor within pairs have in common; not itself a kind.
 
     The effect is the mean over strata (equal weight) of the mean of one number per pair; its interval is the t interval of
     ``stats.stratified_mean``.

@@ -19,7 +19,7 @@ Floats = NDArray[np.float64]
 
 
 class InStrata(Prediction):
-    """What kinds have in common whose units stand in strata of equal weight; no kind of its own."""
+    """What kinds have in common whose units are in strata of equal weight; not itself a kind."""
 
     unit: str | tuple[str, ...]
     strata: str | tuple[str, ...] | None
