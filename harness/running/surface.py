@@ -1,0 +1,173 @@
+"""The effect as a surface over a claim's scope: a Gaussian process through effects of known error.
+
+What is modelled is the distance from the value on which the verdict turns, in margins: positive where the claim holds.  So the
+level set at 0 is where it stops holding.  Fitting and prediction are scikit-learn's; see Rasmussen & Williams (2006), chapters 2
+and 5, and Sobol' (2001), doi 10.1016/S0378-4754(00)00270-6, for the shares of variance.
+"""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import scipy.stats
+from numpy.typing import NDArray
+
+from harness.running.scope import Scope, Settings
+
+Floats = NDArray[np.float64]
+MOST = 4.0
+"""Margins beyond which a distance says no more than that: one huge effect is not to bend the surface everywhere."""
+_LENGTHS = (0.1, 20.0)  # of the correlation along an axis: a tenth of it, or so long that the axis does not matter
+_DRAWS = 64  # surfaces that are drawn for the intervals of the indices
+_POINTS = 64  # pairs of points that an index is estimated from; a surface is drawn at axes + 2 times as many
+
+
+@dataclass(frozen=True)
+class Index:
+    """How much of the variance of the effect over the scope a setting is behind.
+
+    Attributes:
+        name: the setting.
+        alone: first-order Sobol' index: the share that goes with the setting's own value.
+        total: total index: the share that would be gone if the setting were known, interactions included.
+        interval: 90 % interval of the total over surfaces that the effects allow.
+    """
+
+    name: str
+    alone: float
+    total: float
+    interval: tuple[float, float]
+
+
+class Surface:
+    """Distances over the scope, with their uncertainty.
+
+    Args:
+        scope: the axes.
+        settings: where the claim was judged.
+        distances: from the value on which the verdict turns, in margins, shape (setting,).
+        errors: their standard errors, shape (setting,).
+    """
+
+    def __init__(self, scope: Scope, settings: Sequence[Settings], distances: Floats, errors: Floats) -> None:
+        from sklearn.gaussian_process import GaussianProcessRegressor
+        from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
+
+        self.scope = scope
+        columns = scope.columns(settings)
+        seen = np.clip(distances, -MOST, MOST)
+        self._middle, self._scale = float(np.median(seen)), float(max(seen.std(), 0.05))
+        noise = np.maximum(errors / self._scale, 1e-3) ** 2
+        kernel = (
+            ConstantKernel(1.0, (0.05, 20.0)) * Matern(np.full(columns.shape[1], 0.7), _LENGTHS, nu=2.5)
+            + WhiteKernel(1e-2, (1e-5, 1.0))
+        )  # fmt: skip
+        process = GaussianProcessRegressor(kernel, alpha=noise, n_restarts_optimizer=1, random_state=0)
+        with warnings.catch_warnings():  # a length at its bound is an answer: the axis does not matter
+            warnings.simplefilter("ignore")
+            process.fit(columns, (seen - self._middle) / self._scale)
+        # What no setting explains is noise of one study, and no part of the surface.
+        smooth = process.kernel_.k1
+        smallest = process.kernel_.k2.noise_level
+        self._process = GaussianProcessRegressor(smooth, alpha=noise + smallest, optimizer=None)
+        self._process.fit(columns, (seen - self._middle) / self._scale)
+
+    def at(self, settings: Sequence[Settings]) -> tuple[Floats, Floats]:
+        """Expected distance and its standard deviation, each of shape (setting,)."""
+        mean, deviation = self._process.predict(self.scope.columns(settings), return_std=True)
+        return mean * self._scale + self._middle, deviation * self._scale
+
+    def holds(self, settings: Sequence[Settings]) -> Floats:
+        """Probability that the claim holds there, shape (setting,)."""
+        mean, deviation = self.at(settings)
+        found: Floats = scipy.stats.norm.cdf(mean / np.maximum(deviation, 1e-9))
+        return found
+
+    def importance(self) -> tuple[Index, ...]:
+        """Sobol' indices of the surface, the most important setting first.
+
+        Surfaces are drawn from the process at the points of Saltelli's scheme, and the indices are those of each drawn surface;
+        so the interval holds what the effects leave open about the surface.
+        """
+        dimensions = len(self.scope.axes)
+        points = self.scope.unit(2 * _POINTS, "indices")
+        a, b = points[:_POINTS], points[_POINTS:]
+        mixed = [np.where(np.arange(dimensions) == axis, b, a) for axis in range(dimensions)]
+        everywhere = self.scope.columns([self.scope.at(place) for place in np.concatenate([a, b, *mixed])])
+        drawn = self._process.sample_y(everywhere, n_samples=_DRAWS, random_state=0).T  # (draw, point)
+        mean = self._process.predict(everywhere)[None]
+        alone, total = _indices(np.concatenate([mean, drawn]), dimensions)
+        low, high = np.quantile(total[1:], (0.05, 0.95), axis=0)
+        found = [
+            Index(axis.name, float(alone[0, at]), float(total[0, at]), (float(low[at]), float(high[at])))
+            for at, axis in enumerate(self.scope.axes)
+        ]
+        return tuple(sorted(found, key=lambda index: -index.total))
+
+
+def _indices(surfaces: Floats, dimensions: int) -> tuple[Floats, Floats]:
+    """First-order and total indices of each surface, shape (surface, axis): the estimators of Saltelli et al. 2010, table 2."""
+    at_a, at_b, *at_mixed = np.split(surfaces, dimensions + 2, axis=1)
+    mixed = np.stack(at_mixed, axis=1)  # (surface, axis, point)
+    variance = np.maximum(np.concatenate([at_a, at_b], axis=1).var(axis=1), 1e-12)[:, None]
+    alone = (at_b[:, None] * (mixed - at_a[:, None])).mean(axis=2) / variance
+    total = ((at_a[:, None] - mixed) ** 2).mean(axis=2) / 2 / variance
+    return np.clip(alone, 0, 1), np.clip(total, 0, 1)
+
+
+def even(distances: Floats, errors: Floats) -> float:
+    """P of Cochran's Q: that effects differ as much as they do by their errors alone."""
+    weights = 1 / np.maximum(errors, 1e-9) ** 2
+    middle = (weights * distances).sum() / weights.sum()
+    return float(scipy.stats.chi2.sf((weights * (distances - middle) ** 2).sum(), len(distances) - 1))
+
+
+@dataclass(frozen=True)
+class Split:
+    """The single condition that best separates where the claim holds from where it does not.
+
+    Attributes:
+        name: the setting.
+        below: the largest value on the one side, or the values there for a setting whose values have no order.
+        above: the smallest on the other, or its values.
+        holds_below: whether the claim holds on the first side.
+        right: trials on the side where they belong.
+        of: all trials.
+    """
+
+    name: str
+    below: Any
+    above: Any
+    holds_below: bool
+    right: int
+    of: int
+
+
+def best_split(scope: Scope, settings: Sequence[Mapping[str, Any]], holds: Sequence[bool]) -> Split | None:
+    """The best of all conditions on one setting; None where no condition is better than none at all."""
+    truth = np.array(holds)
+    best: Split | None = None
+    for axis in scope.axes:
+        given = [each.get(axis.name, axis.default) for each in settings]
+        for below, names in _sides(axis.ordered, given):
+            right = int(max((truth == below).sum(), (truth != below).sum()))
+            agrees = bool((truth == below).sum() >= (truth != below).sum())
+            if best is None or right > best.right:
+                best = Split(axis.name, *names, holds_below=agrees, right=right, of=len(truth))
+    return best if best is not None and best.right > max(truth.sum(), (~truth).sum()) else None
+
+
+def _sides(ordered: bool, given: Sequence[Any]) -> list[tuple[NDArray[np.bool_], tuple[Any, Any]]]:
+    """Every way to part the trials by one setting: which are on the first side, and where the sides end."""
+    if ordered:
+        levels = sorted(set(given))
+        return [(np.array([value <= low for value in given]), (low, high)) for low, high in zip(levels, levels[1:])]
+    names = list(dict.fromkeys(given))
+    return [
+        (np.array([value == name for value in given]), (name, tuple(other for other in names if other != name)))
+        for name in names
+    ] if len(names) > 1 else []  # fmt: skip
