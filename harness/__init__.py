@@ -64,7 +64,8 @@ if TYPE_CHECKING:
     from harness.quantities import quantity
     from harness.recipe import MLP, SGD, Adam, AdamW, Module, Recipe, Regime, Threat, TrainingStep
     from harness.rows import Between
-    from harness.running.run import Result, run
+    from harness.running.found import Search
+    from harness.running.run import Result, run, search
     from harness.running.session import Harness
     from harness.store import Store
     from harness.study import Study, study
@@ -103,7 +104,8 @@ _HOME = {
     "harness.quantities": ("quantity",),
     "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Regime", "Threat", "TrainingStep"),
     "harness.rows": ("Between",),
-    "harness.running.run": ("Result", "run"),
+    "harness.running.found": ("Search",),
+    "harness.running.run": ("Result", "run", "search"),
     "harness.running.session": ("Harness",),
     "harness.store": ("Store",),
     "harness.study": ("Study", "study"),
@@ -120,10 +122,10 @@ __all__ = [
     "Harness", "Images", "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec",
     "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
     "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion",
-    "RandomLabels", "Recipe", "Regime", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Source", "Store",
+    "RandomLabels", "Recipe", "Regime", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Search", "Source", "Store",
     "Study", "Superiority", "Theorem", "Threat", "ToyImages", "TrainingStep", "Trajectory", "TrimmedDifference",
     "Verdict", "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge",
-    "llc", "llc_profile", "one_thread", "pgd", "quantity", "run", "smallest_perturbation", "study", "train",
+    "llc", "llc_profile", "one_thread", "pgd", "quantity", "run", "search", "smallest_perturbation", "study", "train",
 ]  # fmt: skip
 __all__ = [*__all__, *(name for name in kinds() if name not in __all__)]
 

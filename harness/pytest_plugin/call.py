@@ -100,7 +100,9 @@ class Caller:
 
         claim: Claim = item.function.__claim__
         settings, family = self._settings, self._families.get(claim.document, 1)
-        how = Judging(settings.scale, family if settings.family_wise else None, settings.blocks, settings.search)
+        how = Judging(
+            settings.scale, family if settings.family_wise else None, settings.blocks, settings.search, settings.minutes
+        )
         return judged_row(_started(item), claim, evidence, how, body, harness).row | self._cost(item)
 
     def _note_what_is_fixed(self, item: pytest.Item) -> None:

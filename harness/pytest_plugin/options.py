@@ -42,8 +42,10 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      "as the claim asks for", {"type": int, "default": 4, "metavar": "N"}),
     ("--claims-family-wise", "judge each claim at α divided by the number of its document's claims, so that any wrong support "
      "in a document has probability α; without the ledger", {"action": "store_true"}),
-    ("--claims-search", "try N settings from each claim's scope, looking for one that flips its verdict; what is found is "
-     "judged once more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
+    ("--claims-search", "judge each claim in N settings of its scope: half of them spread evenly, half at the edge of where it "
+     "holds, which is judged once more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
+    ("--claims-search-minutes", "stop the search of each claim after so many minutes; what was trained is kept",
+     {"type": float, "default": None, "metavar": "M"}),
     ("--claims-report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--claims-store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
      {"metavar": "DIR"}),
@@ -136,6 +138,8 @@ def settings(config: pytest.Config) -> Settings:
         raise pytest.UsageError(
             f"--claims-search {config.getoption('claims_search')}: give the number of settings to try, 1 or more"
         )
+    if (minutes := config.getoption("claims_search_minutes")) is not None and not minutes > 0:
+        raise pytest.UsageError(f"--claims-search-minutes {minutes:g}: give a number of minutes above 0")
     own_rule = _own_rule(config)
     if updating and own_rule:
         raise pytest.UsageError(
@@ -176,6 +180,7 @@ def settings(config: pytest.Config) -> Settings:
         family_wise=config.getoption("claims_family_wise"),
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
         search=config.getoption("claims_search"),
+        minutes=config.getoption("claims_search_minutes"),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )

@@ -47,6 +47,7 @@ class Settings:
         blocks: seeds are added until a claim is decided, in at most so many blocks; None for the seeds that the
             fixtures ask for.
         search: settings that are tried of each claim's scope; 0 for no search.
+        minutes: after which a search tries no further setting; None for no limit.
         reports: folder for the reports.
         root: folder that the user stands in; paths are shown relative to it.
     """
@@ -61,6 +62,7 @@ class Settings:
     family_wise: bool
     blocks: int | None
     search: int
+    minutes: float | None
     reports: Path
     root: Path
 

@@ -21,6 +21,7 @@ from harness.running.session import Harness, needs, open_harness, store_folder
 
 if TYPE_CHECKING:
     from harness.judge import Verdict
+    from harness.running.found import Search
     from harness.store import Store
 
 Row = dict[str, Any]
@@ -35,12 +36,14 @@ class Judging:
         family: number of claims by which alpha is divided; None for no adjustment.
         blocks: seeds are added until the claim is decided, in at most so many blocks; None for the seeds that it asks for.
         search: settings that are tried of its scope; 0 for no search.
+        minutes: after which a search tries no further setting; None for no limit.
     """
 
     scale: str
     family: int | None = None
     blocks: int | None = None
     search: int = 0
+    minutes: float | None = None
 
 
 @dataclass(frozen=True)
@@ -50,6 +53,7 @@ class Judged:
     row: Row
     evidence: Evidence
     verdict: Verdict
+    search: Search | None = None
 
 
 def judged_row(
@@ -72,7 +76,7 @@ def judged_row(
     from harness.report.figures import figure_from_evidence
     from harness.report.images import images_from_evidence
     from harness.report.rows import plain, with_verdict
-    from harness.running.search import check_scope, search_scope
+    from harness.running.found import check_scope, search_scope
 
     def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None) -> Verdict:
         return judge(claim, evidence, scale=how.scale, share=1 / max(how.family or 1, 1), blocks=blocks)
@@ -86,12 +90,13 @@ def judged_row(
     done["images"] = None if evidence.images is None else images_from_evidence(evidence.images)
     done["settings"] = plain({**evidence.settings, **_rules(claim, how, grown)})
     done["recipes"] = plain(evidence.recipes)
+    found: Search | None = None
     if evidence.shortfall is None:
         check_scope(claim, {} if harness is None else harness.asked)
         if how.search and claim.scope and harness is not None:
-            found = search_scope(claim, body, harness, judged, verdict=done["verdict"], trials=how.search)
+            found = search_scope(claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes)
             done["search"] = plain(found.to_json())
-    return Judged(done, evidence, verdict)
+    return Judged(done, evidence, verdict, found)
 
 
 def _grown(
@@ -139,12 +144,14 @@ class Result:
         verdict: outcome, reason, effect with its interval, and all else that the judge says.
         evidence: what the body returned; with ``until_decided`` after the last block.
         run: what ``claims.json`` would hold: one row, and where it came from.
+        search: where in its scope the claim holds; None where that was not asked for.
     """
 
     claim: Claim
     verdict: Verdict
     evidence: Evidence
     run: Mapping[str, Any]
+    search: Search | None = None
 
     @property
     def row(self) -> Row:
@@ -171,7 +178,7 @@ class Result:
 
 def run(
     claim: Callable[..., Evidence], *, scale: str = "reduced", store: Store | str | Path | None = None, device: str = "auto",
-    llc_engine: str = "stacked", until_decided: int | None = None, search: int = 0,
+    llc_engine: str = "stacked", until_decided: int | None = None, search: int = 0, minutes: float | None = None,
 ) -> Result:  # fmt: skip
     """Train what is missing, measure, and judge one claim, as ``pytest claims/`` does; a line tells how far it is.
 
@@ -186,6 +193,7 @@ def run(
         llc_engine: "stacked" or "devinterp", likewise.
         until_decided: seeds are added until the claim is decided, in at most so many blocks; None for those that it asks for.
         search: settings to try of the claim's scope.
+        minutes: after which a search tries no further setting; None for no limit.
 
     Raises:
         ClaimError: it is not declared as a claim, or declared wrongly; it needs pytest's fixtures; or its evidence cannot be
@@ -210,7 +218,7 @@ def run(
     except Shortfall as problem:
         evidence = Evidence({}, shortfall=str(problem))
     refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))
-    how = Judging(scale, blocks=until_decided, search=search)
+    how = Judging(scale, blocks=until_decided, search=search, minutes=minutes)
     measured = list(instruments_of(harness.store.measured[already:]))
     done = judged_row(row, declared, evidence, how, body, harness if given else None)
     seconds = time.perf_counter() - began
@@ -220,7 +228,29 @@ def run(
         llc_engine=harness.llc_engine, selected={"claims": 1, "of": None},
     )  # fmt: skip
     told = assemble([done.row], scale=scale, device=harness.device, provenance=facts)
-    return Result(declared, done.verdict, done.evidence, told)
+    return Result(declared, done.verdict, done.evidence, told, done.search)
+
+
+def search(claim: Callable[..., Evidence], *, examples: int = 40, minutes: float | None = None, **how: Any) -> Search:
+    """Where in its declared scope a claim holds; see :class:`harness.running.found.Search`.
+
+    Args:
+        claim: the body, declared with :func:`harness.claim.claim`.
+        examples: settings to try, half of them spread evenly over the scope.
+        minutes: after which no further setting is tried; None for no limit.  What was trained is kept, so that the same search
+            goes on where it stopped.
+        how: scale, store, device and llc_engine, as :func:`run` takes them.
+
+    Raises:
+        ClaimError: the claim has no scope, cannot be searched without a harness, or see :func:`run`.
+    """
+    declared = declaration(claim)
+    if not declared.scope:
+        raise ClaimError(f"{declared.id} has no scope; declare one with @claim(…, scope={{'noise': st.floats(0.5, 3)}})")
+    found = run(claim, search=examples, minutes=minutes, **how).search
+    if found is None:
+        raise ClaimError(f"{declared.id} could not be searched: its body takes no harness, or its data are missing")
+    return found
 
 
 def declaration(claim: Callable[..., Any]) -> Claim:

@@ -1,238 +1,347 @@
-"""Search of a claim's scope for settings in which its verdict turns (``--claims-search``).
+"""Where a claim holds: a search of its scope (``--claims-search``, :func:`harness.search`).
 
-A claim that holds at one choice of what its document leaves open has not been replicated yet.  The search draws such
-settings from the claim's scope, judges the claim in each by the ordinary rule, and reduces what it finds to the fewest and
-simplest settings that still turn the verdict.  Among many settings, some turn the verdict by chance: so what was found is
-judged once more, on seeds that had no part in finding it, and only that counts.
+A claim that holds at one choice of what its document leaves open has not been replicated yet.  Half of the search draws the
+declared scope evenly, which says in what share of it the claim holds.  The other half looks for the edge: first along lines
+through the defaults, one setting after another, then wherever the surface through all effects is least sure on which side it is.
+
+Whoever looks at many settings finds one by chance.  So what is said of an edge is judged once more on both sides, on seeds that
+had no part in finding it and that no search has used before; only that counts.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Mapping
-from dataclasses import asdict, dataclass, replace
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
-import hypothesis
-from hypothesis import strategies as st
+import numpy as np
 
-from harness.errors import ClaimError
-from harness.measure.falsify import quiet, seed_of
-from harness.running.growth import in_blocks, seeds_of
+from harness.running.scope import Axis, Scope, Settings
+from harness.running.surface import Surface
+from harness.running.trials import Trial, Why, simplicity, tried
 
 if TYPE_CHECKING:
-    from hypothesis.strategies import SearchStrategy
-
-    from harness.claim import Claim, Evidence
     from harness.judge import Verdict
-    from harness.running.growth import Body
-    from harness.running.session import Harness
 
-Settings = Mapping[str, Any]
-OPPOSITE = {"supported": "refuted", "refuted": "supported"}
-_DRAWS_A_TRIAL = 30  # draws cost nothing where they repeat a setting that was tried
-
-
-@dataclass(frozen=True)
-class Trial:
-    """The claim in one setting.
-
-    Attributes:
-        settings: what differs from the defaults.
-        verdict: "supported", "refuted", "inconclusive", "invalid", or "error" where it broke.
-        reason: the verdict's reason, or what broke.
-        effect: estimate in natural units, or None.
-        interval: its interval, or None.
-        n: number of units, or None.
-        seconds: what it took.
-    """
-
-    settings: Settings
-    verdict: str
-    reason: str
-    effect: float | None
-    interval: tuple[float, float] | None
-    n: int | None
-    seconds: float
+LINE = 9  # trials along one line: two ends, and halvings to a hundredth of the axis
+NARROW = 0.02  # of an axis: an edge is known well enough
+CANDIDATES = 512  # even points among which the surface is least sure somewhere
+NEAR = 0.25  # of an axis, beyond which a turn of the surface is another one than that of the trials
+SURE = 0.95  # probability with which a study of fresh seeds is expected to say the same, for a setting to be confirmed
+_Z = 1.645
+Judged = Callable[[Settings], "Verdict | None"]
 
 
 @dataclass(frozen=True)
-class Search:
-    """What a search found.
+class Edge:
+    """Where along one setting, all others at their defaults, the verdict turns.
 
     Attributes:
-        looked_for: the verdict that was looked for: the opposite of the one at the defaults.
-        trials: every setting that was tried, in order.
-        found: the fewest settings that were found to turn the verdict, or None.
-        confirmed: whether fresh seeds gave that verdict too; None where nothing was found, or where no seeds are used.
-        confirmation: the trial with fresh seeds, or None.
-        reason: all of it in a sentence.
+        name: the setting.
+        inside: its last value on the side of the defaults, as far as the trials go.
+        outside: its first value on the other side.
+        threshold: the value in between at which the surface turns; None for a setting whose values have no order.
+        supported: the value nearest to the edge at which the claim is supported, and None where there is none.
+        refuted: the value nearest to the edge at which it is refuted, likewise.
     """
 
-    looked_for: str
-    trials: tuple[Trial, ...]
-    found: Settings | None
-    confirmed: bool | None
-    confirmation: Trial | None
-    reason: str
-
-    def to_json(self) -> dict[str, Any]:
-        """The search as a row of the report holds it."""
-        return asdict(self)
+    name: str
+    inside: Any
+    outside: Any
+    threshold: Any | None
+    supported: Any | None
+    refuted: Any | None
 
 
-def search(
-    scope: Mapping[str, SearchStrategy[Any]],
-    defaults: Settings,
-    judged: Callable[[Settings], Verdict],
-    *,
-    verdict: str,
-    trials: int,
-    fresh: Callable[[Settings], Verdict | None],
-) -> Search:
-    """Look for settings in which a claim's verdict turns.
-
-    The settings that are drawn depend on the scope, the number of trials and the installed version of Hypothesis; claims with
-    the same scope draw the same ones, and so share what is trained for them.
+@dataclass
+class Explored:
+    """The trials of a search so far, and what they say.
 
     Args:
-        scope: settings by name, with the strategies of their values.
-        defaults: their values outside of a search.
-        judged: judges the claim with these settings in place of the defaults.
-        verdict: the verdict at the defaults.
-        trials: settings to try, including those of the reduction but not the confirmation.
-        fresh: judges the claim with these settings on seeds that ``judged`` does not use; None if it uses no seeds.
+        scope: the axes.
+        judged: judges the claim with some settings in place of the defaults.
+        default: the claim at its defaults, which costs nothing more.
+        budget: trials that may be made.
+        until: time of :func:`time.monotonic` after which none is; None for no limit.
+        tell: told of every trial.
+    """
+
+    scope: Scope
+    judged: Judged
+    default: Trial
+    budget: int
+    until: float | None = None
+    tell: Callable[[Trial], None] = lambda trial: None
+    trials: list[Trial] = field(default_factory=list)
+    edges: list[Edge] = field(default_factory=list)
+    _known: dict[str, Trial] = field(default_factory=dict)
+
+    @property
+    def left(self) -> int:
+        """Trials that may still be made."""
+        if self.until is not None and time.monotonic() >= self.until:
+            return 0
+        return self.budget - len(self.trials)
+
+    def at(self, settings: Settings, why: Why) -> Trial | None:
+        """The trial of these settings, made where it is not known; None where the budget is spent."""
+        changed = self.scope.changed(settings)
+        if not changed:
+            return self.default
+        key = repr(sorted(changed.items()))
+        if key not in self._known:
+            if self.left <= 0:
+                return None
+            made = tried(self.judged, changed, why)
+            assert made is not None
+            self._known[key] = made
+            self.trials.append(made)
+            self.tell(made)
+        return self._known[key]
+
+    def all(self) -> list[Trial]:
+        """Every trial that has an effect, that at the defaults first."""
+        return [each for each in (self.default, *self.trials) if each.distance is not None and each.error is not None]
+
+    def surface(self) -> Surface | None:
+        """The surface through all effects; None where there are too few."""
+        seen = self.all()
+        if len(seen) < 4:
+            return None
+        return Surface(
+            self.scope, [each.settings for each in seen], np.array([each.distance for each in seen]),
+            np.array([each.error for each in seen]),
+        )  # fmt: skip
+
+
+def explore(
+    scope: Scope,
+    judged: Judged,
+    default: Trial,
+    trials: int,
+    tell: Callable[[Trial], None] = lambda trial: None,
+    minutes: float | None = None,
+) -> Explored:
+    """Try settings of a scope: an even half, then edges.
+
+    Args:
+        scope: the axes.
+        judged: judges the claim with some settings in place of the defaults.
+        default: the claim at its defaults.
+        trials: settings to try.
+        tell: told of every trial.
+        minutes: after which no further setting is tried; None for no limit.
 
     Raises:
         ValueError: ``trials`` is below 1.
     """
     if trials < 1:
         raise ValueError(f"trials={trials!r}; a search tries 1 setting or more")
-    looked_for = OPPOSITE.get(verdict, "refuted")
-    tried = _Tried(judged, defaults, trials)
-
-    def turns(settings: Settings) -> None:
-        trial = tried(settings)
-        assert trial is None or trial.verdict != looked_for
-
-    drawn = {name: st.just(defaults[name]) | values for name, values in sorted(scope.items())}
-    run = hypothesis.given(st.fixed_dictionaries(drawn))(turns)
-    run = hypothesis.seed(seed_of(repr(sorted(map(repr, scope.items())))))(quiet(trials * _DRAWS_A_TRIAL)(run))
-    try:
-        run()
-    except AssertionError:
-        # Hypothesis shrinks by its own order and replays the simplest last; fewest settings first is the order here.
-        turned = [trial for trial in tried.trials if trial.verdict == looked_for]
-        found = min(reversed(turned), key=lambda trial: len(trial.settings))
-        again = _trial(fresh, found.settings)
-        confirmed = None if again is None else again.verdict == looked_for
-        reason = _found(looked_for, found, again)
-        return Search(looked_for, tuple(tried.trials), found.settings, confirmed, again, reason)
-    return Search(looked_for, tuple(tried.trials), None, None, None, _nothing(looked_for, tried.trials, scope))
+    explored = Explored(scope, judged, default, trials, None if minutes is None else time.monotonic() + 60 * minutes, tell)
+    even = trials - trials // 2
+    for settings in scope.even(even):
+        explored.at(settings, "even")
+    if default.holds is not None:
+        _lines(explored)
+        if not explored.edges:
+            _reduced(explored)
+    _unsure(explored)
+    return explored
 
 
-class _Tried:
-    """The trials so far; a setting that was tried is not tried again, and beyond the budget none is."""
-
-    def __init__(self, judged: Callable[[Settings], Verdict], defaults: Settings, budget: int) -> None:
-        self.trials: list[Trial] = []
-        self._judged, self._defaults, self._budget = judged, defaults, budget
-        self._known: dict[str, Trial] = {}
-
-    def __call__(self, settings: Settings) -> Trial | None:
-        """The trial of these settings; None at the defaults, which were judged before, and where the budget is spent."""
-        changed = {name: value for name, value in settings.items() if value != self._defaults[name]}
-        key = repr(changed)
-        if key not in self._known:
-            if not changed or len(self.trials) >= self._budget:
-                return None
-            trial = _trial(self._judged, changed)
-            assert trial is not None
-            self._known[key] = trial
-            self.trials.append(trial)
-        return self._known[key]
+def _lines(explored: Explored) -> None:
+    """Edges along the settings, that first along which the verdict is most likely to turn."""
+    surface = explored.surface()
+    for axis in sorted(explored.scope.axes, key=lambda axis: -_turns(explored, axis, surface)):
+        if explored.left <= 0:
+            return
+        edge = _along(explored, axis, surface)
+        if edge is not None:
+            explored.edges.append(edge)
 
 
-def _trial(judged: Callable[[Settings], Verdict | None], settings: Settings) -> Trial | None:
-    """Judge the claim in a setting; one that cannot be trained or measured is an error and turns nothing."""
-    began = time.perf_counter()
-    try:
-        verdict = judged(settings)
-    except Exception as problem:  # whatever a fixture makes of a setting: diverged training, too few data
-        reason = f"{type(problem).__name__}: {problem}"
-        return Trial(settings, "error", reason, None, None, None, time.perf_counter() - began)
-    if verdict is None:
+def _turns(explored: Explored, axis: Axis, surface: Surface | None) -> float:
+    """How likely the claim is to be on the other side somewhere along an axis."""
+    return max(_other_side(explored, surface, axis, value) for value in _far(axis))
+
+
+def _other_side(explored: Explored, surface: Surface | None, axis: Axis, value: Any) -> float:
+    if surface is None:
+        return 0.5
+    holds = float(surface.holds([{axis.name: value}])[0])
+    return 1 - holds if explored.default.holds else holds
+
+
+def _far(axis: Axis) -> list[Any]:
+    """Values at which a line ends: the ends of an ordered axis, every value of another."""
+    if axis.ordered:
+        return [value for value in dict.fromkeys((axis.value(0.0), axis.value(1.0))) if value != axis.default]
+    return [value for value in axis.values if value != axis.default] or [axis.default]
+
+
+def _reduced(explored: Explored) -> None:
+    """Where no single setting turns the verdict: put those of a trial on the other side back to their defaults, one by one.
+
+    What is left are settings that turn it together, each of which is needed.
+    """
+    home = explored.default.holds
+    across = [each for each in explored.trials if each.holds is not None and each.holds != home]
+    if not across:
+        return
+    far = max(across, key=lambda trial: (-len(trial.settings), abs(trial.distance or 0.0)))
+    settings, spent_before = dict(far.settings), len(explored.trials)
+    for name in sorted(settings):
+        rest = {other: value for other, value in settings.items() if other != name}
+        if not rest or len(explored.trials) - spent_before >= LINE:
+            continue
+        made = explored.at(rest, "edge")
+        if made is not None and made.holds is not None and made.holds != home:
+            settings = rest
+
+
+def _along(explored: Explored, axis: Axis, surface: Surface | None) -> Edge | None:
+    """The edge along one axis, all other settings at their defaults; None where both its ends are on the defaults' side."""
+    home = explored.default.holds
+    ends = sorted(_far(axis), key=lambda value: -_other_side(explored, surface, axis, value))
+    budget = min(explored.left, LINE)
+    spent_before = len(explored.trials)
+    for end in ends:
+        if len(explored.trials) - spent_before >= budget:
+            return None
+        if _other_side(explored, surface, axis, end) < 0.05:
+            continue
+        made = explored.at({axis.name: end}, "edge")
+        if made is None:
+            return None
+        if made.holds is not None and made.holds != home:
+            return _halved(explored, axis, end, budget - (len(explored.trials) - spent_before))
+    return None
+
+
+def _halved(explored: Explored, axis: Axis, end: Any, budget: int) -> Edge:
+    """Halve the stretch between the defaults and an end on the other side."""
+    home, inside, outside = explored.default.holds, axis.default, end
+    while axis.ordered and budget > 0 and abs(axis.place(inside) - axis.place(outside)) > NARROW:
+        middle = axis.between(inside, outside)
+        made = None if middle is None else explored.at({axis.name: middle}, "edge")
+        if made is None or made.holds is None:  # nothing in between, or nothing that can be judged
+            break
+        budget -= 1
+        inside, outside = (middle, outside) if made.holds == home else (inside, middle)
+    return _edge(explored, axis, inside, outside)
+
+
+def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
+    """What the trials along an axis say of its edge."""
+    on_line = {axis.default: explored.default.verdict}
+    on_line |= {each.settings[axis.name]: each.verdict for each in explored.trials if set(each.settings) == {axis.name}}
+    middle = axis.place(inside) / 2 + axis.place(outside) / 2
+
+    def nearest(verdict: str, side: Any) -> Any | None:
+        toward = np.sign(axis.place(side) - middle)
+        seen = [
+            value
+            for value, said in on_line.items()
+            if said == verdict and (value == side or (axis.ordered and np.sign(axis.place(value) - middle) == toward))
+        ]
+        return min(seen, key=lambda value: abs(axis.place(value) - middle), default=None)
+
+    holding, failing = (inside, outside) if explored.default.holds else (outside, inside)
+    threshold = axis.value(_crossing(explored, axis, middle)) if axis.ordered else None
+    return Edge(axis.name, inside, outside, threshold, nearest("supported", holding), nearest("refuted", failing))
+
+
+def _crossing(explored: Explored, axis: Axis, middle: float) -> float:
+    """Where the surface turns along an axis, nearest to where the trials have it: noise of single trials is averaged there.
+
+    A step is no smooth surface: where the surface does not turn near the trials, the middle between them is taken.
+    """
+    surface = explored.surface()
+    if surface is None:
+        return middle
+    places = np.linspace(0, 1, 401)
+    mean, _ = surface.at([{axis.name: axis.value(float(place))} for place in places])
+    turns = np.flatnonzero(np.diff(np.sign(mean)) != 0)
+    nearest = min(
+        (float(places[at] + places[at + 1]) / 2 for at in turns), key=lambda place: abs(place - middle), default=middle
+    )
+    return nearest if abs(nearest - middle) < NEAR else middle
+
+
+def _unsure(explored: Explored) -> None:
+    """Spend what is left where the surface is least sure: the straddle rule of Bryan et al. 2005, 1.96 σ − |μ|."""
+    pool = explored.scope.even(CANDIDATES, "straddle")
+    while explored.left > 0:
+        before, surface = len(explored.trials), explored.surface()
+        if surface is None:
+            candidates: Iterable[Settings] = pool
+        else:
+            mean, deviation = surface.at(pool)
+            candidates = [pool[at] for at in np.argsort(np.abs(mean) - 1.96 * deviation)]
+        for settings in candidates:
+            explored.at(settings, "surface")
+            if len(explored.trials) > before:
+                break
+        else:
+            return  # the scope is smaller than the budget
+
+
+def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[str, Any] | None:
+    """The simplest settings on one side of the edge at which fresh seeds are expected to say so; None where there are none.
+
+    Simplest is: fewest settings changed, then nearest to the defaults, then with fewest digits.  Expected is: with a probability
+    of 0.95 by the surface, or, where no setting is, with the greatest.
+    """
+    said = "supported" if holds else "refuted"
+    candidates = [dict(each.settings) for each in explored.trials if each.verdict == said]
+    candidates += [{} for _ in range(explored.default.verdict == said)]
+    for edge in explored.edges:
+        axis, end = explored.scope.axis(edge.name), edge.supported if holds else edge.refuted
+        if end is None:
+            continue
+        candidates += [{edge.name: value} for value in _round_values(explored, axis, end, toward=edge)]
+    if not candidates:
         return None
-    seen = verdict.estimate
-    return Trial(
-        settings, verdict.outcome.value, verdict.reason, seen.effect if seen else None, seen.interval if seen else None,
-        seen.n if seen else None, time.perf_counter() - began,
-    )  # fmt: skip
+    chances = _chances(explored, surface, candidates, holds=holds)
+    sure = [each for each, chance in zip(candidates, chances, strict=True) if chance >= SURE]
+    if not sure:
+        return candidates[int(np.argmax(chances))]
+    if holds == explored.default.holds and explored.edges:  # on this side what is nearest to the edge says most
+        name = explored.edges[0].name
+        axis = explored.scope.axis(name)
+        on_line = [each for each in sure if set(each) <= {name}] or sure
+        return max(on_line, key=lambda settings: abs(axis.place(settings.get(name, axis.default)) - axis.place(axis.default)))
+    return min(sure, key=lambda settings: simplicity(explored.scope, settings))
 
 
-def in_words(settings: Settings) -> str:
-    """Settings as a reader writes them: "noise = 1.5, points = 64"."""
-    return ", ".join(f"{name} = {value:.4g}" if isinstance(value, float) else f"{name} = {value}"
-                     for name, value in settings.items())  # fmt: skip
+def _round_values(explored: Explored, axis: Axis, end: Any, toward: Edge) -> list[Any]:
+    """Values beyond an edge's end: those that were tried, and round ones in between."""
+    if not axis.ordered or axis.values:
+        return [end]
+    middle = (axis.place(toward.inside) + axis.place(toward.outside)) / 2
+    away = np.sign(axis.place(end) - middle) or 1.0
+    found = [end]
+    for step in np.linspace(axis.place(end), 1.0 if away > 0 else 0.0, 17)[1:]:
+        value = axis.value(float(step))
+        for digits in (1, 2, 3):
+            rounded = value if axis.whole else float(f"{value:.{digits}g}")
+            if ((axis.place(rounded) - axis.place(end)) * away >= 0 and axis.place(rounded) in (0, 1)) or 0 < axis.place(
+                rounded
+            ) < 1:
+                found.append(rounded)
+    return [value for value in dict.fromkeys(found) if (axis.place(value) - axis.place(end)) * away >= 0]
 
 
-def _found(looked_for: str, found: Trial, again: Trial | None) -> str:
-    what = f"{looked_for} with {in_words(found.settings)}, all else at its default"
-    if again is None:
-        return f"{what}; no seeds are used, so that there are none to confirm it with"
-    if again.verdict == looked_for:
-        return f"{what}; confirmed with seeds that had no part in finding it"
-    return f"{what}; not confirmed: with fresh seeds it is {again.verdict}, so that this may be chance"
+def _chances(explored: Explored, surface: Surface | None, settings: Sequence[Settings], *, holds: bool) -> np.ndarray[Any, Any]:
+    """Probability that a study of fresh seeds decides for a side: the effect has to be its error times z beyond the edge."""
+    import scipy.stats
 
-
-def _nothing(looked_for: str, trials: list[Trial], scope: Mapping[str, Any]) -> str:
-    moved = {name for trial in trials for name in trial.settings}
-    said = f"{looked_for} in none of {len(trials)} settings of {', '.join(sorted(moved))}"
-    others = {kind: sum(trial.verdict == kind for trial in trials) for kind in ("inconclusive", "invalid", "error")}
-    if counted := [f"{count} {kind}" for kind, count in others.items() if count]:
-        said += f" ({', '.join(counted)})"
-    still = sorted(set(scope) - moved)
-    return f"{said}; {', '.join(still)} stayed at {'its default' if len(still) == 1 else 'their defaults'}" if still else said
-
-
-def check_scope(claim: Claim, asked: Settings) -> None:
-    """Raise a ClaimError if the scope names a setting that was not asked for.
-
-    Args:
-        claim: the declaration.
-        asked: settings that its studies asked for.
-    """
-    if unknown := sorted(set(claim.scope) - set(asked)):
-        raise ClaimError(
-            f"the scope of {claim.id} names {', '.join(unknown)}, which no study asks for: a study gets the value with "
-            f"harness.setting({unknown[0]!r}, default); settings that are asked for: {', '.join(sorted(asked)) or 'none'}"
-        )
-
-
-def search_scope(
-    claim: Claim, body: Body, harness: Harness, judge: Callable[[Evidence], Verdict], *, verdict: str, trials: int
-) -> Search:
-    """Search the scope of a claim, calling its body with other settings.
-
-    Args:
-        claim: the declaration, with a scope.
-        body: the claim's.
-        harness: the session's.
-        judge: judges evidence.
-        verdict: the verdict at the defaults.
-        trials: settings to try.
-    """
-    asked: dict[str, Any] = {}
-    known: set[int] = set()
-    first = seeds_of(in_blocks(body, harness, [0], known, asked=asked))  # from the store, and only to see what they are
-
-    def judged(settings: Settings) -> Verdict:
-        return judge(body(replace(harness, settings=settings)))
-
-    def fresh(settings: Settings) -> Verdict | None:
-        evidence = in_blocks(body, harness, [1], set(known), settings=settings)
-        seeds = seeds_of(evidence)
-        return judge(evidence) if seeds and not seeds & first else None
-
-    defaults = {name: asked[name] for name in claim.scope}
-    return search(claim.scope, defaults, judged, verdict=verdict, trials=trials, fresh=fresh)
+    if surface is None:
+        return np.full(len(settings), 0.5)
+    mean, deviation = surface.at(settings)
+    errors = [each.error for each in explored.all() if each.error is not None]
+    error = float(np.median(errors))
+    slack = _Z * error
+    beyond = mean - slack if holds else -mean - slack
+    return np.asarray(scipy.stats.norm.cdf(beyond / np.sqrt(deviation**2 + error**2)))

@@ -53,10 +53,10 @@ class Trial:
 
     @property
     def holds(self) -> bool | None:
-        """On which side it lies: by its verdict, else by its effect; None where it has neither."""
-        if self.verdict in ("supported", "refuted"):
-            return self.verdict == "supported"
-        return None if self.distance is None or self.verdict != "inconclusive" else self.distance > 0
+        """On which side of the margin its effect lies; where it has none, by its verdict; None where that decides nothing."""
+        if self.distance is not None:
+            return self.distance > 0
+        return self.verdict == "supported" if self.verdict in ("supported", "refuted") else None
 
 
 def trial_of(verdict: Verdict, settings: Settings, seconds: float, why: Why) -> Trial:
@@ -126,8 +126,10 @@ def value_in_words(value: Any) -> str:
     return f"{value:.4g}" if isinstance(value, float) else f"{value}"
 
 
-def spare(scope: Scope, settings: Settings) -> tuple[int, float, int]:
+def simplicity(scope: Scope, settings: Settings) -> tuple[int, float, int]:
     """How far settings are from the defaults, for the simplest first: how many are changed, how far, and how many digits they have."""
     changed = scope.changed(settings)
-    far = sum(abs(scope.axis(name).place(value) - scope.axis(name).place(scope.axis(name).default)) for name, value in changed.items())
+    far = sum(
+        abs(scope.axis(name).place(value) - scope.axis(name).place(scope.axis(name).default)) for name, value in changed.items()
+    )
     return len(changed), far, sum(len(value_in_words(value).strip("0").replace(".", "")) for value in changed.values())

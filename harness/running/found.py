@@ -1,0 +1,293 @@
+"""What a search of a claim's scope says: shares, edges, the smallest counterexample, what matters, and all effects together."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import asdict, dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import scipy.stats
+
+from harness.errors import ClaimError
+from harness.running.growth import in_blocks, seeds_of
+from harness.running.scope import Scope, Settings, scope_of
+from harness.running.search import Edge, Judged, again, explore
+from harness.running.surface import Index, Split, best_split, even
+from harness.running.trials import Trial, in_words, trial_of, tried, value_in_words
+
+if TYPE_CHECKING:
+    from harness.claim import Claim, Evidence
+    from harness.judge import Verdict
+    from harness.running.growth import Body
+    from harness.running.session import Harness
+
+OPPOSITE = {"supported": "refuted", "refuted": "supported"}
+CONFIDENCE = 0.95
+LEVEL = 0.05  # of the test that effects differ at all, without which no setting is said to matter
+_FRESH = 2048  # even points at which the surface is asked for the share of the scope
+
+
+@dataclass(frozen=True)
+class Share:
+    """In how much of the declared scope a claim has a verdict.
+
+    Attributes:
+        verdict: "supported", "refuted", "inconclusive", "invalid" or "error".
+        count: even settings with it.
+        of: even settings that were tried.
+        interval: exact 95 % interval of the share (Clopper & Pearson 1934).
+    """
+
+    verdict: str
+    count: int
+    of: int
+    interval: tuple[float, float]
+
+
+@dataclass(frozen=True)
+class Search:
+    """What a search found.
+
+    Attributes:
+        looked_for: the verdict on the other side: the opposite of the one at the defaults.
+        trials: every setting that was tried, in order.
+        found: the simplest settings that turn the verdict and are expected to do so again, or None.
+        confirmed: whether fresh seeds gave that verdict too; None where nothing was found, or where no seeds are used.
+        confirmation: the trial with fresh seeds, or None.
+        reason: all of it in a few sentences.
+        default: the settings outside of the search.
+        shares: of the declared scope, by verdict.
+        holds: share of the scope in which the surface has the effect beyond the margin; None without a surface.
+        edges: where along single settings the verdict turns.
+        inside: the trial with fresh seeds on the side of the defaults, nearest to the edge; None where there is no edge.
+        split: the single condition that best separates where the claim holds.
+        importance: settings by their share of the variance of the effect; empty where effects differ no more than chance
+            has them differ.
+        alike: p of effects that differ by their errors alone; None where there are none.
+        joint: p of "there is no effect in any of the even settings", valid however they depend on each other: twice the median
+            p (Rüger 1978; Vovk & Wang 2020, doi 10.1093/biomet/asaa027); None where there is none.
+        broke: what kept the search from its end, or None.
+    """
+
+    looked_for: str
+    trials: tuple[Trial, ...]
+    found: Settings | None
+    confirmed: bool | None
+    confirmation: Trial | None
+    reason: str
+    default: Settings
+    shares: tuple[Share, ...] = ()
+    holds: float | None = None
+    edges: tuple[Edge, ...] = ()
+    inside: Trial | None = None
+    split: Split | None = None
+    importance: tuple[Index, ...] = ()
+    alike: float | None = None
+    joint: float | None = None
+    broke: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """The search as a row of the report holds it."""
+        return asdict(self)
+
+
+def search(
+    scope: Scope, judged: Judged, default: Trial, trials: int, fresh: Judged, *, minutes: float | None = None,
+    tell: Callable[[Trial], None] = lambda trial: None,
+) -> Search:  # fmt: skip
+    """Search a scope.
+
+    Args:
+        scope: the axes.
+        judged: judges the claim with some settings in place of the defaults.
+        default: the claim at its defaults.
+        trials: settings to try; confirmations come on top.
+        fresh: judges the claim with some settings on seeds that nothing has used before; None where it uses no seeds.
+        minutes: after which no further setting is tried; None for no limit.
+        tell: told of every trial.
+
+    Raises:
+        ValueError: ``trials`` is below 1.
+    """
+    explored = explore(scope, judged, default, trials, tell, minutes)
+    surface = explored.surface()
+    home = default.holds
+    found, confirmation, inside = None, None, None
+    if home is not None and any(each.holds is not None and each.holds != home for each in explored.trials):
+        found = again(explored, surface, holds=not home)
+        confirmation = None if found is None else tried(fresh, found, "confirmation")
+        near = again(explored, surface, holds=home) if explored.edges else None
+        inside = None if near is None else tried(fresh, near, "confirmation")
+    looked_for = "refuted" if home or home is None else "supported"
+    shares = tuple(shares_of(explored.trials))
+    seen = explored.all()
+    distances = np.array([each.distance for each in seen], dtype=float)
+    errors = np.array([each.error for each in seen], dtype=float)
+    alike = even(distances, errors) if len(seen) > 2 else None
+    matters = surface is not None and alike is not None and alike < LEVEL and len(scope.axes) > 0
+    holds = None if surface is None else float((surface.holds(scope.even(_FRESH, "share")) > 0.5).mean())
+    result = Search(
+        looked_for, tuple(explored.trials), found, None if confirmation is None else confirmation.verdict == looked_for,
+        confirmation, "", scope.defaults, shares, holds, tuple(explored.edges), inside,
+        best_split(scope, [each.settings for each in seen], [bool(each.holds) for each in seen]),
+        surface.importance() if matters and surface is not None else (), alike, joint_p(explored.trials),
+    )  # fmt: skip
+    return replace(result, reason=told(result, default))
+
+
+def shares_of(trials: Sequence[Trial]) -> list[Share]:
+    """Shares of the scope by verdict, from the even trials alone."""
+    drawn = [each.verdict for each in trials if each.why == "even"]
+    found = []
+    for verdict in ("supported", "refuted", "inconclusive", "invalid", "error"):
+        if drawn and (verdict in drawn or verdict in ("supported", "refuted")):
+            exact = scipy.stats.binomtest(drawn.count(verdict), len(drawn)).proportion_ci(CONFIDENCE, "exact")
+            found.append(Share(verdict, drawn.count(verdict), len(drawn), (float(exact.low), float(exact.high))))
+    return found
+
+
+def joint_p(trials: Sequence[Trial]) -> float | None:
+    """P of the null in every even setting at once."""
+    ps = sorted(each.p for each in trials if each.why == "even" and each.p is not None)
+    return (
+        min(1.0, 2 * ps[len(ps) // 2]) if ps else None
+    )  # K/k times the k-th smallest, with k just above K/2: at most twice it
+
+
+def told(found: Search, default: Trial) -> str:
+    """A search in a few sentences."""
+    return " ".join(
+        sentence for sentence in (_shares(found), _edge(found, default), _simplest(found), _matters(found)) if sentence
+    )
+
+
+def _shares(found: Search) -> str:
+    said = [f"{share.count} {share.verdict}" for share in found.shares if share.count or share.verdict == "supported"]
+    supported = next((share for share in found.shares if share.verdict == "supported"), None)
+    if supported is None:
+        return "No setting was tried."
+    low, high = (f"{100 * end:.0f}" for end in supported.interval)
+    return (
+        f"Of {supported.of} settings spread evenly over the scope: {', '.join(said)}; so it is supported in {low} to {high} % of "
+        "the scope."
+    )
+
+
+def _edge(found: Search, default: Trial) -> str:
+    if not found.edges:
+        return ""
+    edge = found.edges[0]
+    if edge.threshold is None:
+        return f"With all else at its default it turns where {edge.name} is {value_in_words(edge.outside)}."
+    inner, outer = (edge.supported, edge.refuted) if default.holds else (edge.refuted, edge.supported)
+    here, there = ("supported", "refuted") if default.holds else ("refuted", "supported")
+    parts = [f"{here} up to {edge.name} {value_in_words(inner)}"] if inner is not None else []
+    parts += [f"{there} from {value_in_words(outer)}"] if outer is not None else []
+    turns = f"its effect passes the margin at about {value_in_words(edge.threshold)}"
+    fresh = ""
+    if found.inside is not None:
+        kept = found.inside.verdict == here
+        fresh = f"; on fresh seeds with {in_words(found.inside.settings) or 'the defaults'} it is {found.inside.verdict}"
+        fresh += ", as before" if kept else ""
+    return f"With all else at its default it is {', '.join(parts)}; {turns}{fresh}."
+
+
+def _simplest(found: Search) -> str:
+    if found.found is None:
+        turned = [each for each in found.trials if each.verdict == found.looked_for]
+        return "" if turned else f"It is {found.looked_for} in none of {len(found.trials)} settings."
+    what = f"The simplest setting in which it is {found.looked_for}: {in_words(found.found)}"
+    if found.confirmation is None:
+        return f"{what}; no seeds are used, so that there are none to confirm it with."
+    if found.confirmed:
+        return f"{what}; confirmed with {found.confirmation.n or 'fresh'} units of seeds that had no part in finding it."
+    return f"{what}; not confirmed: with fresh seeds it is {found.confirmation.verdict}, so that this may be chance."
+
+
+def _matters(found: Search) -> str:
+    if found.alike is not None and not found.importance:
+        return "Effects differ over the scope no more than their errors explain."
+    if not found.importance:
+        return ""
+    first = found.importance[0]
+    low, high = (f"{100 * end:.0f}" for end in first.interval)
+    return f"{first.name} is behind {100 * first.total:.0f} % of the variance of the effect ({low} to {high})."
+
+
+def check_scope(claim: Claim, asked: Settings) -> None:
+    """Raise a ClaimError if the scope names a setting that was not asked for.
+
+    Args:
+        claim: the declaration.
+        asked: settings that its studies asked for.
+    """
+    if unknown := sorted(set(claim.scope) - set(asked)):
+        raise ClaimError(
+            f"the scope of {claim.id} names {', '.join(unknown)}, which no study asks for: a study gets the value with "
+            f"harness.setting({unknown[0]!r}, default); asked for are {', '.join(sorted(asked)) or 'none'}"
+        )
+
+
+def search_scope(
+    claim: Claim, body: Body, harness: Harness, judge: Callable[[Evidence], Verdict], *, verdict: Verdict, trials: int,
+    minutes: float | None = None,
+) -> Search:  # fmt: skip
+    """Search the scope of a claim, calling its body with other settings; whatever breaks in it is said in its own place.
+
+    Args:
+        claim: the declaration, with a scope.
+        body: the claim's.
+        harness: the session's.
+        judge: judges evidence.
+        verdict: the verdict at the defaults.
+        trials: settings to try.
+        minutes: after which no further setting is tried; None for no limit.
+    """
+    asked: dict[str, Any] = {}
+    known: set[int] = set()
+    done: list[Trial] = []
+    try:
+        first = seeds_of(in_blocks(body, harness, [0], known, asked=asked))  # from the store, and only to see what they are
+
+        def judged(settings: Settings) -> Verdict:
+            return judge(body(replace(harness, settings=settings)))
+
+        def fresh(settings: Settings) -> Verdict | None:
+            evidence = in_blocks(body, harness, [Blocks(harness).taken(claim.id)], set(known), settings=settings)
+            seeds = seeds_of(evidence)
+            return judge(evidence) if seeds and not seeds & first else None
+
+        scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
+        default = trial_of(verdict, {}, 0.0, "default")
+        return search(scope, judged, default, trials, fresh, minutes=minutes, tell=done.append)
+    except Exception as problem:  # a search never costs the claim its own verdict
+        said = f"{type(problem).__name__}: {problem}"
+        reason = f"The search broke after {len(done)} settings: {said}"
+        opposite = OPPOSITE.get(verdict.outcome.value, "refuted")
+        return Search(opposite, tuple(done), None, None, None, reason, {}, tuple(shares_of(done)), broke=said)
+
+
+class Blocks:
+    """Which blocks of fresh seeds were used by confirmations, written down in the store: none is ever used twice.
+
+    Args:
+        harness: whose store it is.
+    """
+
+    def __init__(self, harness: Harness) -> None:
+        self._path = harness.store.folder / "confirmations.json"
+
+    def taken(self, claim: str) -> int:
+        """The number of a block that no confirmation of the claim has used, which is used from now on."""
+        from filelock import FileLock
+
+        self._path.parent.mkdir(parents=True, exist_ok=True)
+        with FileLock(self._path.with_suffix(".lock")):
+            used: Mapping[str, int] = json.loads(self._path.read_text()) if self._path.exists() else {}
+            block = used.get(claim, 0) + 1
+            written = self._path.with_suffix(".part")
+            written.write_text(json.dumps({**used, claim: block}, sort_keys=True, indent=1))
+            written.replace(self._path)
+        return block
