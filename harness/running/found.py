@@ -153,14 +153,12 @@ def joint_p(trials: Sequence[Trial]) -> float | None:
     ps = sorted(each.p for each in trials if each.why == "even" and each.p is not None)
     return (
         min(1.0, 2 * ps[len(ps) // 2]) if ps else None
-    )  # K/k times the k-th smallest, with k just above K/2: at most twice it
+    )  # K/k times the k-th smallest, with k just above K/2: twice it at most
 
 
 def told(found: Search, default: Trial) -> str:
     """A search in a few sentences."""
-    return " ".join(
-        sentence for sentence in (_shares(found), _edge(found, default), _simplest(found), _matters(found)) if sentence
-    )
+    return " ".join(filter(None, (_shares(found), _edge(found, default), _simplest(found), _matters(found))))
 
 
 def _shares(found: Search) -> str:
@@ -170,8 +168,8 @@ def _shares(found: Search) -> str:
         return "No setting was tried."
     low, high = (f"{100 * end:.0f}" for end in supported.interval)
     return (
-        f"Of {supported.of} settings spread evenly over the scope: {', '.join(said)}; so it is supported in {low} to {high} % of "
-        "the scope."
+        f"Of {supported.of} settings spread evenly over the scope: {', '.join(said)}; so it is supported in {low} to {high} % "
+        "of the scope."
     )
 
 

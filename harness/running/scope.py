@@ -8,6 +8,7 @@ different values is drawn once, and the axis goes through the pool.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -71,7 +72,7 @@ class Axis:
             low, high = low - 0.5 + 1e-9, high + 0.5 - 1e-9
             if self.logarithmic:
                 low = max(low, 0.5)
-        number = low * (high / low) ** place if self.logarithmic else low + (high - low) * place
+        number = float(low * (high / low) ** place) if self.logarithmic else low + (high - low) * place
         if self.whole:
             return min(max(round(number), math.ceil(self._ends()[0])), math.floor(self._ends()[1]))
         return float(number)
@@ -90,8 +91,8 @@ class Axis:
         if high == low:
             return 0.5
         if self.logarithmic:
-            return min(max(math.log(max(value, low) / low) / math.log(high / low), 0.0), 1.0)
-        return min(max((value - low) / (high - low), 0.0), 1.0)
+            return float(min(max(math.log(max(value, low) / low) / math.log(high / low), 0.0), 1.0))
+        return float(min(max((value - low) / (high - low), 0.0), 1.0))
 
     def between(self, one: Any, other: Any) -> Any | None:
         """A value between two, in the middle of the axis between them; None where there is none."""
@@ -99,7 +100,8 @@ class Axis:
         return None if middle in (one, other) else middle
 
     def _ends(self) -> tuple[float, float]:
-        assert self.low is not None and self.high is not None
+        assert self.low is not None
+        assert self.high is not None
         return self.low, self.high
 
 
@@ -225,10 +227,8 @@ def _pool(name: str, strategy: SearchStrategy[Any]) -> list[Any]:
         max_examples=4 * POOL, database=None, deadline=None, phases=[hypothesis.Phase.generate],
         suppress_health_check=list(hypothesis.HealthCheck),
     )  # fmt: skip
-    try:
+    with contextlib.suppress(hypothesis.errors.Unsatisfiable):
         hypothesis.seed(seed_of(f"pool of {name}"))(quiet(hypothesis.given(st.just(None).flatmap(lambda _: strategy))(drawn)))()
-    except hypothesis.errors.Unsatisfiable:
-        pass
     if not found:
         raise ClaimError(
             f"the scope's strategy for {name}, {strategy!r}, gave no value in {4 * POOL} draws; declare one that draws what is "

@@ -2,7 +2,7 @@
 
 A claim that holds at one choice of what its document leaves open has not been replicated yet.  Half of the search draws the
 declared scope evenly, which says in what share of it the claim holds.  The other half looks for the edge: first along lines
-through the defaults, one setting after another, then wherever the surface through all effects is least sure on which side it is.
+through the defaults, one setting after another, then wherever the surface through all effects is least sure of its side.
 
 Whoever looks at many settings finds one by chance.  So what is said of an edge is judged once more on both sides, on seeds that
 had no part in finding it and that no search has used before; only that counts.
@@ -263,9 +263,8 @@ def _crossing(explored: Explored, axis: Axis, middle: float) -> float:
     places = np.linspace(0, 1, 401)
     mean, _ = surface.at([{axis.name: axis.value(float(place))} for place in places])
     turns = np.flatnonzero(np.diff(np.sign(mean)) != 0)
-    nearest = min(
-        (float(places[at] + places[at + 1]) / 2 for at in turns), key=lambda place: abs(place - middle), default=middle
-    )
+    crossings = [float(places[at] + places[at + 1]) / 2 for at in turns]
+    nearest = min(crossings, key=lambda place: abs(place - middle), default=middle)
     return nearest if abs(nearest - middle) < NEAR else middle
 
 
@@ -290,8 +289,9 @@ def _unsure(explored: Explored) -> None:
 def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[str, Any] | None:
     """The simplest settings on one side of the edge at which fresh seeds are expected to say so; None where there are none.
 
-    Simplest is: fewest settings changed, then nearest to the defaults, then with fewest digits.  Expected is: with a probability
-    of 0.95 by the surface, or, where no setting is, with the greatest.
+    Simplest means fewest settings changed, then nearest to the defaults, then fewest digits; on the defaults' own side it means
+    nearest to the edge.  Expected means with a probability of 0.95 by the surface; where no settings reach it, those with the
+    greatest are taken.
     """
     said = "supported" if holds else "refuted"
     candidates = [dict(each.settings) for each in explored.trials if each.verdict == said]
@@ -324,13 +324,11 @@ def _round_values(explored: Explored, axis: Axis, end: Any, toward: Edge) -> lis
     found = [end]
     for step in np.linspace(axis.place(end), 1.0 if away > 0 else 0.0, 17)[1:]:
         value = axis.value(float(step))
-        for digits in (1, 2, 3):
-            rounded = value if axis.whole else float(f"{value:.{digits}g}")
-            if ((axis.place(rounded) - axis.place(end)) * away >= 0 and axis.place(rounded) in (0, 1)) or 0 < axis.place(
-                rounded
-            ) < 1:
-                found.append(rounded)
-    return [value for value in dict.fromkeys(found) if (axis.place(value) - axis.place(end)) * away >= 0]
+        found += [value, *(() if axis.whole else (float(f"{value:.{digits}g}") for digits in (1, 2, 3)))]
+    low, high = sorted((axis.value(0.0), axis.value(1.0)))
+    return [
+        value for value in dict.fromkeys(found) if low <= value <= high and (axis.place(value) - axis.place(end)) * away >= 0
+    ]
 
 
 def _chances(explored: Explored, surface: Surface | None, settings: Sequence[Settings], *, holds: bool) -> np.ndarray[Any, Any]:

@@ -1,8 +1,8 @@
 """The effect as a surface over a claim's scope: a Gaussian process through effects of known error.
 
-What is modelled is the distance from the value on which the verdict turns, in margins: positive where the claim holds.  So the
-level set at 0 is where it stops holding.  Fitting and prediction are scikit-learn's; see Rasmussen & Williams (2006), chapters 2
-and 5, and Sobol' (2001), doi 10.1016/S0378-4754(00)00270-6, for the shares of variance.
+What is modelled is the distance of the effect from where the verdict turns, in margins: positive where the claim holds.  So
+the level set at 0 is where it stops holding.  scikit-learn fits and predicts; see Rasmussen & Williams 2006, chapters 2 and 5, and
+Sobol' (2001), doi 10.1016/S0378-4754(00)00270-6, for the shares of variance.
 """
 
 from __future__ import annotations
@@ -10,6 +10,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
@@ -165,7 +166,7 @@ def _sides(ordered: bool, given: Sequence[Any]) -> list[tuple[NDArray[np.bool_],
     """Every way to part the trials by one setting: which are on the first side, and where the sides end."""
     if ordered:
         levels = sorted(set(given))
-        return [(np.array([value <= low for value in given]), (low, high)) for low, high in zip(levels, levels[1:])]
+        return [(np.array([value <= low for value in given]), (low, high)) for low, high in pairwise(levels)]
     names = list(dict.fromkeys(given))
     return [
         (np.array([value == name for value in given]), (name, tuple(other for other in names if other != name)))

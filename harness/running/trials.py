@@ -33,8 +33,8 @@ class Trial:
         n: number of units, or None.
         seconds: what it took.
         why: what it was tried for: the even sample, an edge, where the surface is least sure, or a confirmation.
-        distance: of the effect from the value on which the verdict turns, in margins; positive where the claim holds; of several
-            parts that of the one on which support hangs.  None where there is no effect.
+        distance: of the effect from where the verdict turns, in margins; positive where the claim holds; of several parts that
+            of the one on which support hangs.  None where there is no effect.
         error: its standard error.
         p: one-sided p of a support, or None.
     """
@@ -127,9 +127,9 @@ def value_in_words(value: Any) -> str:
 
 
 def simplicity(scope: Scope, settings: Settings) -> tuple[int, float, int]:
-    """How far settings are from the defaults, for the simplest first: how many are changed, how far, and how many digits they have."""
+    """How far settings are from the defaults, the simplest first: how many are changed, how far, and with how many digits."""
     changed = scope.changed(settings)
-    far = sum(
-        abs(scope.axis(name).place(value) - scope.axis(name).place(scope.axis(name).default)) for name, value in changed.items()
-    )
-    return len(changed), far, sum(len(value_in_words(value).strip("0").replace(".", "")) for value in changed.values())
+    axes = {name: scope.axis(name) for name in changed}
+    far = sum(abs(axes[name].place(value) - axes[name].place(axes[name].default)) for name, value in changed.items())
+    digits = sum(len(value_in_words(value).strip("0").replace(".", "")) for value in changed.values())
+    return len(changed), round(far, 1), digits

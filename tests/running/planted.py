@@ -1,4 +1,4 @@
-"""Claims whose truth is known over a whole scope: a step, a slope or an oblique line, measured on as many units as a study has."""
+"""Claims whose truth is known over a whole scope: a step, a slope, an oblique line, or the same everywhere."""
 
 from __future__ import annotations
 

@@ -120,9 +120,8 @@ def test_a_scope_with_fewer_settings_than_the_budget_ends():
 
 def test_time_that_is_over_ends_it():
     at_default = trial_of(verdict(1.0), {}, 0.0, "default")
-    found = search(
-        scope_of(SCOPE, DEFAULTS), claim(lambda settings: False), at_default, 20, claim(lambda settings: False), minutes=0
-    )
+    judged = claim(lambda settings: False)
+    found = search(scope_of(SCOPE, DEFAULTS), judged, at_default, 20, judged, minutes=0)
     assert found.trials == ()
     assert found.reason == "No setting was tried. It is refuted in none of 0 settings."
 
