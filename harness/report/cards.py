@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report import behind, figures, forest, history, standing, text
+from harness.report import behind, figures, forest, history, searches, standing, text
 from harness.report.rows import Row
 
 Draw = Callable[[Mapping[str, Any], str], str]
@@ -16,9 +16,6 @@ _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "rows", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
 )) | {"strata": [], "gates": []}  # fmt: skip
-_NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
-    ("verdict", "reason", "effect", "interval", "n", "seconds")
-)
 
 
 def card(
@@ -50,32 +47,11 @@ def card(
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
         "parts": [{**_NO_RESULT, **part} for part in row["parts"]],
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
-        "search": search(row["search"]), "order": _order(row),
+        "search": searches.searched(row["search"], row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "grade": standing.size(row), "holm": standing.survival(row),
         "left_out": standing.left_out(row["rows"]), "selected": standing.selected(row),
         "changes": standing.changes(row), "instruments": standing.instruments(row),
-    }  # fmt: skip
-
-
-def search(found: Mapping[str, Any] | None) -> dict[str, Any] | None:
-    """A search as the template draws it: a heading, its sentence, and a table of the trials, the confirmation last.
-
-    Args:
-        found: the row's ``search``, as ``harness.running.search.Search.to_json()`` writes it; missing fields are unknown.
-    """
-    if not found:
-        return None
-    turned, confirmed, again = (found.get(name) for name in ("found", "confirmed", "confirmation"))
-    trials = [{**_NO_TRIAL, **trial, "found": turned is not None and trial.get("settings") == turned}
-              for trial in found.get("trials") or ()]  # fmt: skip
-    if again:
-        trials.append({**_NO_TRIAL, **again, "found": False, "fresh": True})
-    turns = "The verdict turns in other settings." if confirmed is not False else "A turn of the verdict was not confirmed."
-    return {
-        "heading": "No turn of the verdict was found." if turned is None else turns,
-        "reason": found.get("reason"), "looked_for": found.get("looked_for"), "trials": trials,
-        "names": list(dict.fromkeys(name for trial in trials for name in trial["settings"])),
     }  # fmt: skip
 
 

@@ -83,7 +83,7 @@ class Axis:
             if value in self.values:
                 return (self.values.index(value) + 0.5) / len(self.values)
             if self.ordered and _is_number(value):
-                return (sum(each < value for each in self.values)) / len(self.values)
+                return float(sum(each < value for each in self.values) / len(self.values))
             return -1.0
         low, high = self._ends()
         if self.whole:

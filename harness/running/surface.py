@@ -1,8 +1,8 @@
 """The effect as a surface over a claim's scope: a Gaussian process through effects of known error.
 
 What is modelled is the distance of the effect from where the verdict turns, in margins: positive where the claim holds.  So
-the level set at 0 is where it stops holding.  scikit-learn fits and predicts; see Rasmussen & Williams 2006, chapters 2 and 5, and
-Sobol' (2001), doi 10.1016/S0378-4754(00)00270-6, for the shares of variance.
+the level set at 0 is where it stops holding.  scikit-learn fits and predicts; see Rasmussen & Williams 2006, chapters 2 and 5,
+and Sobol' (2001), doi 10.1016/S0378-4754(00)00270-6, for the shares of variance.
 """
 
 from __future__ import annotations
@@ -22,7 +22,10 @@ from harness.running.scope import Scope, Settings
 Floats = NDArray[np.float64]
 MOST = 4.0
 """Margins beyond which a distance says no more than that: one huge effect is not to bend the surface everywhere."""
-_LENGTHS = (0.1, 20.0)  # of the correlation along an axis: a tenth of it, or so long that the axis does not matter
+_LENGTHS = (
+    0.05,
+    20.0,
+)  # of the correlation along an axis: a step at some place of it, or so long that the axis does not matter
 _DRAWS = 64  # surfaces that are drawn for the intervals of the indices
 _POINTS = 64  # pairs of points that an index is estimated from; a surface is drawn at axes + 2 times as many
 
@@ -64,8 +67,8 @@ class Surface:
         self._middle, self._scale = float(np.median(seen)), float(max(seen.std(), 0.05))
         noise = np.maximum(errors / self._scale, 1e-3) ** 2
         kernel = (
-            ConstantKernel(1.0, (0.05, 20.0)) * Matern(np.full(columns.shape[1], 0.7), _LENGTHS, nu=2.5)
-            + WhiteKernel(1e-2, (1e-5, 1.0))
+            ConstantKernel(1.0, (0.1, 20.0)) * Matern(np.full(columns.shape[1], 0.7), _LENGTHS, nu=2.5)
+            + WhiteKernel(1e-2, (1e-5, 0.1))
         )  # fmt: skip
         process = GaussianProcessRegressor(kernel, alpha=noise, n_restarts_optimizer=1, random_state=0)
         with warnings.catch_warnings():  # a length at its bound is an answer: the axis does not matter
@@ -95,8 +98,9 @@ class Surface:
         so the interval holds what the effects leave open about the surface.
         """
         dimensions = len(self.scope.axes)
-        points = self.scope.unit(2 * _POINTS, "indices")
-        a, b = points[:_POINTS], points[_POINTS:]
+        # Twice as many columns, and not twice as many points: later points of the sequence lie close to earlier ones.
+        points = scipy.stats.qmc.Sobol(2 * dimensions, rng=np.random.default_rng(0)).random(_POINTS)
+        a, b = points[:, :dimensions], points[:, dimensions:]
         mixed = [np.where(np.arange(dimensions) == axis, b, a) for axis in range(dimensions)]
         everywhere = self.scope.columns([self.scope.at(place) for place in np.concatenate([a, b, *mixed])])
         drawn = self._process.sample_y(everywhere, n_samples=_DRAWS, random_state=0).T  # (draw, point)

@@ -1,0 +1,59 @@
+"""How well a search maps a scope: planted claims whose truth is known everywhere.
+
+    python benchmarks/search.py [studies] [trials]
+
+Each line is a kind of planted claim: the share of studies in which the threshold is named within 10 %, in which the map puts 90 % of
+a fresh even sample of the scope on the right side, and in which fresh seeds confirm the counterexample; the last two are of claims
+that are the same everywhere, for which the share of searches with a confirmed counterexample has to be at most α, and for which no
+setting may be said to matter more often than in 5 %.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from collections.abc import Callable
+from functools import partial
+from pathlib import Path
+
+import numpy as np
+
+sys.path[:0] = [str(Path(__file__).parents[1]), str(Path(__file__).parents[1] / "tests" / "running")]
+
+import planted  # noqa: E402 - beside the tests
+
+
+def edges(name: str, made: Callable[[int], planted.Planted], studies: int, trials: int) -> None:
+    named, mapped, confirmed, seconds = [], [], [], []
+    for seed in range(studies):
+        study, began = made(seed), time.perf_counter()
+        found = study.search(trials)
+        seconds.append(time.perf_counter() - began)
+        if study.threshold is not None:
+            edge = next((edge for edge in found.edges if edge.name == "noise"), None)
+            named.append(edge is not None and abs(edge.threshold - study.threshold) <= 0.1 * study.threshold)
+        mapped.append(made(seed).right(made(seed).explored(trials)) >= 0.9)
+        confirmed.append(bool(found.confirmed))
+    said = f"{np.mean(named):.0%}" if named else "-"
+    print(f"{name:<24} named {said:>5}  mapped {np.mean(mapped):.0%}  confirmed {np.mean(confirmed):.0%}  "
+          f"{np.median(seconds):.1f} s a search", flush=True)  # fmt: skip
+
+
+def nothing(name: str, effect: float, studies: int, trials: int) -> None:
+    found = [planted.everywhere(2, seed, effect).search(trials) for seed in range(studies)]
+    print(f"{name:<24} confirmed {np.mean([bool(each.confirmed) for each in found]):.1%}  "
+          f"matters {np.mean([bool(each.importance) for each in found]):.1%}", flush=True)  # fmt: skip
+
+
+def main() -> None:
+    studies, trials = (int(each) for each in [*sys.argv[1:], "100", "40"][:2])
+    for settings in (1, 2, 5):
+        edges(f"step in 1 of {settings}", partial(planted.step, settings), studies, trials)
+        edges(f"slope in 1 of {settings}", partial(planted.slope, settings), studies, trials)
+    edges("oblique in 2", planted.oblique, studies, trials)
+    nothing("at the margin everywhere", 1.0, studies, trials)
+    nothing("true everywhere", 2.0, studies, trials)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,122 @@
+"""A search of a claim's scope as the template draws it: sentences, shares, specification curve, what matters, trials.
+
+The curve shows all effects in order of size, with the settings of each below, as multiverse analyses do (Simonsohn, Simmons &
+Nelson 2020, doi 10.1038/s41562-020-0912-z).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from harness.report import text
+
+NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
+    ("verdict", "reason", "effect", "interval", "n", "seconds", "why")
+)
+_WIDE, _HIGH, _LEFT, _ROW = 640.0, 150.0, 96.0, 16.0
+
+
+def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """A search as the template draws it.
+
+    Args:
+        found: the row's ``search``, as ``harness.running.found.Search.to_json()`` writes it; what it lacks is unknown.
+        row: the claim's row, whose effect stands in the curve as that of the defaults.
+    """
+    if not found:
+        return None
+    turned, confirmed, again = (found.get(name) for name in ("found", "confirmed", "confirmation"))
+    trials = [{**NO_TRIAL, **trial, "found": turned is not None and trial.get("settings") == turned}
+              for trial in found.get("trials") or ()]  # fmt: skip
+    told = [{**NO_TRIAL, **each, "found": False, "fresh": True} for each in (again, found.get("inside")) if each]
+    return {
+        "heading": _heading(found, turned, confirmed), "reason": found.get("reason"), "looked_for": found.get("looked_for"),
+        "trials": [*trials, *told],
+        "names": list(dict.fromkeys(name for trial in (*trials, *told) for name in trial["settings"])),
+        "shares": [_share(share) for share in found.get("shares") or () if share["count"]],
+        "importance": [_index(index) for index in found.get("importance") or ()], "split": _split(found.get("split")),
+        "curve": _curve(trials, found.get("default") or {}, row),
+        "joint": None if found.get("joint") is None else text.p_value(found["joint"]),
+    }  # fmt: skip
+
+
+def _heading(found: Mapping[str, Any], turned: Any, confirmed: bool | None) -> str:
+    if found.get("broke"):
+        return "The search broke; the claim's own verdict does not depend on it."
+    if turned is None:
+        return "No turn of the verdict was found."
+    return "The verdict turns in other settings." if confirmed is not False else "A turn of the verdict was not confirmed."
+
+
+def _share(share: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = (round(100 * end) for end in share["interval"])
+    part = share["count"] / share["of"]
+    said = f"{share['count']} of {share['of']}, {low} to {high} % of the scope"
+    return {"verdict": share["verdict"], "percent": round(100 * part, 2), "said": said}
+
+
+def _index(index: Mapping[str, Any]) -> dict[str, Any]:
+    low, high = (round(100 * end) for end in index["interval"])
+    percent = round(100 * index["total"])
+    return {"name": index["name"].replace("_", " "), "percent": percent, "said": f"{percent} % ({low} to {high})"}
+
+
+def _split(split: Mapping[str, Any] | None) -> str | None:
+    """The best single condition, in a sentence."""
+    if not split:
+        return None
+    name, below, above = split["name"].replace("_", " "), text.cell(split["below"]), split["above"]
+    where = f"{name} is {below}" if isinstance(above, list) else f"{name} is at most {below}"
+    held = "holds" if split["holds_below"] else "does not hold"
+    return f"The best single condition: it {held} where {where}, right for {split['right']} of {split['of']} settings."
+
+
+def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The specification curve: places of effects, intervals and settings in a drawing; None where there are too few effects."""
+    shown = [each for each in trials if each["why"] == "even" and _drawable(each)]
+    own = {"settings": {}, "effect": row["effect"], "interval": row["interval"], "verdict": row["verdict"]}
+    if len(shown) < 3 or not default:
+        return None
+    shown = sorted([*shown, *([own] if _drawable(own) else [])], key=lambda each: each["effect"])
+    ends = [end for each in shown for end in each["interval"]]
+    centre, margin = row["centre"] or 0.0, row["margin"]
+    guides = [centre] if not margin else [centre, *({"above": [centre + margin], "below": [centre - margin]}.get(
+        row["rule"], [centre - margin, centre + margin]))]  # fmt: skip
+    low, high = min(*ends, *guides), max(*ends, *guides)
+    step = (_WIDE - _LEFT) / len(shown)
+
+    def y(value: float) -> float:
+        return float(round(_HIGH - 8 - (value - low) / ((high - low) or 1.0) * (_HIGH - 16), 1))
+
+    points = [
+        {"x": round(_LEFT + step * (at + 0.5), 1), "y": y(each["effect"]), "low": y(each["interval"][0]),
+         "high": y(each["interval"][1]), "verdict": each["verdict"], "own": each is own}
+        for at, each in enumerate(shown)
+    ]  # fmt: skip
+    settings = [{**default, **each["settings"]} for each in shown]
+    rows = [
+        {"name": name.replace("_", " "), "y": round(_HIGH + _ROW * (at + 1), 1),
+         "places": [{"x": point["x"], "y": round(_HIGH + _ROW * (at + 1) - 3 - 8 * place, 1)}
+                    for point, place in zip(points, _places([each[name] for each in settings]), strict=True)]}
+        for at, name in enumerate(sorted(default))
+    ]  # fmt: skip
+    return {
+        "wide": _WIDE, "high": _HIGH + _ROW * (len(rows) + 1), "left": _LEFT, "points": points, "rows": rows,
+        "guides": [{"y": y(value), "said": text.number(value)} for value in guides],
+        "title": f"{len(shown)} effects in order of size, with intervals; below them the value of each setting, low to high",
+    }  # fmt: skip
+
+
+def _drawable(trial: Mapping[str, Any]) -> bool:
+    ends = trial["interval"]
+    return trial["effect"] is not None and ends is not None and all(end is not None for end in ends)
+
+
+def _places(values: Sequence[Any]) -> list[float]:
+    """Where values lie between the smallest and the largest; names one after the other."""
+    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
+        low, high = min(values), max(values)
+        return [(value - low) / ((high - low) or 1) for value in values]
+    names = sorted({str(value) for value in values})
+    return [names.index(str(value)) / max(len(names) - 1, 1) for value in values]
