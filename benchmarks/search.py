@@ -2,10 +2,10 @@
 
     python benchmarks/search.py [studies] [trials]
 
-Each line is a kind of planted claim: the share of studies in which the threshold is named within 10 %, in which the map puts 90 % of
-a fresh even sample of the scope on the right side, and in which fresh seeds confirm the counterexample; the last two are of claims
-that are the same everywhere, for which the share of searches with a confirmed counterexample has to be at most α, and for which no
-setting may be said to matter more often than in 5 %.
+Each line is a kind of planted claim: the share of studies in which the threshold is named within 10 %, in which the map puts
+90 % of a fresh even sample of the scope on the right side, and in which fresh seeds confirm the counterexample.  The last two are
+of claims that are the same everywhere: searches with a confirmed counterexample have to be at most α of all, and no setting may be
+said to matter in more than 5 %.
 """
 
 from __future__ import annotations
@@ -46,7 +46,8 @@ def nothing(name: str, effect: float, studies: int, trials: int) -> None:
 
 
 def main() -> None:
-    studies, trials = (int(each) for each in [*sys.argv[1:], "100", "40"][:2])
+    given = [int(each) for each in sys.argv[1:3]]
+    studies, trials = (*given, *(100, 40)[len(given) :])
     for settings in (1, 2, 5):
         edges(f"step in 1 of {settings}", partial(planted.step, settings), studies, trials)
         edges(f"slope in 1 of {settings}", partial(planted.slope, settings), studies, trials)
