@@ -3,9 +3,9 @@
     python benchmarks/search.py [studies] [trials]
 
 Each line is a kind of planted claim: the share of studies in which the threshold is named within 10 %, in which the map puts
-90 % of a fresh even sample of the scope on the right side, and in which fresh seeds confirm the counterexample.  The last two are
-of claims that are the same everywhere: searches with a confirmed counterexample have to be at most α of all, and no setting may be
-said to matter in more than 5 %.
+90 % of a fresh even sample of the scope on the right side, and in which fresh seeds confirm the counterexample.  The last two
+are of claims that are the same everywhere: searches with a confirmed counterexample have to be at most α of all, and no setting
+may be said to matter in more than 5 %.
 """
 
 from __future__ import annotations

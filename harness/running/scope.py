@@ -72,7 +72,7 @@ class Axis:
             low, high = low - 0.5 + 1e-9, high + 0.5 - 1e-9
             if self.logarithmic:
                 low = max(low, 0.5)
-        number = float(low * (high / low) ** place) if self.logarithmic else low + (high - low) * place
+        number = _between_logs(low, high, place) if self.logarithmic else low + (high - low) * place
         if self.whole:
             return min(max(round(number), math.ceil(self._ends()[0])), math.floor(self._ends()[1]))
         return float(number)
@@ -91,7 +91,7 @@ class Axis:
         if high == low:
             return 0.5
         if self.logarithmic:
-            return float(min(max(math.log(max(value, low) / low) / math.log(high / low), 0.0), 1.0))
+            return float(min(max((math.log(max(value, low)) - math.log(low)) / (math.log(high) - math.log(low)), 0.0), 1.0))
         return float(min(max((value - low) / (high - low), 0.0), 1.0))
 
     def between(self, one: Any, other: Any) -> Any | None:
@@ -189,6 +189,10 @@ def _axis(name: str, strategy: SearchStrategy[Any], default: Any) -> Axis:
         return Axis(name, default, values=(False, True))
     listed = getattr(inner, "elements", None) if kind == "SampledFromStrategy" and not _transformed(inner) else None
     return Axis(name, default, values=_in_order(_pool(name, strategy) if listed is None else listed))
+
+
+def _between_logs(low: float, high: float, place: float) -> float:
+    return min(max(math.exp(math.log(low) + place * (math.log(high) - math.log(low))), low), high)
 
 
 def _unwrapped(strategy: SearchStrategy[Any]) -> Any:
