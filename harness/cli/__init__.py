@@ -15,6 +15,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import cli_merge, cli_train
 from harness.claim import SCALES
 from harness.cli import fixed as cli_fixed
 
@@ -79,11 +80,13 @@ def _parser() -> argparse.ArgumentParser:
                       help="write the comparison as a page, too (default: reports/diff.html)")  # fmt: skip
     diff.set_defaults(command=_diff)
 
-    cache = commands.add_parser("cache", help="show, check or empty the store of trained models and measurements")
+    cache = commands.add_parser("cache", help="show, check, merge or empty the store of trained models and measurements")
     cache.add_argument(
-        "action", nargs="?", choices=("list", "verify", "clear"), default="list",
-        help="list: sizes by kind (default); verify: check every entry's checksum; clear: remove all entries",
+        "action", nargs="?", choices=("list", "verify", "merge", "clear"), default="list",
+        help="list: sizes by kind (default); verify: check every entry's checksum; merge: copy from other stores what this one "
+        "has not; clear: remove all entries",
     )  # fmt: skip
+    cache.add_argument("others", nargs="*", type=Path, metavar="DIR", help="merge: the other stores")
     cache.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
     cache.add_argument("--entries", action="store_true", help="list: name every entry")
     cache.set_defaults(command=_cache)
@@ -116,6 +119,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     plan.set_defaults(command=_plan)
     cli_fixed.add(commands)
+    cli_train.add(commands)
     return parser
 
 
@@ -158,6 +162,10 @@ def _cache(chosen: argparse.Namespace) -> int:
     from harness.store import Store
 
     folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
+    if chosen.action == "merge":
+        return cli_merge.merge(folder, chosen.others)
+    if chosen.others:
+        raise CommandError(f"cache {chosen.action} looks at one store; name it with --store DIR")
     if not folder.is_dir():
         raise CommandError(f"there is no store in {folder} yet; name another with --store DIR or HARNESS_STORE")
     store = Store(folder)

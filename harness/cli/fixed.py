@@ -60,7 +60,7 @@ def _preregister(chosen: argparse.Namespace) -> int:
             recipes.update({recipe.key: recipe.describe() for recipe, _ in design.recipes})
             found[claim.id] = registered(claim, design, rows.get(claim.id), chosen.scale, run["scale"])
 
-    known = _each(chosen.folder, look, chosen.claims)
+    known = each_claim(chosen.folder, look, chosen.claims)
     if absent := [claim for claim in chosen.claims if claim not in found]:
         raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
     if not found:
@@ -98,7 +98,7 @@ def _ledger(chosen: argparse.Namespace) -> int:
                 new.setdefault(scale, []).append(state_of(item, claim, scale))
 
     try:
-        _each(chosen.folder, look, None)
+        each_claim(chosen.folder, look, None)
         if not held:
             raise CommandError(f"there are no claims in {chosen.folder}")
         if chosen.action == "upgrade":
@@ -149,7 +149,7 @@ def _checked(ledger: Any, states: dict[str, list[dict[str, Any]]]) -> int:
     return 1 if changed else 0
 
 
-def _each(folder: Path, look: Callable[[pytest.Function, Claim], None], wanted: list[str] | None) -> list[str]:
+def each_claim(folder: Path, look: Callable[[pytest.Function, Claim], None], wanted: list[str] | None) -> list[str]:
     """Let ``look`` see every claim while its session lasts; the ids of all.
 
     Raises:

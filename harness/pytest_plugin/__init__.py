@@ -20,7 +20,9 @@ from typing import Any
 import pytest
 
 from harness import device
+from harness.engines import Engine
 from harness.pytest_plugin import options
+from harness.pytest_plugin.ahead import Ahead
 from harness.pytest_plugin.call import Caller
 from harness.pytest_plugin.collect import Collector, claim_id
 from harness.pytest_plugin.controller import Controller
@@ -32,6 +34,7 @@ from harness.running.session import Harness, open_harness, store_folder
 _FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 _BEATS: pytest.StashKey[Heartbeat] = pytest.StashKey()
 _OPENED: pytest.StashKey[Harness] = pytest.StashKey()
+_ENGINE: pytest.StashKey[Engine | None] = pytest.StashKey()
 _BEFORE: pytest.StashKey[dict[str, str | None]] = pytest.StashKey()
 
 
@@ -57,6 +60,7 @@ def pytest_configure(config: pytest.Config) -> None:
     if worker is None:
         options.check_device(config)
     options.limit_memory(config)
+    config.stash[_ENGINE] = options.engine(config, None if worker is None else worker["claims_engine"])
     settings = options.settings(config)
     folder, name = _place_of(worker)
     config.stash[_FOLDER] = folder
@@ -67,6 +71,8 @@ def pytest_configure(config: pytest.Config) -> None:
     manager.register(Gatekeeper(settings, options.claims_folders(config)), "claims-gatekeeper")
     caller = Caller(settings, partial(_open, config), lambda: config.stash.get(_OPENED, None), collector.collected.families)
     manager.register(caller, "claims-caller")
+    if config.stash[_ENGINE] is not None:
+        manager.register(Ahead(settings, partial(_open, config)), "claims-ahead")
     if worker is None:
         manager.register(Controller(config, settings, folder, collector), "claims-controller")
         if options.claims_folders(config):
@@ -78,6 +84,8 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the run's folder and give the environment back as it was."""
     device.limit_memory(None)
+    if (engine := config.stash.get(_ENGINE, None)) is not None:
+        engine.close()
     if not hasattr(config, "workerinput") and (folder := config.stash.get(_FOLDER, None)) is not None:
         shutil.rmtree(folder, ignore_errors=True)
     for name, value in config.stash.get(_BEFORE, {}).items():
@@ -95,7 +103,9 @@ def pytest_xdist_auto_num_workers(config: pytest.Config) -> int | None:
 
 @pytest.hookimpl(optionalhook=True)
 def pytest_configure_node(node: Any) -> None:
-    """Tell a worker where the run's folder is and which GPUs it may choose from."""
+    """Tell a worker where the run's folder is, which GPUs it may choose from, and where the engine is that all share."""
+    engine = node.config.stash[_ENGINE]
+    node.workerinput["claims_engine"] = {} if engine is None else engine.share_with()
     node.workerinput["claims_folder"] = str(node.config.stash[_FOLDER])
     node.workerinput["claims_gpus"] = list(_gpus(node.config))
 
@@ -120,6 +130,7 @@ def _open(config: pytest.Config) -> Harness:
         config.stash[_OPENED] = open_harness(
             folder, scale=config.getoption("claims_scale"), device=config.getoption("claims_device"),
             llc_engine=config.getoption("claims_llc_engine"), heartbeat=config.stash[_BEATS],
+            engine=config.stash[_ENGINE],
         )  # fmt: skip
     return config.stash[_OPENED]
 
@@ -134,6 +145,8 @@ def _place_of(worker: dict[str, Any] | None) -> tuple[Path, str]:
 def _gpus(config: pytest.Config) -> tuple[str, ...]:
     """GPUs for the workers of a session that runs claims; none on the CPU, and none for other tests."""
     choice = config.getoption("claims_device")
+    if config.getoption("claims_engine") != "local":
+        return ()  # they are those of the engine's nodes
     if choice == "cpu" or (choice == "auto" and not options.runs_claims(config)):
         return ()
     return device.gpus()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
@@ -10,11 +11,11 @@ import pytest
 
 from harness import device
 from harness.claim import SCALES
+from harness.engines import ENGINES, Engine, EngineError, engine_of, read_options
 from harness.pytest_plugin.ledger import Ledger, LedgerError
 from harness.pytest_plugin.outcome import Settings
 from harness.pytest_plugin.registration import RegistrationError, read_registration
 
-ENGINES = ("local",)
 LLC_ENGINES = ("stacked", "devinterp")
 _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--claims-only", "run only the claims with these ids (python -m harness list shows them)",
@@ -25,7 +26,10 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      {"choices": device.DEVICES, "default": "auto"}),
     ("--claims-memory", "working memory for stacked computation in each process, on top of data and results (default: 1GiB, on "
      "a GPU 8GiB); less takes longer and changes no number", {"metavar": "SIZE"}),
-    ("--claims-engine", "what runs the trainings", {"choices": ENGINES, "default": "local"}),
+    ("--claims-engine", "where missing networks are trained and measured: the processes of this run (local, default), ray or "
+     "slurm; see docs/scaling.md", {"choices": ENGINES, "default": "local"}),
+    ("--claims-engine-option", "an option of the engine, such as gpus=0.5 or address=HOST:PORT; repeatable; what SLURM's "
+     "does not know goes to sbatch", {"dest": "claims_engine_options", "action": "append", "metavar": "NAME=VALUE"}),
     ("--claims-llc-engine", "what estimates learning coefficients: stacked (default) or devinterp, the reference",
      {"choices": LLC_ENGINES, "default": "stacked"}),
     ("--claims-no-ledger", "the raw view: a refuted or invalid claim fails, even one that the ledger knows",
@@ -98,9 +102,33 @@ def _is_free(parser: pytest.Parser, name: str) -> bool:
         return False
 
 
+def engine(config: pytest.Config, options: Mapping[str, str] | None = None) -> Engine | None:
+    """The engine that was asked for; None for the processes of the run.
+
+    Args:
+        config: the session's.
+        options: what the engine is to be like besides.
+
+    Raises:
+        pytest.UsageError: it cannot be had.
+    """
+    name, choice = config.getoption("claims_engine"), config.getoption("claims_device")
+    try:
+        given = read_options(config.getoption("claims_engine_options") or ())
+        if name == "local":
+            if given:
+                raise EngineError(f"{', '.join(given)} is an option of another engine; give --claims-engine ray or slurm, too")
+            return None
+        found = engine_of(name, {**given, **(options or {})}, choice=choice)
+        found.device(choice)
+    except (EngineError, device.DeviceError) as problem:
+        raise pytest.UsageError(f"--claims-engine {name}: {problem}") from None
+    return found
+
+
 def check_device(config: pytest.Config) -> None:
     """Raise pytest.UsageError if a GPU is asked for and there is none; only then is torch imported."""
-    if config.getoption("claims_device") == "cuda":
+    if config.getoption("claims_device") == "cuda" and config.getoption("claims_engine") == "local":
         try:
             device.resolve("cuda")
         except device.DeviceError as problem:

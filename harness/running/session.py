@@ -18,6 +18,7 @@ from harness.errors import ClaimError
 from harness.kept import Drop, noting, told
 
 if TYPE_CHECKING:
+    from harness.engines import Engine
     from harness.store import Store
 
 STORE_VARIABLE = "HARNESS_STORE"
@@ -192,8 +193,9 @@ def store_folder(given: str | Path | None, standing: Path, project: Path) -> Pat
 
 
 def open_harness(
-    folder: Path, *, scale: str, device: str = "auto", llc_engine: str = "stacked", heartbeat: Callable[..., None] | None = None
-) -> Harness:
+    folder: Path, *, scale: str, device: str = "auto", llc_engine: str = "stacked",
+    heartbeat: Callable[..., None] | None = None, engine: Engine | None = None,
+) -> Harness:  # fmt: skip
     """A harness with a store of its own in this process; imports torch.
 
     Args:
@@ -202,12 +204,13 @@ def open_harness(
         device: "auto", "cpu" or "cuda".
         llc_engine: "stacked" or "devinterp".
         heartbeat: see :class:`harness.store.Store`.
+        engine: where the store's work is done, and so whose device it is; None for this process.
     """
     import torch  # noqa: F401 - before its threads are counted, which the names of the store's entries do
 
     from harness.store import Store
 
     devices.one_thread()
-    chosen = devices.resolve(device)
-    store = Store(folder, device=chosen, heartbeat=heartbeat, llc_engine=llc_engine)
+    chosen = devices.resolve(device) if engine is None else engine.device(device)
+    store = Store(folder, device=chosen, heartbeat=heartbeat, llc_engine=llc_engine, engine=engine)
     return Harness(scale, chosen, llc_engine, store)

@@ -81,7 +81,7 @@ def write_tensors(path: Path, tensors: Mapping[str, torch.Tensor], about: Mappin
 
     tensors = {name: value.contiguous() for name, value in tensors.items()}
     # One text, since safetensors writes several in a random order.
-    write(path, save(tensors, {"entry": json.dumps(_sealed(path, about, *_parts(tensors)), sort_keys=True)}))
+    write(path, save(tensors, {"entry": json.dumps(_sealed(path, about, *parts_of(tensors)), sort_keys=True)}))
 
 
 def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
@@ -98,12 +98,12 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
         with safe_open(path, framework="pt") as file:
             header = json.loads((file.metadata() or {})["entry"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
-        return tensors, _unsealed(path, header, *_parts(tensors))
+        return tensors, _unsealed(path, header, *parts_of(tensors))
     except (SafetensorError, *_UNREADABLE) as problem:
         raise _damaged(path, problem) from problem
 
 
-def _parts(tensors: Mapping[str, torch.Tensor]) -> list[bytes]:
+def parts_of(tensors: Mapping[str, torch.Tensor]) -> list[bytes]:
     """What a checksum of tensors is made of: name, type, shape and bytes of each."""
     parts = []
     for name in sorted(tensors):

@@ -124,16 +124,21 @@ class Names:
 
     def _of(self, population: Population) -> dict[int, str]:
         """What the members of a population are called: as a store trained them, else by their weights."""
-        from harness.population import Unread
-
-        own = population.parameters
-        if isinstance(own, Unread) and not own.changed:
+        own: Any = population.parameters
+        if stored(population):
             return {seed: own.names[seed] for seed in population.seeds}
         recipe, data = population.recipe, self._data(population.recipe.data).digest
         return {
             seed: digest(weights_key(recipe, {epoch: own[epoch][row] for epoch in population.epochs}, data))
             for row, seed in enumerate(population.seeds)
         }
+
+
+def stored(population: Population) -> bool:
+    """Whether its members are as a store has them, and nobody has written into them."""
+    from harness.population import Unread
+
+    return isinstance(population.parameters, Unread) and not population.parameters.changed
 
 
 def check_unmoved(what: str, asked: Any, now: Any) -> None:

@@ -23,6 +23,7 @@ from filelock import FileLock, Timeout
 
 from harness.device import memory_limit
 from harness.store.files import unwritable
+from harness.store.orders import Order
 
 if TYPE_CHECKING:
     from harness.data.base import Dataset
@@ -47,6 +48,7 @@ class Shard:
             If something that it needs turns out to be damaged, it may return without them, and is run again.
         size: how many members it makes.
         work: how long it takes, relative to the others of its pile.
+        order: the same in words that another process understands; None where only this one can do it.
     """
 
     key: str
@@ -55,6 +57,7 @@ class Shard:
     run: Callable[[Progress], None]
     size: int = 1
     work: float = 1.0
+    order: Order | None = None
 
 
 def share(shards: Sequence[Shard], locks: Path, tell: Tell = lambda members, work: None) -> int:
@@ -71,10 +74,7 @@ def share(shards: Sequence[Shard], locks: Path, tell: Tell = lambda members, wor
     Raises:
         StoreError: the folder for the locks cannot be written.
     """
-    try:
-        locks.mkdir(parents=True, exist_ok=True)
-    except OSError as problem:
-        raise unwritable(locks, problem) from problem
+    make_folder(locks)
     shards = sorted(shards, key=lambda shard: -shard.work)
     left = [shard for shard in shards if not shard.done()]
     members, work, made = sum(shard.size for shard in shards), sum(shard.work for shard in shards), 0
@@ -98,16 +98,9 @@ def share(shards: Sequence[Shard], locks: Path, tell: Tell = lambda members, wor
 
 def _take(shard: Shard, locks: Path, progress: Progress) -> bool:
     """Run the shard if nobody else does; True if this worker ran it."""
-    lock = FileLock(locks / f"{shard.key}.lock")
-    try:
-        lock.acquire(timeout=0)
-    except Timeout:
+    lock = held(shard, locks)
+    if lock is None:
         return False
-    except NotImplementedError:
-        pass  # how older versions of filelock say that there are no locks here
-    except OSError as problem:
-        if problem.errno not in _NO_LOCKS_HERE:
-            raise unwritable(locks, problem) from problem
     try:
         if shard.done():
             return False
@@ -115,6 +108,37 @@ def _take(shard: Shard, locks: Path, progress: Progress) -> bool:
         return True
     finally:
         lock.release()
+
+
+def held(shard: Shard, locks: Path) -> FileLock | None:
+    """The shard's lock, which tells all others that it is being worked on; None if somebody else holds it.
+
+    Raises:
+        StoreError: the folder for the locks cannot be written.
+    """
+    lock = FileLock(locks / f"{shard.key}.lock")
+    try:
+        lock.acquire(timeout=0)
+    except Timeout:
+        return None
+    except NotImplementedError:
+        pass  # how older versions of filelock say that there are no locks here
+    except OSError as problem:
+        if problem.errno not in _NO_LOCKS_HERE:
+            raise unwritable(locks, problem) from problem
+    return lock
+
+
+def make_folder(folder: Path) -> None:
+    """Make a folder of the store, if it is not there.
+
+    Raises:
+        StoreError: it cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as problem:
+        raise unwritable(folder, problem) from problem
 
 
 def until_written(progress: Progress) -> Progress:

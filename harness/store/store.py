@@ -21,7 +21,9 @@ from harness.recipe import digest
 from harness.showing import Shown
 from harness.store import files
 from harness.store.asked import checked_seeds, resolved
+from harness.store.lineages import Lineage, Wanted, ancestry, lineages
 from harness.store.names import Names, check_unmoved, code_of_data, missing_of
+from harness.store.orders import Carrier, Done, Order
 from harness.store.sharing import Progress, Shard, cut, share, trained_together, training_work
 from harness.store.shelf import SUFFIXES, Entry, Shelf
 from harness.store.tables import Tables
@@ -34,7 +36,7 @@ if TYPE_CHECKING:
     from harness.design import Design
     from harness.measure.base import Measurement
     from harness.measure.views import View
-    from harness.population import Population
+    from harness.population import Population, Unread
     from harness.recipe import Recipe
 
 Heartbeat = Callable[[dict[str, Any]], None]
@@ -49,6 +51,7 @@ class Store(Shown):
         heartbeat: told {"population", "done", "total", "share", "what", "seconds"} while work goes on: how many members are
             done, of how many, and which share of the work that is; None to show a line of it where that can be seen.
         llc_engine: "stacked" or "devinterp"; what estimates a learning coefficient whose measurement names no engine.
+        engine: does the work elsewhere (:mod:`harness.engines`); None to do it in this process.
 
     Attributes:
         made: how many pieces of work it has done so far.
@@ -58,9 +61,11 @@ class Store(Shown):
     """
 
     def __init__(
-        self, folder: Path, *, device: str = "cpu", heartbeat: Heartbeat | None = None, llc_engine: str = "stacked"
-    ) -> None:
+        self, folder: Path, *, device: str = "cpu", heartbeat: Heartbeat | None = None, llc_engine: str = "stacked",
+        engine: Carrier | None = None,
+    ) -> None:  # fmt: skip
         self.folder, self.device, self.heartbeat, self.llc_engine = Path(folder), device, heartbeat, llc_engine
+        self.engine = engine
         self.made = 0
         self.measured: list[tuple[str, Any]] = []
         self.trained: list[tuple[Recipe, tuple[int, ...]]] = []
@@ -110,27 +115,60 @@ class Store(Shown):
             ValueError: there are no recipes, or no seeds, or one of them twice.
             StoreError: the store cannot be written, or does not keep what is written.
         """
-        from harness.population import Population, Unread
+        from harness.population import Population
 
         cells, seeds = labelled(recipes), checked_seeds(seeds)
         if not cells:
             raise ValueError("recipes is empty; give at least one recipe")
         different = list({recipe.key: recipe for _, recipe in cells}.values())
         self._make(different, seeds, name or different[0].name)
-        named = {recipe.key: self._names.members(recipe, seeds) for recipe in different}
-        unread = {
-            recipe.key: Unread(recipe.kept, seeds, partial(self._parameters, recipe, named[recipe.key]), named[recipe.key])
-            for recipe in different
-        }
+        unread = {recipe.key: self._unread(recipe, seeds) for recipe in different}
         found = [Population(recipe, seeds, unread[recipe.key], labels) for labels, recipe in cells]
         self.trained += [(recipe, seeds) for recipe in different]
         return found
+
+    def _unread(self, recipe: Recipe, seeds: tuple[int, ...]) -> Unread:
+        """Parameters of members that are in the store, or that will be when somebody looks at them."""
+        from harness.population import Unread
+
+        names = self._names.members(recipe, seeds)
+        return Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names)
+
+    def train(self, every: Iterable[Lineage], *, name: str) -> list[Exception]:
+        """Train what is missing of many lineages, as one pile; what fails stops no other.
+
+        Args:
+            every: see :meth:`lineages`.
+            name: for the progress line.
+
+        Returns:
+            What kept members from being made: divergence, say.
+        """
+        shards = [self._training(recipe, seeds) for each in every for recipe, seeds in each.members]
+        return self._work(shards, name, "trained")
+
+    def lineages(self, wanted: Wanted) -> list[Lineage]:
+        """Recipes and seeds with their parents, cut into parts that need nothing of each other and fit into memory."""
+        return lineages(
+            wanted,
+            lambda recipe: trained_together(recipe, self.data(recipe.data), self.device),
+            lambda recipe: training_work(recipe, self.data(recipe.data)),
+        )
+
+    def ordered(self, order: Order) -> Shard:
+        """The shard that another process has ordered; its own order has the names that the entries have in this one."""
+        if order.measurement is None:
+            return self._training(order.recipe, order.seeds)
+        from harness.population import Population
+
+        population = Population(order.recipe, order.seeds, self._unread(order.recipe, order.seeds))
+        return self._tables.measuring(population, order.seeds, order.measurement)
 
     def _make(self, recipes: Sequence[Recipe], seeds: tuple[int, ...], name: str) -> None:
         """Train what is missing, parents first."""
         if not any(missing_of(self._names.member_paths(recipe, seeds)) for recipe in recipes):
             return
-        with_parents = dict.fromkeys(r for recipe in recipes for r in _ancestry(recipe))
+        with_parents = dict.fromkeys(r for recipe in recipes for r in ancestry(recipe))
         shards = [
             self._training(recipe, some)
             for recipe in with_parents
@@ -143,7 +181,16 @@ class Store(Shown):
         return self._names.member_paths(recipe, [seed])[seed]
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
-        """Do the missing work together with the other workers."""
+        """Do the missing work together with the other workers.
+
+        Raises:
+            Exception: what kept some of it from being done.
+        """
+        if failures := self._work(shards, name, what):
+            raise failures[0]
+
+    def _work(self, shards: Sequence[Shard], name: str, what: str) -> list[Exception]:
+        """Do the missing work together with the other workers, or let an engine do it; what the engine failed at."""
         total, began = sum(shard.size for shard in shards), time.monotonic()
         done, part = 0, 0.0
 
@@ -159,22 +206,29 @@ class Store(Shown):
                 )
 
         if all(shard.done() for shard in shards):
-            return
+            return []
         line = under_way(f"{name} {what}", total, "members") if self.heartbeat is None else nullcontext(lambda part: None)
         with line as report:
-            self.made += share(shards, self.folder / "locks", heard)
+            if self.engine is None:
+                came = Done(share(shards, self.folder / "locks", heard))
+            else:
+                came = self.engine.carry_out(shards, self, heard)
+            self.made += came.made
             heard(total, 1.0)  # so that the progress line can forget it
+        return came.failures
 
     def _training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
         paths = self._names.member_paths(recipe, seeds)
         parents = self._names.member_paths(recipe.parent, seeds) if recipe.parent else {}
+        names = tuple(path.stem for path in paths.values())
         return Shard(
-            key=digest([path.stem for path in paths.values()]),
+            key=digest(names),
             done=lambda: not missing_of(paths),
             ready=lambda: not missing_of(parents),
             run=partial(self._train, recipe, paths),
             size=len(seeds),
             work=len(seeds) * training_work(recipe, self.data(recipe.data)),
+            order=Order(recipe, seeds, names),
         )
 
     def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
@@ -284,8 +338,3 @@ class Store(Shown):
         """
         self.measured.append((name, key))
         return self._tables.alone(name, key, compute, tuple(values))
-
-
-def _ancestry(recipe: Recipe) -> list[Recipe]:
-    """The recipe's parents, eldest first, and the recipe itself."""
-    return [*_ancestry(recipe.parent), recipe] if recipe.parent else [recipe]

@@ -13,7 +13,8 @@ from harness.progress import listening
 from harness.recipe import digest
 from harness.store import files
 from harness.store.asked import check_rows
-from harness.store.names import Names, check_unmoved, missing_of
+from harness.store.names import Names, check_unmoved, missing_of, stored
+from harness.store.orders import Order
 from harness.store.sharing import Progress, Shard, cut, measured_together, measuring_work, until_written
 from harness.store.shelf import Shelf
 
@@ -53,7 +54,7 @@ class Tables:
             paths = [self._names.table_paths(each, measurement) for each in populations]
             if any(map(missing_of, paths)):
                 shards = [
-                    self._measuring(population, some, measurement)
+                    self.measuring(population, some, measurement)
                     for population in populations
                     for some in cut(population.seeds, measured_together(population.recipe, self._device))
                 ]
@@ -62,7 +63,7 @@ class Tables:
             if (table := self._measured(populations, paths)) is not None:
                 return table
 
-    def _measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
+    def measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
         """The work on some of the members; they are selected only if there is any, since selecting reads or copies them."""
         every = self._names.table_paths(population, measurement)
         paths = {seed: every[seed] for seed in seeds}
@@ -81,13 +82,16 @@ class Tables:
                 about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
                 files.write_table(paths[seed], table[table["seed"] == seed], about)
 
+        names = tuple(path.stem for path in paths.values())
+        travels = stored(population)  # others are known by their weights, which do not
         return Shard(
-            key=digest([path.stem for path in paths.values()]),
+            key=digest(names),
             done=lambda: not missing_of(paths),
             ready=lambda: True,
             run=run,
             size=len(seeds),
             work=len(seeds) * measuring_work(population.recipe),
+            order=Order(population.recipe, tuple(seeds), names, measurement) if travels else None,
         )
 
     def _measured(self, populations: Sequence[Population], paths: Sequence[Mapping[int, Path]]) -> pd.DataFrame | None:

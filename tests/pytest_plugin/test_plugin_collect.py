@@ -119,7 +119,7 @@ def test_a_module_that_cannot_be_imported_comes_before_an_unknown_id(project: Pr
     [
         ("--claims-scale", "'smoke', 'reduced', 'full'"),
         ("--claims-device", "'auto', 'cpu', 'cuda'"),
-        ("--claims-engine", "'local'"),
+        ("--claims-engine", "'local', 'ray', 'slurm'"),
         ("--claims-llc-engine", "'stacked', 'devinterp'"),
     ],
 )

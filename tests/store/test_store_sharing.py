@@ -159,7 +159,7 @@ def test_work_that_was_done_under_a_lost_lock_is_not_done_again(store, trainings
     population = store.population(STANDARD, range(2))
     shard.run(lambda share: None)
     assert len(trainings) == 1
-    shard = store._tables._measuring(population, population.seeds, Lengths())
+    shard = store._tables.measuring(population, population.seeds, Lengths())
     store.measure([population], Lengths())
     shard.run(lambda share: None)
     assert len(measured) == 1
