@@ -18,6 +18,7 @@ import os
 import socket
 import sys
 import tempfile
+import warnings
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -73,9 +74,11 @@ class RayEngine(Engine):
         """
         if self._task is not None:
             return
-        self._before = dict(os.environ), list(sys.path)
-        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")
-        import ray
+        before = dict(os.environ), list(sys.path)
+        os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody has been asked
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # Ray's own, of what it imports
+            import ray
 
         from harness.engines.job import carried_out
 
@@ -87,7 +90,7 @@ class RayEngine(Engine):
                 ray.init(self._address, log_to_driver=False, logging_level="ERROR", **here)
             except (ConnectionError, RuntimeError, ValueError) as problem:
                 raise EngineError(f"Ray at {self._address} cannot be joined ({problem}); {_TOKEN}") from problem
-            self._ours = True
+            self._ours, self._before = True, before
         # By its address: a function of this module would be found by it on every node that has the project.
         self._task = ray.remote(num_cpus=self._cpus, num_gpus=self._gpus, max_retries=0)(carried_out)
 
@@ -120,9 +123,11 @@ class RayEngine(Engine):
         self._task, self._ours = None, False
         if self._before is not None:
             environment, path = self._before
-            for name in set(os.environ) - set(environment):
-                if name.startswith("RAY_"):
-                    del os.environ[name]
+            for name in {name for name in (*os.environ, *environment) if name.startswith("RAY_")} | {"PYTHONBREAKPOINT"}:
+                if name in environment:
+                    os.environ[name] = environment[name]
+                else:
+                    os.environ.pop(name, None)
             sys.path[:] = path
             self._before = None
 
