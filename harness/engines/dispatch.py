@@ -29,7 +29,8 @@ if TYPE_CHECKING:
 
     from harness.store import Store
 
-POLL = 0.1  # seconds between two looks
+POLL = 0.1  # seconds between two looks at what is under way
+SCAN = 1.0  # seconds between two looks at the whole pile, each of which asks a shared file system for every entry
 ASKED = 5.0  # seconds between two questions to an engine whether a node is left
 ATTEMPTS = 3  # times that a shard is sent before it is given up; each time but the last its worker was lost
 GRACE = 5.0  # seconds that an engine may take to hand over an answer whose entries are there already
@@ -77,6 +78,7 @@ class Dispatch:
         self._attempts: Counter[str] = Counter()
         self._failed: set[str] = set()
         self._done = Done()
+        self._scanned = -SCAN
         self._able = self._asked = time.monotonic()  # when a node could run a job, and when that was last asked
 
     def run(self, shards: Sequence[Shard]) -> Done:
@@ -91,7 +93,8 @@ class Dispatch:
         shards = sorted({shard.key: shard for shard in shards}.values(), key=lambda shard: -shard.work)
         try:
             while self._step(shards):
-                self._report(shards)
+                pass
+            self._report(shards, [shard for shard in shards if not shard.done()])
         finally:
             for sent in self._sent:
                 sent.future.cancel()
@@ -100,15 +103,17 @@ class Dispatch:
 
     def _step(self, shards: Sequence[Shard]) -> bool:
         """Look once at all that is under way, and send or do what is ready; False when nothing is left to wait for."""
-        moved = self._look()
-        left = [shard for shard in shards if shard.key not in self._failed and not shard.done()]
-        under_way = {sent.shard.key for sent in self._sent}
-        ready = [shard for shard in left if shard.key not in under_way and shard.ready()]
-        moved |= self._send([shard for shard in ready if self._payload(shard) is not None])
-        if here := next((shard for shard in ready if self._payload(shard) is None), None):
-            moved |= self._do_here(here)
-        if not moved and (self._sent or ready):
+        if not self._look() and time.monotonic() - self._scanned < SCAN:
             time.sleep(POLL)
+            return True
+        left = [shard for shard in shards if not shard.done()]
+        self._report(shards, left)
+        under_way = {sent.shard.key for sent in self._sent}
+        ready = [shard for shard in left if shard.key not in under_way | self._failed and shard.ready()]
+        self._send([shard for shard in ready if self._payload(shard) is not None])
+        here = next((shard for shard in ready if self._payload(shard) is None), None)
+        if here is None or not self._do_here(here):
+            self._scanned = time.monotonic()  # else something has become ready, perhaps
         return bool(self._sent or ready)
 
     # --- here ---------------------------------------------------------------------------------------------
@@ -137,8 +142,8 @@ class Dispatch:
 
     # --- there --------------------------------------------------------------------------------------------
 
-    def _send(self, shards: Sequence[Shard]) -> bool:
-        """Send those that nobody works on, as many as may be under way; whether there were any."""
+    def _send(self, shards: Sequence[Shard]) -> None:
+        """Send those that nobody works on, as many as may be under way."""
         taken: list[tuple[Shard, FileLock]] = []
         try:
             for shard in shards:
@@ -148,7 +153,7 @@ class Dispatch:
                     taken.append((shard, lock))
             taken = [(shard, lock) for shard, lock in taken if not self._found_done(shard, lock)]
             if not taken:
-                return False
+                return
             beats = [self._jobs / f"{shard.key}-{secrets.token_hex(4)}.beat" for shard, _ in taken]
             futures = self._engine.submit([self._job(shard, beat) for (shard, _), beat in zip(taken, beats, strict=True)])
         except BaseException:
@@ -158,7 +163,6 @@ class Dispatch:
         for (shard, lock), future, beat in zip(taken, futures, beats, strict=True):
             self._attempts[shard.key] += 1
             self._sent.append(_Sent(shard, lock, future, beat))
-        return True
 
     def _found_done(self, shard: Shard, lock: FileLock) -> bool:
         """Whether another process has made it since; then its lock is given back."""
@@ -265,7 +269,6 @@ class Dispatch:
         with contextlib.suppress(OSError):
             sent.beat.unlink(missing_ok=True)
 
-    def _report(self, shards: Sequence[Shard]) -> None:
-        done = [shard for shard in shards if shard.done()]
-        whole = sum(shard.work for shard in shards)
-        self._tell(sum(shard.size for shard in done), sum(shard.work for shard in done) / whole)
+    def _report(self, shards: Sequence[Shard], left: Sequence[Shard]) -> None:
+        members, work = (sum(each) for each in zip(*((shard.size, shard.work) for shard in shards), strict=True))
+        self._tell(members - sum(shard.size for shard in left), 1 - sum(shard.work for shard in left) / work)

@@ -10,6 +10,7 @@ from papers import HIGHER_SEEDED, Project
 
 from harness import cli
 from harness.data import DataShortfall, Mnist
+from harness.engines.parcel import unpacked
 from harness.store import Store
 
 PARTED = """
@@ -122,6 +123,14 @@ def test_a_session_trains_ahead_and_measures_on_its_engine(project: Project, inl
     assert [job.what.split(" ")[0] for job in inline.sent].count("lengths") == 1
     assert [job.what for job in inline.sent[:2]] != ["lengths of 1x2 standard"] * 2
     assert len(Store(project.path / ".harness").entries()) == 28
+
+
+def test_seeds_that_are_added_are_trained_on_the_engine(project: Project, inline):
+    project.claims(HIGHER_SEEDED.replace("return evidence(1.0)", "return evidence(0.3, spread=0.6)"))
+    project.run("claims", "--claims-engine", "ray", "--claims-until-decided")
+    trainings = [job for job in inline.sent if "lengths" not in job.what]
+    seeds = {seed for job in trainings for seed in unpacked(job.payload).seeds}
+    assert seeds == set(range(16))
 
 
 def test_an_engine_that_cannot_be_had_is_said_before_anything_runs(project: Project, told, monkeypatch):
