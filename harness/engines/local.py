@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import multiprocessing
 import os
+import threading
 from collections.abc import Sequence
 from concurrent.futures import Future as Promise
 from concurrent.futures import ProcessPoolExecutor
@@ -64,9 +65,17 @@ class LocalEngine(Engine):
 
 
 def _begin(gpus: tuple[str, ...], numbers: Any) -> None:
-    """Let a process see the GPU that it is to use, before torch is imported."""
+    """Let a process see the GPU that it is to use, before torch is imported, and end with the one that started it."""
     if gpus:
         device.pin(gpus, numbers.get())
+    threading.Thread(target=_end_with_parent, daemon=True).start()
+
+
+def _end_with_parent() -> None:
+    """Nobody reads what a process makes whose parent was killed, and the pool would keep it for ever."""
+    if (parent := multiprocessing.parent_process()) is not None:
+        parent.join()
+        os._exit(1)
 
 
 class _LocalFuture:

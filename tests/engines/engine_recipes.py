@@ -44,6 +44,11 @@ def noted_of(width: int) -> Recipe:
     return Recipe(DATA, MLP((width,)), epochs=2, batch_size=16, augment=noted)
 
 
+def at_work(diary: Path) -> list[int]:
+    """Processes that have noted a step."""
+    return [int(log.stem) for log in diary.glob("*.steps") if log.stat().st_size]
+
+
 def shards_trained(diary: Path) -> tuple[int, int]:
     """How many shards of three members were trained to the end, and how many were begun and left, in all processes."""
     noted = [len(log.read_text().splitlines()) for log in diary.glob("*.steps")]

@@ -12,7 +12,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from engine_recipes import TUNED, Lengths, noted_of, shards_trained
+from engine_recipes import TUNED, Lengths, at_work, noted_of, shards_trained
 from engine_samples import lengths_of
 
 from harness.engines import EngineError, engine_of
@@ -46,9 +46,9 @@ def test_a_process_that_is_killed_costs_what_it_held(engine, diary, tmp_path):
 
     def kill() -> None:
         while not killed:
-            if logs := list(diary.glob("*.steps")):
-                os.kill(int(logs[0].stem), signal.SIGKILL)
-                killed.append(int(logs[0].stem))
+            if found := at_work(diary):
+                os.kill(found[0], signal.SIGKILL)
+                killed.append(found[0])
                 (diary / "slowly").unlink()
             time.sleep(0.02)
 
@@ -97,6 +97,36 @@ def test_two_hosts_with_a_lock_that_does_not_work_do_no_harm(diary, tmp_path):
     store = Store(tmp_path / "store")
     assert said == {f"{lengths_of(store, RECIPES[:2], SEEDS)}\n"}
     assert [entry.valid() for entry in store.entries()] == [True] * 6
+
+
+PARENT = """
+import os, time
+from harness.engines.local import LocalEngine
+
+if __name__ == "__main__":
+    engine = LocalEngine(workers=1)
+    print(engine._open().submit(os.getpid).result(), flush=True)
+    time.sleep(60)
+"""
+
+
+def test_processes_end_with_who_started_them(tmp_path):
+    (tmp_path / "parent.py").write_text(PARENT)
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    with subprocess.Popen(
+        [sys.executable, tmp_path / "parent.py"], env=environment, stdout=subprocess.PIPE, text=True
+    ) as parent:
+        assert parent.stdout is not None
+        child = int(parent.stdout.readline())
+        os.kill(parent.pid, signal.SIGKILL)
+    end = time.monotonic() + 20
+    while time.monotonic() < end:
+        try:
+            os.kill(child, 0)
+        except ProcessLookupError:
+            return
+        time.sleep(0.05)
+    raise AssertionError("the process lives on")
 
 
 def test_every_process_sees_a_gpu_of_its_own(monkeypatch):

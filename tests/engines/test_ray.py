@@ -13,7 +13,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
-from engine_recipes import Lengths, noted_of, shards_trained
+from engine_recipes import Lengths, at_work, noted_of, shards_trained
 from engine_samples import lengths_of
 
 pytest.importorskip("ray", reason="Ray is not installed: pip install 'claims-harness[ray]'")
@@ -61,7 +61,7 @@ def test_a_node_that_dies_costs_what_it_held_and_no_digit(short, diary, tmp_path
     def kill() -> None:
         end = time.monotonic() + 60
         while not killed and time.monotonic() < end:
-            for process in (int(log.stem) for log in diary.glob("*.steps")):
+            for process in at_work(diary):
                 if parent(process) == agent:
                     os.kill(process, signal.SIGKILL)
                     cluster.remove_node(doomed, allow_graceful=False)

@@ -14,7 +14,7 @@ import time
 from pathlib import Path
 
 import pytest
-from engine_recipes import OTHER, TUNED, noted_of, shards_trained
+from engine_recipes import OTHER, TUNED, at_work, noted_of, shards_trained
 from engine_samples import Inline, lengths_of
 
 pytest.importorskip("submitit", reason="submitit is not installed: pip install 'claims-harness[slurm]'")
@@ -127,10 +127,10 @@ def test_a_job_that_is_killed_and_one_that_is_out_of_time_are_trained_to_the_end
     def disturb() -> None:
         end = time.monotonic() + 60
         while len(told) < 2 and time.monotonic() < end:
-            for log in diary.glob("*.steps"):
-                if len(told) < 2 and int(log.stem) not in told:
-                    os.kill(int(log.stem), (signal.SIGKILL, signal.SIGUSR2)[len(told)])
-                    told.append(int(log.stem))
+            for process in at_work(diary):
+                if len(told) < 2 and process not in told:
+                    os.kill(process, (signal.SIGKILL, signal.SIGUSR2)[len(told)])
+                    told.append(process)
             time.sleep(0.02)
         (diary / "slowly").unlink()
 

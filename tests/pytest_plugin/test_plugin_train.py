@@ -134,6 +134,7 @@ def test_seeds_that_are_added_are_trained_on_the_engine(project: Project, inline
 
 
 def test_an_engine_that_cannot_be_had_is_said_before_anything_runs(project: Project, told, monkeypatch):
+    pytest.importorskip("submitit")
     project.claims(HIGHER_SEEDED)
     for arguments, said in (
         (["--claims-engine-option", "gpus=1"], "gpus is an option of another engine; give --claims-engine ray or slurm, too"),
