@@ -62,7 +62,8 @@ def lineages(wanted: Wanted, together: Callable[[Recipe], int], work: Callable[[
                 roots.setdefault(line[0].key, []).append(each.key)
             seeds_of.setdefault(each.key, set()).update(seeds)
     found = []
-    for root, keys in roots.items():  # parents stand before their children, since each was met below its parents
+    for root, met in roots.items():
+        keys = sorted(met, key=lambda key: (len(ancestry(known[key])), key))  # parents first, whatever was asked for first
         for some in cut(tuple(sorted(seeds_of[root])), min(together(known[key]) for key in keys)):
             own = [(known[key], tuple(seed for seed in some if seed in seeds_of[key])) for key in keys]
             members = tuple((recipe, seeds) for recipe, seeds in own if seeds)
