@@ -15,9 +15,9 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness import cli_merge, cli_train
 from harness.claim import SCALES
-from harness.cli import fixed as cli_fixed
+from harness.cli import fixed, train
+from harness.cli import merge as merging
 
 if TYPE_CHECKING:
     import pytest
@@ -118,8 +118,8 @@ def _parser() -> argparse.ArgumentParser:
                       "(default: reports/claims.json, else reports/reference/claims.json)")  # fmt: skip
     plan.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     plan.set_defaults(command=_plan)
-    cli_fixed.add(commands)
-    cli_train.add(commands)
+    fixed.add(commands)
+    train.add(commands)
     return parser
 
 
@@ -163,7 +163,7 @@ def _cache(chosen: argparse.Namespace) -> int:
 
     folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
     if chosen.action == "merge":
-        return cli_merge.merge(folder, chosen.others)
+        return merging.merge(folder, chosen.others)
     if chosen.others:
         raise CommandError(f"cache {chosen.action} looks at one store; name it with --store DIR")
     if not folder.is_dir():

@@ -43,7 +43,7 @@ class Ahead:
         claims = [item for item in session.items if claim_id(item) is not None]
         if not claims or session.config.option.collectonly or session.testsfailed:
             return
-        from harness.training import train_ahead
+        from harness.running.ahead import train_ahead
 
         designs = [design_of(item, self._settings.scale) for item in claims]  # type: ignore[arg-type]
         try:

@@ -43,9 +43,9 @@ def _train(chosen: argparse.Namespace) -> int:
     from harness import device
     from harness.cli import CommandError
     from harness.engines import EngineError, engine_of, read_options
+    from harness.running.ahead import train_ahead
     from harness.running.session import open_harness, store_folder
     from harness.store import StoreError
-    from harness.training import train_ahead
 
     number, of = _part(chosen.shard)
     wanted = _wanted(chosen)
