@@ -102,7 +102,7 @@ def test_seeds_are_added_to_a_study_however_the_body_comes_by_it(project: Projec
 
 
 KEPT_BACK = {
-    "a table": (fixture("harness", "table(harness).assign(more=1)"), "'assign' of what a study"),
+    "a table": (fixture("harness", "table(harness).assign(more=1)"), "'assign' from what a study"),
     "networks": (fixture("harness", "harness.store.population(None, range(8))"), "uses harness.store"),
     "a setting": (fixture("harness", "harness.setting('noise', 1.0)"), "uses harness.setting"),
     "for a session": (fixture("harness", "table(harness)", scope="session"), "outlives a claim"),
