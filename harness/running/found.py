@@ -211,7 +211,7 @@ def _matters(found: Search) -> str:
         return ""
     first = found.importance[0]
     low, high = (f"{100 * end:.0f}" for end in first.interval)
-    return f"{first.name} is behind {100 * first.total:.0f} % of the variance of the effect ({low} to {high})."
+    return f"Of the variance of the effect {100 * first.total:.0f} % ({low} to {high}) goes with {first.name}."
 
 
 def check_scope(claim: Claim, asked: Settings) -> None:

@@ -308,10 +308,10 @@ def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[s
     if not sure:
         return candidates[int(np.argmax(chances))]
     if holds == explored.default.holds and explored.edges:  # on this side what is nearest to the edge says most
-        name = explored.edges[0].name
-        axis = explored.scope.axis(name)
-        on_line = [each for each in sure if set(each) <= {name}] or sure
-        return max(on_line, key=lambda settings: abs(axis.place(settings.get(name, axis.default)) - axis.place(axis.default)))
+        edge = explored.edges[0]
+        axis = explored.scope.axis(edge.name)
+        on_line = [each for each in sure if set(each) <= {edge.name}] or sure
+        return min(on_line, key=lambda each: abs(axis.place(each.get(edge.name, axis.default)) - axis.place(edge.inside)))
     return min(sure, key=lambda settings: simplicity(explored.scope, settings))
 
 

@@ -14,7 +14,10 @@ from harness.judge.voice import voice
 from harness.predict import PairedDifference, ScalingExponent
 from harness.report import base_row, figure_from_evidence, plain, with_verdict
 from harness.report.images import images_from_evidence
-from harness.running.search import Search, Trial
+from harness.running.found import Search, Share
+from harness.running.search import Edge
+from harness.running.surface import Index, Split
+from harness.running.trials import Trial
 from harness.stats import Student
 
 SLT = Source("slt", "Adversarial Robustness Through the Lens of Singular Learning Theory", year=2024)
@@ -48,11 +51,19 @@ def trial(verdict: str, settings: dict[str, Any], effect: float, half: float, re
 
 
 _TRIALS = (trial("supported", {"noise": 0.5}, 0.002, 0.006), trial("error", {"points": 64}, 0, 0, "ValueError: too few"),
-           trial("refuted", {"noise": 1.5}, -0.021, 0.013))  # fmt: skip
-SEARCH = Search("refuted", _TRIALS, {"noise": 1.5}, True, trial("refuted", {"noise": 1.5}, -0.018, 0.011),
-                "refuted with noise = 1.5, all else at its default; confirmed with seeds that had no part in finding it",
-                )  # fmt: skip
-NOTHING = Search("refuted", _TRIALS[:1], None, None, None, "refuted in none of 1 settings of noise")
+           trial("refuted", {"noise": 1.5}, -0.021, 0.013),
+           trial("supported", {"noise": 0.8, "points": 512}, 0.006, 0.005))  # fmt: skip
+_DEFAULT = {"noise": 1.0, "points": 256}
+SEARCH = Search(
+    "refuted", _TRIALS, {"noise": 1.5}, True, trial("refuted", {"noise": 1.5}, -0.018, 0.011),
+    "Of 4 settings spread evenly over the scope: 2 supported, 1 refuted, 1 error; so it is supported in 7 to 93 % of it.",
+    _DEFAULT,
+    (Share("supported", 2, 4, (0.07, 0.93)), Share("refuted", 1, 4, (0.01, 0.81)), Share("error", 1, 4, (0.01, 0.81))),
+    0.6, (Edge("noise", 1.2, 1.3, 1.25, 1.2, 1.3),), trial("supported", {"noise": 1.2}, 0.004, 0.003),
+    Split("noise", 1.0, 1.5, holds_below=True, right=4, of=4),
+    (Index("noise", 0.8, 0.9, (0.6, 1.0)), Index("points", 0.0, 0.1, (0.0, 0.3))), 0.001, 0.2,
+)  # fmt: skip
+NOTHING = Search("refuted", _TRIALS[:1], None, None, None, "It is refuted in none of 1 settings.", _DEFAULT)
 
 
 @dataclass(frozen=True)

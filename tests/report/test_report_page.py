@@ -351,13 +351,16 @@ class TestContent:
 class TestSearch:
     def test_a_setting_in_which_it_fails_is_told_and_marked(self, page: Page) -> None:
         text = card(page, "slt/finetuning")
-        assert "The verdict turns in other settings. Refuted with noise = 1.5, all else at its default; confirmed with" in text
-        assert "Settings that were tried 3, for one in which it is refuted" in text
+        assert "The verdict turns in other settings. Of 4 settings spread evenly over the scope: 2 supported, 1 refuted" in text
+        assert "The best single condition: it holds where noise is at most 1" in text
+        assert "✓ supported 2 of 4, 7 to 93 % of the scope" in text
+        assert "Share of the variance of the effect: noise 90 % (60 to 100), points 10 % (0 to 30)." in text
+        assert "Settings that were tried 4" in text
         table = page.all("table", class_="trials")[0]["text"]
         assert "noise points Verdict Effect Interval n" in table
         assert "as above 64 ! Error ValueError: too few — — —" in table
-        assert "1.5 as above ✗ Refuted (fewest settings) −0.021 −0.034 to −0.008 18" in table
-        assert "1.5 as above ✗ Refuted (the same with fresh seeds) −0.018 −0.029 to −0.007 18" in table
+        assert "1.5 as above ✗ Refuted (simplest) −0.021 −0.034 to −0.008 18" in table
+        assert "1.5 as above ✗ Refuted (fresh seeds) −0.018 −0.029 to −0.007 18" in table
 
     def test_a_turn_that_fresh_seeds_do_not_show_is_none(self, bare: dict[str, Any]) -> None:
         row = next(row for row in bare["rows"] if row["id"] == "slt/finetuning")
@@ -365,7 +368,7 @@ class TestSearch:
         assert "A turn of the verdict was not confirmed." in card(Page(render(bare)), "slt/finetuning")
 
     def test_a_search_that_found_nothing_says_so(self, page: Page) -> None:
-        said = "No turn of the verdict was found. Refuted in none of 1 settings of noise."
+        said = "No turn of the verdict was found. It is refuted in none of 1 settings."
         assert said in card(page, "slt/peak-widens")
 
     @pytest.mark.parametrize(

@@ -81,6 +81,7 @@ def test_an_edge_along_one_setting_is_found_and_both_sides_are_judged_again():
     assert found.found["noise"] > 1.7
     assert found.confirmed
     assert found.inside.verdict == "supported"
+    assert DEFAULTS["noise"] <= {**DEFAULTS, **found.inside.settings}["noise"] <= 1.7, "between the defaults and the edge"
     assert again == [dict(found.found), dict(found.inside.settings)]
     assert "confirmed with 12 units of seeds that had no part in finding it" in found.reason
     assert found.importance[0].name == "noise"
