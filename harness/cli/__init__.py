@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
-from harness.cli import fixed, train
+from harness.cli import fixed, search, train
 from harness.cli import merge as merging
 
 if TYPE_CHECKING:
@@ -98,16 +98,6 @@ def _parser() -> argparse.ArgumentParser:
     claims.add_argument("folder", nargs="?", type=Path, default=Path("claims"), help="where they are (default: claims)")
     claims.set_defaults(command=_list)
 
-    search = commands.add_parser("search", help="say where in its scope a claim holds: shares, edges, what matters")
-    search.add_argument("claim", help="the claim's id")
-    search.add_argument("--examples", type=int, default=40, metavar="N", help="settings to try (default: 40)")
-    search.add_argument("--minutes", type=float, metavar="M", help="stop after so many; what was trained is kept")
-    search.add_argument("--scale", choices=SCALES, default="reduced", help="default: reduced")
-    search.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
-    search.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
-    search.add_argument("--out", type=Path, metavar="DIR", help="folder for a report of the search (default: none is written)")
-    search.set_defaults(command=_search)
-
     kinds = commands.add_parser("kinds", help="list the kinds of prediction")
     kinds.set_defaults(command=_kinds)
 
@@ -120,6 +110,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.set_defaults(command=_plan)
     fixed.add(commands)
     train.add(commands)
+    search.add(commands)
     return parser
 
 
@@ -213,7 +204,7 @@ def _clear(store: Store) -> int:
 
 
 def _data(chosen: argparse.Namespace) -> int:
-    _run_pytest("--collect-only", "--ignore-glob=*", ".")  # the project's conftest.py says what data it holds
+    run_pytest("--collect-only", "--ignore-glob=*", ".")  # the project's conftest.py says what data it holds
     from harness.data import availability, cifar10_availability
 
     sources = []
@@ -261,45 +252,6 @@ def _plan(chosen: argparse.Namespace) -> int:
     for name, text in said.items():
         print(f"{name}\n    {text}")
     return 0
-
-
-def _search(chosen: argparse.Namespace) -> int:
-    """Search one claim's scope, as ``pytest claims/ --claims-search`` does; exit code 1 where it could not be judged."""
-    import json
-    import tempfile
-
-    known = [claim_id for item in collected(chosen.folder) if (claim_id := _id(item))]
-    if chosen.claim not in known:
-        raise CommandError(f"there is no claim {chosen.claim}; python -m harness list shows all {len(known)}")
-    if chosen.examples < 1:
-        raise CommandError(f"--examples {chosen.examples}: a search tries 1 setting or more")
-    with tempfile.TemporaryDirectory() as scratch:
-        out = chosen.out or Path(scratch)
-        asked = [
-            "--claims-only", chosen.claim, "--claims-search", str(chosen.examples), "--claims-scale", chosen.scale,
-            "--claims-report", str(out.absolute()),
-        ]  # fmt: skip
-        asked += ["--claims-search-minutes", str(chosen.minutes)] if chosen.minutes is not None else []
-        asked += ["--claims-store", str(Path(chosen.store).absolute())] if chosen.store else []
-        _, said = _run_pytest(str(chosen.folder), *asked)
-        try:
-            rows = json.loads((out / "claims.json").read_text(encoding="utf-8"))["rows"]
-        except (OSError, ValueError):
-            print(said.strip(), file=sys.stderr)
-            raise CommandError(f"{chosen.claim} could not be run; pytest says why above") from None
-    row = next(row for row in rows if row["id"] == chosen.claim)
-    print(f"{row['id']}: {row['verdict']} at the defaults. {row['reason']}")
-    if row["search"] is None:
-        print("It was not searched: it declares no scope, or its body reads no harness.")
-        return 1
-    print(row["search"]["reason"])
-    return 0
-
-
-def _id(item: pytest.Item) -> str | None:
-    from harness.pytest_plugin.collect import claim_id
-
-    return claim_id(item)
 
 
 def _kinds(chosen: argparse.Namespace) -> int:
@@ -352,14 +304,14 @@ def collected(folder: Path, look: Callable[[pytest.Item], None] = lambda item: N
                 look(item)
 
     catcher = Catcher()
-    code, said = _run_pytest("--collect-only", str(folder), plugins=[catcher])
+    code, said = run_pytest("--collect-only", str(folder), plugins=[catcher])
     if code not in (pytest.ExitCode.OK, pytest.ExitCode.NO_TESTS_COLLECTED):
         print(said.strip(), file=sys.stderr)
         raise CommandError(f"the claims in {folder} could not be collected; pytest says why above")
     return catcher.items
 
 
-def _run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, str]:
+def run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, str]:
     """Exit code of a pytest session in this process, and what it said; it leaves no files."""
     import pytest
 

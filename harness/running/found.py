@@ -11,9 +11,10 @@ import numpy as np
 import scipy.stats
 
 from harness.errors import ClaimError
+from harness.running.confirm import again
 from harness.running.growth import in_blocks, seeds_of
 from harness.running.scope import Scope, Settings, scope_of
-from harness.running.search import Edge, Judged, again, explore
+from harness.running.search import Edge, Judged, explore
 from harness.running.surface import Index, Split, best_split, even
 from harness.running.trials import Trial, in_words, trial_of, tried, value_in_words
 

@@ -1,0 +1,74 @@
+"""Which settings are judged once more on fresh seeds: one on each side of the edge, where they are expected to say the same."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+import scipy.stats
+
+from harness.running.scope import Axis, Settings
+from harness.running.search import Edge, Explored
+from harness.running.surface import Surface
+from harness.running.trials import simplicity
+
+SURE = 0.95  # probability with which a study of fresh seeds is expected to say the same, for a setting to be confirmed
+_Z = 1.645
+
+
+def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[str, Any] | None:
+    """The simplest settings on one side of the edge at which fresh seeds are expected to say so; None where there are none.
+
+    Simplest means fewest settings changed, then nearest to the defaults, then fewest digits; on the defaults' own side it means
+    nearest to the edge.  Expected means with a probability of 0.95 by the surface; where no settings reach it, those with the
+    greatest are taken.
+    """
+    said = "supported" if holds else "refuted"
+    candidates = [dict(each.settings) for each in explored.trials if each.verdict == said]
+    candidates += [{} for _ in range(explored.default.verdict == said)]
+    for edge in explored.edges:
+        axis, end = explored.scope.axis(edge.name), edge.supported if holds else edge.refuted
+        if end is None:
+            continue
+        candidates += [{edge.name: value} for value in _round_values(explored, axis, end, toward=edge)]
+    if not candidates:
+        return None
+    chances = _chances(explored, surface, candidates, holds=holds)
+    sure = [each for each, chance in zip(candidates, chances, strict=True) if chance >= SURE]
+    if not sure:
+        return candidates[int(np.argmax(chances))]
+    if holds == explored.default.holds and explored.edges:  # on this side what is nearest to the edge says most
+        edge = explored.edges[0]
+        axis = explored.scope.axis(edge.name)
+        on_line = [each for each in sure if set(each) <= {edge.name}] or sure
+        return min(on_line, key=lambda each: abs(axis.place(each.get(edge.name, axis.default)) - axis.place(edge.inside)))
+    return min(sure, key=lambda settings: simplicity(explored.scope, settings))
+
+
+def _round_values(explored: Explored, axis: Axis, end: Any, toward: Edge) -> list[Any]:
+    """Values beyond an edge's end: those that were tried, and round ones in between."""
+    if not axis.ordered or axis.values:
+        return [end]
+    middle = (axis.place(toward.inside) + axis.place(toward.outside)) / 2
+    away = np.sign(axis.place(end) - middle) or 1.0
+    found = [end]
+    for step in np.linspace(axis.place(end), 1.0 if away > 0 else 0.0, 17)[1:]:
+        value = axis.value(float(step))
+        found += [value, *(() if axis.whole else (float(f"{value:.{digits}g}") for digits in (1, 2, 3)))]
+    low, high = sorted((axis.value(0.0), axis.value(1.0)))
+    return [
+        value for value in dict.fromkeys(found) if low <= value <= high and (axis.place(value) - axis.place(end)) * away >= 0
+    ]
+
+
+def _chances(explored: Explored, surface: Surface | None, settings: Sequence[Settings], *, holds: bool) -> np.ndarray[Any, Any]:
+    """Probability that a study of fresh seeds decides for a side: the effect has to be its error times z beyond the edge."""
+    if surface is None:
+        return np.full(len(settings), 0.5)
+    mean, deviation = surface.at(settings)
+    errors = [each.error for each in explored.all() if each.error is not None]
+    error = float(np.median(errors))
+    slack = _Z * error
+    beyond = mean - slack if holds else -mean - slack
+    return np.asarray(scipy.stats.norm.cdf(beyond / np.sqrt(deviation**2 + error**2)))
