@@ -1,4 +1,4 @@
-"""How often a search is wrong, by simulated claims that are the same in all of their scope; benchmarks/search.py has more of them.
+"""How often a search is wrong, by simulated claims whose truth is known everywhere; benchmarks/search.py has more of them.
 
 The bounds are those that a rate of α would exceed in 1 of 1,000 runs, given as many searches.
 """
