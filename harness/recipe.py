@@ -41,6 +41,10 @@ class Architecture(ABC):
     def program(self, shape: tuple[int, ...], classes: int) -> Program:
         """The tensor program for inputs of ``shape`` and that many classes."""
 
+    def drawn(self) -> Architecture:
+        """The architecture whose digest names the random streams of its networks: itself, unless code of it has moved."""
+        return self
+
 
 @dataclass(frozen=True)
 class MLP(Architecture):
@@ -86,15 +90,24 @@ class Module(Architecture):
             maps (point, *shape) to logits (point, class).
         arguments: JSON-able keyword arguments of the function.
         name: short name for tables and figures.
+        moved_from: the address at which the function was when its networks were first drawn, where it has moved since.  That
+            address goes on naming their random streams, so moving a function does not redraw them.
     """
 
     build: str
     name: str
     arguments: Mapping[str, Any] = field(default_factory=dict)
+    moved_from: str | None = field(default=None, metadata=LATER)
 
     def __post_init__(self) -> None:
         written = isinstance(self.build, str) and ":" in self.build
         require(written, self, "build", "the address of a function, written 'package.module:function'")
+        moved = self.moved_from is None or (isinstance(self.moved_from, str) and ":" in self.moved_from)
+        require(moved, self, "moved_from", "None, or the address at which the function of build used to be")
+
+    def drawn(self) -> Module:
+        """See :meth:`Architecture.drawn`."""
+        return self if self.moved_from is None else replace(self, build=self.moved_from, moved_from=None)
 
     def __hash__(self) -> int:
         return hash(digest(self))
@@ -225,6 +238,16 @@ class Recipe(Shown):
     def key(self) -> str:
         """Digest of everything above."""
         return digest(self)
+
+    @cached_property
+    def drawn_key(self) -> str:
+        """What names random streams: :attr:`key`, except that moving the function of a Module does not change it."""
+        return self._drawn().key
+
+    def _drawn(self) -> Recipe:
+        own, parent = self.architecture.drawn(), None if self.parent is None else self.parent._drawn()
+        same = own is self.architecture and parent is self.parent
+        return self if same else replace(self, architecture=own, parent=parent)
 
     @property
     def kept(self) -> tuple[int, ...]:

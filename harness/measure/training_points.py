@@ -82,7 +82,7 @@ def training_points(population: Population, data: Dataset, points: int, seed: in
     x = clean.expand(members, *clean.shape).clone()
     count = round(regime.adversarial_share * len(clean))
     if (threat := regime.threat) is not None and count:
-        key, epoch = population.recipe.key, population.epochs[-1]
+        key, epoch = population.recipe.drawn_key, population.epochs[-1]
 
         def seen(given: Given, threat: Threat = threat) -> torch.Tensor:
             streams = [torch_generator("training points", key, epoch, seed, owner) for owner in given.owners]

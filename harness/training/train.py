@@ -52,7 +52,7 @@ class Diverged(RuntimeError):  # noqa: N818 - a state of the world, not a fault
 def initial(recipe: Recipe, seeds: Sequence[int]) -> torch.Tensor:
     """Initialised parameters, shape (member, parameter); equal for recipes of one architecture and one data shape."""
     program = recipe.program()
-    name = digest(recipe.architecture)
+    name = digest(recipe.architecture.drawn())
     return torch.stack([program.initial(torch_generator("initialisation", name, seed)) for seed in seeds])
 
 

@@ -15,6 +15,7 @@ from harness.networks import MLPProgram, encode, memory
 from harness.networks.ascent import ascend, norms, random_start
 from harness.networks.memory import MemoryShortfall
 from harness.recipe import MLP, SGD, Adam, AdamW, Cosine, Module, Recipe, RecipeError, StepDecay, Threat, Until, WarmUp
+from harness.spec import digest
 from harness.streams import torch_generator
 from harness.training.train import initial, memory_needed, train
 
@@ -427,3 +428,18 @@ def test_a_batch_may_be_larger_than_the_data_and_is_all_of_it() -> None:
     """As with torch's DataLoader."""
     whole, larger = (trained(replace(BASE, batch_size=size, epochs=2)) for size in (90, 91))
     torch.testing.assert_close(larger[2], whole[2], rtol=0, atol=0)
+
+
+def test_moving_the_function_of_a_module_draws_no_other_networks():
+    """Where code stands is no part of what is drawn: initial values, and whatever a recipe's streams are named after."""
+    here = Module("own_networks:quadratic_module", "net")
+    moved = Module("elsewhere:quadratic_module", "net", moved_from="own_networks:quadratic_module")
+    assert digest(moved.drawn()) == digest(here.drawn()) == digest(here)
+    assert digest(moved) != digest(here)
+    one, two = (Recipe(ToyImages(train=24), architecture) for architecture in (here, moved))
+    assert one.key != two.key
+    assert one.drawn_key == two.drawn_key == one.key
+    child, other = (each.robust(Threat(epsilon=0.5, steps=1)) for each in (one, two))
+    assert child.drawn_key == other.drawn_key
+    with pytest.raises(RecipeError, match="moved_from"):
+        Module("own_networks:quadratic_module", "net", moved_from="nowhere")

@@ -134,7 +134,7 @@ def prepare(
     x, y = (entered.inputs, y) if per_model else (entered.inputs[None], y[None])
     x = x.movedim(1, -1).contiguous().to(device)
     streams: list[tuple[str | int, ...]] = (
-        [(models.recipe.key, models.epochs[-1], seed, own) for own in models.seeds]
+        [(models.recipe.drawn_key, models.epochs[-1], seed, own) for own in models.seeds]
         if isinstance(models, Population)
         else [("models", seed, number) for number in range(len(theta))]
     )

@@ -92,7 +92,7 @@ class SampleLLC(Measurement):
         stack = Stack(population.program, population.parameters[epoch], population.seeds)
         held = self.samples * (inputs[0, ..., 0].numel() + targets.shape[1])  # of every point of a neighbourhood
         rows = rows_at_a_time(population.program, held, self.points, states=2 * self.samples, device=device)
-        tables = [self._some(stack, some, population.recipe.key, epoch, inputs, targets, device)
+        tables = [self._some(stack, some, population.recipe.drawn_key, epoch, inputs, targets, device)
                   for some in groups(len(population), rows)]  # fmt: skip
         return pd.concat(tables, ignore_index=True)
 
