@@ -122,7 +122,7 @@ def search(
         near = again(explored, surface, holds=home) if explored.edges else None
         inside = None if near is None else tried(fresh, near, "confirmation")
     looked_for = "refuted" if home or home is None else "supported"
-    shares = tuple(shares_of(explored.trials))
+    shares = tuple(shares_of(explored.drawn))
     seen = explored.all()
     distances = np.array([each.distance for each in seen], dtype=float)
     errors = np.array([each.error for each in seen], dtype=float)
@@ -139,8 +139,8 @@ def search(
 
 
 def shares_of(trials: Sequence[Trial]) -> list[Share]:
-    """Shares of the scope by verdict, from the even trials alone."""
-    drawn = [each.verdict for each in trials if each.why == "even"]
+    """Shares of the scope by verdict, from the trials of even draws."""
+    drawn = [each.verdict for each in trials]
     found = []
     for verdict in ("supported", "refuted", "inconclusive", "invalid", "error"):
         if drawn and (verdict in drawn or verdict in ("supported", "refuted")):
@@ -265,7 +265,7 @@ def search_scope(
         said = f"{type(problem).__name__}: {problem}"
         reason = f"The search broke after {len(done)} settings: {said}"
         opposite = OPPOSITE.get(verdict.outcome.value, "refuted")
-        return Search(opposite, tuple(done), None, None, None, reason, {}, tuple(shares_of(done)), broke=said)
+        return Search(opposite, tuple(done), None, None, None, reason, {}, (), broke=said)
 
 
 class Blocks:

@@ -155,7 +155,7 @@ class Scope:
             if axis.ordered:
                 parts.append(np.array([[axis.place(value)] for value in given]))
             else:
-                names = dict.fromkeys([*axis.values, axis.default] if axis.default not in axis.values else axis.values)
+                names = [*axis.values, *([] if axis.default in axis.values else [axis.default])]
                 parts.append(np.array([[0.7 * (value == name) for name in names] for value in given], dtype=float))
         return np.concatenate(parts, axis=1)
 

@@ -63,6 +63,11 @@ class Explored:
         budget: trials that may be made.
         until: time of :func:`time.monotonic` after which none is; None for no limit.
         tell: told of every trial.
+
+    Attributes:
+        trials: every setting that was tried, once, in order; not the defaults.
+        drawn: the trial of every even draw; in a scope of few settings the same one, and the defaults, come up more than once.
+        edges: what the lines have found.
     """
 
     scope: Scope
@@ -72,6 +77,7 @@ class Explored:
     until: float | None = None
     tell: Callable[[Trial], None] = lambda trial: None
     trials: list[Trial] = field(default_factory=list)
+    drawn: list[Trial] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     _known: dict[str, Trial] = field(default_factory=dict)
 
@@ -139,7 +145,8 @@ def explore(
     explored = Explored(scope, judged, default, trials, None if minutes is None else time.monotonic() + 60 * minutes, tell)
     even = trials - trials // 2
     for settings in scope.even(even):
-        explored.at(settings, "even")
+        made = explored.at(settings, "even")
+        explored.drawn += [] if made is None else [made]
     if default.holds is not None:
         _lines(explored)
         if not explored.edges:
@@ -232,15 +239,15 @@ def _halved(explored: Explored, axis: Axis, end: Any, budget: int) -> Edge:
 
 def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
     """What the trials along an axis say of its edge."""
-    on_line = {axis.default: explored.default.verdict}
-    on_line |= {each.settings[axis.name]: each.verdict for each in explored.trials if set(each.settings) == {axis.name}}
+    on_line = [(axis.default, explored.default.verdict)]
+    on_line += [(each.settings[axis.name], each.verdict) for each in explored.trials if set(each.settings) == {axis.name}]
     middle = axis.place(inside) / 2 + axis.place(outside) / 2
 
     def nearest(verdict: str, side: Any) -> Any | None:
         toward = np.sign(axis.place(side) - middle)
         seen = [
             value
-            for value, said in on_line.items()
+            for value, said in on_line
             if said == verdict and (value == side or (axis.ordered and np.sign(axis.place(value) - middle) == toward))
         ]
         return min(seen, key=lambda value: abs(axis.place(value) - middle), default=None)

@@ -171,7 +171,9 @@ def _sides(ordered: bool, given: Sequence[Any]) -> list[tuple[NDArray[np.bool_],
     if ordered:
         levels = sorted(set(given))
         return [(np.array([value <= low for value in given]), (low, high)) for low, high in pairwise(levels)]
-    names = list(dict.fromkeys(given))
+    names: list[Any] = []
+    for value in given:  # which may be lists, and so no keys
+        names += [] if value in names else [value]
     return [
         (np.array([value == name for value in given]), (name, tuple(other for other in names if other != name)))
         for name in names

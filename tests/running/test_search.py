@@ -241,3 +241,17 @@ def test_a_planted_threshold_is_named(dimensions, seed):
 def test_an_oblique_boundary_is_mapped(seed):
     study = planted.oblique(seed)
     assert study.right(study.explored(40)) >= 0.9
+
+
+def test_in_a_scope_of_few_settings_every_draw_counts_and_the_defaults_do_too():
+    """Half of the scope is the default regime, whatever is tried how often."""
+    scope = scope_of({"regime": st.sampled_from(["a", "b"])}, {"regime": "a"})
+    found = run(lambda settings: verdict(-1.0 if settings.get("regime") == "b" else 1.0), trials=32, scope=scope)
+    assert len(found.trials) == 1
+    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 8, 16), ("refuted", 8, 16)]
+
+
+def test_values_that_are_no_keys_can_be_searched():
+    scope = scope_of({"hidden": st.sampled_from([[8], [16, 16], [32]])}, {"hidden": [8]})
+    found = run(lambda settings: verdict(-1.0 if settings.get("hidden") == [32] else 1.0), trials=12, scope=scope)
+    assert found.found == {"hidden": [32]}
