@@ -198,5 +198,5 @@ def test_a_limit_that_is_missing_or_no_column_fails():
     assert check(gate, table).detail.startswith("v is at most bound in 1 of 2 rows (0.5); required: all; furthest off: 1")
     with pytest.raises(ClaimError, match="gate 'g' reads the column 'other'"):
         check(replace(gate, at_most="other"), table)
-    with pytest.raises(ClaimError, match="gate 'g' reads 'bound', which holds something that is no number"):
+    with pytest.raises(ClaimError, match="gate 'g' reads 'bound', which holds something that is not a number"):
         check(gate, table.assign(bound="a"))

@@ -134,13 +134,13 @@ class Drawing:
         from harness.population import Population
 
         cells, seeds = labelled(recipes), tuple(int(seed) for seed in seeds)
-        for _, recipe in cells:
-            self.asked.members.setdefault(recipe, {}).update(dict.fromkeys(seeds))
         unread: Mapping[int, Any]
         found = []
         for labels, recipe in cells:
             unread = {epoch: Unknown() for epoch in recipe.kept}
             found.append(Population(recipe, seeds, unread, labels))
+        for _, recipe in cells:  # once it is known that these are recipes
+            self.asked.members.setdefault(recipe, {}).update(dict.fromkeys(seeds))
         return found
 
     def measure(

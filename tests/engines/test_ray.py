@@ -51,7 +51,7 @@ def test_a_node_that_dies_costs_what_it_held_and_no_digit(short, diary, tmp_path
     from ray.cluster_utils import Cluster
 
     (diary / "slowly").write_text("0.25")
-    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 1, "include_dashboard": False})
+    cluster = Cluster(initialize_head=True, head_node_args={"num_cpus": 0, "include_dashboard": False})
     doomed = cluster.add_node(num_cpus=1)
     agent = doomed.all_processes["raylet"][0].process.pid
     before = dict(os.environ)
@@ -59,10 +59,12 @@ def test_a_node_that_dies_costs_what_it_held_and_no_digit(short, diary, tmp_path
     killed: list[int] = []
 
     def kill() -> None:
-        end = time.monotonic() + 60
+        """The other node joins once this one is at work: else it might have done everything before this one has begun."""
+        end = time.monotonic() + 300
         while not killed and time.monotonic() < end:
             for process in at_work(diary):
                 if parent(process) == agent:
+                    cluster.add_node(num_cpus=1)
                     os.kill(process, signal.SIGKILL)
                     cluster.remove_node(doomed, allow_graceful=False)
                     killed.append(process)

@@ -9,7 +9,7 @@ from harness.networks import MLPProgram, encode
 from harness.networks import layout as products
 from harness.optimiser import SGD, Adam
 from harness.recipe import Module
-from harness.running.ahead import descent
+from harness.training import descent
 from harness.training.descent import _blocks
 
 PROGRAM = MLPProgram((6, 9, 5, 3))
