@@ -114,14 +114,15 @@ def search(
     """
     explored = explore(scope, judged, default, trials, tell, minutes)
     surface = explored.surface()
-    home = default.holds
+    decided = default.verdict in OPPOSITE  # a small effect may be supported although it lies below the margin
+    home = default.verdict == "supported" if decided else default.holds
+    looked_for = "supported" if home is False else "refuted"
     found, confirmation, inside = None, None, None
-    if home is not None and any(each.holds is not None and each.holds != home for each in explored.trials):
+    if home is not None and any(each.verdict == looked_for for each in explored.trials):
         found = again(explored, surface, holds=not home)
         confirmation = None if found is None else tried(fresh, found, "confirmation")
         near = again(explored, surface, holds=home) if explored.edges else None
         inside = None if near is None else tried(fresh, near, "confirmation")
-    looked_for = "refuted" if home or home is None else "supported"
     shares = tuple(shares_of(explored.drawn))
     seen = explored.all()
     distances = np.array([each.distance for each in seen], dtype=float)
