@@ -283,11 +283,11 @@ class Blocks:
         """The number of a block that no confirmation of the claim has used, which is used from now on."""
         from filelock import FileLock
 
+        from harness.store import files
+
         self._path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(self._path.with_suffix(".lock")):
             used: Mapping[str, int] = json.loads(self._path.read_text()) if self._path.exists() else {}
             block = used.get(claim, 0) + 1
-            written = self._path.with_suffix(".part")
-            written.write_text(json.dumps({**used, claim: block}, sort_keys=True, indent=1))
-            written.replace(self._path)
+            files.write(self._path, json.dumps({**used, claim: block}, sort_keys=True, indent=1).encode())
         return block

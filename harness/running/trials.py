@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
@@ -104,16 +105,12 @@ def _of(prediction: Prediction, seen: Estimate) -> tuple[float, float] | None:
     low, high = (float(end) for end in seen.interval)
     error = (high - low) / 2 / NormalDist().inv_cdf(1 - prediction.alpha)
     unit = margin or error
-    if not unit or not all(map(_finite, (low, high, seen.effect))):
+    if not unit or not all(map(math.isfinite, (low, high, seen.effect))):
         return None
     away = (float(seen.effect) - centre) / unit
     turning = margin / unit  # 1, or 0 for a claim without a margin
     distance = turning - abs(away) if rule == "within" else (away if rule == "above" else -away) - turning
     return distance, error / unit
-
-
-def _finite(value: float) -> bool:
-    return value - value == 0
 
 
 def in_words(settings: Mapping[str, Any]) -> str:
