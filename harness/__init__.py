@@ -68,6 +68,7 @@ if TYPE_CHECKING:
     from harness.running.run import Result, run, search
     from harness.running.session import Harness
     from harness.store import Store
+    from harness.store.exporting import export
     from harness.study import Study, study
     from harness.training.train import train
 
@@ -108,6 +109,7 @@ _HOME = {
     "harness.running.run": ("Result", "run", "search"),
     "harness.running.session": ("Harness",),
     "harness.store": ("Store",),
+    "harness.store.exporting": ("export",),
     "harness.study": ("Study", "study"),
     "harness.training.train": ("train",),
 }  # fmt: skip
@@ -124,8 +126,9 @@ __all__ = [
     "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion",
     "RandomLabels", "Recipe", "Regime", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Search", "Source", "Store",
     "Study", "Superiority", "Theorem", "Threat", "ToyImages", "TrainingStep", "Trajectory", "TrimmedDifference",
-    "Verdict", "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "falsify", "judge",
-    "llc", "llc_profile", "one_thread", "pgd", "quantity", "run", "search", "smallest_perturbation", "study", "train",
+    "Verdict", "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "export", "falsify",
+    "judge", "llc", "llc_profile", "one_thread", "pgd", "quantity", "run", "search", "smallest_perturbation", "study",
+    "train",
 ]  # fmt: skip
 __all__ = [*__all__, *(name for name in kinds() if name not in __all__)]
 

@@ -12,6 +12,7 @@ import pytest
 
 from harness import cli
 from harness.claim import ClaimError
+from harness.cli.words import size
 from harness.report import assemble, base_row, write_reports
 from harness.store import Store
 
@@ -158,7 +159,7 @@ def test_the_store_is_found_by_its_variable(folder, capsys, monkeypatch):
 
 @pytest.mark.parametrize(("count", "said"), [(0, "0 B"), (999, "999 B"), (1500, "1.5 kB"), (2_340_000_000, "2.3 GB")])
 def test_sizes(count, said):
-    assert cli._size(count) == said
+    assert size(count) == said
 
 
 def test_claims_are_listed_without_being_run(folder, capsys):

@@ -8,7 +8,6 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
-import re
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
@@ -16,19 +15,15 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
-from harness.cli import fixed, search, train
-from harness.cli import merge as merging
+from harness.cli import cache, fixed, search, train
+from harness.cli.words import counted
 
 if TYPE_CHECKING:
     import pytest
 
     from harness.running.asking import ClaimDesign
-    from harness.store import Entry, Store
 
-_OURS = ("members/*/*", "tables/*/*", "locks/*")
-_NAME = re.compile(r"\.?[0-9a-f]{16}\.(safetensors|json|lock)(\.damaged(-[0-9]+)?|-[0-9a-f]{8}\.part)?$")
 _RUNS = (Path("reports/claims.json"), Path("reports/reference/claims.json"))
-_UNITS = ("B", "kB", "MB", "GB", "TB")
 # Without the last two pytest may warn that harness was imported before it could rewrite its asserts.
 _QUIETLY = ("-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
 
@@ -80,16 +75,7 @@ def _parser() -> argparse.ArgumentParser:
                       help="write the comparison as a page, too (default: reports/diff.html)")  # fmt: skip
     diff.set_defaults(command=_diff)
 
-    cache = commands.add_parser("cache", help="show, check, merge or empty the store of trained models and measurements")
-    cache.add_argument(
-        "action", nargs="?", choices=("list", "verify", "merge", "clear"), default="list",
-        help="list: sizes by kind (default); verify: check every entry's checksum; merge: copy from other stores what this one "
-        "has not; clear: remove all entries",
-    )  # fmt: skip
-    cache.add_argument("others", nargs="*", type=Path, metavar="DIR", help="merge: the other stores")
-    cache.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
-    cache.add_argument("--entries", action="store_true", help="list: name every entry")
-    cache.set_defaults(command=_cache)
+    cache.add(commands)
 
     data = commands.add_parser("data", help="say where the data would come from")
     data.set_defaults(command=_data)
@@ -146,61 +132,6 @@ def _diff(chosen: argparse.Namespace) -> int:
     except ReportError as problem:
         raise CommandError(problem) from None
     return 1 if found.demonstrable else 0
-
-
-def _cache(chosen: argparse.Namespace) -> int:
-    from harness.running.session import store_folder
-    from harness.store import Store
-
-    folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
-    if chosen.action == "merge":
-        return merging.merge(folder, chosen.others)
-    if chosen.others:
-        raise CommandError(f"cache {chosen.action} looks at one store; name it with --store DIR")
-    if not folder.is_dir():
-        raise CommandError(f"there is no store in {folder} yet; name another with --store DIR or HARNESS_STORE")
-    store = Store(folder)
-    if chosen.action == "verify":
-        return _verify(store)
-    if chosen.action == "clear":
-        return _clear(store)
-    entries = store.entries()
-    if chosen.entries:
-        for entry in entries:
-            print(f"{entry.kind:<8} {_size(entry.bytes):>9}  {entry.name}")
-    for kind in dict.fromkeys(entry.kind for entry in entries):
-        _print_sum(kind, [entry for entry in entries if entry.kind == kind])
-    _print_sum("entry", entries, f" in {folder}")
-    return 0
-
-
-def _verify(store: Store) -> int:
-    entries = store.entries()
-    broken = [entry for entry in entries if not entry.valid()]
-    for entry in broken:
-        print(f"damaged: {entry.path}")
-    print(f"{len(entries) - len(broken)} of {len(entries)} entries are as they were written")
-    if broken:
-        print("a damaged entry is set aside and made again when it is next needed")
-    return 1 if broken else 0
-
-
-def _clear(store: Store) -> int:
-    """Remove what the store wrote, recognised by its names, and nothing else that may lie beside it."""
-    entries = store.entries()
-    found = (path for pattern in _OURS for path in store.folder.glob(pattern) if _NAME.match(path.name))
-    ours = [path for path in found if path.is_symlink() or not path.is_dir()]  # the store writes no folder of such a name
-    if sys.stdin.isatty():
-        answer = input(f"remove {len(entries)} entries from {store.folder}? They cost time to make. [y/N] ")
-        if answer.strip().lower() not in ("y", "yes"):
-            raise CommandError("nothing was removed")
-    try:
-        for path in ours:
-            path.unlink(missing_ok=True)
-    except OSError as problem:
-        raise CommandError(f"the store in {store.folder} cannot be emptied: {problem}") from None
-    _print_sum("entry", entries, f" removed from {store.folder}")
-    return 0
 
 
 def _data(chosen: argparse.Namespace) -> int:
@@ -283,7 +214,7 @@ def _list(chosen: argparse.Namespace) -> int:
     wide = max((len(row["id"]) for row in rows), default=0)
     for row in rows:
         print(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}")
-    print(f"{_counted(len(rows), 'claim')} in {chosen.folder}", file=sys.stderr)
+    print(f"{counted(len(rows), 'claim')} in {chosen.folder}", file=sys.stderr)
     return 0
 
 
@@ -319,21 +250,3 @@ def run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, st
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = pytest.main([*_QUIETLY, *arguments], plugins=list(plugins))
     return int(code), said.getvalue()
-
-
-def _print_sum(what: str, entries: Sequence[Entry], where: str = "") -> None:
-    print(f"{_counted(len(entries), what)}{where}, {_size(sum(entry.bytes for entry in entries))}")
-
-
-def _counted(count: int, noun: str) -> str:
-    """A number of things: 1 claim, 2 claims, 2 entries."""
-    plural = noun[:-1] + "ies" if noun.endswith("y") else noun + "s"
-    return f"{count} {noun if count == 1 else plural}"
-
-
-def _size(count: int) -> str:
-    """A size that a person would say: 512 B, 1.5 MB."""
-    size, unit = float(count), 0
-    while size >= 1000 and unit < len(_UNITS) - 1:
-        size, unit = size / 1000, unit + 1
-    return f"{size:.0f} {_UNITS[unit]}" if unit == 0 else f"{size:.1f} {_UNITS[unit]}"

@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import re
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -33,7 +34,9 @@ def add(commands: Any) -> None:
     train.add_argument("--shard", metavar="I/N", help="only the I-th of N parts, none of which needs another")
     train.add_argument("--device", choices=DEVICES, default="auto", help="where each process trains (default: auto)")
     train.add_argument("--memory", metavar="SIZE", help="working memory of a process (default: 1GiB, on a GPU 8GiB)")
-    train.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
+    train.add_argument("--store", metavar="DIR", help="folder or URL of the store (default: $HARNESS_STORE, else .harness)")
+    train.add_argument("--shared-store", action="append", default=[], metavar="DIR",
+                       help="folder or URL of a store that is only read, repeatable")  # fmt: skip
     train.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     train.set_defaults(command=_train)
 
@@ -44,11 +47,11 @@ def _train(chosen: argparse.Namespace) -> int:
     from harness.cli import CommandError
     from harness.engines import EngineError, engine_of, read_options
     from harness.running.ahead import train_ahead
-    from harness.running.session import open_harness, store_folder
+    from harness.running.session import open_harness, store_place
     from harness.store import StoreError
 
     number, of = _part(chosen.shard)
-    wanted = _wanted(chosen)
+    asked = wanted(chosen.claims, chosen.scale, chosen.folder)
     engine = None
     try:
         device.limit_memory(None if chosen.memory is None else device.read_memory(chosen.memory))
@@ -56,9 +59,9 @@ def _train(chosen: argparse.Namespace) -> int:
         if chosen.workers is not None:
             options.setdefault("workers", str(chosen.workers))
         engine = engine_of(chosen.engine, options, choice=chosen.device)
-        folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
-        store = open_harness(folder, scale=chosen.scale, device=chosen.device, engine=engine).store
-        done = train_ahead(store, wanted, number=number, of=of, name=f"{chosen.scale} networks")
+        place = store_place(chosen.store, chosen.shared_store, Path.cwd(), Path.cwd())
+        store = open_harness(place, scale=chosen.scale, device=chosen.device, engine=engine).store
+        done = train_ahead(store, asked, number=number, of=of, name=f"{chosen.scale} networks")
     except (EngineError, StoreError, device.DeviceError) as problem:
         raise CommandError(problem) from None
     finally:
@@ -68,7 +71,7 @@ def _train(chosen: argparse.Namespace) -> int:
     for failure in done.failures:
         print(f"not trained: {failure}", file=sys.stderr)
     share = f", part {number} of {of} of {done.of}" if of > 1 else ""
-    print(f"{done.members} members asked for{share}; {store.made} shards made; the store is {folder}")
+    print(f"{done.members} members asked for{share}; {store.made} shards made; the store is {place.remote or place.folder}")
     return 1 if done.failures else 0
 
 
@@ -84,8 +87,12 @@ def _part(text: str | None) -> tuple[int, int]:
     return number, of
 
 
-def _wanted(chosen: argparse.Namespace) -> list[tuple[Recipe, tuple[int, ...]]]:
-    """Recipes and seeds of the claims that were named, or of all."""
+def wanted(claims: Sequence[str], scale: str, folder: Path) -> list[tuple[Recipe, tuple[int, ...]]]:
+    """Recipes and seeds of the claims of these ids, or of all.
+
+    Raises:
+        CommandError: there is no such claim.
+    """
     from harness.cli import CommandError
     from harness.cli.fixed import each_claim
     from harness.pytest_plugin.given import design_of
@@ -94,11 +101,11 @@ def _wanted(chosen: argparse.Namespace) -> list[tuple[Recipe, tuple[int, ...]]]:
     seen: set[str] = set()
 
     def look(item: pytest.Function, claim: Claim) -> None:
-        if not chosen.claims or claim.id in chosen.claims:
+        if not claims or claim.id in claims:
             seen.add(claim.id)
-            found.extend(design_of(item, chosen.scale).recipes)
+            found.extend(design_of(item, scale).recipes)
 
-    known = each_claim(chosen.folder, look, chosen.claims)
-    if absent := [claim for claim in chosen.claims if claim not in seen]:
+    known = each_claim(folder, look, list(claims))
+    if absent := [claim for claim in claims if claim not in seen]:
         raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
     return found

@@ -54,6 +54,8 @@ class Job:
         facts: what else decides the names, in words; told where they differ.
         beat: file for signs of life.
         visible: seconds that the file system may take to show what was written elsewhere.
+        remote: URL under which the store's entries are kept, too.
+        shared: folders and URLs of stores that are only read.
     """
 
     payload: bytes
@@ -69,6 +71,8 @@ class Job:
     facts: tuple[tuple[str, str], ...]
     beat: str
     visible: float
+    remote: str | None = None
+    shared: tuple[str, ...] = ()
 
     def __call__(self) -> dict[str, Any]:
         """See :func:`carried_out`."""
@@ -108,7 +112,7 @@ def _made(job: Job) -> bool:
             "share; choose it with --claims-store DIR or HARNESS_STORE"
         )
     order: Order = unpacked(job.payload)
-    shard = _checked(job, order, _store(job.folder, job.device))
+    shard = _checked(job, order, _store(job.folder, job.device, job.remote, job.shared))
     end = time.monotonic() + job.visible
     while not shard.ready() and time.monotonic() < end:  # parents that another node has just written
         time.sleep(0.2)
@@ -118,11 +122,12 @@ def _made(job: Job) -> bool:
 
 
 @cache
-def _store(folder: str, device: str) -> Store:
+def _store(folder: str, device: str, remote: str | None, shared: tuple[str, ...]) -> Store:
     """The store of a process, which loads data once for all of its jobs."""
     from harness.store import Store
+    from harness.store.place import Place
 
-    return Store(Path(folder), device=device, heartbeat=lambda beat: None)
+    return Store(Place(Path(folder), remote, shared), device=device, heartbeat=lambda beat: None)
 
 
 def _checked(job: Job, order: Order, store: Store) -> Shard:
@@ -169,6 +174,7 @@ def described(store: Store, shard: Shard, payload: bytes, order: Order, beat: Pa
     import torch
 
     from harness import device
+    from harness.store.place import is_url
 
     held = [(name, str(path.resolve())) for name in EMBEDDED if (path := embedded(name)) is not None]
     told = {name: os.environ[name] for name in ENVIRONMENT if os.environ.get(name)}
@@ -178,7 +184,7 @@ def described(store: Store, shard: Shard, payload: bytes, order: Order, beat: Pa
     return Job(
         payload, what, shard.key, roots(), os.path.abspath(store.folder), store.device, torch.get_num_threads(),
         device.memory_limit(store.device), tuple(told.items()), tuple(held), tuple(facts(order, store).items()), str(beat),
-        visible,
+        visible, store.place.remote, tuple(each if is_url(each) else os.path.abspath(each) for each in store.place.shared),
     )  # fmt: skip
 
 

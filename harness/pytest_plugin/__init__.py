@@ -29,7 +29,7 @@ from harness.pytest_plugin.controller import Controller
 from harness.pytest_plugin.gatekeeper import Gatekeeper
 from harness.pytest_plugin.given import Door
 from harness.pytest_plugin.progress import Heartbeat
-from harness.running.session import Harness, open_harness, store_folder
+from harness.running.session import Harness, open_harness, store_place
 
 _FOLDER: pytest.StashKey[Path] = pytest.StashKey()
 _BEATS: pytest.StashKey[Heartbeat] = pytest.StashKey()
@@ -125,7 +125,8 @@ def _harness(request: pytest.FixtureRequest) -> Harness | Door:
 def _open(config: pytest.Config) -> Harness:
     """The harness of this process."""
     if _OPENED not in config.stash:
-        folder = store_folder(config.getoption("claims_store"), config.invocation_params.dir, config.rootpath)
+        given, shared = config.getoption("claims_store"), config.getoption("claims_shared_stores")
+        folder = store_place(given, shared, config.invocation_params.dir, config.rootpath)
         atexit.register(gc.freeze)  # else Python looks for garbage in all of torch before it ends: 1 s a worker
         config.stash[_OPENED] = open_harness(
             folder, scale=config.getoption("claims_scale"), device=config.getoption("claims_device"),

@@ -51,8 +51,10 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--claims-search-minutes", "stop the search of each claim after so many minutes; what was trained is kept",
      {"type": float, "default": None, "metavar": "M"}),
     ("--claims-report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
-    ("--claims-store", "folder of trained models and measurements (default: $HARNESS_STORE, else .harness)",
-     {"metavar": "DIR"}),
+    ("--claims-store", "folder of trained models and measurements, or its URL on a file system that fsspec knows (default: "
+     "$HARNESS_STORE, else .harness)", {"metavar": "DIR"}),
+    ("--claims-shared-store", "folder or URL of a store that is only read: what it has is not made again; repeatable",
+     {"dest": "claims_shared_stores", "action": "append", "default": [], "metavar": "DIR"}),
 )  # fmt: skip
 _PREFIX = "--claims-"
 SHORT = {"--claim": "--claims-only", **{flag.replace(_PREFIX, "--"): flag for flag, *_ in _OPTIONS if flag != "--claims-only"}}

@@ -281,13 +281,16 @@ class Blocks:
 
     def taken(self, claim: str) -> int:
         """The number of a block that no confirmation of the claim has used, which is used from now on."""
-        from filelock import FileLock
-
         from harness.store import files
+        from harness.store.sharing import make_folder, try_lock
 
-        self._path.parent.mkdir(parents=True, exist_ok=True)
-        with FileLock(self._path.with_suffix(".lock")):
+        make_folder(self._path.parent)
+        lock = try_lock(self._path.with_suffix(".lock"), seconds=-1)
+        assert lock is not None  # after a wait without end
+        try:
             used: Mapping[str, int] = json.loads(self._path.read_text()) if self._path.exists() else {}
             block = used.get(claim, 0) + 1
             files.write(self._path, json.dumps({**used, claim: block}, sort_keys=True, indent=1).encode())
+        finally:
+            lock.release()
         return block

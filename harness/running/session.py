@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import inspect
 import os
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeVar
@@ -20,6 +20,7 @@ from harness.kept import Drop, noting, told
 if TYPE_CHECKING:
     from harness.engines import Engine
     from harness.store import Store
+    from harness.store.place import Place
 
 STORE_VARIABLE = "HARNESS_STORE"
 Value = TypeVar("Value")
@@ -181,25 +182,36 @@ def needs(function: Callable[..., Any]) -> tuple[str, ...]:
 
 
 def store_folder(given: str | Path | None, standing: Path, project: Path) -> Path:
-    """The store's folder: the one given, else ``$HARNESS_STORE``, else ``.harness`` in the project.
+    """The store's folder on this machine; see :func:`store_place`."""
+    return store_place(given, (), standing, project).folder
+
+
+def store_place(given: str | Path | None, shared: Iterable[str], standing: Path, project: Path) -> Place:
+    """Where the store lies: at what is given, else in ``$HARNESS_STORE``, else in ``.harness`` of the project.
 
     Args:
-        given: a folder; like that of the variable, it may be relative to the working directory.
+        given: a folder or a URL; like that of the variable, a folder may be relative to the working directory.
+        shared: folders and URLs of stores that are only read.
         standing: the working directory.
         project: the project's.
     """
+    from harness.store.place import Place, is_url
+
+    def meant(named: str | Path) -> str | Path:
+        return named if is_url(named) else standing / named
+
     named = given or os.environ.get(STORE_VARIABLE)
-    return standing / named if named else project / ".harness"
+    return Place.of(meant(named) if named else project / ".harness", [str(meant(each)) for each in shared])
 
 
 def open_harness(
-    folder: Path, *, scale: str, device: str = "auto", llc_engine: str = "stacked",
+    folder: Path | Place, *, scale: str, device: str = "auto", llc_engine: str = "stacked",
     heartbeat: Callable[..., None] | None = None, engine: Engine | None = None,
 ) -> Harness:  # fmt: skip
     """A harness with a store of its own in this process; imports torch.
 
     Args:
-        folder: the store's.
+        folder: the store's, or where it lies in more words.
         scale: "smoke", "reduced" or "full".
         device: "auto", "cpu" or "cuda".
         llc_engine: "stacked" or "devinterp".

@@ -9,7 +9,7 @@ import os
 import secrets
 import stat
 import warnings
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from itertools import count
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -19,7 +19,8 @@ if TYPE_CHECKING:
     import torch
 
 # what a broken file can do to its readers
-_UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+UNREADABLE = (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError)
+_FLAGS = os.O_RDONLY | getattr(os, "O_NOFOLLOW", 0) | getattr(os, "O_NONBLOCK", 0) | getattr(os, "O_CLOEXEC", 0)
 Columns = dict[str, tuple[str, list[Any]]]  # of a table: type and values of each
 
 
@@ -99,8 +100,8 @@ def read_tensors(path: Path) -> tuple[dict[str, torch.Tensor], dict[str, Any]]:
             header = json.loads((file.metadata() or {})["entry"])
             tensors = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118 - not a mapping
         return tensors, _unsealed(path, header, *parts_of(tensors))
-    except (SafetensorError, *_UNREADABLE) as problem:
-        raise _damaged(path, problem) from problem
+    except (SafetensorError, *UNREADABLE) as problem:
+        raise damaged_by(problem) from problem
 
 
 def parts_of(tensors: Mapping[str, torch.Tensor]) -> list[bytes]:
@@ -129,19 +130,19 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
     columns, about = read_columns(path)
     try:
         return tabulate([columns]), about
-    except _UNREADABLE as problem:
-        raise _damaged(path, problem) from problem
+    except UNREADABLE as problem:
+        raise damaged_by(problem) from problem
 
 
 def read_columns(path: Path) -> tuple[Columns, dict[str, Any]]:
     """As :func:`read_table`, but as plain columns, from which many small tables are joined."""
     try:
-        _require_file(path)
-        document = json.loads(path.read_bytes())
+        with opened(path) as handle:
+            document = json.loads(at_least(handle, b"", os.fstat(handle).st_size))
         about = _unsealed(path, document, document["columns"].encode())
         return {name: (column["dtype"], column["values"]) for name, column in json.loads(document["columns"]).items()}, about
-    except _UNREADABLE as problem:
-        raise _damaged(path, problem) from problem
+    except UNREADABLE as problem:
+        raise damaged_by(problem) from problem
 
 
 def tabulate(parts: Sequence[Columns]) -> pd.DataFrame:
@@ -193,9 +194,38 @@ def _unsealed(path: Path, header: Mapping[str, Any], *content: bytes) -> dict[st
     return about
 
 
-def _require_file(path: Path) -> None:
+@contextlib.contextmanager
+def opened(path: Path | str) -> Iterator[int]:
+    """A regular file, opened for reading: nobody waits for a pipe, and no link is followed.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    try:
+        handle = os.open(path, _FLAGS)
+    except OSError:
+        _require_file(path)  # says what is there, if it is something else
+        raise
+    try:
+        if not stat.S_ISREG(os.fstat(handle).st_mode):
+            _require_file(path)
+        yield handle
+    finally:
+        os.close(handle)
+
+
+def at_least(handle: int, read: bytes, wanted: int) -> bytes:
+    """What was read of a file, and the rest of it up to the byte that is wanted."""
+    parts, have = [read], len(read)
+    while have < wanted and (more := os.read(handle, wanted - have)):
+        parts.append(more)
+        have += len(more)
+    return b"".join(parts)
+
+
+def _require_file(path: Path | str) -> None:
     """Raise unless an entry is a regular file: opening a pipe would wait for ever, and a link may lead out of the store."""
-    kind = path.lstat().st_mode
+    kind = os.lstat(path).st_mode
     if not stat.S_ISREG(kind):
         what = "a link" if stat.S_ISLNK(kind) else "a folder" if stat.S_ISDIR(kind) else "not a regular file"
         raise Damaged(f"it is {what}")
@@ -206,7 +236,8 @@ def inside(folder: Path, path: Path) -> bool:
     return os.path.realpath(path.parent).startswith(os.path.join(os.path.realpath(folder), ""))
 
 
-def _damaged(path: Path, problem: Exception) -> Damaged:
+def damaged_by(problem: Exception) -> Damaged:
+    """What is wrong with an entry whose reader failed."""
     if isinstance(problem, Damaged):
         return problem
     if isinstance(problem, RecursionError):
@@ -261,3 +292,44 @@ def set_aside(path: Path, problem: Damaged, seen: tuple[int, ...] | None) -> Non
         f"store entry {path.name} is damaged ({problem}); it was moved to {aside} and will be made again",
         stacklevel=3,
     )
+
+
+def tell_useless(name: str, where: str, problem: Damaged) -> None:
+    """Warn that another store's entry is damaged, and say what happens next."""
+    warnings.warn(
+        f"store entry {name} of the shared store {where} is damaged ({problem}); it was left there and will be made again here",
+        stacklevel=4,
+    )
+
+
+def tell_absent(where: str, problem: object) -> None:
+    """Warn that another store cannot be asked, and say what happens next."""
+    warnings.warn(f"shared store {where} {problem}; it is not asked, and what only it has will be made again", stacklevel=4)
+
+
+def take_in(file: Path, path: Path) -> None:
+    """Move a file of this file system, which has been read and found to be right, to where an entry lies.
+
+    Raises:
+        StoreError: the folder cannot be written.
+    """
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        os.replace(file, path)
+    except OSError as problem:
+        raise unwritable(path, problem) from problem
+
+
+@contextlib.contextmanager
+def unnoticed(path: Path | str) -> Iterator[None]:
+    """Read a file without its counting as used: what nobody but a check has read for long may still be removed."""
+    try:
+        before = os.lstat(path)
+    except OSError:
+        before = None
+    try:
+        yield
+    finally:
+        if before is not None:
+            with contextlib.suppress(OSError):
+                os.utime(path, ns=(before.st_atime_ns, before.st_mtime_ns), follow_symlinks=False)

@@ -2,11 +2,18 @@
 
 from __future__ import annotations
 
-import os
+import contextlib
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import partial
 from pathlib import Path
 
 from harness.store import files
+from harness.store.others import shelf_of
+from harness.store.place import Place
+from harness.store.remote import Remote
 from harness.store.sharing import make_folder
 from harness.store.shelf import SUFFIXES, Kind, Shelf
 
@@ -28,34 +35,50 @@ class Merged:
     differ: list[Path] = field(default_factory=list)
 
 
-def merged(folder: Path, other: Path) -> Merged:
+@contextmanager
+def fetched(place: Place) -> Iterator[Path]:
+    """A folder with all entries of a store: its own, or one into which they are fetched for the time being.
+
+    Raises:
+        StoreError: the store cannot be read.
+    """
+    if place.remote is None:
+        yield place.folder
+        return
+    with tempfile.TemporaryDirectory() as temporary:
+        remote, into = Remote(place.remote, Path(temporary)), Shelf(Path(temporary))
+        for kind in SUFFIXES:
+            for name in sorted(remote.sizes(kind)):
+                with contextlib.suppress(files.Missing), remote.file(kind, name, into.folder) as file:
+                    files.take_in(file, into.path(kind, name))
+        yield into.folder
+
+
+def merged(place: Place, other: Path) -> Merged:
     """Copy what is missing; every entry is checked before it is copied, and none that is good is replaced.
 
     Args:
-        folder: of the store that grows.
+        place: of the store that grows.
         other: of the other one.
 
     Raises:
         StoreError: the store cannot be written.
     """
-    found, into = Merged(), Shelf(folder)
-    make_folder(folder)
+    found, into = Merged(), shelf_of(Place(place.folder, place.remote))
+    make_folder(place.folder)
     for entry in Shelf(other).entries():
-        kind: Kind = "member" if entry.path.suffix == f".{SUFFIXES['member']}" else "table"
+        kind = entry.kind
         try:
-            theirs = _content(kind, entry.path)
-            content = entry.path.read_bytes()
+            with files.unnoticed(entry.path):
+                theirs, content = _content(kind, entry.path), entry.path.read_bytes()
         except (files.Damaged, OSError):
             found.damaged.append(entry.path)
             continue
         path = into.path(kind, entry.path.stem)
-        try:
-            ours = _content(kind, path) if os.path.lexists(path) else None
-        except files.Damaged as problem:
-            files.set_aside(path, problem, files.identity(path))
-            ours = None
+        ours = into.content(path, partial(_content, kind)) if into.has(path) else None
         if ours is None:
             files.write(path, content)
+            into.written(path)
             found.copied += 1
         elif ours == theirs:
             found.same += 1

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from importlib import import_module
@@ -152,8 +151,3 @@ def check_unmoved(what: str, asked: Any, now: Any) -> None:
             f"the code behind {what} was imported in another version while the work was under way, so it is unknown which "
             "code its numbers came from; nothing was stored: run it again"
         )
-
-
-def missing_of(paths: Mapping[int, Path]) -> tuple[int, ...]:
-    """Seeds whose entry is not there."""
-    return tuple(seed for seed, path in paths.items() if not os.path.lexists(path))

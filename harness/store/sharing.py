@@ -116,16 +116,31 @@ def held(shard: Shard, locks: Path) -> FileLock | None:
     Raises:
         StoreError: the folder for the locks cannot be written.
     """
-    lock = FileLock(locks / f"{shard.key}.lock")
+    return try_lock(locks / f"{shard.key}.lock")
+
+
+def try_lock(path: Path, *, seconds: float = 0) -> FileLock | None:
+    """A lock, held until it is released; None if somebody else holds it.
+
+    On a file system that has no locks it is got at once, whoever else has it: so it may save work, and no more.
+
+    Args:
+        path: of the lock file.
+        seconds: to wait for it; −1 for as long as it takes.
+
+    Raises:
+        StoreError: the folder for the locks cannot be written.
+    """
+    lock = FileLock(path)
     try:
-        lock.acquire(timeout=0)
+        lock.acquire(timeout=seconds)
     except Timeout:
         return None
     except NotImplementedError:
         pass  # how older versions of filelock say that there are no locks here
     except OSError as problem:
         if problem.errno not in _NO_LOCKS_HERE:
-            raise unwritable(locks, problem) from problem
+            raise unwritable(path.parent, problem) from problem
     return lock
 
 

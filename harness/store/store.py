@@ -10,33 +10,32 @@ from __future__ import annotations
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
-from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.design import labelled
 from harness.device import standard_numerics
 from harness.progress import under_way
-from harness.recipe import digest
 from harness.showing import Shown
-from harness.store import files
 from harness.store.asked import checked_seeds, resolved
-from harness.store.lineages import Lineage, Wanted, ancestry, lineages
-from harness.store.names import Names, check_unmoved, code_of_data, missing_of
+from harness.store.lineages import Lineage, Wanted, lineages
+from harness.store.members import Members
+from harness.store.names import Names, code_of_data
 from harness.store.orders import Carrier, Done, Order
-from harness.store.sharing import Progress, Shard, cut, share, trained_together, training_work
-from harness.store.shelf import SUFFIXES, Entry, Shelf
+from harness.store.others import shelf_of
+from harness.store.place import Place
+from harness.store.sharing import Shard, share, trained_together, training_work
+from harness.store.shelf import SUFFIXES, Entry, Kind
 from harness.store.tables import Tables
 
 if TYPE_CHECKING:
     import pandas as pd
-    import torch
 
     from harness.data.base import Dataset, DataSpec
     from harness.design import Design
     from harness.measure.base import Measurement
     from harness.measure.views import View
-    from harness.population import Population, Unread
+    from harness.population import Population
     from harness.recipe import Recipe
 
 Heartbeat = Callable[[dict[str, Any]], None]
@@ -46,14 +45,18 @@ class Store(Shown):
     """A folder of trained members and measured tables.
 
     Args:
-        folder: where it lies; it is made when something is written.
+        folder: where it lies; it is made when something is written.  Or the URL of a file system that fsspec knows
+            ("s3://bucket/store"), on which what is written is kept beside a folder in the user's cache.
         device: "cpu" or "cuda"; where missing members are trained and measured.
         heartbeat: told {"population", "done", "total", "share", "what", "seconds"} while work goes on: how many members are
             done, of how many, and which share of the work that is; None to show a line of it where that can be seen.
         llc_engine: "stacked" or "devinterp"; what estimates a learning coefficient whose measurement names no engine.
         engine: does the work elsewhere (:mod:`harness.engines`); None to do it in this process.
+        shared: folders or URLs of further stores, which are only read: what one of them has is not made again.
 
     Attributes:
+        place: where it lies, and the shared stores.
+        folder: its folder on this machine.
         made: how many pieces of work it has done so far.
         measured: (name, measurement) of every measurement that it was asked for, in order, each with the engine that runs it;
             a table that belongs to no member has its key in place of a measurement.
@@ -61,17 +64,19 @@ class Store(Shown):
     """
 
     def __init__(
-        self, folder: Path, *, device: str = "cpu", heartbeat: Heartbeat | None = None, llc_engine: str = "stacked",
-        engine: Carrier | None = None,
+        self, folder: Path | str | Place, *, device: str = "cpu", heartbeat: Heartbeat | None = None,
+        llc_engine: str = "stacked", engine: Carrier | None = None, shared: Iterable[Path | str] = (),
     ) -> None:  # fmt: skip
-        self.folder, self.device, self.heartbeat, self.llc_engine = Path(folder), device, heartbeat, llc_engine
+        self.place = Place.of(folder, shared)
+        self.folder, self.device, self.heartbeat, self.llc_engine = self.place.folder, device, heartbeat, llc_engine
         self.engine = engine
         self.made = 0
         self.measured: list[tuple[str, Any]] = []
         self.trained: list[tuple[Recipe, tuple[int, ...]]] = []
-        self._shelf = Shelf(self.folder)
+        self._shelf = shelf_of(self.place)
         self._data: dict[str, Dataset] = {}
         self._names = Names(self._shelf, device, self.data)
+        self._members = Members(self._names, self._shelf, device, self.data, self._share)
         self._tables = Tables(self._names, self._shelf, device, self.data, self._share)
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
@@ -94,6 +99,18 @@ class Store(Shown):
     def entries(self) -> list[Entry]:
         """Everything in the store, members first."""
         return self._shelf.entries()
+
+    def sizes(self, kind: Kind) -> list[int]:
+        """Bytes of every entry of a kind in the folder, none of which is opened."""
+        return self._shelf.sizes(kind)
+
+    def kept_elsewhere(self) -> list[int]:
+        """Bytes of every entry where the store is kept besides its folder; none without such a place.
+
+        Raises:
+            StoreError: it cannot be reached.
+        """
+        return self._shelf.kept_elsewhere()
 
     # --- populations ------------------------------------------------------------------------------------
 
@@ -121,18 +138,11 @@ class Store(Shown):
         if not cells:
             raise ValueError("recipes is empty; give at least one recipe")
         different = list({recipe.key: recipe for _, recipe in cells}.values())
-        self._make(different, seeds, name or different[0].name)
-        unread = {recipe.key: self._unread(recipe, seeds) for recipe in different}
+        self._members.make(different, seeds, name or different[0].name)
+        unread = {recipe.key: self._members.unread(recipe, seeds) for recipe in different}
         found = [Population(recipe, seeds, unread[recipe.key], labels) for labels, recipe in cells]
         self.trained += [(recipe, seeds) for recipe in different]
         return found
-
-    def _unread(self, recipe: Recipe, seeds: tuple[int, ...]) -> Unread:
-        """Parameters of members that are in the store, or that will be when somebody looks at them."""
-        from harness.population import Unread
-
-        names = self._names.members(recipe, seeds)
-        return Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names)
 
     def train(self, every: Iterable[Lineage], *, name: str) -> list[Exception]:
         """Train what is missing of many lineages, as one pile; what fails stops no other.
@@ -144,7 +154,7 @@ class Store(Shown):
         Returns:
             What kept members from being made: divergence, say.
         """
-        shards = [self._training(recipe, seeds) for each in every for recipe, seeds in each.members]
+        shards = [self._members.training(recipe, seeds) for each in every for recipe, seeds in each.members]
         return self._work(shards, name, "trained")
 
     def lineages(self, wanted: Wanted) -> list[Lineage]:
@@ -158,23 +168,15 @@ class Store(Shown):
     def ordered(self, order: Order) -> Shard:
         """The shard that another process has ordered; its own order has the names that the entries have in this one."""
         if order.measurement is None:
-            return self._training(order.recipe, order.seeds)
+            return self._members.training(order.recipe, order.seeds)
         from harness.population import Population
 
-        population = Population(order.recipe, order.seeds, self._unread(order.recipe, order.seeds))
+        population = Population(order.recipe, order.seeds, self._members.unread(order.recipe, order.seeds))
         return self._tables.measuring(population, order.seeds, order.measurement)
 
-    def _make(self, recipes: Sequence[Recipe], seeds: tuple[int, ...], name: str) -> None:
-        """Train what is missing, parents first."""
-        if not any(missing_of(self._names.member_paths(recipe, seeds)) for recipe in recipes):
-            return
-        with_parents = dict.fromkeys(r for recipe in recipes for r in ancestry(recipe))
-        shards = [
-            self._training(recipe, some)
-            for recipe in with_parents
-            for some in cut(seeds, trained_together(recipe, self.data(recipe.data), self.device))
-        ]
-        self._share(shards, name, "trained")
+    def trained_of(self, recipe: Recipe, seeds: Iterable[int]) -> tuple[int, ...]:
+        """Those of the seeds whose member is there, or in a shared store; nothing is trained."""
+        return self._members.there(recipe, checked_seeds(seeds))
 
     def member_path(self, recipe: Recipe, seed: int) -> Path:
         """Where the member lies, or would lie."""
@@ -216,81 +218,6 @@ class Store(Shown):
             self.made += came.made
             heard(total, 1.0)  # so that the progress line can forget it
         return came.failures
-
-    def _training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
-        paths = self._names.member_paths(recipe, seeds)
-        parents = self._names.member_paths(recipe.parent, seeds) if recipe.parent else {}
-        names = tuple(path.stem for path in paths.values())
-        return Shard(
-            key=digest(names),
-            done=lambda: not missing_of(paths),
-            ready=lambda: not missing_of(parents),
-            run=partial(self._train, recipe, paths),
-            size=len(seeds),
-            work=len(seeds) * training_work(recipe, self.data(recipe.data)),
-            order=Order(recipe, seeds, names),
-        )
-
-    def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
-        from harness.training.train import Diverged, train
-
-        began = time.monotonic()
-        missing = missing_of(paths)
-        if not missing:
-            return  # made by a worker that did not see the lock
-        start = None
-        if recipe.parent:
-            parent = self._read(recipe.parent, missing)
-            if parent is None:
-                return  # a parent was damaged and set aside; the shard that makes it runs again
-            start = parent[recipe.parent.kept[-1]]
-        data = self.data(recipe.data)
-        failed: Diverged | None = None
-        try:
-            with standard_numerics(self.device):
-                kept = train(recipe, data, missing, start=start, device=self.device, progress=progress)
-        except Diverged as problem:
-            failed, kept = problem, problem.kept
-        seconds = (time.monotonic() - began) / len(missing)
-        check_unmoved(recipe.name, paths, self._names.member_paths(recipe, list(paths)))
-        for row, seed in enumerate(missing):
-            if failed is None or seed not in failed.seeds:
-                about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
-                tensors = {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}
-                files.write_tensors(paths[seed], tensors, about)
-        if failed is not None:
-            raise failed
-
-    def _parameters(self, recipe: Recipe, names: Mapping[int, str], seeds: Sequence[int]) -> dict[int, torch.Tensor]:
-        """Parameters of members by kept epoch; those that turn out to be damaged are trained again.
-
-        Args:
-            recipe: what they are.
-            names: what they were called when they were asked for.
-            seeds: which of them.
-
-        Raises:
-            CodeError: their names have changed since then, because code has been imported again.
-        """
-        now = self._names.members(recipe, seeds)
-        check_unmoved(recipe.name, {seed: names[seed] for seed in seeds}, now)
-        while True:  # until nothing is damaged; what is damaged twice is an error
-            with standard_numerics(self.device):
-                parameters = self._read(recipe, seeds)
-            if parameters is not None:
-                return parameters
-            self._make([recipe], tuple(seeds), recipe.name)
-
-    def _read(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, torch.Tensor] | None:
-        """As :meth:`_parameters`; None where some have to be made again."""
-        import torch
-
-        paths = self._names.member_paths(recipe, seeds).values()
-        read = [self._shelf.content(path, files.read_tensors) for path in paths]
-        found = [content[0] for content in read if content is not None]
-        if len(found) < len(read):
-            return None
-        return {epoch: torch.stack([tensors[f"epoch {epoch}"] for tensors in found]) for epoch in recipe.kept}
 
     # --- measurements -----------------------------------------------------------------------------------
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -13,7 +12,7 @@ from harness.progress import listening
 from harness.recipe import digest
 from harness.store import files
 from harness.store.asked import check_rows
-from harness.store.names import Names, check_unmoved, missing_of, stored
+from harness.store.names import Names, check_unmoved, stored
 from harness.store.orders import Order
 from harness.store.sharing import Progress, Shard, cut, measured_together, measuring_work, until_written
 from harness.store.shelf import Shelf
@@ -52,7 +51,7 @@ class Tables:
             )
         while True:  # until nothing is damaged; what is damaged twice is an error
             paths = [self._names.table_paths(each, measurement) for each in populations]
-            if any(map(missing_of, paths)):
+            if any(map(self._shelf.missing, paths)):
                 shards = [
                     self.measuring(population, some, measurement)
                     for population in populations
@@ -69,7 +68,7 @@ class Tables:
         paths = {seed: every[seed] for seed in seeds}
 
         def run(progress: Progress) -> None:
-            missing = missing_of(paths)
+            missing = self._shelf.missing(paths)
             if not missing:
                 return  # made by a worker that did not see the lock
             progress(0.0)
@@ -81,12 +80,13 @@ class Tables:
             for seed in missing:
                 about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
                 files.write_table(paths[seed], table[table["seed"] == seed], about)
+                self._shelf.written(paths[seed])
 
         names = tuple(path.stem for path in paths.values())
         travels = stored(population)  # others are known by their weights, which do not
         return Shard(
             key=digest(names),
-            done=lambda: not missing_of(paths),
+            done=lambda: not self._shelf.missing(paths),
             ready=lambda: True,
             run=run,
             size=len(seeds),
@@ -132,10 +132,11 @@ class Tables:
                 unkept.append(table)
             else:
                 files.write_table(path, table, {"what": name})
+                self._shelf.written(path)
 
         shard = Shard(
             key=path.stem,
-            done=lambda: bool(unkept) or os.path.lexists(path),
+            done=lambda: bool(unkept) or self._shelf.has(path),
             ready=lambda: True,
             run=run,
         )

@@ -261,14 +261,14 @@ def test_threads_memory_and_data_are_those_of_the_sender_and_afterwards_as_befor
 
 
 def test_what_another_process_holds_is_left_to_it(store, engine, monkeypatch):
-    first = store._training(STANDARD, (0, 1, 2))
+    first = store._members.training(STANDARD, (0, 1, 2))
     (store.folder / "locks").mkdir(parents=True)
     lock = FileLock(store.folder / "locks" / f"{first.key}.lock")
     lock.acquire()
     there = Store(store.folder)
 
     def holder_finishes(seconds):
-        there._training(STANDARD, (0, 1, 2)).run(lambda share: None)
+        there._members.training(STANDARD, (0, 1, 2)).run(lambda share: None)
 
     monkeypatch.setattr("harness.engines.dispatch.time.sleep", holder_finishes)
     assert len(store.population(STANDARD, SEEDS)) == 3

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import errno
 import json
+import os
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -12,6 +14,7 @@ import pandas as pd
 import planted
 import pytest
 import scipy.stats
+from filelock import FileLock
 from hypothesis import given
 from hypothesis import strategies as st
 
@@ -22,6 +25,7 @@ from harness.report.rows import plain
 from harness.running.found import Blocks, joint_p, search, shares_of
 from harness.running.scope import scope_of
 from harness.running.trials import Trial, in_words, trial_of
+from harness.store import StoreError
 
 SCHEMA = json.loads((Path(harness.report.__file__).parent / "claims.schema.json").read_text(encoding="utf-8"))
 SCOPE = {"noise": st.floats(0.5, 3.0), "points": st.integers(16, 256), "regime": st.sampled_from(["a", "b"])}
@@ -222,6 +226,22 @@ def test_the_joint_p_is_valid_however_trials_depend_on_each_other(alike):
 def test_no_block_of_fresh_seeds_is_used_twice(tmp_path):
     store = SimpleNamespace(store=SimpleNamespace(folder=tmp_path))
     assert [Blocks(store).taken("a/b"), Blocks(store).taken("a/b"), Blocks(store).taken("a/c")] == [1, 2, 1]
+
+
+@pytest.mark.parametrize("number", [errno.ENOLCK, errno.EOPNOTSUPP, None], ids=["ENOLCK", "EOPNOTSUPP", "no flock"])
+def test_blocks_are_counted_where_there_are_no_locks(tmp_path, monkeypatch, number):
+    def acquire(lock: FileLock, **rest: object) -> None:
+        raise NotImplementedError if number is None else OSError(number, os.strerror(number))
+
+    monkeypatch.setattr(FileLock, "acquire", acquire)
+    test_no_block_of_fresh_seeds_is_used_twice(tmp_path)
+
+
+def test_blocks_of_a_store_that_cannot_be_written_are_one_sentence(tmp_path):
+    (tmp_path / "file").write_text("in the way")
+    store = SimpleNamespace(store=SimpleNamespace(folder=tmp_path / "file" / "store"))
+    with pytest.raises(StoreError, match=r"the store cannot write .*; make the folder writable"):
+        Blocks(store).taken("a/b")
 
 
 STEPS = [(dimensions, seed) for dimensions in (1, 2, 5) for seed in range(3)]

@@ -155,7 +155,7 @@ def test_a_file_system_without_locks_will_do(store, monkeypatch, number):
 
 
 def test_work_that_was_done_under_a_lost_lock_is_not_done_again(store, trainings, measured):
-    shard = store._training(STANDARD, (0, 1))
+    shard = store._members.training(STANDARD, (0, 1))
     population = store.population(STANDARD, range(2))
     shard.run(lambda share: None)
     assert len(trainings) == 1
@@ -270,7 +270,7 @@ def test_a_failed_training_gives_its_lock_back(tmp_path):
 
 def test_children_wait_for_parents_that_another_worker_trains(store, monkeypatch):
     """The parent's lock is held elsewhere; its holder finishes while this worker waits."""
-    shard = store._training(STANDARD, (0,))
+    shard = store._members.training(STANDARD, (0,))
     (store.folder / "locks").mkdir(parents=True)
     other = FileLock(store.folder / "locks" / f"{shard.key}.lock")
     other.acquire()

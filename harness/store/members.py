@@ -1,0 +1,144 @@
+"""Members of a store: those that are there are read, the others are trained, parents first."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from functools import partial
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from harness.device import standard_numerics
+from harness.recipe import digest
+from harness.store import files
+from harness.store.lineages import ancestry
+from harness.store.names import Names, check_unmoved
+from harness.store.orders import Order
+from harness.store.sharing import Progress, Shard, cut, trained_together, training_work
+from harness.store.shelf import Shelf
+
+if TYPE_CHECKING:
+    import torch
+
+    from harness.data.base import Dataset, DataSpec
+    from harness.population import Unread
+    from harness.recipe import Recipe
+
+
+class Members:
+    """Reads the members that are there and trains the others, together with the other workers.
+
+    Args:
+        names: what they are called.
+        shelf: where they lie.
+        device: "cpu" or "cuda"; where they are trained.
+        data: loads the data of a spec.
+        share: does the missing work; it is told, in words, what is worked on and what is done to it.
+    """
+
+    def __init__(
+        self, names: Names, shelf: Shelf, device: str, data: Callable[[DataSpec], Dataset],
+        share: Callable[[Sequence[Shard], str, str], None],
+    ) -> None:  # fmt: skip
+        self._names, self._shelf, self._device, self._data, self._share = names, shelf, device, data, share
+
+    def there(self, recipe: Recipe, seeds: Sequence[int]) -> tuple[int, ...]:
+        """Seeds whose member exists."""
+        missing = set(self._shelf.missing(self._names.member_paths(recipe, seeds)))
+        return tuple(seed for seed in seeds if seed not in missing)
+
+    def unread(self, recipe: Recipe, seeds: tuple[int, ...]) -> Unread:
+        """Parameters of members that are in the store, or that will be when somebody looks at them."""
+        from harness.population import Unread
+
+        names = self._names.members(recipe, seeds)
+        return Unread(recipe.kept, seeds, partial(self._parameters, recipe, names), names)
+
+    def make(self, recipes: Sequence[Recipe], seeds: tuple[int, ...], name: str) -> None:
+        """Train what is missing, parents first."""
+        if not any(self._shelf.missing(self._names.member_paths(recipe, seeds)) for recipe in recipes):
+            return
+        with_parents = dict.fromkeys(r for recipe in recipes for r in ancestry(recipe))
+        shards = [
+            self.training(recipe, some)
+            for recipe in with_parents
+            for some in cut(seeds, trained_together(recipe, self._data(recipe.data), self._device))
+        ]
+        self._share(shards, name, "trained")
+
+    def training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
+        """The work on some members of a recipe."""
+        paths = self._names.member_paths(recipe, seeds)
+        parents = self._names.member_paths(recipe.parent, seeds) if recipe.parent else {}
+        names = tuple(path.stem for path in paths.values())
+        return Shard(
+            key=digest(names),
+            done=lambda: not self._shelf.missing(paths),
+            ready=lambda: not self._shelf.missing(parents),
+            run=partial(self._train, recipe, paths),
+            size=len(seeds),
+            work=len(seeds) * training_work(recipe, self._data(recipe.data)),
+            order=Order(recipe, seeds, names),
+        )
+
+    def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
+        from harness.training.train import Diverged, train
+
+        began = time.monotonic()
+        missing = self._shelf.missing(paths)
+        if not missing:
+            return  # made by a worker that did not see the lock
+        start = None
+        if recipe.parent:
+            parent = self._read(recipe.parent, missing)
+            if parent is None:
+                return  # a parent was damaged and set aside; the shard that makes it runs again
+            start = parent[recipe.parent.kept[-1]]
+        data = self._data(recipe.data)
+        failed: Diverged | None = None
+        try:
+            with standard_numerics(self._device):
+                kept = train(recipe, data, missing, start=start, device=self._device, progress=progress)
+        except Diverged as problem:
+            failed, kept = problem, problem.kept
+        seconds = (time.monotonic() - began) / len(missing)
+        check_unmoved(recipe.name, paths, self._names.member_paths(recipe, list(paths)))
+        for row, seed in enumerate(missing):
+            if failed is None or seed not in failed.seeds:
+                about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
+                tensors = {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}
+                files.write_tensors(paths[seed], tensors, about)
+                self._shelf.written(paths[seed])
+        if failed is not None:
+            raise failed
+
+    def _parameters(self, recipe: Recipe, names: Mapping[int, str], seeds: Sequence[int]) -> dict[int, torch.Tensor]:
+        """Parameters of members by kept epoch; those that turn out to be damaged are trained again.
+
+        Args:
+            recipe: what they are.
+            names: what they were called when they were asked for.
+            seeds: which of them.
+
+        Raises:
+            CodeError: their names have changed since then, because code has been imported again.
+        """
+        now = self._names.members(recipe, seeds)
+        check_unmoved(recipe.name, {seed: names[seed] for seed in seeds}, now)
+        while True:  # until nothing is damaged; what is damaged twice is an error
+            with standard_numerics(self._device):
+                parameters = self._read(recipe, seeds)
+            if parameters is not None:
+                return parameters
+            self.make([recipe], tuple(seeds), recipe.name)
+
+    def _read(self, recipe: Recipe, seeds: Sequence[int]) -> dict[int, torch.Tensor] | None:
+        """As :meth:`_parameters`; None where some have to be made again."""
+        import torch
+
+        paths = self._names.member_paths(recipe, seeds).values()
+        read = [self._shelf.content(path, files.read_tensors) for path in paths]
+        found = [content[0] for content in read if content is not None]
+        if len(found) < len(read):
+            return None
+        return {epoch: torch.stack([tensors[f"epoch {epoch}"] for tensors in found]) for epoch in recipe.kept}
