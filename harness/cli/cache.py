@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import os
 import re
 import sys
 import time
@@ -120,7 +121,7 @@ def _ls(store: Store, chosen: argparse.Namespace) -> int:
 
 def _name(entries: Iterable[Entry]) -> None:
     for entry in entries:
-        print(f"{entry.kind:<8} {size(entry.bytes):>9}  {entry.path.stem}  {entry.name}")
+        print(f"{entry.kind:<8} {size(entry.bytes):>9}  {os.path.basename(entry.file).partition('.')[0]}  {entry.name}")
 
 
 def _verify(store: Store, chosen: argparse.Namespace) -> int:

@@ -29,6 +29,7 @@ def run(chosen: argparse.Namespace) -> int:
     """Search one claim's scope, as ``pytest claims/ --claims-search`` does; exit code 1 where it could not be judged."""
     from harness.cli import CommandError, collected, run_pytest
     from harness.pytest_plugin.collect import claim_id
+    from harness.store.place import is_url
 
     known = [name for item in collected(chosen.folder) if (name := claim_id(item))]
     if chosen.claim not in known:
@@ -42,7 +43,8 @@ def run(chosen: argparse.Namespace) -> int:
             "--claims-report", str(out.absolute()),
         ]  # fmt: skip
         asked += ["--claims-search-minutes", str(chosen.minutes)] if chosen.minutes is not None else []
-        asked += ["--claims-store", str(Path(chosen.store).absolute())] if chosen.store else []
+        if chosen.store:
+            asked += ["--claims-store", chosen.store if is_url(chosen.store) else str(Path(chosen.store).absolute())]
         _, said = run_pytest(str(chosen.folder), *asked)
         try:
             rows = json.loads((out / "claims.json").read_text(encoding="utf-8"))["rows"]

@@ -17,7 +17,7 @@ from harness.running import provenance
 from harness.running.asking import Designer, instruments, refuse_unknown
 from harness.running.evidence import completed
 from harness.running.growth import Body, Grown, seeds_of, until_decided
-from harness.running.session import Harness, needs, open_harness, store_folder
+from harness.running.session import Harness, needs, open_harness, store_place
 
 if TYPE_CHECKING:
     from harness.judge import Verdict
@@ -187,8 +187,8 @@ def run(
     Args:
         claim: the body, declared with :func:`harness.claim.claim`.
         scale: "smoke", "reduced" or "full".
-        store: of trained models and measurements, or its folder; None for ``$HARNESS_STORE``, else ``.harness`` in the project,
-            the nearest folder above the present one that has a pyproject.toml, which ``pytest claims/`` uses, too.
+        store: of trained models and measurements, or its folder or URL; None for ``$HARNESS_STORE``, else ``.harness`` in the
+            project, the nearest folder above the present one that has a pyproject.toml, which ``pytest claims/`` uses, too.
         device: "auto", "cpu" or "cuda"; a store that is given keeps its own.
         llc_engine: "stacked" or "devinterp", likewise.
         until_decided: seeds are added until the claim is decided, in at most so many blocks; None for those that it asks for.
@@ -292,5 +292,5 @@ def _project() -> Path:
 
 def _harness(store: Store | str | Path | None, scale: str, device: str, llc_engine: str, project: Path) -> Harness:
     if store is None or isinstance(store, str | Path):
-        return open_harness(store_folder(store, Path.cwd(), project), scale=scale, device=device, llc_engine=llc_engine)
+        return open_harness(store_place(store, (), Path.cwd(), project), scale=scale, device=device, llc_engine=llc_engine)
     return Harness(scale, store.device, store.llc_engine, store)

@@ -137,8 +137,11 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 def read_columns(path: Path) -> tuple[Columns, dict[str, Any]]:
     """As :func:`read_table`, but as plain columns, from which many small tables are joined."""
     try:
-        with opened(path) as handle:
+        handle = open_regular(path)
+        try:
             document = json.loads(at_least(handle, b"", os.fstat(handle).st_size))
+        finally:
+            os.close(handle)
         about = _unsealed(path, document, document["columns"].encode())
         return {name: (column["dtype"], column["values"]) for name, column in json.loads(document["columns"]).items()}, about
     except UNREADABLE as problem:
@@ -194,24 +197,22 @@ def _unsealed(path: Path, header: Mapping[str, Any], *content: bytes) -> dict[st
     return about
 
 
-@contextlib.contextmanager
-def opened(path: Path | str) -> Iterator[int]:
-    """A regular file, opened for reading: nobody waits for a pipe, and no link is followed.
+def open_regular(path: Path | str, flags: int = 0) -> int:
+    """A handle of a regular file, for reading: nobody waits for a pipe, and no link is followed.
 
     Raises:
         Damaged: it is something else.
     """
     try:
-        handle = os.open(path, _FLAGS)
+        handle = os.open(path, _FLAGS | flags)
     except OSError:
         _require_file(path)  # says what is there, if it is something else
         raise
-    try:
-        if not stat.S_ISREG(os.fstat(handle).st_mode):
-            _require_file(path)
-        yield handle
-    finally:
+    if not stat.S_ISREG(os.fstat(handle).st_mode):
         os.close(handle)
+        _require_file(path)
+        raise Damaged("it is not a regular file")
+    return handle
 
 
 def at_least(handle: int, read: bytes, wanted: int) -> bytes:

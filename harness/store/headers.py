@@ -7,9 +7,10 @@ import os
 from pathlib import Path
 from typing import Any
 
-from harness.store.files import UNREADABLE, Damaged, at_least, damaged_by, opened, unnoticed
+from harness.store.files import UNREADABLE, Damaged, at_least, damaged_by, open_regular
 
 FIRST = 4096  # bytes that hold the whole of nearly every header
+_NO_ACCESS_TIME = getattr(os, "O_NOATIME", 0)
 _COLUMNS = b', "columns": "'  # quotes inside a text are escaped, so that this stands nowhere before the columns
 
 
@@ -22,9 +23,12 @@ def about_of(path: Path | str) -> dict[str, Any]:
     """
     stem, suffix = os.path.splitext(os.path.basename(path))
     try:
-        with unnoticed(path), opened(path) as handle:
+        handle = _unnoticed(path)
+        try:
             read = _of_tensors if suffix == ".safetensors" else _of_table
             header = read(handle, os.read(handle, FIRST), os.fstat(handle).st_size)
+        finally:
+            os.close(handle)
         return checked(header, stem)
     except UNREADABLE as problem:
         raise damaged_by(problem) from problem
@@ -38,6 +42,14 @@ def checked(header: Any, stem: str) -> dict[str, Any]:
     if not isinstance(about, dict):
         raise Damaged("it does not say what it is")
     return about
+
+
+def _unnoticed(path: Path | str) -> int:
+    """A handle whose use does not count as one of the entry, where the file is one's own."""
+    try:
+        return open_regular(path, _NO_ACCESS_TIME)
+    except PermissionError:
+        return open_regular(path)
 
 
 def _of_tensors(handle: int, first: bytes, size: int) -> Any:

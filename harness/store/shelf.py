@@ -33,21 +33,26 @@ class Entry:
 
     Attributes:
         kind: "member" or "table".
-        path: where it lies.
+        file: where it lies, as text.
         bytes: its size.
         used: when it was last written or looked for, in seconds since 1970.
     """
 
     kind: Kind
-    path: Path
+    file: str
     bytes: int
     used: float
+
+    @cached_property
+    def path(self) -> Path:
+        """Where it lies."""
+        return Path(self.file)
 
     @cached_property
     def name(self) -> str:
         """What it is, in words, by its first bytes."""
         try:
-            about = headers.about_of(self.path)
+            about = headers.about_of(self.file)
         except files.Damaged as problem:
             return f"damaged: {problem}"
         return ", ".join(f"{name} {about[name]}" for name in ("what", "recipe", "seed") if name in about)
@@ -180,9 +185,10 @@ class Shelf:
 
     def found(self, kind: Kind) -> Iterator[os.DirEntry[str]]:
         """The files of every entry of a kind, in the order of their names; none is opened."""
+        ending = f".{SUFFIXES[kind]}"
         for folder in _listed(self.folder / f"{kind}s"):
             if files.inside(self.folder, Path(folder.path) / "entry"):
-                yield from (each for each in _listed(folder.path) if each.name.endswith(f".{SUFFIXES[kind]}"))
+                yield from (each for each in _listed(folder.path) if each.name.endswith(ending))
 
     def sizes(self, kind: Kind) -> list[int]:
         """Bytes of every entry of a kind, none of which is opened."""
@@ -199,7 +205,7 @@ class Shelf:
     def entries(self) -> list[Entry]:
         """Everything in the store, members first; what an entry is in words is read when somebody asks for it."""
         return [
-            Entry(kind, Path(each.path), status.st_size, max(status.st_atime, status.st_mtime))
+            Entry(kind, each.path, status.st_size, max(status.st_atime, status.st_mtime))
             for kind in SUFFIXES
             for each in self.found(kind)
             if (status := status_of(each))

@@ -82,7 +82,7 @@ class Store(Shown):
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
         counts = {f"{kind}s": self._shelf.sizes(kind) for kind in SUFFIXES}
         size = sum(map(sum, counts.values()))
-        return f"Store {self.folder}", {
+        return f"Store {self.place.remote or self.folder}", {
             **{name: len(sizes) for name, sizes in counts.items()},
             "size": f"{size / 1e6:,.1f} MB" if size >= 1e6 else f"{size / 1e3:.1f} kB",
             "device": self.device, "made": self.made,

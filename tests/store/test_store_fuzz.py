@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import os
 import pickle
@@ -19,6 +20,7 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from store_samples import STANDARD
 
+import harness.store
 from harness.store import Damaged, Store, headers
 from harness.store.files import read_columns, read_table, read_tensors, write_table, write_tensors
 
@@ -251,3 +253,21 @@ def test_in_a_store(kept, tmp_path_factory, how, content, kind, swap):
         restored(path, whole)
         for each in outside.parent.iterdir():
             each.unlink()
+
+
+STORE = Path(harness.store.__file__).parent
+
+
+@pytest.mark.parametrize("path", sorted(STORE.glob("*.py")), ids=lambda path: path.stem)
+def test_no_reader_of_a_store_can_unpickle(path):
+    """Neither by the module nor by what calls it: torch.load, pandas.read_pickle, numpy.load."""
+    tree = ast.parse(path.read_text(encoding="utf-8"))
+    words = {node.attr for node in ast.walk(tree) if isinstance(node, ast.Attribute)}
+    modules = {alias.name for node in ast.walk(tree) if isinstance(node, ast.Import) for alias in node.names}
+    modules |= {str(node.module) for node in ast.walk(tree) if isinstance(node, ast.ImportFrom)}
+    assert words.isdisjoint({"read_pickle", "to_pickle", "Unpickler"})
+    assert not any(
+        module.partition(".")[0] in ("pickle", "joblib", "shelve", "marshal", "dill", "cloudpickle") for module in modules
+    )
+    calls = [ast.unparse(node.func) for node in ast.walk(tree) if isinstance(node, ast.Call)]
+    assert not {"torch.load", "np.load", "numpy.load", "eval", "exec"} & set(calls)
