@@ -119,11 +119,11 @@ class Remote:
             system, root = self._system()
             target = _place(root, kind, name)
             folder, _, last = target.rpartition("/")
-            system.makedirs(folder, exist_ok=True)
             protocols = {system.protocol} if isinstance(system.protocol, str) else set(system.protocol)
             if protocols & AT_ONCE:
                 system.pipe_file(target, content)
             else:
+                system.makedirs(folder, exist_ok=True)
                 part = f"{folder}/.{last}-{secrets.token_hex(4)}.part"
                 system.pipe_file(part, content)
                 system.mv(part, target)

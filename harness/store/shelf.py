@@ -61,7 +61,7 @@ class Entry:
         """What is wrong with it; None where it is what its name says, with the checksum that it was written with."""
         try:
             with files.unnoticed(self.path):
-                (files.read_tensors if self.kind == "member" else files.read_table)(self.path)
+                (files.read_tensors if self.kind == "member" else files.read_columns)(self.path)
         except files.Damaged as problem:
             return str(problem)
         return None
