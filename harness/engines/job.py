@@ -54,7 +54,7 @@ class Job:
         facts: what else decides the names, in words; told where they differ.
         beat: file for signs of life.
         visible: seconds that the file system may take to show what was written elsewhere.
-        remote: URL under which the store's entries are kept, too.
+        remote: URL under which the store's entries are kept, too; empty where the folder is all.
         shared: folders and URLs of stores that are only read.
     """
 
@@ -71,7 +71,7 @@ class Job:
     facts: tuple[tuple[str, str], ...]
     beat: str
     visible: float
-    remote: str | None = None
+    remote: str = ""
     shared: tuple[str, ...] = ()
 
     def __call__(self) -> dict[str, Any]:
@@ -122,12 +122,12 @@ def _made(job: Job) -> bool:
 
 
 @cache
-def _store(folder: str, device: str, remote: str | None, shared: tuple[str, ...]) -> Store:
+def _store(folder: str, device: str, remote: str, shared: tuple[str, ...]) -> Store:
     """The store of a process, which loads data once for all of its jobs."""
     from harness.store import Store
     from harness.store.place import Place
 
-    return Store(Place(Path(folder), remote, shared), device=device, heartbeat=lambda beat: None)
+    return Store(Place(Path(folder), remote or None, shared), device=device, heartbeat=lambda beat: None)
 
 
 def _checked(job: Job, order: Order, store: Store) -> Shard:
@@ -184,7 +184,8 @@ def described(store: Store, shard: Shard, payload: bytes, order: Order, beat: Pa
     return Job(
         payload, what, shard.key, roots(), os.path.abspath(store.folder), store.device, torch.get_num_threads(),
         device.memory_limit(store.device), tuple(told.items()), tuple(held), tuple(facts(order, store).items()), str(beat),
-        visible, store.place.remote, tuple(each if is_url(each) else os.path.abspath(each) for each in store.place.shared),
+        visible, store.place.remote or "",
+        tuple(each if is_url(each) else os.path.abspath(each) for each in store.place.shared),
     )  # fmt: skip
 
 

@@ -7,6 +7,7 @@ import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
+import fsspec
 import pandas as pd
 import pytest
 import torch
@@ -316,3 +317,14 @@ def test_no_more_jobs_are_under_way_than_the_engine_takes(store, engine):
     engine.does = [later] * 5
     store.populations([Recipe(DATA, MLP((width,)), epochs=0) for width in range(2, 7)], SEEDS)
     assert max(most) == 2
+
+
+def test_what_lies_below_a_store_is_known_where_the_work_is_done(engine, tmp_path, monkeypatch):
+    """The parents are in a shared store alone; what is made is put where the store is kept."""
+    fsspec.filesystem("memory").store.clear()
+    monkeypatch.setattr("harness.store.place.cache_folder", lambda name: tmp_path / name)
+    Store(tmp_path / "lender").population(STANDARD, SEEDS)
+    store = Store("memory://bucket/store", engine=engine, shared=[tmp_path / "lender"])
+    assert torch.equal(store.population(TUNED, SEEDS).final, Store(tmp_path / "here").population(TUNED, SEEDS).final)
+    assert [job.what for job in engine.sent] == ["1x4 finetuned"]
+    assert len(fsspec.filesystem("memory").find("/bucket/store")) == 3
