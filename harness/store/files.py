@@ -137,11 +137,7 @@ def read_table(path: Path) -> tuple[pd.DataFrame, dict[str, Any]]:
 def read_columns(path: Path) -> tuple[Columns, dict[str, Any]]:
     """As :func:`read_table`, but as plain columns, from which many small tables are joined."""
     try:
-        handle = open_regular(path)
-        try:
-            document = json.loads(at_least(handle, b"", os.fstat(handle).st_size))
-        finally:
-            os.close(handle)
+        document = json.loads(bytes_of(path))
         about = _unsealed(path, document, document["columns"].encode())
         return {name: (column["dtype"], column["values"]) for name, column in json.loads(document["columns"]).items()}, about
     except UNREADABLE as problem:
@@ -213,6 +209,19 @@ def open_regular(path: Path | str, flags: int = 0) -> int:
         _require_file(path)
         raise Damaged("it is not a regular file")
     return handle
+
+
+def bytes_of(path: Path | str) -> bytes:
+    """All of a regular file.
+
+    Raises:
+        Damaged: it is something else.
+    """
+    handle = open_regular(path)
+    try:
+        return at_least(handle, b"", os.fstat(handle).st_size)
+    finally:
+        os.close(handle)
 
 
 def at_least(handle: int, read: bytes, wanted: int) -> bytes:

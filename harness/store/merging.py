@@ -70,7 +70,7 @@ def merged(place: Place, other: Path) -> Merged:
         kind = entry.kind
         try:
             with files.unnoticed(entry.path):
-                theirs, content = _content(kind, entry.path), entry.path.read_bytes()
+                theirs, content = _content(kind, entry.path), files.bytes_of(entry.path)
         except (files.Damaged, OSError):
             found.damaged.append(entry.path)
             continue

@@ -104,15 +104,19 @@ class Remote:
             StoreError: it cannot be put there; it is put there with the next one.
         """
         assert self._keeper is not None
-        mark = self._keeper / UNSENT / path.name
-        files.write(mark, b"")
-        for each in sorted(mark.parent.iterdir()):
-            kind = kind_of(each)
-            entry = self._keeper / f"{kind}s" / each.stem[:2] / each.name
-            with contextlib.suppress(FileNotFoundError):  # sent, or removed, by another process
-                if _NAME.fullmatch(each.stem) and files.identity(entry) is not None:
-                    self._put(kind, each.stem, entry.read_bytes())
-                each.unlink()
+        unsent = self._keeper / UNSENT
+        try:
+            unsent.mkdir(parents=True, exist_ok=True)
+            (unsent / path.name).touch()
+            marks = sorted(each for each in unsent.iterdir() if _NAME.fullmatch(each.stem))
+        except OSError as problem:
+            raise files.unwritable(unsent, problem) from problem
+        for mark in marks:
+            kind = kind_of(mark)
+            entry = self._keeper / f"{kind}s" / mark.stem[:2] / mark.name
+            with contextlib.suppress(FileNotFoundError, files.Damaged):  # removed, or no file: it will be made again, and sent
+                self._put(kind, mark.stem, files.bytes_of(entry))
+            mark.unlink(missing_ok=True)
 
     def _put(self, kind: Kind, name: str, content: bytes) -> None:
         try:
