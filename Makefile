@@ -7,7 +7,7 @@ WORKERS ?= auto
 ARGS    ?=
 BIN     := .venv/bin
 
-.PHONY: claims test check clean
+.PHONY: claims test check docs clean
 .DEFAULT_GOAL := claims
 
 claims: .venv/ready  ## train what is missing, judge every claim, write reports/claims.html
@@ -21,8 +21,11 @@ check: .venv/ready  ## lint and types
 	$(BIN)/ruff format --check --quiet .
 	$(BIN)/mypy
 
+docs: .venv/ready  ## the site, docs/_build/index.html; a warning is an error
+	$(BIN)/python -m sphinx -W --keep-going -q -b html docs docs/_build
+
 clean:  ## remove the environment, the store of trained models and the reports; the history of verdicts stays
-	rm -rf .venv .harness reports/claims.* reports/badge.svg reports/diff.html
+	rm -rf .venv .harness docs/_build docs/generated reports/claims.* reports/badge.svg reports/diff.html
 
 .venv/ready: pyproject.toml constraints.txt
 	@$(PYTHON) -c 'import sys; sys.exit(0 if sys.version_info >= (3, 11) else "the harness needs Python 3.11 or newer; this is " + sys.version.split()[0] + " (choose another with make PYTHON=python3.12)")'

@@ -8,8 +8,9 @@ from pathlib import Path
 HERE = Path(__file__).parent
 sys.path[:0] = [str(HERE.parent), str(HERE)]
 
-import harness  # noqa: E402
 from site_pages import setup  # noqa: E402, F401
+
+import harness  # noqa: E402
 
 project = "claims-harness"
 author = "the authors of claims-harness"
@@ -32,4 +33,5 @@ default_role = "literal"
 html_theme = "furo"
 html_title = "claims-harness"
 html_static_path: list[str] = []
+html_extra_path = ["../reports/reference/claims.html"]
 copybutton_exclude = ".linenos, .gp, .go"

@@ -27,7 +27,12 @@ CHAPTERS = (
         "What is declared before anything runs, what a body returns, and the studies that it calls.",
         ("claim", "gate", "factors", "quantities", "rows", "study", "design"),
     ),
-    ("predictions", "Predictions", "What must be seen, with its margin. [](../method/judging.md) has the rules.", ("predict",)),
+    (
+        "predictions",
+        "Predictions",
+        "What must be seen, with its margin. [](../method/judging.md) has the rules.",
+        ("predict",),
+    ),
     ("judging", "Judging, running, searching", "From evidence to a verdict, and beyond.", ("judge", "running")),
     (
         "networks",
@@ -35,10 +40,16 @@ CHAPTERS = (
         "What is trained, and where it is kept.",
         ("data", "recipe", "training", "population", "device", "store", "checkpoints", "export", "networks"),
     ),
-    ("instruments", "Instruments", "What is measured. [](../method/llc.md) and [](../method/networks.md) say how.", ("measure",)),
+    (
+        "instruments",
+        "Instruments",
+        "What is measured. [](../method/llc.md) and [](../method/networks.md) say how.",
+        ("measure",),
+    ),
     ("runs", "Runs", "Results of other tools, as tables for the judge.", ("runs",)),
 )
 INCLUDED = {"contributing": "CONTRIBUTING.md", "changelog": "CHANGELOG.md"}
+REPORT = "reports/reference/claims.html"  # copied beside the pages as it is
 MOVED = {"README.md": "index.md", **{source: f"generated/{page}.md" for page, source in INCLUDED.items()}}
 
 
@@ -52,7 +63,9 @@ def chapter_of(name: str) -> str:
     for page, _, _, rooms in CHAPTERS:
         if room in rooms:
             return page
-    raise LookupError(f"no chapter of the reference has harness.{room}, the home of {name}: add it to CHAPTERS in docs/site_pages.py")
+    raise LookupError(
+        f"no chapter of the reference has harness.{room}, the home of {name}: add it to CHAPTERS in docs/site_pages.py"
+    )
 
 
 def reference() -> dict[str, str]:
@@ -60,14 +73,15 @@ def reference() -> dict[str, str]:
     entries: dict[str, list[str]] = {page: [] for page, *_ in CHAPTERS}
     for name in sorted(harness.__all__, key=str.lower):
         home = harness._WHERE[name]
-        thing = inspect.unwrap(getattr(harness, name)) if inspect.isfunction(getattr(harness, name)) else getattr(harness, name)
-        if inspect.isclass(thing):
+        if inspect.isclass(getattr(harness, name)):
             lines = [f".. autoclass:: {home}.{name}", "   :members:"]
         else:
             lines = [f".. autofunction:: {home}.{name}"]
         entries[chapter_of(name)] += [f"## {name}", "```{eval-rst}", *lines, "```", ""]
     return {
-        page: "\n".join([f"# {title}", "", about, "", "Every name is in `harness`: `from harness import …`.", "", *entries[page]])
+        page: "\n".join(
+            [f"# {title}", "", about, "", "Every name is in `harness`: `from harness import …`.", "", *entries[page]]
+        )
         for page, title, about, _ in CHAPTERS
         if entries[page]
     }
@@ -80,6 +94,9 @@ def relinked(text: str, page: Path) -> str:
         text: Markdown.
         page: where the text stands in the repository; its links are relative to that.
     """
+    up = (
+        "../" * (len(page.relative_to(DOCS).parts) - 1) if page.is_relative_to(DOCS) else "../"
+    )  # included pages are a level down
 
     def moved(found: re.Match[str]) -> str:
         words, target, anchor = found["words"], found["target"], found["anchor"] or ""
@@ -87,11 +104,15 @@ def relinked(text: str, page: Path) -> str:
         if not place.exists() or not place.is_relative_to(ROOT):
             return found[0]
         inside = str(place.relative_to(ROOT))
+        if inside == REPORT:
+            return f'<a href="{up}claims.html">{words}</a>'
         if inside in MOVED:
             return f"[{words}](/{MOVED[inside]}{anchor})"
         if place.is_relative_to(DOCS) and place.suffix in (".md", ".png", ".svg"):
             return f"[{words}](/{place.relative_to(DOCS)}{anchor})"
-        return words if words.startswith(("`", "!")) else f"{words} (`{inside}`)" if words.strip("`") != inside else f"`{inside}`"
+        return (
+            words if words.startswith(("`", "!")) else f"{words} (`{inside}`)" if words.strip("`") != inside else f"`{inside}`"
+        )
 
     return re.sub(r"(?<!!)\[(?P<words>[^\]\[]*)\]\((?P<target>[^)#: ]+)(?P<anchor>#[^)]*)?\)", moved, text)
 
@@ -115,14 +136,17 @@ def relink(app: Sphinx, docname: str, source: list[str]) -> None:
         source[0] = relinked(source[0], page)
 
 
-def plain_stars(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
-    """Docstrings are prose: a single star, as in the shape (point, *input), begins no emphasis."""
-    lines[:] = [re.sub(r"(?<![*\\])\*(?=\w)", r"\\*", line) for line in lines]
+def plain_prose(app: Sphinx, what: str, name: str, obj: object, options: object, lines: list[str]) -> None:
+    """Docstrings are prose: the shape (point, *input), |x| and a name like robust_ are no markup of reStructuredText."""
+    for number, line in enumerate(lines):
+        parts = re.split(r"(``.*?``|:\w+:`.*?`)", line)
+        parts[::2] = [re.sub(r"(?<![*\\])\*(?=\w)|\|(?=\w[^|]*\|)|(?<=\w)_(?!\w)", r"\\\g<0>", part) for part in parts[::2]]
+        lines[number] = "".join(parts)
 
 
 def setup(app: Sphinx) -> dict[str, bool]:
     """Called by Sphinx."""
     app.connect("builder-inited", write_pages)
     app.connect("source-read", relink)
-    app.connect("autodoc-process-docstring", plain_stars, priority=100)  # before Google sections are read
+    app.connect("autodoc-process-docstring", plain_prose, priority=100)  # before Google sections are read
     return {"parallel_read_safe": True}
