@@ -60,9 +60,10 @@ def test_the_files_of_a_page_are_a_project_that_runs(page, tmp_path):
     (library / "harness").symlink_to(ROOT / "harness")
     given = os.environ.get("PYTHONPATH", "").split(os.pathsep)
     paths = [each for each in given if each and Path(each).resolve() != ROOT]
+    surroundings = {**os.environ, "PYTHONPATH": os.pathsep.join([str(library), *paths])}
     done = subprocess.run(
         [sys.executable, "-m", "pytest", "claims", "-q", "--claims-scale", "smoke"],
-        cwd=tmp_path, env={**os.environ, "PYTHONPATH": os.pathsep.join([str(library), *paths])}, capture_output=True, text=True, check=False,
+        cwd=tmp_path, env=surroundings, capture_output=True, text=True, check=False,
     )  # fmt: skip
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 inconclusive" in done.stdout
