@@ -28,7 +28,7 @@ _ACTIONS = {
     "clear": "remove all entries",
 }
 _TAKES = {
-    "list": {"entries"}, "ls": {"kind", "match", "older_than"}, "gc": {"older_than", "dry_run"},
+    "list": {"entries"}, "ls": {"kind", "match", "older_than", "scale", "folder"}, "gc": {"older_than", "dry_run"},
     "export": {"out", "scale", "folder", "match"},
 }  # fmt: skip
 _OURS = ("members/*/*", "tables/*/*", "locks/*")
@@ -44,7 +44,10 @@ def add(commands: Any) -> None:
     cache.add_argument("action", nargs="?", choices=_ACTIONS, default="list",
                        help="; ".join(f"{name}: {meaning}" for name, meaning in _ACTIONS.items()))  # fmt: skip
     cache.add_argument(
-        "others", nargs="*", metavar="WHAT", help="merge: the other stores; export: ids of claims (default: all)"
+        "others",
+        nargs="*",
+        metavar="WHAT",
+        help="merge: the other stores; ls, export: ids of claims, or documents, whose networks are meant",
     )
     cache.add_argument("--store", metavar="DIR", help="folder or URL of the store (default: $HARNESS_STORE, else .harness)")
     cache.add_argument("--entries", action="store_true", help="list: name every entry, too")
@@ -56,8 +59,8 @@ def add(commands: Any) -> None:
                        help="ls, gc: only what was last used so long ago, as in 12h, 30d or 8w (gc: at least 1d)")  # fmt: skip
     cache.add_argument("--dry-run", action="store_true", help="gc: only say what would go")
     cache.add_argument("--out", type=Path, metavar="DIR", help="export: folder for it (default: export)")
-    cache.add_argument("--scale", choices=SCALES, help="export: whose networks (default: reduced)")
-    cache.add_argument("--folder", type=Path, help="export: where the claims are (default: claims)")
+    cache.add_argument("--scale", choices=SCALES, help="ls, export: of which scale the networks are (default: reduced)")
+    cache.add_argument("--folder", type=Path, help="ls, export: where the claims are (default: claims)")
     cache.set_defaults(command=_cache)
 
 
@@ -76,7 +79,7 @@ def _cache(chosen: argparse.Namespace) -> int:
     try:
         if action == "merge":
             return merging.merge(place, chosen.others)
-        if chosen.others and action != "export":
+        if chosen.others and action not in ("ls", "export"):
             raise CommandError(f"cache {action} looks at one store; name it with --store DIR")
         if not place.folder.is_dir() and place.remote is None:
             raise CommandError(f"there is no store in {place.folder} yet; name another with --store DIR or HARNESS_STORE")
@@ -109,6 +112,9 @@ def _list(store: Store, chosen: argparse.Namespace) -> int:
 def _ls(store: Store, chosen: argparse.Namespace) -> int:
     """Name entries; whether one matches is seen by what it says of itself, in any case of letters."""
     found = [entry for entry in store.entries() if chosen.kind in (None, entry.kind)]
+    if chosen.others:
+        names = _networks(store, chosen)
+        found = [entry for entry in found if entry.path.stem in names]
     if chosen.older_than is not None:
         found = [entry for entry in found if time.time() - entry.used >= chosen.older_than]
     if chosen.match is not None:
@@ -117,6 +123,16 @@ def _ls(store: Store, chosen: argparse.Namespace) -> int:
     _name(found)
     _print_sum("entry", [entry.bytes for entry in found], f" in {store.folder}")
     return 0
+
+
+def _networks(store: Store, chosen: argparse.Namespace) -> set[str]:
+    """What the networks are called that claims ask for, those included from which they are finetuned."""
+    from harness.cli.train import wanted
+    from harness.store.lineages import ancestry
+
+    asked = wanted(chosen.others, chosen.scale or "reduced", chosen.folder or Path("claims"))
+    line = {(each, seeds) for recipe, seeds in asked for each in ancestry(recipe)}
+    return {name for recipe, seeds in line for name in store.member_names(recipe, seeds).values()}
 
 
 def _name(entries: Iterable[Entry]) -> None:

@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 def add(commands: Any) -> None:
     """Add the command to a parser's."""
     train = commands.add_parser("train", help="train the networks that claims ask for, and judge nothing")
-    train.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
+    train.add_argument("claims", nargs="*", metavar="claim", help="ids of claims, or documents (default: all)")
     train.add_argument("--scale", choices=SCALES, default="reduced", help="whose networks (default: reduced)")
     train.add_argument("--engine", choices=ENGINES, default="local", help="where (default: local, processes on this machine)")
     train.add_argument(
@@ -88,7 +88,7 @@ def _part(text: str | None) -> tuple[int, int]:
 
 
 def wanted(claims: Sequence[str], scale: str, folder: Path) -> list[tuple[Recipe, tuple[int, ...]]]:
-    """Recipes and seeds of the claims of these ids, or of all.
+    """Recipes and seeds of the claims of these ids or documents, or of all.
 
     Raises:
         CommandError: there is no such claim.
@@ -101,8 +101,8 @@ def wanted(claims: Sequence[str], scale: str, folder: Path) -> list[tuple[Recipe
     seen: set[str] = set()
 
     def look(item: pytest.Function, claim: Claim) -> None:
-        if not claims or claim.id in claims:
-            seen.add(claim.id)
+        if not claims or claim.id in claims or claim.document in claims:
+            seen.update((claim.id, claim.document))
             found.extend(design_of(item, scale).recipes)
 
     known = each_claim(folder, look, list(claims))

@@ -178,6 +178,10 @@ class Store(Shown):
         """Those of the seeds whose member is there, or in a shared store; nothing is trained."""
         return self._members.there(recipe, checked_seeds(seeds))
 
+    def member_names(self, recipe: Recipe, seeds: Iterable[int]) -> dict[int, str]:
+        """What the members of a recipe are called in the store, by seed, whether they are there or not."""
+        return self._names.members(recipe, checked_seeds(seeds))
+
     def member_path(self, recipe: Recipe, seed: int) -> Path:
         """Where the member lies, or would lie."""
         return self._names.member_paths(recipe, [seed])[seed]

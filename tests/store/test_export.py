@@ -183,6 +183,9 @@ def test_networks_of_claims_are_exported_by_a_command(tmp_path, monkeypatch, cap
     assert said[0] == f"out/1x4-standard-{STANDARD.key[:8]}: 2 members of 1x4 standard"
     assert said[1] == "4 members not exported, since the store has none of that name; python -m harness train makes them"
     assert (tmp_path / said[0].split(":")[0] / "card.json").exists()
+    for chosen in ("paper/holds", "paper"):
+        assert cli.main(["cache", "ls", chosen, "--store", "kept"]) == 0
+        assert capsys.readouterr().out.splitlines()[-1].startswith("2 entries in ")
     assert cli.main(["cache", "export", "paper/none", "--store", "kept"]) == 2
     assert "there is no claim paper/none" in capsys.readouterr().err
     assert cli.main(["cache", "export", "--match", "9x9", "--store", "kept"]) == 2
