@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from functools import partial
 from pathlib import Path
 
-from harness.store import files
+from harness.store import aside, files
 from harness.store.others import shelf_of
 from harness.store.place import Place
 from harness.store.remote import Remote
@@ -50,7 +50,7 @@ def fetched(place: Place) -> Iterator[Path]:
         for kind in SUFFIXES:
             for name in sorted(remote.sizes(kind)):
                 with contextlib.suppress(files.Missing), remote.file(kind, name, into.folder) as file:
-                    files.take_in(file, into.path(kind, name))
+                    aside.take_in(file, into.path(kind, name))
         yield into.folder
 
 

@@ -8,7 +8,7 @@ from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Protocol
 
-from harness.store.files import tell_absent
+from harness.store.aside import tell_absent
 from harness.store.place import Place, is_url
 from harness.store.remote import Remote
 from harness.store.shelf import Kind, Shelf

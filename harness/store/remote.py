@@ -17,7 +17,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-from harness.store import files
+from harness.store import aside, files
 from harness.store.files import Missing, StoreError
 from harness.store.shelf import SUFFIXES, Kind, kind_of
 
@@ -166,7 +166,7 @@ class Remote:
                 "--claims-store DIR or HARNESS_STORE"
             ) from problem
         self._off = True
-        files.tell_absent(self.where, f"cannot be read ({problem})")
+        aside.tell_absent(self.where, f"cannot be read ({problem})")
 
 
 def _place(root: str, kind: Kind, name: str) -> str:

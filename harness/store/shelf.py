@@ -15,7 +15,7 @@ from functools import cached_property
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal, TypeVar
 
-from harness.store import files, headers
+from harness.store import aside, files, headers
 
 if TYPE_CHECKING:
     from harness.store.others import Other
@@ -152,7 +152,7 @@ class Shelf:
                     "--claims-store DIR or HARNESS_STORE"
                 ) from problem
             self._failed.add(path)
-            files.set_aside(path, problem, seen)
+            aside.set_aside(path, problem, seen)
             return None
         self._failed.discard(path)
         return content
@@ -164,11 +164,11 @@ class Shelf:
                 with other.file(kind_of(path), path.stem, self.folder) as file:
                     content = read(file)
                     if other.travels:
-                        files.take_in(file, path)
+                        aside.take_in(file, path)
             except files.Damaged as problem:
                 self._useless.add((other.where, path.stem))
                 if not isinstance(problem, files.Missing):
-                    files.tell_useless(path.name, other.where, problem)
+                    aside.tell_useless(path.name, other.where, problem)
                 continue
             self._failed.discard(path)
             return content
