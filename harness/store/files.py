@@ -183,16 +183,17 @@ def _sealed(path: Path, about: Mapping[str, Any], *content: bytes) -> dict[str, 
 
 def _unsealed(path: Path, header: Mapping[str, Any], *content: bytes) -> dict[str, Any]:
     """``about`` of an entry whose name and checksum are right."""
-    if header["key"] != path.stem:
+    stem = path.stem
+    if header["key"] != stem:
         raise Damaged(f"it holds the entry {header['key']}, which was copied or moved here")
-    if header["sha256"] != checksum(path.stem.encode(), header["about"].encode(), *content):
+    if header["sha256"] != checksum(stem.encode(), header["about"].encode(), *content):
         raise Damaged("its content does not match the checksum that it was written with")
     about: dict[str, Any] = json.loads(header["about"])
     return about
 
 
-def open_regular(path: Path | str, flags: int = 0) -> int:
-    """A handle of a regular file, for reading: nobody waits for a pipe, and no link is followed.
+def open_regular(path: Path | str, flags: int = 0) -> tuple[int, int]:
+    """Handle and size of a regular file, for reading: nobody waits for a pipe, and no link is followed.
 
     Raises:
         Damaged: it is something else.
@@ -202,11 +203,12 @@ def open_regular(path: Path | str, flags: int = 0) -> int:
     except OSError:
         _require_file(path)  # says what is there, if it is something else
         raise
-    if not stat.S_ISREG(os.fstat(handle).st_mode):
+    found = os.fstat(handle)
+    if not stat.S_ISREG(found.st_mode):
         os.close(handle)
         _require_file(path)
         raise Damaged("it is not a regular file")
-    return handle
+    return handle, found.st_size
 
 
 def bytes_of(path: Path | str) -> bytes:
@@ -215,9 +217,9 @@ def bytes_of(path: Path | str) -> bytes:
     Raises:
         Damaged: it is something else.
     """
-    handle = open_regular(path)
+    handle, size = open_regular(path)
     try:
-        return at_least(handle, b"", os.fstat(handle).st_size)
+        return at_least(handle, b"", size)
     finally:
         os.close(handle)
 

@@ -23,10 +23,10 @@ def about_of(path: Path | str) -> dict[str, Any]:
     """
     stem, suffix = os.path.splitext(os.path.basename(path))
     try:
-        handle = _unnoticed(path)
+        handle, size = _unnoticed(path)
         try:
             read = _of_tensors if suffix == ".safetensors" else _of_table
-            header = read(handle, os.read(handle, FIRST), os.fstat(handle).st_size)
+            header = read(handle, os.read(handle, FIRST), size)
         finally:
             os.close(handle)
         return checked(header, stem)
@@ -44,8 +44,8 @@ def checked(header: Any, stem: str) -> dict[str, Any]:
     return about
 
 
-def _unnoticed(path: Path | str) -> int:
-    """A handle whose use does not count as one of the entry, where the file is one's own."""
+def _unnoticed(path: Path | str) -> tuple[int, int]:
+    """Handle and size, whose use does not count as one of the entry, where the file is one's own."""
     try:
         return open_regular(path, _NO_ACCESS_TIME)
     except PermissionError:
