@@ -155,9 +155,9 @@ def _of_the_place(row: Mapping[Hashable, Any]) -> list[str]:
         reasons.append("the estimate is clearly negative: the model is not at a minimum of the sampled loss")
     if row["depth"] > MOST_DEPTH * abs(row["llc"]):
         share = row["depth"] / abs(row["llc"]) if row["llc"] else math.inf
-        compared = f"{share:.0%} of the estimate" if share < 1 else "as much as the estimate or more"
-        reasons.append(f"the model is not at a minimum: descent lowers the potential by {row['depth']:.2g}, {compared}, which is "
-                       "too low by that")  # fmt: skip
+        compared = f"{share:.0%} of the estimate" if share < 1 else "no less than the estimate"
+        reasons.append(f"the model is not at a minimum: descent lowers the potential by {row['depth']:.2g}, {compared}, "
+                       "which is too low by that")  # fmt: skip
     if row["displacement"] > furthest(row["parameters"]):
         reasons.append(f"a chain left: its squared distance from the model is {row['displacement']:.1f} times what "
                        "localisation alone allows, so that the loss falls on the way out")  # fmt: skip
