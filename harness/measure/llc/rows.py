@@ -143,6 +143,8 @@ def distrust(row: Mapping[Hashable, Any], spec: LLCSpec) -> str:
     chains = [value for name, value in row.items() if str(name).startswith("chain_")]
     if not all(map(math.isfinite, chains)):
         return "a chain diverged: its loss is not finite"
+    if spec.sampler == "kinetic" and row["acceptance"] == 0:
+        return "no step was accepted, so that the chains stayed where they began: the step size is too large"
     return "; ".join([*_of_the_place(row), *_of_the_chains(row), *_of_the_settings(row, spec)])
 
 
@@ -153,8 +155,9 @@ def _of_the_place(row: Mapping[Hashable, Any]) -> list[str]:
         reasons.append("the estimate is clearly negative: the model is not at a minimum of the sampled loss")
     if row["depth"] > MOST_DEPTH * abs(row["llc"]):
         share = row["depth"] / abs(row["llc"]) if row["llc"] else math.inf
-        reasons.append(f"the model is not at a minimum: descent lowers the potential by {row['depth']:.2g}, {share:.0%} of the "
-                       "estimate, which is too low by that")  # fmt: skip
+        compared = f"{share:.0%} of the estimate" if share < 1 else "no less than the estimate"
+        reasons.append(f"the model is not at a minimum: descent lowers the potential by {row['depth']:.2g}, {compared}, "
+                       "which is too low by that")  # fmt: skip
     if row["displacement"] > furthest(row["parameters"]):
         reasons.append(f"a chain left: its squared distance from the model is {row['displacement']:.1f} times what "
                        "localisation alone allows, so that the loss falls on the way out")  # fmt: skip
@@ -164,7 +167,7 @@ def _of_the_place(row: Mapping[Hashable, Any]) -> list[str]:
 def _of_the_chains(row: Mapping[Hashable, Any]) -> list[str]:
     """Whether the chains have settled, agree, and are long enough."""
     if not math.isfinite(row["drift"]):
-        return ["the trace has a single draw"]
+        return ["the trace has a single draw, or the estimate is 0 to the last digit, so that no drift can be told"]
     reasons = []
     if not row["rhat"] <= MOST_RHAT:
         reasons.append(f"chains do not agree: R̂ is {row['rhat']:.2f}")

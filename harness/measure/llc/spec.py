@@ -7,6 +7,7 @@ from dataclasses import dataclass, fields, replace
 from typing import Any, Literal
 
 from harness.recipe import describe, require
+from harness.spec import is_real, is_whole
 
 Sampler = Literal["kinetic", "sgld"]
 Preconditioner = Literal["none", "rmsprop"]
@@ -68,15 +69,26 @@ class LLCSpec:
     def __post_init__(self) -> None:
         require(self.sampler in ("kinetic", "sgld"), self, "sampler", "'kinetic' or 'sgld'")
         self._fill()
-        require(self.localization >= 0, self, "localization", "0 or more")
-        require(self.step_size is None or self.step_size > 0, self, "step_size", "None or above 0")
+        lowest = "0 or more" if self.sampler == "sgld" else "above 0 (or any from 0 with sampler='sgld')"
+        enough = is_real(self.localization) and (self.localization > 0 or (self.localization == 0 and self.sampler == "sgld"))
+        require(enough, self, "localization", lowest)
+        for name in ("step_size", "nbeta"):
+            value = getattr(self, name)
+            require(value is None or (is_real(value) and value > 0), self, name, "None or a number above 0")
         for name in ("friction", "precision"):
-            require(getattr(self, name) > 0, self, name, "above 0")
-        for name in ("chains", "draws", "budget"):
-            require(getattr(self, name) is None or getattr(self, name) >= 1, self, name, "1 or more")
-        for name in ("burn_in", "sensitivity_chains", "descent"):
-            require(getattr(self, name) is None or getattr(self, name) >= 0, self, name, "0 or more")
-        require(self.nbeta is None or self.nbeta > 0, self, "nbeta", "None or above 0")
+            require(is_real(getattr(self, name)) and getattr(self, name) > 0, self, name, "a number above 0")
+        for name, least in (
+            ("chains", 1),
+            ("draws", 1),
+            ("budget", 1),
+            ("burn_in", 0),
+            ("sensitivity_chains", 0),
+            ("descent", 0),
+        ):
+            value = getattr(self, name)
+            open_to = "None or a whole number" if name in ("draws", "burn_in") else "a whole number"
+            left = value is None and name in ("draws", "burn_in")
+            require(left or (is_whole(value) and value >= least), self, name, f"{open_to}, {least} or more")
         if self.sampler == "sgld":
             self._check_sgld()
         else:
@@ -95,7 +107,8 @@ class LLCSpec:
     def _check_sgld(self) -> None:
         for name, left in OF_KINETIC.items():
             require(getattr(self, name) == left, self, name, f"left out with sampler='sgld', which has no {name}")
-        require(self.batch_size is None or self.batch_size >= 2, self, "batch_size", "None or 2 or more")
+        whole = self.batch_size is None or (is_whole(self.batch_size) and self.batch_size >= 2)
+        require(whole, self, "batch_size", "None or a whole number, 2 or more")
         require(self.initial_loss in ("all", "batch"), self, "initial_loss", "'all' or 'batch'")
         require(self.preconditioner in ("none", "rmsprop"), self, "preconditioner", "'none' or 'rmsprop'")
         require(
@@ -107,7 +120,6 @@ class LLCSpec:
         for name, left in OF_SGLD.items():
             require(getattr(self, name) == left, self, name, f"left out, or used with sampler='sgld': the sampler 'kinetic', "
                     f"which is exact on the full batch, has no {name}")  # fmt: skip
-        require(self.localization > 0, self, "localization", "above 0 (or any from 0 with sampler='sgld')")
         require(self.mass in ("adapted", "unit"), self, "mass", "'adapted' or 'unit'")
         require(self.mass == "unit" or self.step_size is None, self, "mass",
                 "'unit' where the step size is given, since a step size has a meaning only with its mass")  # fmt: skip

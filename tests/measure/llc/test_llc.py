@@ -494,9 +494,9 @@ def test_bad_input_is_named(arguments: dict[str, object], message: str) -> None:
 
 
 def test_impossible_settings_are_named() -> None:
-    with pytest.raises(RecipeError, match="LLCSpec has step_size=0; it has to be None or above 0"):
+    with pytest.raises(RecipeError, match="LLCSpec has step_size=0; it has to be None or a number above 0"):
         LLCSpec(step_size=0)
-    with pytest.raises(RecipeError, match="batch_size=1; it has to be None or 2 or more"):
+    with pytest.raises(RecipeError, match="batch_size=1; it has to be None or a whole number, 2 or more"):
         LLCSpec(sampler="sgld", batch_size=1)
     model, x, y = regression(2, 1, 10)
     with pytest.raises(ValueError, match="from 1 to the number of points, 10"):
