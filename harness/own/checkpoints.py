@@ -151,7 +151,7 @@ def _is_number(value: object) -> bool:
 def _matching(pattern: str) -> dict[int, dict[int, Any]]:
     """The files that a path stands for."""
     parts = _FIELD.split(pattern)
-    if parts.count("seed") != 1 or parts.count("step") > 1:
+    if parts[1::2].count("seed") != 1 or parts[1::2].count("step") > 1:
         raise RecipeError(
             f"weights={pattern!r} is one path; write {{seed}} where its number stands, and {{step}} for checkpoints"
         )
