@@ -34,6 +34,7 @@ if TYPE_CHECKING:
     from harness.measure.llc.profile import llc_profile
     from harness.measure.llc.sample import SampleLLC
     from harness.measure.llc.spec import LLCSpec, document_spec
+    from harness.own import Checkpoints, Trained
     from harness.population import Population
     from harness.predict import (
         AreaDifference,
@@ -67,6 +68,7 @@ if TYPE_CHECKING:
     from harness.running.found import Search
     from harness.running.run import Result, run, search
     from harness.running.session import Harness
+    from harness.runs import Runs
     from harness.store import Store
     from harness.store.exporting import export
     from harness.study import Study, study
@@ -95,6 +97,7 @@ _HOME = {
     "harness.measure.attack.minimum_norm": ("PerturbationSpec",),
     "harness.measure.attack.robustness": ("Robustness",),
     "harness.measure.llc.sample": ("SampleLLC",),
+    "harness.own": ("Checkpoints", "Trained"),
     "harness.population": ("Population",),
     "harness.predict": (
         "AreaDifference", "AtLeast", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
@@ -105,6 +108,7 @@ _HOME = {
     "harness.quantities": ("quantity",),
     "harness.recipe": ("MLP", "SGD", "Adam", "AdamW", "Module", "Recipe", "Regime", "Threat", "TrainingStep"),
     "harness.rows": ("Between",),
+    "harness.runs": ("Runs",),
     "harness.running.found": ("Search",),
     "harness.running.run": ("Result", "run", "search"),
     "harness.running.session": ("Harness",),
@@ -118,17 +122,16 @@ _WHERE = {
     **dict.fromkeys(kinds(), "harness.predict"),  # those above are named for type checkers, too
 }
 __all__ = [
-    "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between",
-    "Cifar10", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference",
-    "DataFact", "DataSpec", "Dataset", "Design", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels",
-    "Harness", "Images", "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec",
-    "Landmark", "Measurement", "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering",
-    "Outcome", "PairedDifference", "Peak", "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion",
-    "RandomLabels", "Recipe", "Regime", "Result", "Robustness", "SampleLLC", "ScalingExponent", "Search", "Source", "Store",
-    "Study", "Superiority", "Theorem", "Threat", "ToyImages", "TrainingStep", "Trajectory", "TrimmedDifference",
-    "Verdict", "autoattack", "claim", "curve_features", "document_spec", "exact_perturbation", "export", "falsify",
-    "judge", "llc", "llc_profile", "one_thread", "pgd", "quantity", "run", "search", "smallest_perturbation", "study",
-    "train",
+    "LLC", "MLP", "SGD", "Accuracy", "Adam", "AdamW", "AreaDifference", "AtLeast", "AutoAttackSpec", "Between", "Checkpoints",
+    "Cifar10", "Citation", "Claim", "ClaimError", "Conjunction", "Correlation", "CorrelationDifference", "DataFact",
+    "DataSpec", "Dataset", "Design", "Evidence", "Factors", "Figure", "Gaps", "Gate", "GroupedLabels", "Harness", "Images",
+    "IndependentDifference", "IndependentSuperiority", "IndependentTrimmedDifference", "LLCSpec", "Landmark", "Measurement",
+    "Mnist", "Module", "NoChange", "NoCorrelation", "NoTrend", "Ordering", "Outcome", "PairedDifference", "Peak",
+    "PerSampleCorrelation", "PerturbationSpec", "Population", "Proportion", "RandomLabels", "Recipe", "Regime", "Result",
+    "Robustness", "Runs", "SampleLLC", "ScalingExponent", "Search", "Source", "Store", "Study", "Superiority", "Theorem",
+    "Threat", "ToyImages", "Trained", "TrainingStep", "Trajectory", "TrimmedDifference", "Verdict", "autoattack", "claim",
+    "curve_features", "document_spec", "exact_perturbation", "export", "falsify", "judge", "llc", "llc_profile", "one_thread",
+    "pgd", "quantity", "run", "search", "smallest_perturbation", "study", "train",
 ]  # fmt: skip
 __all__ = [*__all__, *(name for name in kinds() if name not in __all__)]
 

@@ -12,8 +12,8 @@ import pytest
 from harness.device import one_thread
 from harness.errors import ClaimError, Shortfall
 from harness.pytest_plugin.collect import FAULT, claim_id
-from harness.pytest_plugin.given import REMEDY, body_of, design_in, reads_a_harness
-from harness.pytest_plugin.outcome import NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+from harness.pytest_plugin.given import REMEDY, body_of, design_of, reads_a_harness
+from harness.pytest_plugin.outcome import SCALED, NotSupported, Row, Settings, Shown, conclude, read_row, write_row
 
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
@@ -110,7 +110,11 @@ class Caller:
         if FAULT in item.stash:
             return
         row, settings = _started(item), self._settings
-        row["design"] = design_in(item, settings.scale)
+        assert isinstance(item, pytest.Function)  # nothing else is a claim
+        design = design_of(item, settings.scale)
+        row["design"] = design.to_json()
+        if design.scaled:
+            item.user_properties.append((SCALED, True))
         accepted = settings.because if settings.updating else None
         row["changes"] = settings.ledger.changes(settings.scale, row, today=settings.today, because=accepted)
         write_row(item, row)

@@ -17,7 +17,18 @@ from harness.pytest_plugin.collect import Collected, Collector
 from harness.pytest_plugin.ledger import UPGRADE, LedgerError, sentences
 from harness.pytest_plugin.ledger_file import SCHEMA
 from harness.pytest_plugin.options import claims_folders, leaves_out_unseen
-from harness.pytest_plugin.outcome import PROPERTY, Row, Settings, Status, pending, read_row, shown_path, status, to_text
+from harness.pytest_plugin.outcome import (
+    PROPERTY,
+    SCALED,
+    Row,
+    Settings,
+    Status,
+    pending,
+    read_row,
+    shown_path,
+    status,
+    to_text,
+)
 from harness.pytest_plugin.screen import Display
 from harness.running.provenance import origin, provenance
 from harness.running.session import store_folder
@@ -42,7 +53,7 @@ class Controller:
         self._rows: dict[str, Row] = {}
         self._run: set[str] = set()
         self._known: list[str] = []
-        self._left_out_unseen = self._partial = False
+        self._left_out_unseen = self._partial = self._scaled = False
         self._started, self._clock = time.time(), time.perf_counter()
         self._lines: list[str] = []
         self._origin: dict[str, Any] = {}
@@ -85,6 +96,7 @@ class Controller:
             row = self._rows[report.nodeid] | {"verdict": "error", "reason": _DIED, "error": error}
             report.user_properties.append((PROPERTY, to_text(row)))
         self._rows[report.nodeid] = row
+        self._scaled |= any(name == SCALED for name, _ in report.user_properties)
         if report.when != "setup" or not report.passed:
             self._run.add(report.nodeid)
 
@@ -136,7 +148,7 @@ class Controller:
             yield f"note: {part['claims']} of {part['of'] or 'all'} claims selected; the report has these"
         if self._settings.scale == "smoke":
             yield "note: scale smoke decides nothing; it only shows that the claims run"
-        if self._settings.scale == "reduced":
+        if self._settings.scale == "reduced" and self._scaled:
             yield "note: scale reduced trains smaller models than the documents; --claims-scale full has their sizes"
         ledger = self._settings.ledger
         if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:

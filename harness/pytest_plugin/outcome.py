@@ -21,6 +21,7 @@ from harness.pytest_plugin.registration import Registration
 Row = dict[str, Any]
 Status = tuple[str, str, tuple[str, Mapping[str, bool]]]
 PROPERTY = "claim"
+SCALED = "claims-scaled"  # the property of a claim that asks for the scale
 
 
 class NotSupported(pytest.fail.Exception):  # type: ignore[misc, name-defined]

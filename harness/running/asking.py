@@ -37,11 +37,13 @@ class ClaimDesign:
         instruments: {"name", "members", "settings", "streams"} of every measurement: of how many members, with which settings
             (an engine only where it names one), on which random streams (its seeds).
         code: digest of body and fixtures and of what they use of the project; UNKNOWN where a source cannot be read.
+        scaled: whether the claim asks for the scale, so that at another it may be about other networks.
     """
 
     recipes: tuple[tuple[Recipe, tuple[int, ...]], ...]
     instruments: tuple[Mapping[str, Any], ...] = ()
     code: str = UNKNOWN
+    scaled: bool = False
 
     COLUMNS = ("recipe", "architecture", "regime", "seed")
 
@@ -113,6 +115,11 @@ class Standing:
 class _Drawn(Harness):
     """A harness whose studies are drawn, each once, for all claims together."""
 
+    def __getattribute__(self, name: str) -> Any:
+        if name == "scale":
+            cast("Drawing", self.store).asked.scaled = True
+        return super().__getattribute__(name)
+
     def setting(self, name: str, default: Value) -> Value:
         """See :meth:`Harness.setting`; whether a claim's defaults for a setting agree is checked when it runs."""
         return default
@@ -162,7 +169,7 @@ class Designer:
         except CodeError:
             code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
-        return ClaimDesign(recipes, tuple(instruments(asked.measured)), code)
+        return ClaimDesign(recipes, tuple(instruments(asked.measured)), code, asked.scaled)
 
     def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked, after: ExitStack) -> Any:
         """What a body or a fixture is handed under a name; a fixture that asks for its own name is handed the one it overrides.

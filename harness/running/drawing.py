@@ -81,16 +81,19 @@ class Asked:
     Attributes:
         members: seeds by recipe.
         measured: (name, measurement or key of a table, number of members) in order.
+        scaled: whether the scale was asked for, so that what follows may depend on it.
     """
 
     members: dict[Recipe, dict[int, None]] = field(default_factory=dict)
     measured: list[tuple[str, Any, int]] = field(default_factory=list)
+    scaled: bool = False
 
     def add(self, other: Asked) -> None:
         """Append what another function asked for."""
         for recipe, seeds in other.members.items():
             self.members.setdefault(recipe, {}).update(seeds)
         self.measured += other.measured
+        self.scaled |= other.scaled
 
 
 class Drawing:

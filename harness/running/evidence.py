@@ -10,6 +10,7 @@ from harness.claim import Claim, ClaimError, Evidence, Figure
 from harness.kept import Account, Drop, lost_networks, noting
 from harness.population import provenance
 from harness.rows import Where
+from harness.runs.read import reading
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -28,7 +29,7 @@ def completed(claim: Claim, body: Callable[..., Any]) -> Body:
 
     def asked(harness: Harness | None) -> Evidence:
         begun = 0 if harness is None else len(harness.store.trained)
-        with noting() as drops:
+        with noting() as drops, reading() as read:
             evidence: Evidence = body(harness)
         if not isinstance(evidence, Evidence) or evidence.shortfall is not None or not _are_tables(evidence.table):
             return evidence  # the judge says what is wrong with it
@@ -36,7 +37,8 @@ def completed(claim: Claim, body: Callable[..., Any]) -> Body:
         recipes = evidence.recipes or tuple(provenance(recipe, seeds) for recipe, seeds in dict.fromkeys(trained))
         rows = evidence.rows if evidence.rows is not None else _account(claim, evidence, trained, drops)
         figure = evidence.figure or _figure(claim.prediction, evidence.table)
-        return replace(evidence, recipes=recipes, rows=rows, figure=figure)
+        settings = {**{each.what: each.said for each in read}, **evidence.settings}
+        return replace(evidence, recipes=recipes, rows=rows, figure=figure, settings=settings)
 
     return asked
 

@@ -76,7 +76,6 @@ def judged_row(
     from harness.report.figures import figure_from_evidence
     from harness.report.images import images_from_evidence
     from harness.report.rows import plain, with_verdict
-    from harness.running.found import check_scope, search_scope
 
     def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None) -> Verdict:
         return judge(claim, evidence, scale=how.scale, share=1 / max(how.family or 1, 1), blocks=blocks)
@@ -91,9 +90,11 @@ def judged_row(
     done["settings"] = plain({**evidence.settings, **_rules(claim, how, grown)})
     done["recipes"] = plain(evidence.recipes)
     found: Search | None = None
-    if evidence.shortfall is None:
+    if evidence.shortfall is None and claim.scope:
+        from harness.running.found import check_scope, search_scope  # only now: Hypothesis takes a second to import
+
         check_scope(claim, {} if harness is None else harness.asked)
-        if how.search and claim.scope and harness is not None:
+        if how.search and harness is not None:
             found = search_scope(claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes)
             done["search"] = plain(found.to_json())
     return Judged(done, evidence, verdict, found)
@@ -207,27 +208,29 @@ def run(
     project = _project()
     began, started = time.perf_counter(), time.time()
     origin = provenance.origin(project, ())
-    harness = _harness(store, scale, device, llc_engine, project)
-    row = base_row(declared, declared.id) | {"design": Designer(scale, ReachedCode(project)).design_of(claim).to_json()}
     given = bool(needs(claim))
-    made, already = harness.store.made, len(harness.store.measured)
+    harness = _harness(store, scale, device, llc_engine, project) if given else None  # who takes none needs no torch
+    row = base_row(declared, declared.id) | {"design": Designer(scale, ReachedCode(project)).design_of(claim).to_json()}
+    made, already = (harness.store.made, len(harness.store.measured)) if harness is not None else (0, 0)
 
     body = completed(declared, lambda harness: claim(harness=harness) if given else claim())
     try:
-        evidence = body(harness if given else None)
+        evidence = body(harness)
     except Shortfall as problem:
         evidence = Evidence({}, shortfall=str(problem))
     refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))
     how = Judging(scale, blocks=until_decided, search=search, minutes=minutes)
-    measured = list(instruments_of(harness.store.measured[already:]))
-    done = judged_row(row, declared, evidence, how, body, harness if given else None)
+    measured = list(instruments_of(harness.store.measured[already:])) if harness is not None else []
+    done = judged_row(row, declared, evidence, how, body, harness)
     seconds = time.perf_counter() - began
-    done.row.update(seconds=seconds, cached=given and harness.store.made == made, instruments=measured)
+    cached = harness is not None and harness.store.made == made
+    done.row.update(seconds=seconds, cached=cached, instruments=measured)
     facts = provenance.provenance(
         origin, started=started, seconds=seconds, command=f"harness.run({claim.__name__}, scale={scale!r})", workers=1,
-        llc_engine=harness.llc_engine, selected={"claims": 1, "of": None},
+        llc_engine=llc_engine if harness is None else harness.llc_engine, selected={"claims": 1, "of": None},
     )  # fmt: skip
-    told = assemble([done.row], scale=scale, device=harness.device, provenance=facts)
+    on = harness.device if harness is not None else getattr(store, "device", "cpu")  # nothing was trained or measured anywhere
+    told = assemble([done.row], scale=scale, device=on, provenance=facts)
     return Result(declared, done.verdict, done.evidence, told, done.search)
 
 

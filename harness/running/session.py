@@ -16,6 +16,8 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness import device as devices
 from harness.errors import ClaimError
 from harness.kept import Drop, noting, told
+from harness.runs.read import Read, reading
+from harness.runs.read import told as told_of
 
 if TYPE_CHECKING:
     from harness.engines import Engine
@@ -36,6 +38,7 @@ class _Made:
     trained: tuple[Any, ...]
     dropped: tuple[Drop, ...]
     asked: Mapping[str, Any]
+    read: tuple[Read, ...] = ()
 
 
 @dataclass(frozen=True, eq=False)
@@ -102,6 +105,7 @@ class Harness:
         new = [drop for drop in made.dropped if drop.call not in self._told]
         self._told.update(drop.call for drop in new)
         told(new)
+        told_of(made.read)
         if made.raised is not None:
             raise made.raised
         result: Value = own_tables(made.value)
@@ -112,7 +116,7 @@ class Harness:
         store, own = self.store, self.for_one_claim()
         measured, trained = len(store.measured), len(store.trained)
         value, raised = None, None
-        with noting() as dropped:
+        with noting() as dropped, reading() as read:
             try:
                 value = function(own, *arguments, **named)
                 if inspect.iscoroutine(value) or isinstance(value, Iterator):
@@ -123,7 +127,9 @@ class Harness:
             except Exception as problem:
                 raised = problem
         drops = tuple(drop if drop.call is not None else replace(drop, call=call) for drop in dropped)
-        made = _Made(value, raised, tuple(store.measured[measured:]), tuple(store.trained[trained:]), drops, own.asked)
+        made = _Made(
+            value, raised, tuple(store.measured[measured:]), tuple(store.trained[trained:]), drops, own.asked, tuple(read)
+        )
         del store.measured[measured:], store.trained[trained:]  # they are counted where the study is asked for
         return made
 

@@ -7,10 +7,13 @@ from collections.abc import Iterable, Sequence
 from dataclasses import fields, is_dataclass, replace
 from typing import TYPE_CHECKING, Any, TypeVar
 
+from harness.recipe import Module
+
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.measure.base import Measurement
+    from harness.recipe import Recipe
 
 
 def checked_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
@@ -30,6 +33,13 @@ def checked_seeds(seeds: Iterable[int]) -> tuple[int, ...]:
             "network: a seed given twice would count as two)"
         )
     return whole
+
+
+def check_built(recipes: Iterable[Recipe]) -> None:
+    """Raise a RecipeError at once, and not deep in the naming of networks, if a function that builds one cannot be imported."""
+    for recipe in recipes:
+        if isinstance(recipe.architecture, Module):
+            recipe.architecture.function()
 
 
 def check_rows(measurement: Measurement, table: pd.DataFrame, seeds: Sequence[int]) -> None:

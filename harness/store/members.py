@@ -82,6 +82,7 @@ class Members:
         )
 
     def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
+        from harness.own.training import elsewhere, trained
         from harness.training.train import Diverged, train
 
         began = time.monotonic()
@@ -98,7 +99,10 @@ class Members:
         failed: Diverged | None = None
         try:
             with standard_numerics(self._device):
-                kept = train(recipe, data, missing, start=start, device=self._device, progress=progress)
+                if elsewhere(recipe):
+                    kept = trained(recipe, missing)
+                else:
+                    kept = train(recipe, data, missing, start=start, device=self._device, progress=progress)
         except Diverged as problem:
             failed, kept = problem, problem.kept
         seconds = (time.monotonic() - began) / len(missing)

@@ -170,8 +170,11 @@ MEASURED_POINTS = 256  # of a measurement's step, which it does not say
 
 def trained_together(recipe: Recipe, data: Dataset, device: str) -> int:
     """Members of a recipe that are trained as one stack."""
+    from harness.own.training import elsewhere
     from harness.training.train import memory_needed
 
+    if elsewhere(recipe):
+        return 1  # it is trained by itself anyway, and is then kept at once
     return _fitting("trained", memory_needed(recipe, data, 1), device)
 
 

@@ -17,7 +17,8 @@ from harness.design import labelled
 from harness.device import standard_numerics
 from harness.progress import under_way
 from harness.showing import Shown
-from harness.store.asked import checked_seeds, resolved
+from harness.store.asked import check_built, checked_seeds, resolved
+from harness.store.ignored import make
 from harness.store.lineages import Lineage, Wanted, lineages
 from harness.store.members import Members
 from harness.store.names import Names, code_of_data
@@ -138,6 +139,7 @@ class Store(Shown):
         if not cells:
             raise ValueError("recipes is empty; give at least one recipe")
         different = list({recipe.key: recipe for _, recipe in cells}.values())
+        check_built(different)
         self._members.make(different, seeds, name or different[0].name)
         unread = {recipe.key: self._members.unread(recipe, seeds) for recipe in different}
         found = [Population(recipe, seeds, unread[recipe.key], labels) for labels, recipe in cells]
@@ -213,6 +215,7 @@ class Store(Shown):
 
         if all(shard.done() for shard in shards):
             return []
+        make(self.folder)
         line = under_way(f"{name} {what}", total, "members") if self.heartbeat is None else nullcontext(lambda part: None)
         with line as report:
             if self.engine is None:
