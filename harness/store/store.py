@@ -13,6 +13,7 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.deadline import doing
 from harness.design import labelled
 from harness.device import standard_numerics
 from harness.progress import under_way
@@ -39,6 +40,7 @@ if TYPE_CHECKING:
     from harness.recipe import Recipe
 
 Heartbeat = Callable[[dict[str, Any]], None]
+_DOING = {"trained": "training", "measured": "measuring"}
 
 
 class Store(Shown):
@@ -210,7 +212,7 @@ class Store(Shown):
         if all(shard.done() for shard in shards):
             return []
         line = under_way(f"{name} {what}", total, "members") if self.heartbeat is None else nullcontext(lambda part: None)
-        with line as report:
+        with doing(f"{_DOING[what]} {name}"), line as report:
             if self.engine is None:
                 came = Done(share(shards, self.folder / "locks", heard))
             else:
