@@ -44,7 +44,7 @@ class HardStop(Protocol):
 
 
 class Limit:
-    """How long some work may take, in one go or in several.
+    """How long some work may take, in one go or in several; of two limits, one within the other, the earlier counts.
 
     Args:
         seconds: how long.
@@ -64,8 +64,12 @@ class Limit:
             TimedOut: the time is over.
         """
         global _running
-        outer, _running = _running, self
         began = time.monotonic()
+        outer = _running
+        if outer is not None and outer._end < began + self._left:
+            yield  # its clock runs out first
+            return
+        _running = self
         self._end, self._idle = began + self._left, 0.0
         self._interrupts = can_interrupt()
         handler, (due, every) = self._start(), (0.0, 0.0)

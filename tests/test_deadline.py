@@ -84,6 +84,13 @@ def test_a_clock_that_ran_before_runs_on() -> None:
         within_it()
 
 
+def test_of_two_clocks_the_earlier_counts() -> None:
+    with pytest.raises(TimedOut, match=r"within 0\.2 s"), Limit(SHORT).running(), Limit(60).running():
+        sleep()
+    with pytest.raises(TimedOut, match=r"within 0\.2 s"), Limit(60).running(), Limit(SHORT).running():
+        sleep()
+
+
 def test_several_goes_count_together() -> None:
     limit = Limit(3 * SHORT)
     with limit.running():

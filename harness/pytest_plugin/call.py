@@ -50,8 +50,9 @@ class Caller:
         """Set up a claim's fixtures; if one of them finds too few data, the claim is invalid."""
         if claim_id(item) is None:
             return (yield)
+        self._begin(item)
         self._note_what_is_fixed(item)
-        item.stash[_BEGAN] = (time.perf_counter(), self._made(), len(self._measured()))
+        self._begin(item)  # anew: what it asks for was only looked at
         one_thread()
         try:
             return (yield)
@@ -117,6 +118,9 @@ class Caller:
         accepted = settings.because if settings.updating else None
         row["changes"] = settings.ledger.changes(settings.scale, row, today=settings.today, because=accepted)
         write_row(item, row)
+
+    def _begin(self, item: pytest.Item) -> None:
+        item.stash[_BEGAN] = (time.perf_counter(), self._made(), len(self._measured()))
 
     def _made(self) -> int:
         """How many pieces of work the store of this process has done so far."""

@@ -233,7 +233,7 @@ class Controller:
 
 def _summary_line(row: Row, wide: int) -> str:
     """Glyph, verdict, id, effect with interval, margin, n, which kind of verdict; or, where the numbers say nothing, why."""
-    from harness.report.text import VERDICT_STYLES, measured, moment, number
+    from harness.report.text import VERDICT_STYLES, measured, moment, number, visible
 
     verdict, known = row["verdict"], row["expected"]
     word = verdict.upper() + (" (known)" if verdict == known and verdict in ("refuted", "invalid") else "")
@@ -249,4 +249,4 @@ def _summary_line(row: Row, wide: int) -> str:
     changed += "" if known in (None, verdict) else f"; the ledger has {known}"
     if what := pending(row):
         changed += f"; changed since it was known: {', '.join(what)}"
-    return f"{VERDICT_STYLES[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}"
+    return visible(f"{VERDICT_STYLES[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}")

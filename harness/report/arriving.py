@@ -135,7 +135,7 @@ def last_rows(folder: Path, scale: str) -> dict[str, Row]:
     rows: dict[str, Row] = {}
     for run in runs:
         for row in map(complete, run["rows"]):
-            if run["scale"] == scale and ran(row) and row["verdict"] != "error":
+            if run["scale"] == scale and row["verdict"] != "error":
                 when = row["as_of"] or run["provenance"].get("started")
                 known = rows.get(row["id"])
                 if known is None or str(when) >= str(known["as_of"]):

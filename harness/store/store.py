@@ -19,7 +19,9 @@ from harness.device import standard_numerics
 from harness.progress import under_way
 from harness.showing import Shown
 from harness.store.asked import checked_seeds, resolved
+from harness.store.leftovers import sweep
 from harness.store.lineages import Lineage, Wanted, lineages
+from harness.store.loading import loaded
 from harness.store.members import Members
 from harness.store.names import Names, code_of_data
 from harness.store.orders import Carrier, Done, Order
@@ -73,6 +75,7 @@ class Store(Shown):
         self.folder, self.device, self.heartbeat, self.llc_engine = self.place.folder, device, heartbeat, llc_engine
         self.engine = engine
         self.made = 0
+        self._swept = False
         self.measured: list[tuple[str, Any]] = []
         self.trained: list[tuple[Recipe, tuple[int, ...]]] = []
         self._shelf = shelf_of(self.place)
@@ -95,7 +98,7 @@ class Store(Shown):
         key = code_of_data(spec)
         if key not in self._data:
             with standard_numerics(self.device):
-                self._data[key] = spec.load()
+                self._data[key] = loaded(spec)
         return self._data[key]
 
     def entries(self) -> list[Entry]:
@@ -211,6 +214,9 @@ class Store(Shown):
 
         if all(shard.done() for shard in shards):
             return []
+        if not self._swept:
+            self._swept = True
+            sweep(self.folder)
         line = under_way(f"{name} {what}", total, "members") if self.heartbeat is None else nullcontext(lambda part: None)
         with doing(f"{_DOING[what]} {name}"), line as report:
             if self.engine is None:
