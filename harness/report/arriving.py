@@ -95,10 +95,10 @@ def read_rows(path: Path) -> Run:
         ReportError: it cannot be read, or is none.
     """
     try:
-        lines = path.read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = path.read_text(encoding="utf-8", errors="replace").split("\n")
     except OSError as problem:
         raise ReportError(f"cannot read {path}: {problem.strerror}; give the claims.json of a run") from problem
-    begun = _parsed(lines[0]) if lines else None
+    begun = _parsed(lines[0])
     if begun is None:
         raise ReportError(f"{path} does not begin with a run as it began: it was cut short, or is no file of rows")
     begun.pop("owner", None)

@@ -63,7 +63,7 @@ def read_history(folder: Path) -> History:
         OSError: there is a file, and it cannot be read.
     """
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").split("\n")  # a text may hold other ends of lines
     except (FileNotFoundError, NotADirectoryError):
         return History()
     found = [_parsed(line) for line in lines if line.strip()]

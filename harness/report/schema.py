@@ -1,24 +1,20 @@
 """Runs that are read are checked against the published schema, ``claims.schema.json``: what is wrong, where, and why.
 
 The part of JSON Schema (draft 2020-12) that the published schema uses is checked here, so that reading a run needs no further
-package; the tests compare with ``jsonschema``.  Besides, every number has to be finite, which JSON asks and Python's reader
-does not, and every text has to be one that UTF-8 can hold.
+package; the tests compare with ``jsonschema``.  Besides, it has to be strict JSON (:mod:`harness.strict`).
 """
 
 from __future__ import annotations
 
 import json
-import math
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
 from harness.limits import briefly
+from harness.strict import Fault, below, unfit
 
-Fault = tuple[str, str]
-"""Where, as "rows[3].effect", and what is wrong there."""
-_DEEPEST = 64  # levels; the schema's own have 12
 _PLAIN: Mapping[str, tuple[type, ...]] = {
     "null": (type(None),), "boolean": (bool,), "integer": (int,), "number": (int, float), "string": (str,), "array": (),
     "object": (),
@@ -45,13 +41,13 @@ def published() -> dict[str, Any]:
 
 def faults(run: Any) -> Iterator[Fault]:
     """What is wrong with a run, depth first; nothing if it is one."""
-    strict = list(_strict(run, "", 0))
+    strict = list(unfit(run))
     yield from strict or _faults(run, published(), "")
 
 
 def faults_of(part: str, value: Any) -> Iterator[Fault]:
     """What is wrong with what the schema defines under ``$defs`` by the name of ``part``."""
-    strict = list(_strict(value, "", 0))
+    strict = list(unfit(value))
     yield from strict or _faults(value, published()["$defs"][part], "")
 
 
@@ -91,7 +87,7 @@ def _of_objects(value: Mapping[str, Any], schema: Mapping[str, Any], where: str)
             yield where, f"lacks {name!r}"
     own, others = schema.get("properties", {}), schema.get("additionalProperties", True)
     for name, item in value.items():
-        at = _below(where, name)
+        at = below(where, name)
         if name in own:
             yield from _faults(item, own[name], at)
         elif others is False:
@@ -133,38 +129,3 @@ def _of_choices(value: Any, choices: list[Mapping[str, Any]], where: str) -> Ite
     found = [list(_faults(value, choice, where)) for choice in choices]
     if all(found):
         yield from found[-1]
-
-
-def _strict(value: Any, where: str, depth: int) -> Iterator[Fault]:
-    """Numbers and texts that JSON files cannot hold, but Python's reader takes."""
-    if depth > _DEEPEST:
-        yield where[:80], f"is nested more than {_DEEPEST} levels deep"
-    elif isinstance(value, float) and not math.isfinite(value):
-        yield where, f"is {value}; unknown is null"
-    elif isinstance(value, int) and not isinstance(value, bool) and abs(value) > 2**1000:
-        yield where, "is a number that no computation can hold"
-    elif isinstance(value, str) and not _is_text(value):
-        yield where, "is a text with half a character (a lone surrogate)"
-    elif isinstance(value, Mapping):
-        for name, item in value.items():
-            yield from _strict(name, where, depth)
-            yield from _strict(item, _below(where, name), depth + 1)
-    elif isinstance(value, list):
-        if all(type(item) is float for item in value) and all(map(math.isfinite, value)):
-            return  # a column of a figure
-        for place, item in enumerate(value):
-            yield from _strict(item, f"{where}[{place}]", depth + 1)
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def _below(where: str, name: str) -> str:
-    """The place of a field; a name that is no word is quoted, so that a message holds no control characters."""
-    said = name if name.isidentifier() else briefly(name)
-    return f"{where}.{said}" if where else said
