@@ -219,6 +219,7 @@ class Store(Shown):
             sweep(self.folder)
         line = under_way(f"{name} {what}", total, "members") if self.heartbeat is None else nullcontext(lambda part: None)
         with doing(f"{_DOING[what]} {name}"), line as report:
+            heard(0, 0.0)  # so that it is known what is worked on, should this process die
             if self.engine is None:
                 came = Done(share(shards, self.folder / "locks", heard))
             else:
