@@ -71,7 +71,9 @@ def resident() -> float:
     return int(Path("/proc/self/statm").read_text().split()[1]) * PAGE / 2**20
 
 
-def networks(members: int, parts: int, folder: Path) -> Iterator[tuple[int, float]]:
+def networks(
+    members: int, parts: int, folder: Path, hidden: tuple[int, ...] = (64, 64), epochs: int = 2
+) -> Iterator[tuple[int, float]]:
     """Members so far, and memory in MiB, after each part has been trained and measured."""
     import torch
 
@@ -81,7 +83,7 @@ def networks(members: int, parts: int, folder: Path) -> Iterator[tuple[int, floa
     from harness.store import Store
 
     torch.set_num_threads(1)
-    recipe = Recipe(ToyImages(train=64, test=32), MLP((16, 16)), epochs=2, batch_size=32)
+    recipe = Recipe(ToyImages(train=64, test=32), MLP(hidden), epochs=epochs, batch_size=32)
     store = Store(folder)
     size = members // parts
     for first in range(0, size * parts, size):

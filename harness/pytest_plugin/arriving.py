@@ -6,9 +6,14 @@ the verdict of the last run, marked with that run's date.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import re
+import shutil
 import signal
+import tempfile
 import threading
+import time
 from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from types import FrameType
@@ -22,6 +27,8 @@ from harness.pytest_plugin.timeout import stopped_file, where_stopped
 if TYPE_CHECKING:
     from harness.report.arriving import RowFile
 
+_DAY = 24 * 3600.0  # seconds
+_RUN = re.compile(r"claims-[0-9a-f]{32}$")
 _DIED = "the worker running it died"
 
 
@@ -57,6 +64,7 @@ class Arriving:
 
         if self._file is not None:
             return
+        sweep(Path(tempfile.gettempdir()))
         try:
             self._file = RowFile(self._reports, begun())
         except ReportError as problem:
@@ -121,6 +129,16 @@ class Arriving:
             return None
         name = shown_path(self._file.path, self._root)
         return f"the rows of this run are in {name}: python -m harness report {name} --out DIR"
+
+
+def sweep(folder: Path) -> None:
+    """Remove the folders of runs that were killed: those in which nothing has been written for a day."""
+    for path in folder.glob("claims-*"):
+        with contextlib.suppress(OSError):
+            if _RUN.match(path.name) and path.is_dir() and not path.is_symlink():
+                newest = max(each.lstat().st_mtime for each in (path, *path.iterdir()))
+                if time.time() - newest > _DAY:
+                    shutil.rmtree(path, ignore_errors=True)
 
 
 class Crashes:

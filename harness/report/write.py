@@ -6,6 +6,7 @@ import contextlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from harness.report.merge import check_run
 from harness.report.page import render
 from harness.report.rows import ReportError
 
+_OLD = 3600.0  # seconds, after which a file that takes one to write has no owner
 NAMES: tuple[str, ...] = ("claims.json", "claims.csv", "claims.html", "badge.svg")
 
 
@@ -46,6 +48,7 @@ def write_reports(run: Mapping[str, Any], folder: Path, drawings: Drawings | Non
     try:
         folder.mkdir(parents=True, exist_ok=True)
         with _alone(folder):
+            _sweep(folder)
             files = write_whole({first: text}, folder)
             known = history.read_history(folder)
             past = known.before(current)
@@ -78,6 +81,15 @@ def _alone(folder: Path) -> Iterator[None]:
         yield
     finally:
         os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed while they wrote here left: names of :func:`_aside`, an hour old."""
+    for name in NAMES:
+        for path in folder.glob(f".{name}.????????"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.lstat().st_mtime > _OLD and path.is_file():
+                    path.unlink()
 
 
 def write_whole(texts: Mapping[str, str], folder: Path) -> dict[str, Path]:

@@ -16,6 +16,7 @@ import pytest
 from papers import HIGHER_SEEDED, REFUTED, SUPPORTED, Project
 
 from harness.cli import main
+from harness.pytest_plugin.arriving import sweep
 from harness.report import arriving
 from harness.report.history import read_history
 
@@ -309,6 +310,41 @@ def test_a_line_of_the_file_is_the_row_of_the_report(project: Project, monkeypat
         assert {**row, "p_adjusted": None, "p_adjusted_all": None, "survives": None} == {
             **reported, "p_adjusted": None, "p_adjusted_all": None, "survives": None,
         }  # fmt: skip
+
+
+def test_folders_of_killed_runs_go_and_no_others(tmp_path: Path):
+    old, fresh, busy, others = (tmp_path / f"claims-{letter * 32}" for letter in ("a", "b", "c", "x"))
+    for folder in (old, fresh, busy, others):
+        folder.mkdir()
+        (folder / "heartbeat-main.jsonl").write_text("{}")
+    long_ago = time.time() - 2 * 24 * 3600
+    for folder in (old, busy, others):
+        os.utime(folder / "heartbeat-main.jsonl", (long_ago, long_ago if folder != busy else time.time()))
+        os.utime(folder, (long_ago, long_ago))
+    sweep(tmp_path)
+    assert not old.exists()
+    assert all(folder.exists() for folder in (fresh, busy, others))
+
+
+DIVERGES = """
+from harness.data import ToyImages
+from harness.optimiser import SGD
+from harness.recipe import MLP, Recipe
+
+@declare("diverges")
+def test_diverges(harness):
+    harness.store.population(Recipe(ToyImages(train=24), MLP((2,)), epochs=3, optimiser=SGD(1e30)), range(2))
+    return evidence(1.0)
+"""
+
+
+def test_training_that_diverges_is_an_error_in_a_sentence_and_nothing_of_it_is_stored(project: Project):
+    project.claims(DIVERGES, SUPPORTED)
+    project.run("claims").assert_outcomes(passed=1, errors=1)
+    row = project.rows()["diverges"]
+    assert "diverged for seeds [0, 1]: a parameter is not finite; lower the learning rate" in row["reason"]
+    assert "\n" not in row["reason"]
+    assert list((project.path / ".harness").rglob("*.safetensors")) == []
 
 
 def _full(*_: object) -> None:
