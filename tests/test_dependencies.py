@@ -23,7 +23,7 @@ def names(requirements: list[str]) -> set[str]:
     [
         ("Needed to run", PROJECT["dependencies"]),
         ("Only if asked for", [each for name in ("ray", "slurm") for each in PROJECT["optional-dependencies"][name]]),
-        ("Only to develop", PROJECT["optional-dependencies"]["dev"]),
+        ("Only to develop", [each for name in ("dev", "docs") for each in PROJECT["optional-dependencies"][name]]),
     ],
 )
 def test_every_dependency_has_its_row(heading: str, requirements: list[str]) -> None:

@@ -22,8 +22,9 @@ from harness.data import DataShortfall, Mnist, cifar10_files, mnist_files
 from harness.deadline import Limit, TimedOut
 from harness.population import Population
 from harness.store import Store, StoreError, files, loading
+from harness.store.cleaning import DAY
 from harness.store.halving import MemoryExhausted, in_halves, is_exhausted
-from harness.store.leftovers import OLD, sweep
+from harness.store.leftovers import sweep
 from harness.training.train import Diverged
 
 SEEDS = range(5)
@@ -239,12 +240,12 @@ def part(folder: Path, age: float, name: str = "members/ab/.abcdef0123456789.saf
 
 
 def test_what_a_killed_process_left_goes_with_the_next_work(store):
-    old = [part(store.folder, 2 * OLD), part(store.folder, 2 * OLD, "tables/cd/.abcdef0123456789.json-0a1b2c3d.part"),
-           part(store.folder, 2 * OLD, "jobs/abcdef0123456789-0a1b2c3d.beat")]  # fmt: skip
+    old = [part(store.folder, 2 * DAY), part(store.folder, 2 * DAY, "tables/cd/.abcdef0123456789.json-0a1b2c3d.part"),
+           part(store.folder, 2 * DAY, "jobs/abcdef0123456789-0a1b2c3d.beat")]  # fmt: skip
     kept = [
-        part(store.folder, OLD / 2, "members/ab/.abcdef0123456789.safetensors-ffffffff.part"),
-        part(store.folder, -2 * OLD, "members/ab/.abcdef0123456789.safetensors-eeeeeeee.part"),
-        part(store.folder, 2 * OLD, "members/ab/mine.part"), part(store.folder, 2 * OLD, "notes/.a-0a1b2c3d.part"),
+        part(store.folder, DAY / 2, "members/ab/.abcdef0123456789.safetensors-ffffffff.part"),
+        part(store.folder, -2 * DAY, "members/ab/.abcdef0123456789.safetensors-eeeeeeee.part"),
+        part(store.folder, 2 * DAY, "members/ab/mine.part"), part(store.folder, 2 * DAY, "notes/.a-0a1b2c3d.part"),
     ]  # fmt: skip
     store.population(STANDARD, [0])
     assert not any(path.exists() for path in old)
@@ -253,7 +254,7 @@ def test_what_a_killed_process_left_goes_with_the_next_work(store):
 
 def test_nothing_is_looked_for_where_nothing_is_made(tmp_path):
     Store(tmp_path).population(STANDARD, [0])
-    old = part(tmp_path, 2 * OLD)
+    old = part(tmp_path, 2 * DAY)
     Store(tmp_path).population(STANDARD, [0])
     assert old.exists()
     assert sweep(tmp_path) == 1
@@ -265,7 +266,7 @@ def test_a_folder_of_that_name_and_a_link_stay(tmp_path):
     folder.mkdir(parents=True)
     os.utime(folder, (0, 0))
     (tmp_path / "elsewhere" / "cd").mkdir(parents=True)
-    away = part(tmp_path, 2 * OLD, "elsewhere/cd/.abcdef0123456789.json-0a1b2c3d.part")
+    away = part(tmp_path, 2 * DAY, "elsewhere/cd/.abcdef0123456789.json-0a1b2c3d.part")
     (tmp_path / "tables").mkdir()
     (tmp_path / "tables" / "cd").symlink_to(away.parent)
     assert sweep(tmp_path) == 0
