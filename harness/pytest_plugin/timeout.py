@@ -15,7 +15,7 @@ from harness.pytest_plugin.collect import claim_id
 
 _LIMIT: pytest.StashKey[Limit] = pytest.StashKey()
 _CALL = re.compile(r'^  File "(?P<file>[^"\n]+)", line (?P<line>\d+) in (?P<name>.+)$', re.MULTILINE)
-_OURS = "pytest_plugin/timeout.py"
+_OURS = str(Path("pytest_plugin") / "timeout.py")
 
 
 class Stopper:

@@ -100,15 +100,16 @@ def test_workers_go_on_too(project: Project):
 
 
 @pytest.mark.parametrize(
-    ("body", "doing"), [(TRAINING, "training mlp-2"), (MEASURING, "measuring mlp-2, lengths")], ids=["training", "measuring"]
+    ("body", "doing"), [(TRAINING, "training 1x2 standard"), (MEASURING, "measuring 1x2 standard, lengths")]
 )
 def test_what_it_was_doing_is_said_and_nothing_half_done_is_left(project: Project, body: str, doing: str):
+    if doing.startswith("measuring"):
+        project.claims(HIGHER_SEEDED)
+        project.run("claims")  # the networks are there
     project.claims(body)
-    project.run("claims", "--claims-timeout", "5", "-n", "0")
+    project.run_apart("claims", "--claims-timeout", "8", "-n", "0")  # a process of its own: the body patches the training
     rows = project.rows()
-    said = rows["seeded"]["reason"]
-    assert said.startswith("did not return within 5 s, while ")
-    assert doing.split()[0] in said
+    assert rows["seeded"]["reason"] == f"did not return within 8 s, while {doing}"
     store = project.path / ".harness"
     assert parts_left(store) == []
     for path in (store / "locks").glob("*.lock"):
@@ -142,23 +143,10 @@ def test_a_worker_that_does_not_come_back_is_ended(project: Project):
 
 
 def test_fixtures_that_never_end_cost_no_verdict(project: Project):
-    project.claims(
-        """
-import time
-
-@pytest.fixture
-def never_ends():
-    yield
-    time.sleep(600)
-
-@declare("judged")
-def test_judged(never_ends):
-    return evidence(1.0)
-"""
-    )
-    result = project.run(*SHORT)
-    result.assert_outcomes(passed=1, errors=1)
-    assert project.rows()["judged"]["verdict"] == "supported"
+    project.claims(SUPPORTED)
+    project.file("conftest.py", "import time\n\ndef pytest_runtest_teardown():\n    time.sleep(600)\n")
+    project.run(*SHORT).assert_outcomes(passed=1, errors=1)
+    assert project.rows()["higher"]["verdict"] == "supported"
 
 
 @pytest.mark.parametrize("given", ["0", "-1", "nan", "inf"])
