@@ -19,6 +19,7 @@ FLOORS = {
     "harness.population": 0,
     "harness.progress": 0, "harness.quantities": 0, "harness.recipe": 0, "harness.regime": 0, "harness.registry": 0,
     "harness.rows": 0, "harness.runs": 0, "harness.showing": 0, "harness.spec": 0, "harness.stats": 0, "harness.streams": 0,
+    "harness.deadline": 0, "harness.strict": 0,
     "harness.training": 1, "harness.measure": 1, "harness.predict": 1,
     "harness.store": 2, "harness.judge": 2,
     "harness.report": 3, "harness.engines": 3,

@@ -47,7 +47,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     try:
         return command(chosen)
     except CommandError as problem:
-        print(f"{parser.prog}: {problem}", file=sys.stderr)
+        from harness.report.text import visible
+
+        print(f"{parser.prog}: {visible(str(problem))}", file=sys.stderr)
         return 2
 
 
@@ -210,11 +212,12 @@ def earlier_run(path: Path | None) -> dict[str, Any]:
 
 def _list(chosen: argparse.Namespace) -> int:
     from harness.pytest_plugin.outcome import read_row
+    from harness.report.text import visible
 
     rows = [row for item in collected(chosen.folder) if (row := read_row(item))]
     wide = max((len(row["id"]) for row in rows), default=0)
     for row in rows:
-        print(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}")
+        print(visible(f"{row['id']:<{wide}}  {row['statement'] or row['reason']}"))
     print(f"{counted(len(rows), 'claim')} in {chosen.folder}", file=sys.stderr)
     return 0
 

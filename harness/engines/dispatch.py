@@ -18,6 +18,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness import deadline
 from harness.engines.base import Engine, EngineError, Future, Lost
 from harness.engines.job import described
 from harness.engines.parcel import packed, raised, warn_again
@@ -104,7 +105,7 @@ class Dispatch:
     def _step(self, shards: Sequence[Shard]) -> bool:
         """Look once at all that is under way, and send or do what is ready; False when nothing is left to wait for."""
         if not self._look() and time.monotonic() - self._scanned < SCAN:
-            time.sleep(POLL)
+            deadline.idle(POLL, endless=True)  # patience is this module's own
             return True
         left = [shard for shard in shards if not shard.done()]
         self._report(shards, left)

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import pytest
 
+from harness import deadline
+from harness.deadline import TimedOut
 from harness.device import one_thread
 from harness.errors import ClaimError, Shortfall
 from harness.pytest_plugin.collect import FAULT, claim_id
@@ -22,6 +24,7 @@ if TYPE_CHECKING:
 Measured = tuple[str, Any]
 _BEGAN: pytest.StashKey[tuple[float, int, int]] = pytest.StashKey()
 _MEASURED: pytest.StashKey[int] = pytest.StashKey()  # what was measured until then is behind the verdict; a search comes later
+_CLOCK = Path(deadline.__file__)  # what the clock interrupts is where it broke, not the clock
 _LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
 
 
@@ -47,8 +50,9 @@ class Caller:
         """Set up a claim's fixtures; if one of them finds too few data, the claim is invalid."""
         if claim_id(item) is None:
             return (yield)
+        self._begin(item)
         self._note_what_is_fixed(item)
-        item.stash[_BEGAN] = (time.perf_counter(), self._made(), len(self._measured()))
+        self._begin(item)  # anew: what it asks for was only looked at
         one_thread()
         try:
             return (yield)
@@ -119,6 +123,9 @@ class Caller:
         row["changes"] = settings.ledger.changes(settings.scale, row, today=settings.today, because=accepted)
         write_row(item, row)
 
+    def _begin(self, item: pytest.Item) -> None:
+        item.stash[_BEGAN] = (time.perf_counter(), self._made(), len(self._measured()))
+
     def _made(self) -> int:
         """How many pieces of work the store of this process has done so far."""
         opened = self._opened()
@@ -157,7 +164,8 @@ class Caller:
         text = _text(excinfo)
         where = _place(excinfo, item.config.rootpath)
         error = text if len(text) <= _LONGEST_ERROR else "… " + text[-_LONGEST_ERROR:]
-        reason = f"could not be run: {text.splitlines()[0]}"
+        ended = isinstance(excinfo.value, TimedOut)
+        reason = text if ended else f"could not be run: {text.splitlines()[0]}"
         cost = self._cost(item) if _BEGAN in item.stash else {}
         write_row(item, row | cost | {"verdict": "error", "reason": reason, "error": f"{error}\n{where}"})
 
@@ -189,6 +197,8 @@ def _text(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
     """The exception as a reader sees it; pytest's own for a missing fixture shows its internals."""
     if isinstance(excinfo.value, pytest.FixtureLookupError):
         return f"fixture {excinfo.value.argname!r} not found"
+    if isinstance(excinfo.value, TimedOut):
+        return str(excinfo.value)
     text = excinfo.exconly(tryshort=True).strip()
     if "ScopeMismatch" in text and "fixture harness" in text:
         return f"a fixture that outlives a claim asks for the harness: {REMEDY}\n{text}"
@@ -197,6 +207,6 @@ def _text(excinfo: pytest.ExceptionInfo[BaseException]) -> str:
 
 def _place(excinfo: pytest.ExceptionInfo[BaseException], root: Path) -> str:
     """File and line at which it broke, relative to the root; for files elsewhere only the name."""
-    last = excinfo.traceback[-1]
+    last = [each for each in excinfo.traceback if Path(str(each.path)) != _CLOCK][-1]
     path = Path(str(last.path))
     return f"{path.relative_to(root) if path.is_relative_to(root) else path.name}:{last.lineno + 1}"

@@ -13,6 +13,7 @@ from typing import Any
 import pytest
 
 from harness import device
+from harness.pytest_plugin.arriving import Arriving, Crashes
 from harness.pytest_plugin.collect import Collected, Collector
 from harness.pytest_plugin.ledger import UPGRADE, LedgerError, sentences
 from harness.pytest_plugin.ledger_file import SCHEMA
@@ -33,9 +34,7 @@ from harness.pytest_plugin.screen import Display
 from harness.running.provenance import origin, provenance
 from harness.running.session import store_folder
 
-_DIED = "the worker running it died"
 _LONGEST_REASON = 160  # characters; all of it stands in the report
-_NEVER = "not run: the session ended before its turn"
 
 
 class Controller:
@@ -58,6 +57,8 @@ class Controller:
         self._lines: list[str] = []
         self._origin: dict[str, Any] = {}
         self._display = Display(config, folder)
+        self._arriving = Arriving(settings.reports, settings.root)
+        self._crashes = Crashes(folder, config.rootpath, settings.timeout)
 
     @pytest.hookimpl(trylast=True)
     def pytest_collection_finish(self) -> None:
@@ -83,7 +84,13 @@ class Controller:
         self._rows = dict(collected.rows)
         if self._rows and not self._config.option.collectonly:
             self._origin = origin(self._config.rootpath, claims_folders(self._config))
+            self._arriving.begin(self._assembled)
             self._display.start()
+
+    def pytest_runtest_logstart(self, nodeid: str) -> None:
+        """A claim begins, here or in a worker."""
+        if nodeid in self._rows:
+            self._crashes.began(nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
@@ -92,13 +99,16 @@ class Controller:
             return
         row = read_row(report)
         if row is None:
-            error = f"{_DIED} ({str(report.longrepr).splitlines()[0]})"
-            row = self._rows[report.nodeid] | {"verdict": "error", "reason": _DIED, "error": error}
+            said = str(report.longrepr).splitlines()[0]
+            reason = self._crashes.reason(report.nodeid, said)
+            row = self._rows[report.nodeid] | {"verdict": "error", "reason": reason, "error": f"{reason} ({said})"}
             report.user_properties.append((PROPERTY, to_text(row)))
         self._rows[report.nodeid] = row
         self._scaled |= any(name == SCALED for name, _ in report.user_properties)
-        if report.when != "setup" or not report.passed:
+        if (report.when != "setup" or not report.passed) and report.nodeid not in self._run:
             self._run.add(report.nodeid)
+            self._arriving.add(row)
+            self._crashes.ended(report.nodeid)
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_report_teststatus(self, report: pytest.TestReport | pytest.CollectReport) -> Status | None:
@@ -109,17 +119,27 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports and the ledger; a failure fails the run and leaves the verdicts on screen."""
+        from harness.report.rows import NEVER
+
         self._display.stop()
+        self._arriving.end()
         if not self._run:
+            self._arriving.dropped()
             return
-        for nodeid in self._rows.keys() - self._run:
-            self._rows[nodeid] |= {"reason": _NEVER, "error": _NEVER}
+        missing = {nodeid: row for nodeid, row in self._rows.items() if nodeid not in self._run}
+        for row in missing.values():
+            row |= {"reason": NEVER, "error": NEVER}
+        self._rows.update(self._arriving.last(self._settings.scale, missing))
         for row in self._rows.values():
             if row["verdict"] == "error":
                 row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"], row["verdict"])
             if self._settings.registration is not None:
                 row["registered"] = self._settings.registration.check(row)
         done = [self._attempt(self._write_reports), self._attempt(self._write_ledger)]
+        if done[0]:
+            self._arriving.reported({row["id"]: row for row in self._rows.values()})
+        elif said := self._arriving.unreported():
+            self._lines.append(said)
         if not all(done) and session.exitstatus == pytest.ExitCode.OK:
             session.exitstatus = pytest.ExitCode.TESTS_FAILED
 
@@ -132,7 +152,7 @@ class Controller:
         wide = max(len(row["id"]) for row in self._rows.values())
         for row in self._rows.values():
             terminalreporter.write_line(_summary_line(row, wide))
-        for line in self._lines + list(self._notes()):
+        for line in self._lines + self._arriving.notes + list(self._notes()):
             terminalreporter.write_line(line)
 
     def _selected(self) -> dict[str, int | None] | None:
@@ -175,10 +195,9 @@ class Controller:
             self._lines.append(said)
         return True
 
-    def _write_reports(self) -> str:
-        from harness.report.drawings import Drawings
+    def _assembled(self) -> dict[str, Any]:
+        """The run as far as it has come."""
         from harness.report.rows import assemble
-        from harness.report.write import write_reports
 
         facts = provenance(
             self._origin,
@@ -190,9 +209,14 @@ class Controller:
             selected=self._selected(),
         )
         scale, used = self._settings.scale, self._device()
-        run = assemble(self._rows.values(), scale=scale, device=used, provenance=facts)
+        return assemble(self._rows.values(), scale=scale, device=used, provenance=facts)
+
+    def _write_reports(self) -> str:
+        from harness.report.drawings import Drawings
+        from harness.report.write import write_reports
+
         folder = store_folder(self._config.getoption("claims_store"), self._config.invocation_params.dir, self._config.rootpath)
-        write_reports(run, self._settings.reports, Drawings(folder))
+        write_reports(self._assembled(), self._settings.reports, Drawings(folder))
         return f"report: {shown_path(self._settings.reports / 'claims.html', self._settings.root)}"
 
     def _write_ledger(self) -> str | None:
@@ -200,7 +224,8 @@ class Controller:
         if not self._settings.updating or ledger.path is None:
             return None
         settings, where = self._settings, shown_path(ledger.path, self._settings.root)
-        done = ledger.record(settings.scale, self._rows.values(), today=settings.today, because=settings.because)
+        rows = [row for row in self._rows.values() if row["as_of"] is None]
+        done = ledger.record(settings.scale, rows, today=settings.today, because=settings.because)
         if done.kept:
             raise LedgerError(
                 f"{where} was changed while this run went on, in {', '.join(done.kept)}: these entries were left as they are, "
@@ -220,7 +245,7 @@ class Controller:
 
 def _summary_line(row: Row, wide: int) -> str:
     """Glyph, verdict, id, effect with interval, margin, n, which kind of verdict; or, where the numbers say nothing, why."""
-    from harness.report.text import VERDICT_STYLES, measured, number
+    from harness.report.text import VERDICT_STYLES, measured, moment, number, visible
 
     verdict, known = row["verdict"], row["expected"]
     word = verdict.upper() + (" (known)" if verdict == known and verdict in ("refuted", "invalid") else "")
@@ -232,7 +257,8 @@ def _summary_line(row: Row, wide: int) -> str:
         told += "" if row["margin"] is None else f", margin {number(row['margin'])}"
         told += "" if row["n"] is None else f", n {row['n']}"
         told += f", {kind}" if (kind := row["label"] or row["grade"]) else ""
-    changed = "" if known in (None, verdict) else f"; the ledger has {known}"
+    changed = "" if row["as_of"] is None else f"; as of {moment(row['as_of'])}, not run now"
+    changed += "" if known in (None, verdict) else f"; the ledger has {known}"
     if what := pending(row):
         changed += f"; changed since it was known: {', '.join(what)}"
-    return f"{VERDICT_STYLES[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}"
+    return visible(f"{VERDICT_STYLES[verdict].glyph} {word:<15} {row['id']:<{wide}}  {told}{changed}")

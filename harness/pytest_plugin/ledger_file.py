@@ -30,6 +30,7 @@ from filelock import FileLock, Timeout
 
 from harness.claim import SCALES
 from harness.fixed import is_design, is_set_apart, put_together, set_apart
+from harness.strict import unfit
 
 SCHEMA = 2
 KNOWN = ("supported", "refuted", "inconclusive", "invalid")
@@ -90,6 +91,8 @@ def read(path: Path) -> tuple[int, Entries]:
         raise LedgerError(
             f"the ledger {path} cannot be read: {problem}; repair it, or restore it from version control"
         ) from None
+    for where, wrong in unfit(held):
+        raise LedgerError(f"the ledger {path} cannot be read: {where} {wrong}; repair it, or restore it from version control")
     schema = held.get("schema", 1) if isinstance(held, dict) else None
     if schema not in (None, 1, SCHEMA):
         raise LedgerError(

@@ -12,6 +12,7 @@ import pytest
 from harness import device
 from harness.claim import SCALES
 from harness.engines import ENGINES, Engine, EngineError, engine_of, read_options
+from harness.pytest_plugin import timeout
 from harness.pytest_plugin.ledger import Ledger, LedgerError
 from harness.pytest_plugin.outcome import Settings
 from harness.pytest_plugin.registration import RegistrationError, read_registration
@@ -50,6 +51,9 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      "holds, which is judged once more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
     ("--claims-search-minutes", "stop the search of each claim after so many minutes; what was trained is kept",
      {"type": float, "default": None, "metavar": "M"}),
+    ("--claims-timeout", "end each claim that has not returned after so many seconds, not counting the wait for other "
+     "processes; its row says so, and the others go on (default: no limit; ini option claims_timeout)",
+     {"type": float, "default": None, "metavar": "SECONDS"}),
     ("--claims-report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--claims-store", "folder of trained models and measurements, or its URL on a file system that fsspec knows (default: "
      "$HARNESS_STORE, else .harness)", {"metavar": "DIR"}),
@@ -73,6 +77,7 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("claims_short_options", "accept the options without claims- in their names, too", "bool", default=False)
     parser.addini("claims_folders", "folders where every test function has to be a claim", "args", default=[])
     parser.addini("claims_ledger", "file with the verdicts that this project knows", default="")
+    parser.addini("claims_timeout", "seconds after which a claim is ended; empty for no limit", default="")
 
 
 def lengthen(config: pytest.Config, parser: pytest.Parser, arguments: list[str]) -> None:
@@ -135,6 +140,24 @@ def check_device(config: pytest.Config) -> None:
             device.resolve("cuda")
         except device.DeviceError as problem:
             raise pytest.UsageError(f"--claims-device cuda: {problem}") from None
+
+
+def time_limit(config: pytest.Config) -> float | None:
+    """Seconds that a claim may take; None for no limit.
+
+    Raises:
+        pytest.UsageError: that is no time, or it cannot be kept on this system.
+    """
+    given, name = config.getoption("claims_timeout"), "--claims-timeout"
+    if given is None and (said := config.getini("claims_timeout")):
+        name = "claims_timeout ="
+        try:
+            given = float(said)
+        except ValueError:
+            raise pytest.UsageError(f"{name} {said}: give a number of seconds, or leave it empty for no limit") from None
+    worker = hasattr(config, "workerinput")
+    timeout.check(given, worker or getattr(config.option, "numprocesses", None), name)
+    return None if given is None else float(given)
 
 
 def limit_memory(config: pytest.Config) -> None:
@@ -211,6 +234,7 @@ def settings(config: pytest.Config) -> Settings:
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
         search=config.getoption("claims_search"),
         minutes=config.getoption("claims_search_minutes"),
+        timeout=time_limit(config),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )

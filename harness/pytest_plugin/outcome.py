@@ -49,6 +49,7 @@ class Settings:
             fixtures ask for.
         search: settings that are tried of each claim's scope; 0 for no search.
         minutes: after which a search tries no further setting; None for no limit.
+        timeout: seconds that a claim may take; None for no limit.
         reports: folder for the reports.
         root: folder that the user stands in; paths are shown relative to it.
     """
@@ -64,6 +65,7 @@ class Settings:
     blocks: int | None
     search: int
     minutes: float | None
+    timeout: float | None
     reports: Path
     root: Path
 

@@ -16,6 +16,7 @@ from typing import Any
 
 from harness.claim import SCALES
 from harness.fixed import differences, is_design, is_set_apart, put_together
+from harness.strict import unfit
 
 SCHEMA = 1
 REMEDY = "give a file that python -m harness preregister --out FILE wrote"
@@ -70,6 +71,8 @@ def read_registration(path: Path) -> Registration:
         raise RegistrationError(f"{path} cannot be read: {problem.strerror}; {REMEDY}") from None
     except (ValueError, RecursionError) as problem:
         raise RegistrationError(f"{path} is damaged ({problem}); {REMEDY}, or restore it from where it was kept") from None
+    for where, wrong in unfit(held):
+        raise RegistrationError(f"{path} is damaged ({where} {wrong}); {REMEDY}, or restore it from where it was kept")
     if not isinstance(held, dict) or "preregistration" not in held:
         raise RegistrationError(f"{path} is not a preregistration; {REMEDY}")
     if held["preregistration"] != SCHEMA:

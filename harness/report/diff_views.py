@@ -77,7 +77,7 @@ def causes(found: Sequence[Cause], common: Sequence[Cause]) -> str:
 
 def to_text(diff: Diff) -> str:
     """The comparison for a terminal."""
-    return "\n".join(_lines(diff)) + "\n"
+    return "\n".join(map(text.visible, _lines(diff))) + "\n"
 
 
 def to_html(diff: Diff) -> str:
@@ -114,7 +114,8 @@ def _lines(diff: Diff) -> Iterator[str]:
         yield f"changed for all claims: {cause.what}: {cause.detail}"
     common = [cause for cause in diff.causes if cause.what != "scale"]
     for heading, _, changes in _sections(diff):
-        yield f"\n{heading}"
+        yield ""
+        yield heading
         for change in changes:
             yield f"  {_shown(change.old)} → {_shown(change.new)}  {change.id}"
             yield f"      {_numbers(change.old)} → {_numbers(change.new)}"

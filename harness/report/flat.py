@@ -22,7 +22,7 @@ _AS_IT_IS = (
 _AND = (
     "centre", "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "p_adjusted", "p_adjusted_all", "survives", "n",
 )  # fmt: skip
-_LAST = ("digest", "seconds", "cached", "error")
+_LAST = ("digest", "seconds", "cached", "error", "as_of")
 _FIXED = ("design", "instruments", "changes", "registered")
 COLUMNS: tuple[str, ...] = (
     *_AS_IT_IS, "low", "high", *_AND, "standardised_effect", "standardised_low", "standardised_high", "bayes_factor",

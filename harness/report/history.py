@@ -13,7 +13,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from harness.report.rows import complete
+from harness.report import schema
+from harness.report.rows import complete, ran
 
 NAME = "history.jsonl"
 SHOWN = 10  # past verdicts on a card; the file has all
@@ -48,8 +49,9 @@ class History:
 
 
 def record(run: Mapping[str, Any]) -> dict[str, Any]:
-    """A run in one line: when, how long, of which commit, at which scale, where; and the verdict on every claim."""
-    claims = {row["id"]: {name: complete(row)[name] for name in _OF_A_CLAIM} for row in run["rows"]}
+    """A run in one line: when, how long, of which commit, at which scale, where; and the verdict on every claim that ran."""
+    rows = map(complete, filter(ran, run["rows"]))
+    claims = {row["id"]: {name: row[name] for name in _OF_A_CLAIM} for row in rows}
     known = {name: run["provenance"].get(name) for name in _OF_THE_RUN}
     return {**known, "scale": run["scale"], "device": run["device"], "claims": claims}
 
@@ -61,7 +63,7 @@ def read_history(folder: Path) -> History:
         OSError: there is a file, and it cannot be read.
     """
     try:
-        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").splitlines()
+        lines = (folder / NAME).read_text(encoding="utf-8", errors="replace").split("\n")  # a text may hold other ends of lines
     except (FileNotFoundError, NotADirectoryError):
         return History()
     found = [_parsed(line) for line in lines if line.strip()]
@@ -98,8 +100,6 @@ def differs(past: Mapping[str, Any], row: Mapping[str, Any]) -> str | None:
 def _parsed(line: str) -> Record | None:
     try:
         held = json.loads(line)
-    except ValueError:
+    except (ValueError, RecursionError):
         return None
-    whole = isinstance(held, dict) and isinstance(held.get("claims"), dict) and "scale" in held
-    claims = held["claims"].values() if whole else ()
-    return held if whole and all(isinstance(each, dict) and "verdict" in each for each in claims) else None
+    return held if not any(schema.faults_of("past", held)) else None

@@ -8,25 +8,31 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from harness.report.rows import SCHEMA, ReportError, Row, Run, adjust, complete
+from harness.report import schema
+from harness.report.rows import SCHEMA, ReportError, Row, Run, adjust, blank_row, complete
 
 _RUN_FIELDS = ("schema", "scale", "device", "provenance", "rows")
 _KEPT = ("started", "seconds", "commit", "dirty", "code", "command", "llc_engine", "torch", "python", "platform")
 
 
 def read_run(path: Path) -> Run:
-    """A run as ``claims.json`` holds it.
+    """A run as ``claims.json`` holds it, or a file of rows that a run left without a report (:mod:`harness.report.arriving`).
 
     Raises:
         ReportError: the file cannot be read, is not a run of claims, or has another schema.
     """
+    if path.suffix == ".jsonl":
+        from harness.report.arriving import read_rows
+
+        return read_rows(path)
     try:
         run = json.loads(path.read_text(encoding="utf-8"))
     except OSError as problem:
         raise ReportError(f"cannot read {path}: {problem.strerror}; give the claims.json of a run") from problem
-    except ValueError as problem:
+    except (ValueError, RecursionError) as problem:
         raise ReportError(f"{path} is not JSON ({problem}); give the claims.json of a run") from problem
     check_run(run, str(path))
+    check_fields(run, str(path))
     return dict(run)
 
 
@@ -43,8 +49,27 @@ def check_run(run: Any, name: str = "the run") -> None:
             f"{name} has schema {run['schema']!r}, and this version reads schema {SCHEMA}; "
             "render it with the version that wrote it, or run the claims again"
         )
-    if not isinstance(run["rows"], list) or not all(isinstance(row, Mapping) and row.get("id") for row in run["rows"]):
+    named = isinstance(run["rows"], list) and all(isinstance(row, Mapping) and row.get("id") for row in run["rows"])
+    if not named or not all(isinstance(row["id"], str) for row in run["rows"]):
         raise ReportError(f"{name} has rows without an id; every row is an object that names its claim")
+
+
+def check_fields(run: Mapping[str, Any], name: str) -> None:
+    """Check every field of a run that was read from a file against the published schema; fields that it lacks are unknown.
+
+    Raises:
+        ReportError: the first that is wrong, where it stands, and what was expected.
+    """
+    rows = [{**blank_row(), **row, "source": _whole_source(row.get("source"))} for row in run["rows"]]
+    for where, fault in schema.faults({**run, "rows": rows}):
+        raise ReportError(
+            f"{name} is not as the schema of runs has it (harness/report/claims.schema.json): {where or 'it'} {fault}; restore "
+            "it, or run the claims again"
+        )
+
+
+def _whole_source(source: Any) -> Any:
+    return blank_row()["source"] | source if isinstance(source, Mapping) else source or blank_row()["source"]
 
 
 def merge(runs: Sequence[Mapping[str, Any]]) -> Run:
@@ -99,8 +124,16 @@ def _latest_results(ordered: Sequence[Mapping[str, Any]]) -> tuple[list[Row], di
             known = rows.get(row["id"])
             if known is not None and row["verdict"] == "error" and known["verdict"] != "error":
                 continue
+            if known is not None and known["verdict"] != "error" and _older(row, ordered[giver[row["id"]]]):
+                continue
             rows[row["id"]], giver[row["id"]] = row, index
     return list(rows.values()), giver
+
+
+def _older(row: Row, run: Mapping[str, Any]) -> bool:
+    """Whether a row was kept from before another run."""
+    started = run["provenance"].get("started")
+    return row["as_of"] is not None and started is not None and row["as_of"] <= started
 
 
 def _provenance(ordered: Sequence[Mapping[str, Any]], giver: Mapping[str, int]) -> dict[str, Any]:

@@ -23,6 +23,7 @@ SCHEMA = 1
 VERDICTS: tuple[str, ...] = ("supported", "refuted", "inconclusive", "invalid", "error")
 INTERVAL_RULES: tuple[str, ...] = ("above", "below", "within")
 NOT_RUN = "the claim did not run"
+NEVER = "not run: the session ended before its turn"
 
 _NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported"))
 _BLANK: Row = {
@@ -34,6 +35,7 @@ _BLANK: Row = {
     "companions": [], "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
     "cached": None, "error": None, "expected": None, "power": None, "voice": None, "rows": None, "search": None,
     "declared": None, "design": None, "instruments": [], "changes": None, "registered": None, "population": None,
+    "as_of": None,
 }  # fmt: skip
 FIELDS: tuple[str, ...] = tuple(_BLANK)
 
@@ -91,6 +93,11 @@ def with_verdict(row: Mapping[str, Any], verdict: Mapping[str, Any]) -> Row:
             f"its fields are {', '.join(FIELDS)}"
         )
     return {**row, **{name: value for name, value in verdict.items() if value is not None}}
+
+
+def ran(row: Mapping[str, Any]) -> bool:
+    """Whether the row is of the run in which it stands, and not kept from an earlier one, or blank."""
+    return row.get("as_of") is None and not (row["verdict"] == "error" and row["reason"] in (NOT_RUN, NEVER))
 
 
 def complete(row: Mapping[str, Any]) -> Row:

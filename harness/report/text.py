@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -90,6 +91,18 @@ def moment(started: Any) -> str:
     except ValueError:
         return str(started)
     return f"{when:%Y-%m-%d %H:%M} {when:%Z}".rstrip()
+
+
+def visible(text: str) -> str:
+    """``text`` for a terminal: what a file says may be read there, but does nothing to it.
+
+    Control characters, escape codes, ends of lines and marks that turn the direction of writing are written as Python does.
+    """
+    return "".join(each if _is_seen(each) else each.encode("unicode_escape").decode() for each in text)
+
+
+def _is_seen(character: str) -> bool:
+    return character.isprintable() or unicodedata.category(character) == "Zs"  # spaces of any width
 
 
 def counted(number: int, one: str, more: str) -> str:

@@ -1,10 +1,12 @@
-"""Write a run as claims.json, claims.csv, claims.html and badge.svg, all of them whole or none; and add it to the history."""
+"""Write a run as claims.json, claims.csv, claims.html and badge.svg, each of them whole; and add it to the history."""
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -16,15 +18,17 @@ from harness.report.merge import check_run
 from harness.report.page import render
 from harness.report.rows import ReportError
 
+_OLD = 3600.0  # seconds, after which a file that takes one to write has no owner
 NAMES: tuple[str, ...] = ("claims.json", "claims.csv", "claims.html", "badge.svg")
 
 
 def write_reports(run: Mapping[str, Any], folder: Path, drawings: Drawings | None = None) -> dict[str, Path]:
     """Write the reports of ``run`` into ``folder``, which is made where it does not exist, and add it to the history there.
 
-    Everything is rendered first, then written to temporary files in the same folder, then moved into place,
-    so that a reader never sees half a file and a failure leaves the previous reports as they were.  The page shows the
-    verdicts of the runs that the folder's history holds; a run that it holds already is not added again.
+    claims.json comes first, so that no fault in drawing costs a verdict.  The others are rendered, then written to temporary
+    files in the same folder, then moved into place, so that a reader never sees half a file.  Runs that end at the same time
+    write one after the other.  The page shows the verdicts of the runs that the folder's history holds; a run that it holds
+    already is not added again.
 
     Args:
         run: what :func:`harness.report.assemble` or :func:`harness.report.merge` returned.
@@ -38,21 +42,54 @@ def write_reports(run: Mapping[str, Any], folder: Path, drawings: Drawings | Non
         ReportError: the folder cannot be written to, or the run holds what strict JSON cannot (NaN,
             infinity, an object); the message names which, and what to do.
     """
+    first, *others = NAMES
     text = to_json(run)
     current = history.record(run)
     try:
-        known = history.read_history(folder)
-        past = known.before(current)
-        page = render(run, past) if drawings is None else render(run, past, drawings.svg)
-        whole = dict(zip(NAMES, (text, to_csv(run), page, badge(run)), strict=True))
-        files = write_whole(whole, folder)
-        if past == known:
-            history.append(current, folder)
+        folder.mkdir(parents=True, exist_ok=True)
+        with _alone(folder):
+            _sweep(folder)
+            files = write_whole({first: text}, folder)
+            known = history.read_history(folder)
+            past = known.before(current)
+            if past == known and current["claims"]:
+                history.append(current, folder)
+            page = render(run, past) if drawings is None else render(run, past, drawings.svg)
+            files |= write_whole(dict(zip(others, (to_csv(run), page, badge(run)), strict=True)), folder)
         if drawings is not None:
             drawings.keep()
     except OSError as problem:
         raise _unwritable(folder, problem) from problem
     return files | {history.NAME: folder / history.NAME}
+
+
+@contextlib.contextmanager
+def _alone(folder: Path) -> Iterator[None]:
+    """Keep other runs from writing into a folder meanwhile, so that all of its files are of one run.
+
+    Where folders cannot be locked, two runs that end within one second may leave a page of the one beside numbers of the other.
+    """
+    try:
+        import fcntl
+    except ImportError:  # Windows
+        yield
+        return
+    handle = os.open(folder, os.O_RDONLY)
+    try:
+        with contextlib.suppress(OSError):  # some network file systems
+            fcntl.flock(handle, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(handle)
+
+
+def _sweep(folder: Path) -> None:
+    """Remove what runs that were killed while they wrote here left: names of :func:`_aside`, an hour old."""
+    for name in NAMES:
+        for path in folder.glob(f".{name}.????????"):
+            with contextlib.suppress(OSError):
+                if time.time() - path.lstat().st_mtime > _OLD and path.is_file():
+                    path.unlink()
 
 
 def write_whole(texts: Mapping[str, str], folder: Path) -> dict[str, Path]:

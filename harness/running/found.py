@@ -10,12 +10,14 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import scipy.stats
 
+from harness.deadline import TimedOut
 from harness.errors import ClaimError
 from harness.running.confirm import again
 from harness.running.growth import in_blocks, seeds_of
 from harness.running.scope import Scope, Settings, scope_of
 from harness.running.search import Edge, Judged, explore
 from harness.running.surface import Index, Split, best_split, even
+from harness.running.timeout import give_up
 from harness.running.trials import Trial, in_words, trial_of, tried, value_in_words
 
 if TYPE_CHECKING:
@@ -262,8 +264,10 @@ def search_scope(
         scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
         default = trial_of(verdict, {}, 0.0, "default")
         return search(scope, judged, default, trials, fresh, minutes=minutes, tell=done.append)
-    except Exception as problem:  # a search never costs the claim its own verdict
-        said = f"{type(problem).__name__}: {problem}"
+    except (Exception, TimedOut) as problem:  # a search never costs the claim its own verdict
+        if isinstance(problem, TimedOut):
+            give_up()
+        said = str(problem) if isinstance(problem, TimedOut) else f"{type(problem).__name__}: {problem}"
         reason = f"The search broke after {len(done)} settings: {said}"
         opposite = OPPOSITE.get(verdict.outcome.value, "refuted")
         return Search(opposite, tuple(done), None, None, None, reason, {}, (), broke=said)

@@ -18,6 +18,7 @@ from harness.running.asking import Designer, instruments, refuse_unknown
 from harness.running.evidence import completed
 from harness.running.growth import Body, Grown, seeds_of, until_decided
 from harness.running.session import Harness, needs, open_harness, store_place
+from harness.running.timeout import within
 
 if TYPE_CHECKING:
     from harness.judge import Verdict
@@ -180,6 +181,7 @@ class Result:
 def run(
     claim: Callable[..., Evidence], *, scale: str = "reduced", store: Store | str | Path | None = None, device: str = "auto",
     llc_engine: str = "stacked", until_decided: int | None = None, search: int = 0, minutes: float | None = None,
+    timeout: float | None = None,
 ) -> Result:  # fmt: skip
     """Train what is missing, measure, and judge one claim, as ``pytest claims/`` does; a line tells how far it is.
 
@@ -195,10 +197,12 @@ def run(
         until_decided: seeds are added until the claim is decided, in at most so many blocks; None for those that it asks for.
         search: settings to try of the claim's scope.
         minutes: after which a search tries no further setting; None for no limit.
+        timeout: seconds that it may take, in which waiting for other processes does not count; None for no limit.
 
     Raises:
         ClaimError: it is not declared as a claim, or declared wrongly; it needs pytest's fixtures; or its evidence cannot be
             judged.
+        TimeoutError: it has taken longer; the message says what it was doing.  What was trained is kept.
     """
     from harness.judge import judge  # noqa: F401 - before the clock starts
     from harness.report.rows import assemble, base_row
@@ -214,14 +218,15 @@ def run(
     made, already = (harness.store.made, len(harness.store.measured)) if harness is not None else (0, 0)
 
     body = completed(declared, lambda harness: claim(harness=harness) if given else claim())
-    try:
-        evidence = body(harness)
-    except Shortfall as problem:
-        evidence = Evidence({}, shortfall=str(problem))
-    refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))
-    how = Judging(scale, blocks=until_decided, search=search, minutes=minutes)
-    measured = list(instruments_of(harness.store.measured[already:])) if harness is not None else []
-    done = judged_row(row, declared, evidence, how, body, harness)
+    with within(timeout):
+        try:
+            evidence = body(harness)
+        except Shortfall as problem:
+            evidence = Evidence({}, shortfall=str(problem))
+        refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))
+        how = Judging(scale, blocks=until_decided, search=search, minutes=minutes)
+        measured = list(instruments_of(harness.store.measured[already:])) if harness is not None else []
+        done = judged_row(row, declared, evidence, how, body, harness)
     seconds = time.perf_counter() - began
     cached = harness is not None and harness.store.made == made
     done.row.update(seconds=seconds, cached=cached, instruments=measured)

@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.device import standard_numerics
 from harness.recipe import digest
 from harness.store import files
+from harness.store.halving import in_halves
 from harness.store.lineages import ancestry
 from harness.store.names import Names, check_unmoved
 from harness.store.orders import Order
@@ -82,13 +83,28 @@ class Members:
         )
 
     def _train(self, recipe: Recipe, paths: Mapping[int, Path], progress: Progress) -> None:
+        from harness.training.train import Diverged
+
+        missing = self._shelf.missing(paths)
+        if not missing:
+            return  # made by a worker that did not see the lock
+        diverged: list[Diverged] = []
+
+        def work(seeds: tuple[int, ...]) -> None:
+            try:
+                self._train_together(recipe, paths, seeds, progress)
+            except Diverged as problem:
+                diverged.append(problem)
+
+        in_halves(missing, work, f"training {recipe.name}", self._device)
+        if diverged:
+            raise diverged[0] if len(diverged) == 1 else Diverged(recipe, [s for each in diverged for s in each.seeds], {})
+
+    def _train_together(self, recipe: Recipe, paths: Mapping[int, Path], missing: tuple[int, ...], progress: Progress) -> None:
         from harness.own.training import elsewhere, trained
         from harness.training.train import Diverged, train
 
         began = time.monotonic()
-        missing = self._shelf.missing(paths)
-        if not missing:
-            return  # made by a worker that did not see the lock
         start = None
         if recipe.parent:
             parent = self._read(recipe.parent, missing)

@@ -12,15 +12,16 @@ the members are cut changes no number: see :mod:`harness.training.train`.
 from __future__ import annotations
 
 import errno
-import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
+from weakref import WeakSet
 
 from filelock import FileLock, Timeout
 
+from harness import deadline
 from harness.device import memory_limit
 from harness.store.files import unwritable
 from harness.store.orders import Order
@@ -31,6 +32,7 @@ if TYPE_CHECKING:
 
 
 WAIT_SECONDS = 0.05
+_taken: WeakSet[FileLock] = WeakSet()  # locks of this process, given back or not
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 Progress = Callable[[float], None]
 Tell = Callable[[float, float], None]
@@ -92,7 +94,9 @@ def share(shards: Sequence[Shard], locks: Path, tell: Tell = lambda members, wor
         # All of them, since an entry that was there may have turned out to be damaged.
         left = [shard for shard in shards if not shard.done()]
         if taken is None and len(left) == before:
-            time.sleep(WAIT_SECONDS)
+            deadline.idle(WAIT_SECONDS)
+        else:
+            deadline.moved()
     return made
 
 
@@ -132,6 +136,7 @@ def try_lock(path: Path, *, seconds: float = 0) -> FileLock | None:
         StoreError: the folder for the locks cannot be written.
     """
     lock = FileLock(path)
+    _taken.add(lock)
     try:
         lock.acquire(timeout=seconds)
     except Timeout:
@@ -142,6 +147,12 @@ def try_lock(path: Path, *, seconds: float = 0) -> FileLock | None:
         if problem.errno not in _NO_LOCKS_HERE:
             raise unwritable(path.parent, problem) from problem
     return lock
+
+
+def let_go() -> None:
+    """Give back every lock that this process still holds, because the work under it was ended from outside."""
+    for lock in list(_taken):
+        lock.release(force=True)
 
 
 def make_folder(folder: Path) -> None:

@@ -13,13 +13,16 @@ from contextlib import nullcontext
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.deadline import doing
 from harness.design import labelled
 from harness.device import standard_numerics
 from harness.progress import under_way
 from harness.showing import Shown
 from harness.store.asked import check_built, checked_seeds, resolved
 from harness.store.ignored import make
+from harness.store.leftovers import sweep
 from harness.store.lineages import Lineage, Wanted, lineages
+from harness.store.loading import loaded
 from harness.store.members import Members
 from harness.store.names import Names, code_of_data
 from harness.store.orders import Carrier, Done, Order
@@ -40,6 +43,7 @@ if TYPE_CHECKING:
     from harness.recipe import Recipe
 
 Heartbeat = Callable[[dict[str, Any]], None]
+_DOING = {"trained": "training", "measured": "measuring"}
 
 
 class Store(Shown):
@@ -72,6 +76,7 @@ class Store(Shown):
         self.folder, self.device, self.heartbeat, self.llc_engine = self.place.folder, device, heartbeat, llc_engine
         self.engine = engine
         self.made = 0
+        self._swept = False
         self.measured: list[tuple[str, Any]] = []
         self.trained: list[tuple[Recipe, tuple[int, ...]]] = []
         self._shelf = shelf_of(self.place)
@@ -94,7 +99,7 @@ class Store(Shown):
         key = code_of_data(spec)
         if key not in self._data:
             with standard_numerics(self.device):
-                self._data[key] = spec.load()
+                self._data[key] = loaded(spec)
         return self._data[key]
 
     def entries(self) -> list[Entry]:
@@ -216,8 +221,12 @@ class Store(Shown):
         if all(shard.done() for shard in shards):
             return []
         make(self.folder)
+        if not self._swept:
+            self._swept = True
+            sweep(self.folder)
         line = under_way(f"{name} {what}", total, "members") if self.heartbeat is None else nullcontext(lambda part: None)
-        with line as report:
+        with doing(f"{_DOING[what]} {name}"), line as report:
+            heard(0, 0.0)  # so that it is known what is worked on, should this process die
             if self.engine is None:
                 came = Done(share(shards, self.folder / "locks", heard))
             else:

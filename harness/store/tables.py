@@ -12,6 +12,7 @@ from harness.progress import listening
 from harness.recipe import digest
 from harness.store import files
 from harness.store.asked import check_rows
+from harness.store.halving import in_halves
 from harness.store.names import Names, check_unmoved, stored
 from harness.store.orders import Order
 from harness.store.sharing import Progress, Shard, cut, measured_together, measuring_work, until_written
@@ -73,14 +74,18 @@ class Tables:
                 return  # made by a worker that did not see the lock
             progress(0.0)
             data = self._data(population.recipe.data)
-            with standard_numerics(self._device), listening(until_written(progress)):
-                table = measurement.run(population.select(missing), data, self._device)
-            check_rows(measurement, table, missing)
-            check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
-            for seed in missing:
-                about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
-                files.write_table(paths[seed], table[table["seed"] == seed], about)
-                self._shelf.written(paths[seed])
+
+            def work(some: tuple[int, ...]) -> None:
+                with standard_numerics(self._device), listening(until_written(progress)):
+                    table = measurement.run(population.select(some), data, self._device)
+                check_rows(measurement, table, some)
+                check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
+                for seed in some:
+                    about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
+                    files.write_table(paths[seed], table[table["seed"] == seed], about)
+                    self._shelf.written(paths[seed])
+
+            in_halves(missing, work, f"measuring {population.recipe.name}, {measurement.name}", self._device)
 
         names = tuple(path.stem for path in paths.values())
         travels = stored(population)  # others are known by their weights, which do not

@@ -61,15 +61,16 @@ def test_every_run_is_remembered_and_shown_on_the_next_page(project: Project):
     assert "Earlier runs at this scale" in (project.path / "reports" / "claims.html").read_text(encoding="utf-8")
 
 
-def test_a_folder_that_cannot_be_written_fails_the_run_and_keeps_the_verdicts(project: Project, told):
+@pytest.mark.parametrize("workers", ["0", "2"])
+def test_a_folder_that_cannot_be_written_is_noticed_before_anything_runs(project: Project, told, workers: str):
     project.claims(SUPPORTED)
     project.file("file", "")
-    result = project.run("claims", "--claims-report", "file/reports")
-    result.assert_outcomes(passed=1)
-    assert result.ret == pytest.ExitCode.TESTS_FAILED
+    result = project.run_apart("claims", "--claims-report", "file/reports", "-n", workers)
+    result.assert_outcomes()
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = told(result)
-    assert "✓ SUPPORTED" in text
     assert text.count("ERROR: cannot write the report into the folder") == 1
+    assert "Nothing was run" in text
     assert "Traceback" not in text
 
 

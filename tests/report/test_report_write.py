@@ -7,6 +7,9 @@ import io
 import json
 import os
 import stat
+import subprocess
+import sys
+import time
 from pathlib import Path
 from typing import Any
 
@@ -55,6 +58,41 @@ class TestWrite:
         with pytest.raises(ReportError):
             write_reports(run, tmp_path / "reports")
         assert not (tmp_path / "reports").exists()
+
+    def test_runs_that_end_at_the_same_time_leave_the_files_of_one(self, bare: dict[str, Any], tmp_path: Path) -> None:
+        """Processes, since a folder is locked by process; each writes two runs of its own."""
+        code = (
+            "import json, pathlib, sys\n"
+            "from harness.report import write_reports\n"
+            "run = json.loads(pathlib.Path(sys.argv[1]).read_text())\n"
+            "for number in range(2):\n"
+            "    run['device'] = f'cpu {sys.argv[2]}.{number}'\n"
+            "    write_reports(run, pathlib.Path(sys.argv[3]))\n"
+        )
+        (tmp_path / "run.json").write_text(json.dumps(bare | {"rows": bare["rows"][:3]}), encoding="utf-8")
+        folder = tmp_path / "reports"
+        writers = [
+            subprocess.Popen([sys.executable, "-c", code, str(tmp_path / "run.json"), str(number), str(folder)])
+            for number in range(2)
+        ]
+        assert [writer.wait(timeout=300) for writer in writers] == [0, 0]
+        device = read_run(folder / "claims.json")["device"]
+        assert device in (folder / "claims.html").read_text(encoding="utf-8")
+        assert set(pd.read_csv(folder / "claims.csv")["device"]) == {device}
+        assert {past["device"] for past in read_history(folder).records} == {f"cpu {w}.{n}" for w in range(2) for n in range(2)}
+        assert sorted(os.listdir(folder)) == sorted([*NAMES, "history.jsonl"])
+
+    def test_what_a_killed_run_left_half_written_goes(self, bare: dict[str, Any], tmp_path: Path) -> None:
+        old, new, other = (
+            tmp_path / name for name in (".claims.html.abcd1234", ".claims.json.abcd1234", ".claims.notes.abcd1234")
+        )
+        for path, age in ((old, 7200), (new, 60), (other, 7200)):
+            path.write_text("half")
+            os.utime(path, (time.time() - age,) * 2)
+        write_reports(bare, tmp_path)
+        assert not old.exists()
+        assert new.exists()
+        assert other.exists()
 
 
 class TestJson:

@@ -1,0 +1,43 @@
+"""Giving up on work whose time is over, and a limit for whoever runs one claim from Python."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from harness import deadline
+from harness.claim import ClaimError
+
+
+def give_up() -> None:
+    """Let the clock stand, and give back what the work held: the rest may go on."""
+    from harness.store.sharing import let_go
+
+    deadline.stop()
+    let_go()
+
+
+@contextmanager
+def within(seconds: float | None) -> Iterator[None]:
+    """Limit what is done inside to so many seconds; None for no limit.
+
+    Raises:
+        ClaimError: that is no time, or it cannot be kept here.
+        TimeoutError: the time is over; the message says what was being done.
+    """
+    if seconds is None:
+        yield
+        return
+    if not 0 < seconds < float("inf"):
+        raise ClaimError(f"timeout={seconds!r}; give a number of seconds above 0, or None for no limit")
+    if not deadline.can_interrupt():
+        raise ClaimError(
+            f"timeout={seconds!r} needs the main thread of a system with interval timers; leave it out, or use pytest with "
+            "--claims-timeout and a worker"
+        )
+    try:
+        with deadline.Limit(seconds).running():
+            yield
+    except deadline.TimedOut as problem:
+        give_up()
+        raise TimeoutError(str(problem)) from None

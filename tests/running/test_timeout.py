@@ -1,0 +1,89 @@
+"""Limits of time for claims that are run from Python, and a search that takes too long."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pandas as pd
+import pytest
+from hypothesis import strategies as st
+
+from harness import ClaimError, Evidence, Harness, PairedDifference, Source, claim, deadline, run
+
+PAPER = Source("paper", "A paper", year=2024)
+LOWER = PairedDifference("length", "regime", "robust", "standard", "seed", margin=0.01, margin_reason="a little")
+
+
+def declared(name: str, **more: object):
+    terms = {"statement": "It is longer.", "source": PAPER.at("Intro", "it is"), "prediction": LOWER}
+    return claim(f"paper/{name}", **(terms | more))
+
+
+def table() -> pd.DataFrame:
+    rows = [{"regime": regime, "seed": seed, "length": (regime == "robust") * (1 + 0.01 * (seed % 4))}
+            for regime in ("standard", "robust") for seed in range(8)]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+@declared("sleeps")
+def sleeps() -> Evidence:
+    """Never returns."""
+    while True:
+        time.sleep(1)
+
+
+@declared("quick")
+def quick() -> Evidence:
+    """Returns at once."""
+    return Evidence(table())
+
+
+SLOW = {"at": 0.0}
+
+
+@declared("searched", scope={"shift": st.sampled_from([1.0, 2.0, 3.0])})
+def searched(harness: Harness) -> Evidence:
+    """Takes long wherever a search goes."""
+    shift = harness.setting("shift", 0.0)
+    if shift:
+        time.sleep(SLOW["at"])
+    return Evidence(table())
+
+
+def test_what_takes_too_long_is_ended_in_a_sentence(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    with pytest.raises(TimeoutError, match=r"^did not return within 5 s$"):
+        run(sleeps, store=tmp_path, timeout=5)
+    assert run(quick, store=tmp_path, timeout=600).verdict.outcome.value == "supported"
+
+
+def test_a_search_that_takes_too_long_does_not_take_the_verdict_with_it(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setitem(SLOW, "at", 600.0)
+    result = run(searched, store=tmp_path, search=4, timeout=8)
+    assert result.row["verdict"] == "supported"
+    assert result.row["search"]["reason"].endswith("settings: did not return within 8 s")
+
+
+@pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf")])
+def test_what_is_no_time_is_refused(tmp_path: Path, seconds: float):
+    with pytest.raises(ClaimError, match="give a number of seconds above 0"):
+        run(quick, store=tmp_path, timeout=seconds)
+
+
+def test_where_nothing_can_interrupt_it_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    caught: list[BaseException] = []
+
+    def elsewhere() -> None:
+        try:
+            run(quick, store=tmp_path, timeout=5)
+        except ClaimError as problem:
+            caught.append(problem)
+
+    thread = threading.Thread(target=elsewhere)
+    thread.start()
+    thread.join()
+    monkeypatch.setattr(deadline, "CAN_INTERRUPT", False)
+    elsewhere()
+    assert len(caught) == 2
+    assert all("needs the main thread of a system with interval timers" in str(each) for each in caught)
