@@ -78,6 +78,11 @@ class Store(Shown):
         self._names = Names(self._shelf, device, self.data)
         self._members = Members(self._names, self._shelf, device, self.data, self._share)
         self._tables = Tables(self._names, self._shelf, device, self.data, self._share)
+        if device == "cuda" and engine is None:
+            from harness.cuda import bound_by_card, capture_steps
+
+            bound_by_card()
+            capture_steps()
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
         counts = {f"{kind}s": self._shelf.sizes(kind) for kind in SUFFIXES}
