@@ -37,11 +37,15 @@ class ClaimDesign:
         instruments: {"name", "members", "settings", "streams"} of every measurement: of how many members, with which settings
             (an engine only where it names one), on which random streams (its seeds).
         code: digest of body and fixtures and of what they use of the project; UNKNOWN where a source cannot be read.
+        measured: (measurement, recipes and seeds that it is of) of every measurement of members, in order.
+        alone: names of the tables that belong to no member.
     """
 
     recipes: tuple[tuple[Recipe, tuple[int, ...]], ...]
     instruments: tuple[Mapping[str, Any], ...] = ()
     code: str = UNKNOWN
+    measured: tuple[tuple[Any, tuple[tuple[Recipe, tuple[int, ...]], ...]], ...] = ()
+    alone: tuple[str, ...] = ()
 
     COLUMNS = ("recipe", "architecture", "regime", "seed")
 
@@ -162,7 +166,7 @@ class Designer:
         except CodeError:
             code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
-        return ClaimDesign(recipes, tuple(instruments(asked.measured)), code)
+        return ClaimDesign(recipes, tuple(instruments(asked.measured)), code, tuple(asked.work), tuple(asked.alone))
 
     def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked, after: ExitStack) -> Any:
         """What a body or a fixture is handed under a name; a fixture that asks for its own name is handed the one it overrides.

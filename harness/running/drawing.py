@@ -81,16 +81,22 @@ class Asked:
     Attributes:
         members: seeds by recipe.
         measured: (name, measurement or key of a table, number of members) in order.
+        work: (measurement, recipes and seeds that it is of) likewise.
+        alone: names of the tables that belong to no member.
     """
 
     members: dict[Recipe, dict[int, None]] = field(default_factory=dict)
     measured: list[tuple[str, Any, int]] = field(default_factory=list)
+    work: list[tuple[Any, tuple[tuple[Recipe, tuple[int, ...]], ...]]] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
 
     def add(self, other: Asked) -> None:
         """Append what another function asked for."""
         for recipe, seeds in other.members.items():
             self.members.setdefault(recipe, {}).update(seeds)
         self.measured += other.measured
+        self.work += other.work
+        self.alone += other.alone
 
 
 class Drawing:
@@ -151,12 +157,15 @@ class Drawing:
 
         measurement = viewed(measurement, on)
         called = str(getattr(measurement, "name", measurement))
+        populations = list(populations)
         self.asked.measured.append((called, measurement, sum(len(each) for each in populations)))
+        self.asked.work.append((measurement, tuple((each.recipe, each.seeds) for each in populations)))
         return Unknown()
 
     def cached(self, name: str, key: Mapping[str, Any], *_: object, **__: object) -> Any:
         """Note the table and its key."""
         self.asked.measured.append((name, key, 0))
+        self.asked.alone.append(name)
         return Unknown()
 
     def instead(self, name: str, settings: Mapping[str, Any]) -> Any:

@@ -187,6 +187,13 @@ class Store(Shown):
         """Where the member lies, or would lie."""
         return self._names.member_paths(recipe, [seed])[seed]
 
+    def table_paths(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement) -> dict[int, Path]:
+        """Where the measurements of members lie, or would lie, by seed."""
+        from harness.population import Population
+
+        population = Population(recipe, tuple(seeds), self._unread(recipe, tuple(seeds)))
+        return self._names.table_paths(population, resolved(measurement, self.llc_engine))
+
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers.
 

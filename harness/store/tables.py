@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -72,13 +73,14 @@ class Tables:
             if not missing:
                 return  # made by a worker that did not see the lock
             progress(0.0)
-            data = self._data(population.recipe.data)
+            data, began = self._data(population.recipe.data), time.monotonic()
             with standard_numerics(self._device), listening(until_written(progress)):
                 table = measurement.run(population.select(missing), data, self._device)
+            seconds = (time.monotonic() - began) / len(missing)
             check_rows(measurement, table, missing)
             check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
             for seed in missing:
-                about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
+                about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed, "seconds": seconds}
                 files.write_table(paths[seed], table[table["seed"] == seed], about)
                 self._shelf.written(paths[seed])
 
