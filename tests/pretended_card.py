@@ -67,15 +67,20 @@ class Generator(torch.Generator):
 
 
 class CardGenerator(Generator):
-    """A generator of the card; where torch hands it on, it is known by its seed only."""
+    """A generator of the card; where torch hands it on, it is known by its place only."""
 
     device = CARD  # type: ignore[assignment]
-    seeds: ClassVar[set[int]] = set()
+    places: ClassVar[set[int]] = set()
+
+    def __init__(self, device: Any = "cpu") -> None:
+        self.places.add(self._cdata)
+
+    def __del__(self) -> None:
+        self.places.discard(self._cdata)
 
     def manual_seed(self, seed: int) -> torch.Generator:
-        self.seeds.add(seed)
         super().manual_seed(seed)
-        return self
+        return self  # the same object
 
 
 class Card(TorchDispatchMode):
@@ -115,7 +120,7 @@ class Card(TorchDispatchMode):
         return self._computed(function, args, kwargs, lands, own)
 
     def _check_draws(self, function: Any, generator: torch.Generator | None, lands: bool) -> None:
-        if generator is not None and (generator.initial_seed() in CardGenerator.seeds) != lands:
+        if generator is not None and (generator._cdata in CardGenerator.places) != lands:
             raise RuntimeError(f"{function}: expected a {'cuda' if lands else 'cpu'} device type for generator")
         if lands and generator is None and torch.Tag.nondeterministic_seeded in function.tags:
             raise RuntimeError(f"{function} draws from the generator of the process")
@@ -243,6 +248,7 @@ def pretended_card(patch: pytest.MonkeyPatch, free: int = 2**30) -> Iterator[Car
     patch.setattr(torch, "Generator", Generator)
     patch.setattr(device, "may_have_cuda", lambda *given, **named: True)
     patch.setattr(torch.cuda, "is_available", lambda: True)
+    patch.setattr(torch.cuda, "synchronize", lambda device=None: None)
     patch.setattr(torch.cuda, "mem_get_info", lambda device=None: (free, 2 * free))
     for name, value in (("Stream", Stream), ("current_stream", Stream), ("stream", on_stream), ("CUDAGraph", Graph),
                         ("graph", _recording)):  # fmt: skip
