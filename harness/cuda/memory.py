@@ -21,5 +21,5 @@ def bound_by_card() -> None:
 
     Chunks follow from it, and no number does (:func:`harness.device.limit_memory`).
     """
-    if device.memory_limit("cuda") == device.MEMORY["cuda"]:
+    if device.memory_limit("cuda") == device.MEMORY["cuda"] and torch.cuda.is_available():
         device.limit_memory(max(1, int(SHARE * torch.cuda.mem_get_info()[0] / _processes)))

@@ -7,6 +7,7 @@ regime and data), of which the one with the least and the one with the most work
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
@@ -34,7 +35,7 @@ TRAINED_FOR = (
     5.0  # seconds that training may take so that a measurement is timed on trained members; else they are as they begin
 )
 MEMBERS = 4  # that a measurement is timed on
-HEADER, TABLE = 600, 4096  # bytes beside the parameters of a member, and of a table whose size is not known
+HEADER, TABLE = 600, 1500  # bytes beside the parameters of a member, and of a table whose size is not known
 _CANNOT = (Shortfall, ValueError, OSError, RuntimeError)  # data that are not there, a training that diverges: its claim says so
 
 
@@ -184,14 +185,15 @@ class Rates:
         taken = []
         for steps in STEPS:
             short = _cut(data, steps * recipe.batch_size)
-            few = replace(recipe, epochs=1, parent=None, until=None, checkpoints=())
+            epochs = math.ceil(steps * recipe.batch_size / len(short.train_x))  # where there are too few points for one
+            few = replace(recipe, epochs=epochs, parent=None, until=None, checkpoints=())
             with standard_numerics(device):
                 start = initial(recipe, range(stack))
                 began = self._clock()
                 train(few, short, range(stack), start=start, device=device)
             taken.append((self._clock() - began, training_work(few, short)))
         (less, low), (more, high) = taken
-        return max(more - less, 0.05 * more) / (high - low) / stack if high > low else more / high / stack
+        return max(more - less, 0.05 * more) / (high - low) / stack
 
     def _clock(self) -> float:
         """Seconds of this process: other work on a shared machine does not count, whereas a card's does."""
@@ -226,7 +228,7 @@ class Rates:
         from harness.training.train import initial, train
 
         seeds = tuple(range(MEMBERS))
-        if all(self._store.member_path(recipe, seed).exists() for seed in seeds):
+        if len(self._store.trained_of(recipe, seeds)) == len(seeds):
             return self._store.population(recipe, seeds)
         each = self.training(recipe, ()) if recipe.parent is None and recipe in self._groups.get(_group(recipe), ()) else None
         parameters: Mapping[int, torch.Tensor]
@@ -264,7 +266,7 @@ def cost_of(needed: Needed, rates: Rates, store: Store, base: int) -> Cost:
         if each is None:
             untimed[f"training of {recipe.name}"] = None
             continue
-        absent = sum(not store.member_path(recipe, seed).exists() for seed in seeds)
+        absent = len(seeds) - len(store.trained_of(recipe, sorted(seeds)))
         seconds, left = seconds + len(seeds) * each, left + absent * each
         disk += len(seeds) * (4 * recipe.program().layout.total * len(recipe.kept) + HEADER)
         memory = max(memory, _memory(recipe, store))
@@ -277,8 +279,7 @@ def cost_of(needed: Needed, rates: Rates, store: Store, base: int) -> Cost:
         if each is None:
             untimed[f"{measurement.name} of {recipe.name}"] = None
             continue
-        paths = store.table_paths(recipe, sorted(seeds), measurement)
-        absent = sum(not path.exists() for path in paths.values())
+        absent = len(seeds) - len(store.measured_of(recipe, sorted(seeds), measurement))
         seconds, left = seconds + len(seeds) * each, left + absent * each
         disk += len(seeds) * rates.bytes_of(measurement, recipe)
     at_most = any(recipe.until is not None for recipe in needed.members)

@@ -191,8 +191,13 @@ class Store(Shown):
         """Where the measurements of members lie, or would lie, by seed."""
         from harness.population import Population
 
-        population = Population(recipe, tuple(seeds), self._unread(recipe, tuple(seeds)))
+        population = Population(recipe, tuple(seeds), self._members.unread(recipe, tuple(seeds)))
         return self._names.table_paths(population, resolved(measurement, self.llc_engine))
+
+    def measured_of(self, recipe: Recipe, seeds: Iterable[int], measurement: Measurement) -> tuple[int, ...]:
+        """Those of the seeds whose table is there, or in a shared store; nothing is measured."""
+        paths = self.table_paths(recipe, checked_seeds(seeds), measurement)
+        return tuple(seed for seed, path in paths.items() if self._shelf.has(path))
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers.
