@@ -307,7 +307,8 @@ def _cut(data: Dataset, points: int) -> Dataset:
 def _group(recipe: Recipe) -> str:
     """Recipes whose times are in proportion to their work: one kind of network, data, regime and optimiser."""
     kinds = (recipe.architecture, recipe.data, recipe.optimiser)
-    return " ".join([recipe.regime.name, *(type(each).__name__ for each in kinds)])
+    built = str(getattr(recipe.architecture, "build", ""))  # modules of one function
+    return " ".join([recipe.regime.name, built, *(type(each).__name__ for each in kinds)])
 
 
 def _timed_as(measurement: Measurement, recipe: Recipe) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import replace
 from typing import Any
@@ -237,3 +238,25 @@ def test_a_store_on_a_card_uses_both(card: Card, captured: Callable[[], None], t
         assert not {entry.path.name for entry in there.entries()} & {entry.path.name for entry in here.entries()}
     finally:
         device.limit_memory(None)
+
+
+@pytest.mark.parametrize(("gpus", "processes", "together"), [(1, 1, 1), (2, 2, 1), (2, 3, 2), (1, 4, 4)])
+def test_processes_take_gpus_in_turn_and_share_their_memory(
+    monkeypatch: pytest.MonkeyPatch, gpus: int, processes: int, together: int
+) -> None:
+    from queue import Queue
+
+    from harness.engines import local
+
+    monkeypatch.setattr("harness.cuda.memory._processes", 1)
+    numbers: Queue[int] = Queue()
+    for number in range(processes):
+        numbers.put(number)
+    names = tuple(str(gpu) for gpu in range(gpus))
+    seen = []
+    for _ in range(processes):
+        monkeypatch.setenv(device.VISIBLE, "")
+        local._begin(names, numbers, processes)
+        seen.append(int(os.environ[device.VISIBLE]))
+    assert seen == [number % gpus for number in range(processes)]
+    assert cuda.memory._processes == together
