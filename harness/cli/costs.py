@@ -19,8 +19,8 @@ if TYPE_CHECKING:
 
 NOTE = (
     "Times are of one process on this machine; several share them, each with its memory. Networks and tables that claims share "
-    "count once in every line.\nTrainings are right within a factor of about 1.5, measurements within about 2: how long a "
-    "sampler takes is known when it has run. After a run, the store knows both."
+    "count once in every line.\nWithin a factor of about 1.5; of samplers that stop once they are precise, up to 2 or 3 times "
+    "too long. After a run, the store knows both."
 )
 
 

@@ -30,11 +30,13 @@ if TYPE_CHECKING:
     from harness.running.asking import ClaimDesign
     from harness.store import Store
 
-STEPS = (3, 12)  # of a timed training; their difference is what the steps take without what comes before
+FEWEST = 3  # steps of a timed training; others, 4, 16, 64 … times as many, show what steps take without what comes before
+LONG_ENOUGH = 0.2  # seconds of steps
+ENTRY = 0.003  # seconds of naming, writing and reading an entry
 TRAINED_FOR = (
     5.0  # seconds that training may take so that a measurement is timed on trained members; else they are as they begin
 )
-MEMBERS = 4  # that a measurement is timed on
+MEMBERS = 8  # that a measurement is timed on
 HEADER, TABLE = 600, 1500  # bytes beside the parameters of a member, and of a table whose size is not known
 _CANNOT = (Shortfall, ValueError, OSError, RuntimeError)  # data that are not there, a training that diverges: its claim says so
 
@@ -107,10 +109,11 @@ class Rates:
         self._store, self._trained, self._measured = store, {}, {}  # type: ignore[var-annotated]
         self._sizes: dict[str, float] = {}
         self._groups: dict[str, list[Recipe]] = {}
+        self._seeds = {recipe.key: len(seeds) for recipe, seeds in needed.members.items()}
         for recipe in needed.members:
             self._groups.setdefault(_group(recipe), []).append(recipe)
         kinds = {_timed_as(measurement, recipe) for measurement, recipe, _ in needed.tables.values()}
-        self._limit = seconds / 2 / max(1, len(kinds))
+        self._limit = seconds / 2 / max(1, 2 * len(kinds))
         self._of_kind: dict[str, list[Recipe]] = {}
         for measurement, recipe, _ in needed.tables.values():
             self._of_kind.setdefault(_timed_as(measurement, recipe), []).append(recipe)
@@ -123,14 +126,8 @@ class Rates:
         work = self._work(recipe)
         if work is None:
             return None
-        ranked = sorted(
-            (each for each in self._groups[_group(recipe)] if self._work(each)), key=lambda each: self._work(each) or 0
-        )
-        timed = [each for each in dict.fromkeys((ranked[0], ranked[-1])) if self._training_rate(each) is not None]
-        if not timed:
-            return None
-        near = min(timed, key=lambda each: abs((self._work(each) or 0) - work))
-        return (self._training_rate(near) or 0) * work
+        rate = self._between(self._groups[_group(recipe)], recipe, self._work, self._training_rate)
+        return None if rate is None else rate * work + ENTRY
 
     def measuring(self, measurement: Measurement, recipe: Recipe, seeds: Iterable[int]) -> float | None:
         """Seconds that the measurement of one member takes; None if that cannot be found out."""
@@ -139,11 +136,34 @@ class Rates:
         if known is not None:
             return known
         kind = _timed_as(measurement, recipe)
-        if kind not in self._measured:
-            ranked = sorted(self._of_kind[kind], key=measuring_work)
-            self._measured[kind] = self._measuring_rate(measurement, ranked[len(ranked) // 2], kind)
-        rate = self._measured[kind]
-        return None if rate is None else rate * measuring_work(recipe)
+
+        def timed(each: Recipe) -> float | None:
+            if (kind, each.key) not in self._measured:
+                self._measured[kind, each.key] = self._measuring_rate(measurement, each, kind)
+            found: float | None = self._measured[kind, each.key]
+            return found
+
+        rate = self._between(self._of_kind[kind], recipe, measuring_work, timed)
+        return None if rate is None else rate * measuring_work(recipe) + ENTRY
+
+    def _between(
+        self, group: Sequence[Recipe], recipe: Recipe, work: Callable[[Recipe], float | None],
+        rate: Callable[[Recipe], float | None],
+    ) -> float | None:  # fmt: skip
+        """The rate of a recipe from those with the least and the most work of its group, by the logarithms."""
+        works = {each.key: size for each in group if (size := work(each))}
+        ranked = sorted((each for each in group if each.key in works), key=lambda each: works[each.key])
+        if not ranked or recipe.key not in works:
+            return None
+        ends = [(works[each.key], found) for each in (ranked[0], ranked[-1]) if (found := rate(each)) is not None]
+        if not ends:
+            return None
+        (low, slow), (high, fast) = ends[0], ends[-1]
+        if high == low:
+            return slow
+        part = math.log(works[recipe.key] / low) / math.log(high / low)
+        between: float = slow * (fast / slow) ** part
+        return between
 
     def bytes_of(self, measurement: Measurement, recipe: Recipe) -> float:
         """Size of one member's table."""
@@ -178,29 +198,32 @@ class Rates:
         return found
 
     def _timed_training(self, recipe: Recipe) -> float:
+        data, device = self._store.data(recipe.data), self._store.device
+        stack = min(trained_together(recipe, data, device), self._seeds[recipe.key])
+        whole = recipe.epochs * math.ceil(len(data.train_x) / recipe.batch_size)
+        steps, (less, low) = FEWEST, self._steps(recipe, data, FEWEST, stack)
+        while True:  # until the steps take long enough to be told from what comes before them
+            steps *= 4
+            more, high = self._steps(recipe, data, steps, stack)
+            if more - less > LONG_ENOUGH or steps >= whole:
+                return max(more - less, 0.05 * more) / (high - low) / stack
+
+    def _steps(self, recipe: Recipe, data: Dataset, steps: int, stack: int) -> tuple[float, float]:
+        """Seconds of that many steps of a stack, with what comes before them, and their work for one member."""
         from harness.training.train import initial, train
 
-        data, device = self._store.data(recipe.data), self._store.device
-        stack = min(trained_together(recipe, data, device), self._stack(recipe))
-        taken = []
-        for steps in STEPS:
-            short = _cut(data, steps * recipe.batch_size)
-            epochs = math.ceil(steps * recipe.batch_size / len(short.train_x))  # where there are too few points for one
-            few = replace(recipe, epochs=epochs, parent=None, until=None, checkpoints=())
-            with standard_numerics(device):
-                start = initial(recipe, range(stack))
-                began = self._clock()
-                train(few, short, range(stack), start=start, device=device)
-            taken.append((self._clock() - began, training_work(few, short)))
-        (less, low), (more, high) = taken
-        return max(more - less, 0.05 * more) / (high - low) / stack
+        short = _cut(data, steps * recipe.batch_size)
+        epochs = math.ceil(steps * recipe.batch_size / len(short.train_x))  # where there are too few points for one
+        few = replace(recipe, epochs=epochs, parent=None, until=None, checkpoints=())
+        with standard_numerics(self._store.device):
+            start = initial(recipe, range(stack))
+            began = self._clock()
+            train(few, short, range(stack), start=start, device=self._store.device)
+        return self._clock() - began, training_work(few, short)
 
     def _clock(self) -> float:
         """Seconds of this process: other work on a shared machine does not count, whereas a card's does."""
         return time.process_time() if self._store.device == "cpu" else time.perf_counter()
-
-    def _stack(self, recipe: Recipe) -> int:
-        return 64 if recipe.program().layout.total < 10_000 else 8
 
     def _measuring_rate(self, measurement: Measurement, recipe: Recipe, kind: str) -> float | None:
         """Seconds for each unit of :func:`harness.store.sharing.measuring_work`."""
@@ -227,12 +250,12 @@ class Rates:
         from harness.population import Population
         from harness.training.train import initial, train
 
-        seeds = tuple(range(MEMBERS))
+        seeds = tuple(range(min(MEMBERS, self._seeds.get(recipe.key, MEMBERS))))
         if len(self._store.trained_of(recipe, seeds)) == len(seeds):
             return self._store.population(recipe, seeds)
         each = self.training(recipe, ()) if recipe.parent is None and recipe in self._groups.get(_group(recipe), ()) else None
         parameters: Mapping[int, torch.Tensor]
-        if each is not None and each * MEMBERS < TRAINED_FOR:
+        if each is not None and each * len(seeds) < TRAINED_FOR:
             with standard_numerics(self._store.device):
                 parameters = train(recipe, self._store.data(recipe.data), seeds, device=self._store.device)
         else:
