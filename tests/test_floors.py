@@ -21,7 +21,7 @@ FLOORS = {
     "harness.rows": 0, "harness.runs": 0, "harness.showing": 0, "harness.spec": 0, "harness.stats": 0, "harness.streams": 0,
     "harness.deadline": 0, "harness.strict": 0,
     "harness.training": 1, "harness.measure": 1, "harness.predict": 1,
-    "harness.store": 2, "harness.judge": 2,
+    "harness.cuda": 1.5, "harness.store": 2, "harness.judge": 2,
     "harness.report": 3, "harness.engines": 3,
     "harness.study": 4, "harness.running": 4,
     "harness.pytest_plugin": 5, "harness.cli": 5, "harness.__main__": 5,

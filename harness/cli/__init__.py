@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
 from harness.cli import cache, fixed, new, search, train
+from harness.cli import costs as costing
 from harness.cli.words import counted
 
 if TYPE_CHECKING:
@@ -95,6 +96,7 @@ def _parser() -> argparse.ArgumentParser:
     plan.add_argument("--from", dest="run", type=Path, metavar="claims.json", help="run to take the spread between units from "
                       "(default: reports/claims.json, else reports/reference/claims.json)")  # fmt: skip
     plan.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
+    costing.add(plan)
     plan.set_defaults(command=_plan)
     fixed.add(commands)
     train.add(commands)
@@ -152,6 +154,8 @@ def _data(chosen: argparse.Namespace) -> int:
 
 
 def _plan(chosen: argparse.Namespace) -> int:
+    if chosen.cost:
+        return costing.costs(chosen)
     from harness.claim import Claim
     from harness.pytest_plugin.collect import claim_id
     from harness.pytest_plugin.given import design_of

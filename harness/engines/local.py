@@ -60,14 +60,18 @@ class LocalEngine(Engine):
             numbers = context.Queue()
             for number in range(1024):
                 numbers.put(number)
-            self._pool = ProcessPoolExecutor(self._workers, context, _begin, (self._gpus, numbers))
+            self._pool = ProcessPoolExecutor(self._workers, context, _begin, (self._gpus, numbers, self._workers))
         return self._pool
 
 
-def _begin(gpus: tuple[str, ...], numbers: Any) -> None:
+def _begin(gpus: tuple[str, ...], numbers: Any, processes: int) -> None:
     """Let a process see the GPU that it is to use, before torch is imported, and end with the one that started it."""
     if gpus:
         device.pin(gpus, numbers.get())
+        if processes > len(gpus):
+            from harness.cuda.memory import share_card
+
+            share_card(-(-processes // len(gpus)))
     threading.Thread(target=_end_with_parent, daemon=True).start()
 
 

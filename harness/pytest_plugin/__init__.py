@@ -83,6 +83,7 @@ def pytest_configure(config: pytest.Config) -> None:
             _one_thread_each(config)
     elif gpus := worker.get("claims_gpus"):
         device.pin(tuple(gpus), int(str(worker["workerid"]).removeprefix("gw")))
+        options.share_card(-(-int(worker["workercount"]) // len(gpus)))
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

@@ -173,6 +173,14 @@ def limit_memory(config: pytest.Config) -> None:
         raise pytest.UsageError(f"--claims-memory: {problem}") from None
 
 
+def share_card(processes: int) -> None:
+    """Say how many workers share this one's card."""
+    if processes > 1:
+        from harness.cuda.memory import share_card
+
+        share_card(processes)
+
+
 def claims_folders(config: pytest.Config) -> tuple[Path, ...]:
     """The folders of the ini option ``claims_folders``."""
     return tuple(config.rootpath / name for name in config.getini("claims_folders"))

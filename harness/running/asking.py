@@ -38,12 +38,16 @@ class ClaimDesign:
             (an engine only where it names one), on which random streams (its seeds).
         code: digest of body and fixtures and of what they use of the project; UNKNOWN where a source cannot be read.
         scaled: whether the claim asks for the scale, so that at another it may be about other networks.
+        measured: (measurement, recipes and seeds that it is of) of every measurement of members, in order.
+        alone: names of the tables that belong to no member.
     """
 
     recipes: tuple[tuple[Recipe, tuple[int, ...]], ...]
     instruments: tuple[Mapping[str, Any], ...] = ()
     code: str = UNKNOWN
     scaled: bool = False
+    measured: tuple[tuple[Any, tuple[tuple[Recipe, tuple[int, ...]], ...]], ...] = ()
+    alone: tuple[str, ...] = ()
 
     COLUMNS = ("recipe", "architecture", "regime", "seed")
 
@@ -169,7 +173,9 @@ class Designer:
         except CodeError:
             code = UNKNOWN
         recipes = tuple((recipe, tuple(seeds)) for recipe, seeds in asked.members.items())
-        return ClaimDesign(recipes, tuple(instruments(asked.measured)), code, asked.scaled)
+        return ClaimDesign(
+            recipes, tuple(instruments(asked.measured)), code, asked.scaled, tuple(asked.work), tuple(asked.alone)
+        )
 
     def _given(self, name: str, fixtures: Fixtures, above: tuple[str, ...], asked: Asked, after: ExitStack) -> Any:
         """What a body or a fixture is handed under a name; a fixture that asks for its own name is handed the one it overrides.

@@ -82,11 +82,15 @@ class Asked:
         members: seeds by recipe.
         measured: (name, measurement or key of a table, number of members) in order.
         scaled: whether the scale was asked for, so that what follows may depend on it.
+        work: (measurement, recipes and seeds that it is of) likewise.
+        alone: names of the tables that belong to no member.
     """
 
     members: dict[Recipe, dict[int, None]] = field(default_factory=dict)
     measured: list[tuple[str, Any, int]] = field(default_factory=list)
     scaled: bool = False
+    work: list[tuple[Any, tuple[tuple[Recipe, tuple[int, ...]], ...]]] = field(default_factory=list)
+    alone: list[str] = field(default_factory=list)
 
     def add(self, other: Asked) -> None:
         """Append what another function asked for."""
@@ -94,6 +98,8 @@ class Asked:
             self.members.setdefault(recipe, {}).update(seeds)
         self.measured += other.measured
         self.scaled |= other.scaled
+        self.work += other.work
+        self.alone += other.alone
 
 
 class Drawing:
@@ -154,12 +160,15 @@ class Drawing:
 
         measurement = viewed(measurement, on)
         called = str(getattr(measurement, "name", measurement))
+        populations = list(populations)
         self.asked.measured.append((called, measurement, sum(len(each) for each in populations)))
+        self.asked.work.append((measurement, tuple((each.recipe, each.seeds) for each in populations)))
         return Unknown()
 
     def cached(self, name: str, key: Mapping[str, Any], *_: object, **__: object) -> Any:
         """Note the table and its key."""
         self.asked.measured.append((name, key, 0))
+        self.asked.alone.append(name)
         return Unknown()
 
     def instead(self, name: str, settings: Mapping[str, Any]) -> Any:

@@ -31,7 +31,12 @@ def surroundings(device: str) -> dict[str, Any]:
     import torch
 
     version = torch.__version__.split("+")[0]
-    return {"torch": version, "device": device, "dtype": "float32", "threads": torch.get_num_threads()}
+    said = {"torch": version, "device": device, "dtype": "float32", "threads": torch.get_num_threads()}
+    if device == "cuda":
+        from harness.cuda import steps_digest
+
+        said["steps"] = steps_digest()
+    return said
 
 
 def member_key(recipe: Recipe, seed: int, data_digest: str, parent: str | None, device: str) -> dict[str, Any]:

@@ -173,6 +173,7 @@ def until_written(progress: Progress) -> Progress:
 
 
 MEMBERS_AT_A_TIME = {"trained": 64, "measured": 16}
+ON_A_CARD = 512  # which a few members leave idle
 # What a step of one member takes beside its products, in weights × points.  With it the work of the 45 recipes of the full grid
 # of slt, from one layer of 8 units to three of 128, is proportional to their training times within a factor of 1.6.
 OVERHEAD = 1e5
@@ -195,7 +196,7 @@ def measured_together(recipe: Recipe, device: str) -> int:
 
 
 def _fitting(what: str, each: int, device: str) -> int:
-    return max(1, min(MEMBERS_AT_A_TIME[what], memory_limit(device) // each))
+    return max(1, min(ON_A_CARD if device == "cuda" else MEMBERS_AT_A_TIME[what], memory_limit(device) // each))
 
 
 def training_work(recipe: Recipe, data: Dataset) -> float:

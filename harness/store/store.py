@@ -84,6 +84,11 @@ class Store(Shown):
         self._names = Names(self._shelf, device, self.data)
         self._members = Members(self._names, self._shelf, device, self.data, self._share)
         self._tables = Tables(self._names, self._shelf, device, self.data, self._share)
+        if device == "cuda" and engine is None:
+            from harness.cuda import bound_by_card, capture_steps
+
+            bound_by_card()
+            capture_steps()
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
         counts = {f"{kind}s": self._shelf.sizes(kind) for kind in SUFFIXES}
@@ -192,6 +197,18 @@ class Store(Shown):
     def member_path(self, recipe: Recipe, seed: int) -> Path:
         """Where the member lies, or would lie."""
         return self._names.member_paths(recipe, [seed])[seed]
+
+    def table_paths(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement) -> dict[int, Path]:
+        """Where the measurements of members lie, or would lie, by seed."""
+        from harness.population import Population
+
+        population = Population(recipe, tuple(seeds), self._members.unread(recipe, tuple(seeds)))
+        return self._names.table_paths(population, resolved(measurement, self.llc_engine))
+
+    def measured_of(self, recipe: Recipe, seeds: Iterable[int], measurement: Measurement) -> tuple[int, ...]:
+        """Those of the seeds whose table is there, or in a shared store; nothing is measured."""
+        paths = self.table_paths(recipe, checked_seeds(seeds), measurement)
+        return tuple(seed for seed, path in paths.items() if self._shelf.has(path))
 
     def _share(self, shards: Sequence[Shard], name: str, what: str) -> None:
         """Do the missing work together with the other workers.

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,12 +77,14 @@ class Tables:
             data = self._data(population.recipe.data)
 
             def work(some: tuple[int, ...]) -> None:
+                began = time.monotonic()
                 with standard_numerics(self._device), listening(until_written(progress)):
                     table = measurement.run(population.select(some), data, self._device)
+                seconds = (time.monotonic() - began) / len(some)
                 check_rows(measurement, table, some)
                 check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
                 for seed in some:
-                    about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed}
+                    about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed, "seconds": seconds}
                     files.write_table(paths[seed], table[table["seed"] == seed], about)
                     self._shelf.written(paths[seed])
 
