@@ -50,6 +50,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      "holds, which is judged once more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
     ("--claims-search-minutes", "stop the search of each claim after so many minutes; what was trained is kept",
      {"type": float, "default": None, "metavar": "M"}),
+    ("--claims-search-workers", "processes that a claim's search shares its settings among (default: those of -n that have no "
+     "claim of their own)", {"type": int, "default": None, "metavar": "N"}),
     ("--claims-report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--claims-store", "folder of trained models and measurements, or its URL on a file system that fsspec knows (default: "
      "$HARNESS_STORE, else .harness)", {"metavar": "DIR"}),
@@ -170,6 +172,8 @@ def settings(config: pytest.Config) -> Settings:
         )
     if (minutes := config.getoption("claims_search_minutes")) is not None and not minutes > 0:
         raise pytest.UsageError(f"--claims-search-minutes {minutes:g}: give a number of minutes above 0")
+    if (helpers := config.getoption("claims_search_workers")) is not None and helpers < 1:
+        raise pytest.UsageError(f"--claims-search-workers {helpers}: give a number of processes, 1 or more")
     own_rule = _own_rule(config)
     if updating and own_rule:
         raise pytest.UsageError(
@@ -211,6 +215,7 @@ def settings(config: pytest.Config) -> Settings:
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
         search=config.getoption("claims_search"),
         minutes=config.getoption("claims_search_minutes"),
+        searchers=config.getoption("claims_search_workers"),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )
