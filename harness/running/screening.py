@@ -7,6 +7,7 @@ fresh ones.
 
 from __future__ import annotations
 
+import contextlib
 import math
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -37,6 +38,20 @@ class Screen:
             return every
         return every[: max(FEWEST, math.ceil(self.share * len(every) - 1e-9))]
 
+    def first(self, few: Callable[[float], Verdict]) -> Verdict | None:
+        """The verdict of the first look; None where there is none, or where it decides nothing.
+
+        Args:
+            few: judges a few seeds at a share of α.
+        """
+        if self.share is None:
+            return None
+        try:
+            verdict = few(FIRST)
+        except Exception:  # too few for this kind of prediction, say: all of them will tell
+            return None
+        return verdict if verdict.outcome.value in ("supported", "refuted") else None
+
     def judged(self, few: Callable[[float], Verdict], all_of_them: Callable[[float], Verdict]) -> Verdict:
         """The verdict of one or two looks.
 
@@ -44,25 +59,32 @@ class Screen:
             few: judges a few seeds at a share of α.
             all_of_them: judges all of them.
         """
-        if self.share is None:
-            return all_of_them(1.0)
-        try:
-            first = few(FIRST)
-            if first.outcome.value in ("supported", "refuted"):
-                return first
-        except Exception:  # too few for this kind of prediction, say: all of them will tell
-            pass
-        return all_of_them(1 - FIRST)
+        return self.first(few) or all_of_them(self.rest)
+
+    @property
+    def rest(self) -> float:
+        """The share of α for the look at all seeds."""
+        return 1.0 if self.share is None else 1 - FIRST
 
 
-def screen_of(verdict: Verdict, seeds: int) -> Screen:
-    """The first look for settings of a claim, by what it has at its defaults.
+def screen_of(verdict: Verdict, seeds: int, few: Callable[[Screen], Verdict]) -> Screen:
+    """The first look for settings of a claim: the fewest seeds, up to half, with which it can be judged at its defaults.
+
+    Gates may ask for more than an interval does, such as for a sampling error that is small over all networks.
 
     Args:
         verdict: at the defaults.
         seeds: different seeds that its evidence has.
+        few: judges the claim at its defaults with the seeds of a first look.
     """
     if verdict.estimate is None or not verdict.estimate.n or seeds < 2 * FEWEST or verdict.prediction.rule == "exact":
         return Screen()
     needed = max(FEWEST, math.ceil(UNITS * seeds / verdict.estimate.n))
-    return Screen(needed / seeds if 2 * needed <= seeds else None)
+    while 2 * needed <= seeds:
+        screen = Screen(needed / seeds)
+        with contextlib.suppress(Exception):  # too few for this kind of prediction
+            seen = few(screen)
+            if seen.estimate is not None and seen.outcome.value not in ("invalid", "error"):
+                return screen
+        needed = max(needed + 1, math.ceil(1.25 * needed))
+    return Screen()

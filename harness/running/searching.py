@@ -14,9 +14,9 @@ from harness.errors import ClaimError
 from harness.running.found import OPPOSITE, Search, search
 from harness.running.growth import SeededStore, in_blocks, seeds_of
 from harness.running.notes import Notes
-from harness.running.preparing import prepared
+from harness.running.preparing import Seeds, prepared
 from harness.running.scope import Settings, scope_of
-from harness.running.screening import Screen, screen_of
+from harness.running.screening import FIRST, Screen, screen_of
 from harness.running.trials import Trial, trial_of
 
 if TYPE_CHECKING:
@@ -73,8 +73,9 @@ def search_scope(
         known: set[int] = set()
         first = seeds_of(in_blocks(body, harness, [0], known, asked=asked))  # from the store, and only to see what they are
         until = None if minutes is None else time.monotonic() + 60 * minutes
+        few = partial(_few, body, harness, judge)
         at = _Settings(
-            claim, body, harness, judge, screen_of(verdict, len(first)), Notes(harness, claim, design, rule), known,
+            claim, body, harness, judge, screen_of(verdict, len(first), few), Notes(harness, claim, design, rule), known,
             frozenset(first), trials, until, done, engine,
         )  # fmt: skip
         scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
@@ -88,6 +89,12 @@ def search_scope(
     finally:
         if engine is not None:
             engine.close()
+
+
+def _few(body: Body, harness: Harness, judge: Judge, screen: Screen) -> Verdict:
+    """The verdict at the defaults with the seeds of a first look, which the store has."""
+    store = cast("Store", SeededStore(harness.store, screen.seeds))
+    return judge(body(replace(harness, store=store)), share=FIRST)
 
 
 @dataclass
@@ -107,27 +114,40 @@ class _Settings:
     done: list[Trial]
     engine: Engine | None
     began: float = field(default_factory=time.monotonic)
+    seen: dict[str, Verdict | None] = field(default_factory=dict)
 
     def prepare(self, batch: Sequence[Settings]) -> None:
-        """Make in one go what the first look at some settings needs."""
+        """Make in one go what the first look at some settings needs, and then what the second does where that is undecided."""
         new = [settings for settings in batch if self.notes.read(settings) is None]
         number = len(self.done) + 1
         name = f"{self.claim.id}, settings {number} to {number + len(batch) - 1} of {self.trials}"
-        if len(new) < 2:
-            return
         store = self.harness.store
         before, store.engine = store.engine, store.engine or self.engine
         try:
-            prepared(self.body, self.harness, new, seeds=self.screen.seeds, name=name, going=self._going)
+            if self.screen.share is not None:
+                self._make(new, self.screen.seeds, f"{name}, first look")
+                new = [settings for settings in new if self._going() and self._first(settings) is None]
+            self._make(new, None, name)
         finally:
             store.engine = before
+
+    def _make(self, batch: Sequence[Settings], seeds: Seeds | None, name: str) -> None:
+        if len(batch) > 1 and self._going():
+            prepared(self.body, self.harness, batch, seeds=seeds, name=name, going=self._going)
+
+    def _first(self, settings: Settings) -> Verdict | None:
+        """The verdict of the first look, which is taken once."""
+        key = repr(sorted(settings.items()))
+        if key not in self.seen:
+            few = cast("Store", SeededStore(self.harness.store, self.screen.seeds))
+            self.seen[key] = self.screen.first(partial(self._look, settings, few))
+        return self.seen[key]
 
     def judged(self, settings: Settings) -> Verdict | Trial:
         """The verdict of one or two looks, or the trial that was noted."""
         if (noted := self.notes.read(settings)) is not None:
             return noted
-        few = cast("Store", SeededStore(self.harness.store, self.screen.seeds))
-        return self.screen.judged(partial(self._look, settings, few), partial(self._look, settings, self.harness.store))
+        return self._first(settings) or self._look(settings, self.harness.store, self.screen.rest)
 
     def fresh(self, settings: Settings) -> Verdict | None:
         """The verdict of all seeds, none of which was used before; None where there are none."""

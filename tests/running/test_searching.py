@@ -234,7 +234,7 @@ class Seen:
 
 @pytest.mark.parametrize(("n", "seeds", "kept"), [(96, 16, 2), (16, 16, None), (32, 16, 6), (6, 3, None), (1000, 4, 2)])
 def test_a_first_look_has_units_enough(n, seeds, kept):
-    screen = screen_of(Seen("supported", n), seeds)
+    screen = screen_of(Seen("supported", n), seeds, lambda screen: Seen("supported"))
     assert (None if screen.share is None else len(screen.seeds(range(seeds)))) == kept
 
 
@@ -258,7 +258,21 @@ def test_two_looks_share_alpha_and_what_is_undecided_is_looked_at_again():
 
 
 def test_a_claim_without_sampling_error_has_one_look():
-    assert screen_of(Seen("supported", 96, "exact"), 16).share is None
+    assert screen_of(Seen("supported", 96, "exact"), 16, lambda screen: Seen("supported")).share is None
+
+
+@pytest.mark.parametrize(("fewest", "kept"), [(1, 2), (3, 3), (5, 5), (9, None)])
+def test_a_first_look_has_seeds_enough_for_the_gates(fewest, kept):
+    """With fewer a gate fails, or the prediction cannot be estimated."""
+
+    def few(screen):
+        count = len(screen.seeds(range(16)))
+        if count < fewest - 1:
+            raise ValueError("too few")
+        return Seen("inconclusive" if count >= fewest else "invalid")
+
+    screen = screen_of(Seen("supported", 96), 16, few)
+    assert (None if screen.share is None else len(screen.seeds(range(16)))) == kept
 
 
 def test_the_p_of_one_of_two_looks_may_be_compared_with_all_of_alpha():
