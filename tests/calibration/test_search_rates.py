@@ -76,9 +76,9 @@ def test_a_report_of_true_claims_hardly_ever_has_one_that_is_refuted_somewhere(a
 
 @pytest.mark.parametrize("dependent", [0.0, 0.8])
 def test_over_a_whole_report_some_turn_stands_in_no_more_than_alpha(dependent):
-    """4,000 reports of claims without a turn, whose fresh seeds may be the same networks; some have no test at all."""
+    """1,000 reports of claims without a turn, whose fresh seeds may be the same networks; some have no test at all."""
     rng = np.random.default_rng(1)
-    reports = 4000
+    reports = 1000
     shared, own = rng.normal(size=(reports, 1)), rng.normal(size=(reports, CLAIMS))
     ps = scipy.stats.norm.sf(np.sqrt(dependent) * shared + np.sqrt(1 - dependent) * own)
     tested = rng.random((reports, CLAIMS)) < 0.7
@@ -92,7 +92,7 @@ def test_over_a_whole_report_some_turn_stands_in_no_more_than_alpha(dependent):
     assert unadjusted > 1.5 * ALPHA  # so there is something to adjust
 
 
-STUDIES, ALL = 600, 24
+STUDIES, ALL = 300, 24
 
 
 def two_looks(units) -> str:
