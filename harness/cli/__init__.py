@@ -250,10 +250,12 @@ def collected(folder: Path, look: Callable[[pytest.Item], None] = lambda item: N
     return catcher.items
 
 
-def run_pytest(*arguments: str, plugins: Sequence[object] = ()) -> tuple[int, str]:
-    """Exit code of a pytest session in this process, and what it said; it leaves no files."""
+def run_pytest(*arguments: str, plugins: Sequence[object] = (), shown: bool = False) -> tuple[int, str]:
+    """Exit code of a pytest session in this process, and what it said, where it is not ``shown``; it leaves no files."""
     import pytest
 
+    if shown:
+        return int(pytest.main([*_QUIETLY, *arguments], plugins=list(plugins))), ""
     said = io.StringIO()
     with contextlib.redirect_stdout(said), contextlib.redirect_stderr(said):
         code = pytest.main([*_QUIETLY, *arguments], plugins=list(plugins))

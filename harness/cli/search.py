@@ -15,9 +15,13 @@ from harness.claim import SCALES
 def add(commands: Any) -> None:
     """Add the command."""
     search = commands.add_parser("search", help="say where in its scope a claim holds: shares, edges, what matters")
-    search.add_argument("claim", help="the claim's id")
+    search.add_argument("claim", nargs="?", help="the claim's id")
+    search.add_argument(
+        "--table", type=Path, metavar="FILE", help="instead, print where each claim of a run's claims.json holds"
+    )
     search.add_argument("--examples", type=int, default=40, metavar="N", help="settings to try (default: 40)")
     search.add_argument("--minutes", type=float, metavar="M", help="stop after so many; what was trained is kept")
+    search.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the settings (default: 1)")
     search.add_argument("--scale", choices=SCALES, default="reduced", help="default: reduced")
     search.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
     search.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
@@ -31,6 +35,10 @@ def run(chosen: argparse.Namespace) -> int:
     from harness.pytest_plugin.collect import claim_id
     from harness.store.place import is_url
 
+    if chosen.table is not None:
+        return _table(chosen.table)
+    if chosen.claim is None:
+        raise CommandError("name a claim to search, or a run's claims.json with --table FILE")
     known = [name for item in collected(chosen.folder) if (name := claim_id(item))]
     if chosen.claim not in known:
         raise CommandError(f"there is no claim {chosen.claim}; python -m harness list shows all {len(known)}")
@@ -46,6 +54,7 @@ def run(chosen: argparse.Namespace) -> int:
         if chosen.store:
             asked += ["--claims-store", chosen.store if is_url(chosen.store) else str(Path(chosen.store).absolute())]
         _, said = run_pytest(str(chosen.folder), *asked)
+        asked += ["--claims-search-workers", str(chosen.workers)]
         try:
             rows = json.loads((out / "claims.json").read_text(encoding="utf-8"))["rows"]
         except (OSError, ValueError):
@@ -58,3 +67,16 @@ def run(chosen: argparse.Namespace) -> int:
         return 1
     print(row["search"]["reason"])
     return 0
+
+
+def _table(path: Path) -> int:
+    """Print one line for each claim of a run that was searched; exit code 1 where none was."""
+    from harness.cli import CommandError
+    from harness.report.searches import line
+
+    try:
+        lines = [said for row in json.loads(path.read_text(encoding="utf-8"))["rows"] if (said := line(row))]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as problem:
+        raise CommandError(f"{path} is no claims.json of a run ({problem}); python -m pytest claims/ writes one") from None
+    print("\n".join(lines) or f"no claim in {path} was searched; run it with --claims-search N")
+    return 0 if lines else 1

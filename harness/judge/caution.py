@@ -97,6 +97,10 @@ class Sides:
     support: float | None
     refute: float | None
 
+    def at(self, share: float) -> Sides:
+        """The same, to be compared with all of α by who has spent only a share of it: each divided by that share."""
+        return Sides(*(None if p is None else min(1.0, p / share) for p in (self.support, self.refute)))
+
 
 def sides(prediction: Prediction, seen: Estimate) -> Sides:
     """The p values of one prediction, at the values on which its verdict depends.

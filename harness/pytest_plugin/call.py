@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -105,7 +106,12 @@ class Caller:
         claim: Claim = item.function.__claim__
         settings, family = self._settings, self._families.get(claim.document, 1)
         how = Judging(
-            settings.scale, family if settings.family_wise else None, settings.blocks, settings.search, settings.minutes
+            settings.scale,
+            family if settings.family_wise else None,
+            settings.blocks,
+            settings.search,
+            settings.minutes,
+            settings.searchers or _left_over(item),
         )
         return judged_row(_started(item), claim, evidence, how, body, harness).row | self._cost(item)
 
@@ -185,6 +191,12 @@ def _show_text_alone(report: pytest.TestReport, problem: BaseException) -> None:
         report.longrepr = str(problem)
     elif isinstance(problem, Shown) and isinstance(report.longrepr, tuple):
         report.longrepr = (*report.longrepr[:2], str(problem))
+
+
+def _left_over(item: pytest.Item) -> int:
+    """Processes that a claim's search may use: of ``-n``, those that have no claim of their own."""
+    claims = sum(claim_id(each) is not None for each in item.session.items)
+    return max(1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) // max(claims, 1))
 
 
 def _started(item: pytest.Item) -> Row:

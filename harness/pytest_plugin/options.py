@@ -54,6 +54,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--claims-timeout", "end each claim that has not returned after so many seconds, not counting the wait for other "
      "processes; its row says so, and the others go on (default: no limit; ini option claims_timeout)",
      {"type": float, "default": None, "metavar": "SECONDS"}),
+    ("--claims-search-workers", "processes that a claim's search shares its settings among (default: those of -n that have no "
+     "claim of their own)", {"type": int, "default": None, "metavar": "N"}),
     ("--claims-report", "folder for the reports (default: reports)", {"metavar": "DIR"}),
     ("--claims-store", "folder of trained models and measurements, or its URL on a file system that fsspec knows (default: "
      "$HARNESS_STORE, else .harness)", {"metavar": "DIR"}),
@@ -201,6 +203,8 @@ def settings(config: pytest.Config) -> Settings:
         )
     if (minutes := config.getoption("claims_search_minutes")) is not None and not minutes > 0:
         raise pytest.UsageError(f"--claims-search-minutes {minutes:g}: give a number of minutes above 0")
+    if (helpers := config.getoption("claims_search_workers")) is not None and helpers < 1:
+        raise pytest.UsageError(f"--claims-search-workers {helpers}: give a number of processes, 1 or more")
     own_rule = _own_rule(config)
     if updating and own_rule:
         raise pytest.UsageError(
@@ -243,6 +247,7 @@ def settings(config: pytest.Config) -> Settings:
         search=config.getoption("claims_search"),
         minutes=config.getoption("claims_search_minutes"),
         timeout=time_limit(config),
+        searchers=config.getoption("claims_search_workers"),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )

@@ -50,6 +50,7 @@ class Settings:
         search: settings that are tried of each claim's scope; 0 for no search.
         minutes: after which a search tries no further setting; None for no limit.
         timeout: seconds that a claim may take; None for no limit.
+        searchers: processes that a search shares its settings among; None for those of the run that are left over.
         reports: folder for the reports.
         root: folder that the user stands in; paths are shown relative to it.
     """
@@ -66,6 +67,7 @@ class Settings:
     search: int
     minutes: float | None
     timeout: float | None
+    searchers: int | None
     reports: Path
     root: Path
 

@@ -47,7 +47,7 @@ def card(
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
         "parts": [{**_NO_RESULT, **part} for part in row["parts"]],
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
-        "search": searches.searched(row["search"], row), "order": _order(row),
+        "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "grade": standing.size(row), "holm": standing.survival(row),
         "left_out": standing.left_out(row["rows"]), "selected": standing.selected(row),

@@ -148,7 +148,20 @@ def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     for row in adjusted:
         p, decided = row["p_adjusted"], row["verdict"] in ("supported", "refuted") and row["alpha"] is not None
         row["survives"] = bool(p <= row["alpha"]) if decided and p is not None else None
+    _put_searches(adjusted)
     return adjusted
+
+
+def _put_searches(rows: list[Row]) -> None:
+    """Adjust what fresh seeds say of turned verdicts, over all searches of the report: any wrong one has probability alpha.
+
+    Which claims have such a test does not depend on its p, so that those without one need not be counted.
+    """
+    found = [row for row in rows if row["search"] is not None]
+    for row, p in zip(found, holm([row["search"].get("p") for row in found]), strict=True):
+        confirmed = row["search"].get("confirmed") and p is not None and row["alpha"] is not None
+        stands = bool(p <= row["alpha"]) if confirmed else None
+        row["search"] = {**row["search"], "p_adjusted": p, "survives": stands}
 
 
 def _put(field: str, family: list[Row], adjust: Callable[[list[float | None]], list[float | None]]) -> None:

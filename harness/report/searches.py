@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from harness.report import text
+from harness.report import heat, text
 
 NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
     ("verdict", "reason", "effect", "interval", "n", "seconds", "why")
@@ -37,6 +37,7 @@ def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[st
         "shares": [_share(share) for share in found.get("shares") or () if share["count"]],
         "importance": [_index(index) for index in found.get("importance") or ()], "split": _split(found.get("split")),
         "curve": _curve(trials, found.get("default") or {}, row),
+        "maps": heat.drawn(found.get("maps") or ()), "holm": _holm(found),
         "joint": None if found.get("joint") is None else text.p_value(found["joint"]),
     }  # fmt: skip
 
@@ -46,7 +47,67 @@ def _heading(found: Mapping[str, Any], turned: Any, confirmed: bool | None) -> s
         return "The search broke; the claim's own verdict does not depend on it."
     if turned is None:
         return "No turn of the verdict was found."
+    if confirmed and found.get("survives") is False:
+        return "A turn of the verdict was confirmed, but does not stand among all searches of this report."
     return "The verdict turns in other settings." if confirmed is not False else "A turn of the verdict was not confirmed."
+
+
+def _holm(found: Mapping[str, Any]) -> str | None:
+    """What becomes of a confirmed turn among all searches of the report."""
+    if not found.get("confirmed") or found.get("p_adjusted") is None:
+        return None
+    stands = {True: "it stands", False: "it does not stand", None: "there is no α to hold it against"}[found.get("survives")]
+    return f"Among all searches of this report (Holm) its p is {text.p_value(found['p_adjusted'])}: {stands}."
+
+
+def agreement(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """In how much of its scope a claim has the verdict that it has at its defaults, and its grade.
+
+    Args:
+        row: the claim's row.
+
+    Returns:
+        None for a claim that was not searched or not decided; else ``share`` in words, or None, and ``grade``: robust where
+        the lower end of the share's interval lies above one half, replicable where fresh seeds gave the same verdict,
+        reproducible where neither is known (docs/method/judging.md).
+    """
+    found = row["search"]
+    if not found or row["verdict"] not in ("supported", "refuted"):
+        return None
+    own = next((each for each in found.get("shares") or () if each["verdict"] == row["verdict"]), None)
+    again = found.get("inside")
+    grades = [
+        *(["robust"] if own and own["interval"][0] > 0.5 else []),
+        *(["replicable"] if again and again.get("verdict") == row["verdict"] else []),
+    ]
+    share = None if own is None else f"{own['count']} of {own['of']} settings"
+    return {"share": share, "grade": " and ".join(grades) or "reproducible"}
+
+
+def line(row: Mapping[str, Any]) -> str | None:
+    """Where a claim holds, in one line of Markdown; None for one that was not searched."""
+    found = row.get("search")
+    if not found:
+        return None
+    said = [f"{row['verdict']} at its defaults"]
+    if found.get("broke"):
+        said.append(f"its search broke: {found['broke']}")
+    shares = [f"{each['count']} {each['verdict']}" for each in found.get("shares") or () if each["count"]]
+    if shares:
+        said.append(f"of {found['shares'][0]['of']} even settings {', '.join(shares)}")
+    said += [
+        f"turns at {edge['name'].replace('_', ' ')} {text.cell(edge['threshold'])}" if edge["threshold"] is not None
+        else f"turns where {edge['name'].replace('_', ' ')} is {text.cell(edge['outside'])}"
+        for edge in found.get("edges") or ()
+    ]  # fmt: skip
+    if found.get("found") is not None:
+        where = ", ".join(f"{name.replace('_', ' ')} {text.cell(value)}" for name, value in found["found"].items())
+        how = {True: "on fresh seeds, too", False: "not on fresh seeds", None: "without fresh seeds"}[found.get("confirmed")]
+        fate = ", but not after Holm" if found.get("survives") is False else ""
+        said.append(f"{found['looked_for']} with {where} ({how}{fate})")
+    grade = agreement(row)
+    graded = f" Grade: {grade['grade']}." if grade else ""
+    return f"- `{row['id']}`: {'; '.join(said)}.{graded}"
 
 
 def _share(share: Mapping[str, Any]) -> dict[str, Any]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any
 
@@ -11,7 +12,7 @@ import scipy.stats
 from harness.running.scope import Axis, Settings
 from harness.running.search import Edge, Explored
 from harness.running.surface import Surface
-from harness.running.trials import simplicity
+from harness.running.trials import Trial, simplicity
 
 SURE = 0.95  # probability with which a study of fresh seeds is expected to say the same, for a setting to be confirmed
 _Z = 1.645
@@ -62,13 +63,18 @@ def _round_values(explored: Explored, axis: Axis, end: Any, toward: Edge) -> lis
     ]
 
 
+def _at_full_size(trial: Trial, default: Trial) -> float:
+    """The error that a trial would have with as many units as the claim has at its defaults: a first look has fewer."""
+    assert trial.error is not None
+    return trial.error if not trial.n or not default.n else trial.error * math.sqrt(min(trial.n / default.n, 1.0))
+
+
 def _chances(explored: Explored, surface: Surface | None, settings: Sequence[Settings], *, holds: bool) -> np.ndarray[Any, Any]:
     """Probability that a study of fresh seeds decides for a side: the effect has to be its error times z beyond the edge."""
     if surface is None:
         return np.full(len(settings), 0.5)
     mean, deviation = surface.at(settings)
-    errors = [each.error for each in explored.all() if each.error is not None]
-    error = float(np.median(errors))
+    error = float(np.median([_at_full_size(each, explored.default) for each in explored.all() if each.error is not None]))
     slack = _Z * error
     beyond = mean - slack if holds else -mean - slack
     return np.asarray(scipy.stats.norm.cdf(beyond / np.sqrt(deviation**2 + error**2)))

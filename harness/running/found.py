@@ -2,29 +2,19 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass, replace
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import scipy.stats
 
-from harness.deadline import TimedOut
-from harness.errors import ClaimError
 from harness.running.confirm import again
-from harness.running.growth import in_blocks, seeds_of
-from harness.running.scope import Scope, Settings, scope_of
+from harness.running.maps import Map, maps_of
+from harness.running.scope import Scope, Settings
 from harness.running.search import Edge, Judged, explore
 from harness.running.surface import Index, Split, best_split, even
-from harness.running.timeout import give_up
-from harness.running.trials import Trial, in_words, trial_of, tried, value_in_words
-
-if TYPE_CHECKING:
-    from harness.claim import Claim, Evidence
-    from harness.judge import Verdict
-    from harness.running.growth import Body
-    from harness.running.session import Harness
+from harness.running.trials import Trial, in_words, tried, value_in_words
 
 OPPOSITE = {"supported": "refuted", "refuted": "supported"}
 CONFIDENCE = 0.95
@@ -71,6 +61,10 @@ class Search:
         alike: p of effects that differ by their errors alone; None where there are none.
         joint: p of "there is no effect in any of the even settings", valid however they depend on each other: twice the median
             p (Rüger 1978; Vovk & Wang 2020, doi 10.1093/biomet/asaa027); None where there is none.
+        maps: where it holds over pairs of the settings that matter most.
+        p: one-sided p of the verdict that was looked for, on fresh seeds; None where there is none.
+        p_adjusted: the same after Holm's adjustment over all searches of a report, which the report makes.
+        survives: whether a confirmed turn stands after that; None where none was confirmed.
         broke: what kept the search from its end, or None.
     """
 
@@ -89,6 +83,10 @@ class Search:
     importance: tuple[Index, ...] = ()
     alike: float | None = None
     joint: float | None = None
+    maps: tuple[Map, ...] = ()
+    p: float | None = None
+    p_adjusted: float | None = None
+    survives: bool | None = None
     broke: str | None = None
 
     def to_json(self) -> dict[str, Any]:
@@ -98,7 +96,7 @@ class Search:
 
 def search(
     scope: Scope, judged: Judged, default: Trial, trials: int, fresh: Judged, *, minutes: float | None = None,
-    tell: Callable[[Trial], None] = lambda trial: None,
+    tell: Callable[[Trial], None] = lambda trial: None, ahead: Callable[[Sequence[Settings]], None] = lambda settings: None,
 ) -> Search:  # fmt: skip
     """Search a scope.
 
@@ -110,11 +108,12 @@ def search(
         fresh: judges the claim with some settings on seeds that nothing has used before; None where it uses no seeds.
         minutes: after which no further setting is tried; None for no limit.
         tell: told of every trial.
+        ahead: told of settings that are about to be tried, so that what they need can be made in one go.
 
     Raises:
         ValueError: ``trials`` is below 1.
     """
-    explored = explore(scope, judged, default, trials, tell, minutes)
+    explored = explore(scope, judged, default, trials, tell, minutes, ahead)
     surface = explored.surface()
     decided = default.verdict in OPPOSITE  # a small effect may be supported although it lies below the margin
     home = default.verdict == "supported" if decided else default.holds
@@ -138,6 +137,10 @@ def search(
         best_split(scope, [each.settings for each in seen], [bool(each.holds) for each in seen]),
         surface.importance() if matters and surface is not None else (), alike, joint_p(explored.trials),
     )  # fmt: skip
+    if surface is not None and result.importance:
+        result = replace(result, maps=maps_of(surface, result.importance, [(each.settings, each.verdict) for each in seen]))
+    if confirmation is not None:
+        result = replace(result, p=confirmation.p_refute if looked_for == "refuted" else confirmation.p)
     return replace(result, reason=told(result, default))
 
 
@@ -216,85 +219,3 @@ def _matters(found: Search) -> str:
     first = found.importance[0]
     low, high = (f"{100 * end:.0f}" for end in first.interval)
     return f"Of the variance of the effect {100 * first.total:.0f} % ({low} to {high}) goes with {first.name}."
-
-
-def check_scope(claim: Claim, asked: Settings) -> None:
-    """Raise a ClaimError if the scope names a setting that was not asked for.
-
-    Args:
-        claim: the declaration.
-        asked: settings that its studies asked for.
-    """
-    if unknown := sorted(set(claim.scope) - set(asked)):
-        raise ClaimError(
-            f"the scope of {claim.id} names {', '.join(unknown)}, which no study asks for: a study gets the value with "
-            f"harness.setting({unknown[0]!r}, default); asked for are {', '.join(sorted(asked)) or 'none'}"
-        )
-
-
-def search_scope(
-    claim: Claim, body: Body, harness: Harness, judge: Callable[[Evidence], Verdict], *, verdict: Verdict, trials: int,
-    minutes: float | None = None,
-) -> Search:  # fmt: skip
-    """Search the scope of a claim, calling its body with other settings; whatever breaks in it is said in its own place.
-
-    Args:
-        claim: the declaration, with a scope.
-        body: the claim's.
-        harness: the session's.
-        judge: judges evidence.
-        verdict: the verdict at the defaults.
-        trials: settings to try.
-        minutes: after which no further setting is tried; None for no limit.
-    """
-    asked: dict[str, Any] = {}
-    known: set[int] = set()
-    done: list[Trial] = []
-    try:
-        first = seeds_of(in_blocks(body, harness, [0], known, asked=asked))  # from the store, and only to see what they are
-
-        def judged(settings: Settings) -> Verdict:
-            return judge(body(replace(harness, settings=settings)))
-
-        def fresh(settings: Settings) -> Verdict | None:
-            evidence = in_blocks(body, harness, [Blocks(harness).taken(claim.id)], set(known), settings=settings)
-            seeds = seeds_of(evidence)
-            return judge(evidence) if seeds and not seeds & first else None
-
-        scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
-        default = trial_of(verdict, {}, 0.0, "default")
-        return search(scope, judged, default, trials, fresh, minutes=minutes, tell=done.append)
-    except (Exception, TimedOut) as problem:  # a search never costs the claim its own verdict
-        if isinstance(problem, TimedOut):
-            give_up()
-        said = str(problem) if isinstance(problem, TimedOut) else f"{type(problem).__name__}: {problem}"
-        reason = f"The search broke after {len(done)} settings: {said}"
-        opposite = OPPOSITE.get(verdict.outcome.value, "refuted")
-        return Search(opposite, tuple(done), None, None, None, reason, {}, (), broke=said)
-
-
-class Blocks:
-    """Which blocks of fresh seeds were used by confirmations, written down in the store: none is ever used twice.
-
-    Args:
-        harness: whose store it is.
-    """
-
-    def __init__(self, harness: Harness) -> None:
-        self._path = harness.store.folder / "confirmations.json"
-
-    def taken(self, claim: str) -> int:
-        """The number of a block that no confirmation of the claim has used, which is used from now on."""
-        from harness.store import files
-        from harness.store.sharing import make_folder, try_lock
-
-        make_folder(self._path.parent)
-        lock = try_lock(self._path.with_suffix(".lock"), seconds=-1)
-        assert lock is not None  # after a wait without end
-        try:
-            used: Mapping[str, int] = json.loads(self._path.read_text()) if self._path.exists() else {}
-            block = used.get(claim, 0) + 1
-            files.write(self._path, json.dumps({**used, claim: block}, sort_keys=True, indent=1).encode())
-        finally:
-            lock.release()
-        return block

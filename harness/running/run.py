@@ -38,6 +38,7 @@ class Judging:
         blocks: seeds are added until the claim is decided, in at most so many blocks; None for the seeds that it asks for.
         search: settings that are tried of its scope; 0 for no search.
         minutes: after which a search tries no further setting; None for no limit.
+        searchers: processes that a search shares its settings among.
     """
 
     scale: str
@@ -45,6 +46,7 @@ class Judging:
     blocks: int | None = None
     search: int = 0
     minutes: float | None = None
+    searchers: int = 1
 
 
 @dataclass(frozen=True)
@@ -78,8 +80,8 @@ def judged_row(
     from harness.report.images import images_from_evidence
     from harness.report.rows import plain, with_verdict
 
-    def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None) -> Verdict:
-        return judge(claim, evidence, scale=how.scale, share=1 / max(how.family or 1, 1), blocks=blocks)
+    def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None, *, share: float = 1.0) -> Verdict:
+        return judge(claim, evidence, scale=how.scale, share=share / max(how.family or 1, 1), blocks=blocks)
 
     grown = _grown(row, evidence, how, body, harness, judged)
     evidence, verdict = grown.evidence, grown.verdict
@@ -92,11 +94,14 @@ def judged_row(
     done["recipes"] = plain(evidence.recipes)
     found: Search | None = None
     if evidence.shortfall is None and claim.scope:
-        from harness.running.found import check_scope, search_scope  # only now: Hypothesis takes a second to import
+        from harness.running.searching import check_scope, search_scope  # only now: Hypothesis takes a second to import
 
         check_scope(claim, {} if harness is None else harness.asked)
         if how.search and harness is not None:
-            found = search_scope(claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes)
+            found = search_scope(
+                claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes, design=row.get("design"),
+                rule=how.family, workers=how.searchers,
+            )  # fmt: skip
             done["search"] = plain(found.to_json())
     return Judged(done, evidence, verdict, found)
 
@@ -182,6 +187,7 @@ def run(
     claim: Callable[..., Evidence], *, scale: str = "reduced", store: Store | str | Path | None = None, device: str = "auto",
     llc_engine: str = "stacked", until_decided: int | None = None, search: int = 0, minutes: float | None = None,
     timeout: float | None = None,
+    workers: int = 1,
 ) -> Result:  # fmt: skip
     """Train what is missing, measure, and judge one claim, as ``pytest claims/`` does; a line tells how far it is.
 
@@ -198,6 +204,7 @@ def run(
         search: settings to try of the claim's scope.
         minutes: after which a search tries no further setting; None for no limit.
         timeout: seconds that it may take, in which waiting for other processes does not count; None for no limit.
+        workers: processes that a search shares its settings among.
 
     Raises:
         ClaimError: it is not declared as a claim, or declared wrongly; it needs pytest's fixtures; or its evidence cannot be
@@ -224,7 +231,7 @@ def run(
         except Shortfall as problem:
             evidence = Evidence({}, shortfall=str(problem))
         refuse_unknown(f"the body of {declared.id}", getattr(evidence, "table", evidence))
-        how = Judging(scale, blocks=until_decided, search=search, minutes=minutes)
+        how = Judging(scale, blocks=until_decided, search=search, minutes=minutes, searchers=workers)
         measured = list(instruments_of(harness.store.measured[already:])) if harness is not None else []
         done = judged_row(row, declared, evidence, how, body, harness)
     seconds = time.perf_counter() - began
@@ -247,7 +254,7 @@ def search(claim: Callable[..., Evidence], *, examples: int = 40, minutes: float
         examples: settings to try, half of them spread evenly over the scope.
         minutes: after which no further setting is tried; None for no limit.  What was trained is kept, so that the same search
             goes on where it stopped.
-        how: scale, store, device and llc_engine, as :func:`run` takes them.
+        how: scale, store, device, llc_engine and workers, as :func:`run` takes them.
 
     Raises:
         ClaimError: the claim has no scope, cannot be searched without a harness, or see :func:`run`.

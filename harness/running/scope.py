@@ -172,9 +172,21 @@ def scope_of(strategies: Mapping[str, SearchStrategy[Any]], defaults: Settings) 
         defaults: their values outside of a search.
 
     Raises:
-        ClaimError: a strategy hardly ever gives a value.
+        ClaimError: a strategy hardly ever gives a value, or raises.
     """
-    return Scope(tuple(_axis(name, strategies[name], defaults[name]) for name in sorted(strategies)))
+    return Scope(tuple(_named(name, strategies[name], defaults[name]) for name in sorted(strategies)))
+
+
+def _named(name: str, strategy: SearchStrategy[Any], default: Any) -> Axis:
+    """The axis of a setting; what its strategy raises is told with the setting's name."""
+    try:
+        return _axis(name, strategy, default)
+    except ClaimError:
+        raise
+    except Exception as problem:  # whatever a project's own strategy does
+        raise ClaimError(
+            f"the scope's strategy for {name} raised {type(problem).__name__} ({problem}); declare one that gives values"
+        ) from problem
 
 
 def _axis(name: str, strategy: SearchStrategy[Any], default: Any) -> Axis:

@@ -11,7 +11,7 @@ had no part in finding it and that no search has used before; only that counts.
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
@@ -24,11 +24,13 @@ from harness.running.trials import Trial, Why, tried
 if TYPE_CHECKING:
     from harness.judge import Verdict
 
+UNLIKELY = 0.05  # chance of being on the other side below which the end of a line is not tried
 LINE = 9  # trials along one line: two ends, and halvings to a hundredth of the axis
 NARROW = 0.02  # of an axis: an edge is known well enough
 CANDIDATES = 512  # even points among which the surface is least sure somewhere
+ROUND = 10  # settings that are chosen from one surface, so that what they need is made in one go
 NEAR = 0.25  # of an axis, beyond which a turn of the surface is another one than that of the trials
-Judged = Callable[[Settings], "Verdict | None"]
+Judged = Callable[[Settings], "Verdict | Trial | None"]
 
 
 @dataclass(frozen=True)
@@ -63,6 +65,7 @@ class Explored:
         budget: trials that may be made.
         until: time of :func:`time.monotonic` after which none is; None for no limit.
         tell: told of every trial.
+        ahead: told of settings that are about to be tried, so that what they need can be made in one go.
 
     Attributes:
         trials: every setting that was tried, once, in order; not the defaults.
@@ -76,6 +79,7 @@ class Explored:
     budget: int
     until: float | None = None
     tell: Callable[[Trial], None] = lambda trial: None
+    ahead: Callable[[Sequence[Settings]], None] = lambda settings: None
     trials: list[Trial] = field(default_factory=list)
     drawn: list[Trial] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
@@ -93,7 +97,7 @@ class Explored:
         changed = self.scope.changed(settings)
         if not changed:
             return self.default
-        key = repr(sorted(changed.items()))
+        key = _key(changed)
         if key not in self._known:
             if self.left <= 0:
                 return None
@@ -103,6 +107,18 @@ class Explored:
             self.trials.append(made)
             self.tell(made)
         return self._known[key]
+
+    def known(self, settings: Settings) -> bool:
+        """Whether it was tried, or is the default."""
+        changed = self.scope.changed(settings)
+        return not changed or _key(changed) in self._known
+
+    def prepare(self, settings: Iterable[Settings]) -> None:
+        """Say which settings are about to be tried, as far as they are new and the budget reaches."""
+        changed = [self.scope.changed(each) for each in settings]
+        new = {_key(each): each for each in changed if each and _key(each) not in self._known}
+        if some := list(new.values())[: max(self.left, 0)]:
+            self.ahead(some)
 
     def all(self) -> list[Trial]:
         """Every trial that has an effect, that at the defaults first."""
@@ -119,6 +135,10 @@ class Explored:
         )  # fmt: skip
 
 
+def _key(changed: Settings) -> str:
+    return repr(sorted(changed.items()))
+
+
 def explore(
     scope: Scope,
     judged: Judged,
@@ -126,6 +146,7 @@ def explore(
     trials: int,
     tell: Callable[[Trial], None] = lambda trial: None,
     minutes: float | None = None,
+    ahead: Callable[[Sequence[Settings]], None] = lambda settings: None,
 ) -> Explored:
     """Try settings of a scope: an even half, then edges.
 
@@ -136,15 +157,18 @@ def explore(
         trials: settings to try.
         tell: told of every trial.
         minutes: after which no further setting is tried; None for no limit.
+        ahead: told of settings that are about to be tried.
 
     Raises:
         ValueError: ``trials`` is below 1.
     """
     if trials < 1:
         raise ValueError(f"trials={trials!r}; a search tries 1 setting or more")
-    explored = Explored(scope, judged, default, trials, None if minutes is None else time.monotonic() + 60 * minutes, tell)
-    even = trials - trials // 2
-    for settings in scope.even(even):
+    until = None if minutes is None else time.monotonic() + 60 * minutes
+    explored = Explored(scope, judged, default, trials, until, tell, ahead)
+    even = scope.even(trials - trials // 2)
+    explored.prepare(even)
+    for settings in even:
         made = explored.at(settings, "even")
         explored.drawn += [] if made is None else [made]
     if default.holds is not None:
@@ -158,7 +182,9 @@ def explore(
 def _lines(explored: Explored) -> None:
     """Edges along the settings, that first along which the verdict is most likely to turn."""
     surface = explored.surface()
-    for axis in sorted(explored.scope.axes, key=lambda axis: -_turns(explored, axis, surface)):
+    axes = sorted(explored.scope.axes, key=lambda axis: -_turns(explored, axis, surface))
+    explored.prepare({axis.name: end} for axis in axes for end in _ends(explored, axis, surface))
+    for axis in axes:
         if explored.left <= 0:
             return
         edge = _along(explored, axis, surface)
@@ -185,6 +211,12 @@ def _far(axis: Axis) -> list[Any]:
     return [value for value in axis.values if value != axis.default] or [axis.default]
 
 
+def _ends(explored: Explored, axis: Axis, surface: Surface | None) -> list[Any]:
+    """The ends of a line that may be on the other side, the likeliest first."""
+    chances = [(_other_side(explored, surface, axis, value), value) for value in _far(axis)]
+    return [value for chance, value in sorted(chances, key=lambda each: -each[0]) if chance >= UNLIKELY]
+
+
 def _reduced(explored: Explored) -> None:
     """Where no single setting turns the verdict: put those of a trial on the other side back to their defaults, one by one.
 
@@ -208,14 +240,11 @@ def _reduced(explored: Explored) -> None:
 def _along(explored: Explored, axis: Axis, surface: Surface | None) -> Edge | None:
     """The edge along one axis, all other settings at their defaults; None where both its ends are on the defaults' side."""
     home = explored.default.holds
-    ends = sorted(_far(axis), key=lambda value: -_other_side(explored, surface, axis, value))
     budget = min(explored.left, LINE)
     spent_before = len(explored.trials)
-    for end in ends:
+    for end in _ends(explored, axis, surface):
         if len(explored.trials) - spent_before >= budget:
             return None
-        if _other_side(explored, surface, axis, end) < 0.05:
-            continue
         made = explored.at({axis.name: end}, "edge")
         if made is None:
             return None
@@ -274,18 +303,31 @@ def _crossing(explored: Explored, axis: Axis, middle: float) -> float:
 
 
 def _unsure(explored: Explored) -> None:
-    """Spend what is left where the surface is least sure: the straddle rule of Bryan et al. 2005, 1.96 σ − |μ|."""
+    """Spend what is left where the surface is least sure: the straddle rule of Bryan et al. 2005, 1.96 σ − |μ|.
+
+    A round of settings is chosen from one surface, each as if those before it had come out as expected.
+    """
     pool = explored.scope.even(CANDIDATES, "straddle")
     while explored.left > 0:
         before, surface = len(explored.trials), explored.surface()
-        if surface is None:
-            candidates: Iterable[Settings] = pool
-        else:
-            mean, deviation = surface.at(pool)
-            candidates = [pool[at] for at in np.argsort(np.abs(mean) - 1.96 * deviation)]
-        for settings in candidates:
+        chosen = pool if surface is None else _round(explored, surface, pool)
+        explored.prepare(chosen[: min(ROUND, explored.left)])
+        for settings in chosen:
             explored.at(settings, "surface")
-            if len(explored.trials) > before:
+            if len(explored.trials) - before >= ROUND:
                 break
-        else:
+        if len(explored.trials) == before:
             return  # the scope is smaller than the budget
+
+
+def _round(explored: Explored, surface: Surface, pool: Sequence[Settings]) -> list[Settings]:
+    """The settings of a round that are not known yet."""
+    chosen: list[Settings] = []
+    left = [settings for settings in pool if not explored.known(settings)]
+    while left and len(chosen) < min(ROUND, explored.left):
+        mean, deviation = surface.at(left)
+        best = left[int(np.argmin(np.abs(mean) - 1.96 * deviation))]
+        chosen.append(best)
+        surface = surface.believing(best)
+        left = [settings for settings in left if settings != best]
+    return chosen

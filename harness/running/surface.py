@@ -7,6 +7,7 @@ and Sobol' (2001), doi 10.1016/S0378-4754(00)00270-6, for the shares of variance
 
 from __future__ import annotations
 
+import copy
 import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -77,8 +78,27 @@ class Surface:
         # What no setting explains is noise of one study, and no part of the surface.
         smooth = process.kernel_.k1
         smallest = process.kernel_.k2.noise_level
-        self._process = GaussianProcessRegressor(smooth, alpha=noise + smallest, optimizer=None)
-        self._process.fit(columns, (seen - self._middle) / self._scale)
+        self._smooth = smooth
+        self._lay(columns, (seen - self._middle) / self._scale, noise + smallest)
+
+    def _lay(self, columns: Floats, values: Floats, noise: Floats) -> None:
+        """Through these values, with the lengths that were found."""
+        from sklearn.gaussian_process import GaussianProcessRegressor
+
+        self._columns, self._values, self._noise = columns, values, noise
+        self._process = GaussianProcessRegressor(self._smooth, alpha=noise, optimizer=None)
+        self._process.fit(columns, values)
+
+    def believing(self, settings: Settings) -> Surface:
+        """The surface after a trial that comes out as it expects: no higher and no lower, but surer there."""
+        column = self.scope.columns([settings])
+        expected = self._process.predict(column)
+        made = copy.copy(self)
+        made._lay(
+            np.concatenate([self._columns, column]), np.concatenate([self._values, expected]),
+            np.append(self._noise, np.median(self._noise)),
+        )  # fmt: skip
+        return made
 
     def at(self, settings: Sequence[Settings]) -> tuple[Floats, Floats]:
         """Expected distance and its standard deviation, each of shape (setting,)."""

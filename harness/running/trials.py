@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
@@ -38,6 +38,7 @@ class Trial:
             of the one on which support hangs.  None where there is no effect.
         error: its standard error.
         p: one-sided p of a support, or None.
+        p_refute: of a refutation, or None.
     """
 
     settings: Settings
@@ -51,6 +52,7 @@ class Trial:
     distance: float | None = None
     error: float | None = None
     p: float | None = None
+    p_refute: float | None = None
 
     @property
     def holds(self) -> bool | None:
@@ -67,17 +69,23 @@ def trial_of(verdict: Verdict, settings: Settings, seconds: float, why: Why) -> 
     return Trial(
         settings, verdict.outcome.value, verdict.reason, seen.effect if seen else None, seen.interval if seen else None,
         seen.n if seen else None, seconds, why, distance, error, verdict.sides.support if verdict.sides else None,
+        verdict.sides.refute if verdict.sides else None,
     )  # fmt: skip
 
 
-def tried(judged: Callable[[Settings], Verdict | None], settings: Settings, why: Why) -> Trial | None:
-    """Judge the claim in a setting; one that cannot be trained or measured is an error and turns nothing."""
+def tried(judged: Callable[[Settings], Verdict | Trial | None], settings: Settings, why: Why) -> Trial | None:
+    """Judge the claim in a setting; one that cannot be trained or measured is an error and turns nothing.
+
+    A trial that was noted before is taken over, whatever it was tried for.
+    """
     began = time.perf_counter()
     try:
         verdict = judged(settings)
     except Exception as problem:  # whatever a study makes of a setting: diverged training, too few data
         reason = f"{type(problem).__name__}: {problem}"
         return Trial(settings, "error", reason, None, None, None, time.perf_counter() - began, why)
+    if isinstance(verdict, Trial):
+        return replace(verdict, settings=settings, why=why)
     return None if verdict is None else trial_of(verdict, settings, time.perf_counter() - began, why)
 
 

@@ -107,10 +107,9 @@ class Members:
         began = time.monotonic()
         start = None
         if recipe.parent:
-            parent = self._read(recipe.parent, missing)
-            if parent is None:
+            start = self.last(recipe.parent, missing)
+            if start is None:
                 return  # a parent was damaged and set aside; the shard that makes it runs again
-            start = parent[recipe.parent.kept[-1]]
         data = self._data(recipe.data)
         failed: Diverged | None = None
         try:
@@ -131,6 +130,11 @@ class Members:
                 self._shelf.written(paths[seed])
         if failed is not None:
             raise failed
+
+    def last(self, recipe: Recipe, seeds: Sequence[int]) -> torch.Tensor | None:
+        """The last parameters of members, shape (member, parameter); None where some have to be made again."""
+        read = self._read(recipe, seeds)
+        return None if read is None else read[recipe.kept[-1]]
 
     def _parameters(self, recipe: Recipe, names: Mapping[int, str], seeds: Sequence[int]) -> dict[int, torch.Tensor]:
         """Parameters of members by kept epoch; those that turn out to be damaged are trained again.

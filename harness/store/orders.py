@@ -25,12 +25,14 @@ class Order:
         seeds: theirs.
         names: what the entries are called where the work was ordered.
         measurement: what is measured, with the engine that runs it; None where members are trained.
+        beside: where several recipes are one stack, all of them, the first included; the names are then those of all.
     """
 
     recipe: Recipe
     seeds: tuple[int, ...]
     names: tuple[str, ...]
     measurement: Any = None
+    beside: tuple[Order, ...] = ()
 
 
 @dataclass

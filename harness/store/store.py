@@ -18,10 +18,11 @@ from harness.design import labelled
 from harness.device import standard_numerics
 from harness.progress import under_way
 from harness.showing import Shown
+from harness.store.alongside import Alongside, MembersOf
 from harness.store.asked import check_built, checked_seeds, resolved
 from harness.store.ignored import make
 from harness.store.leftovers import sweep
-from harness.store.lineages import Lineage, Wanted, lineages
+from harness.store.lineages import Lineage, Wanted, ancestry, lineages
 from harness.store.loading import loaded
 from harness.store.members import Members
 from harness.store.names import Names, code_of_data
@@ -84,6 +85,7 @@ class Store(Shown):
         self._names = Names(self._shelf, device, self.data)
         self._members = Members(self._names, self._shelf, device, self.data, self._share)
         self._tables = Tables(self._names, self._shelf, device, self.data, self._share)
+        self._alongside = Alongside(self._names, self._shelf, device, self.data, self._members)
         if device == "cuda" and engine is None:
             from harness.cuda import bound_by_card, capture_steps
 
@@ -179,12 +181,57 @@ class Store(Shown):
 
     def ordered(self, order: Order) -> Shard:
         """The shard that another process has ordered; its own order has the names that the entries have in this one."""
+        if order.beside:
+            return self._alongside.ordered(order.measurement, [(each.recipe, each.seeds) for each in order.beside])
         if order.measurement is None:
             return self._members.training(order.recipe, order.seeds)
-        from harness.population import Population
+        return self._tables.measuring(self._alongside.expected(order.recipe, order.seeds), order.seeds, order.measurement)
 
-        population = Population(order.recipe, order.seeds, self._members.unread(order.recipe, order.seeds))
-        return self._tables.measuring(population, order.seeds, order.measurement)
+    def train_alongside(self, wanted: Iterable[MembersOf], *, name: str) -> list[Exception]:
+        """Train what is missing of many recipes, those of one kind as one stack; what fails stops no other.
+
+        What cannot be trained beside others is left to whoever asks for it.
+
+        Args:
+            wanted: recipes and seeds; their parents are trained, too.
+            name: for the progress line.
+
+        Returns:
+            What kept members from being made.
+        """
+        generations: dict[int, list[MembersOf]] = {}
+        for recipe, seeds in wanted:
+            for number, each in enumerate(ancestry(recipe)):
+                generations.setdefault(number, []).append((each, seeds))
+        failures: list[Exception] = []
+        for _, members in sorted(generations.items()):
+            able = [each for each in members if each[0].parent is None or not self.lacks(each[0].parent, each[1])]
+            shards = self._alongside.trained(able, failures if self.engine is None else None)
+            failures += self._work(shards, name, "trained")
+        return failures
+
+    def measure_alongside(self, wanted: Iterable[MembersOf], measurement: Measurement, *, name: str) -> list[Exception]:
+        """Measure what is missing of many recipes' members, those of one kind as one stack; likewise.
+
+        Args:
+            wanted: recipes and seeds of members that are there.
+            measurement: what is measured.
+            name: for the progress line.
+
+        Returns:
+            What kept tables from being made.
+        """
+        failures: list[Exception] = []
+        own = resolved(measurement, self.llc_engine)
+        shards = self._alongside.measured(wanted, own, failures if self.engine is None else None)
+        return [*failures, *self._work(shards, name, "measured")]
+
+    def lacks(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement | None = None) -> bool:
+        """Whether some of these members, or their tables of a measurement, are still to be made."""
+        if measurement is None:
+            return bool(self._shelf.missing(self._names.member_paths(recipe, seeds)))
+        own = resolved(measurement, self.llc_engine)
+        return bool(self._shelf.missing(self._names.table_paths(self._alongside.expected(recipe, tuple(seeds)), own)))
 
     def trained_of(self, recipe: Recipe, seeds: Iterable[int]) -> tuple[int, ...]:
         """Those of the seeds whose member is there, or in a shared store; nothing is trained."""

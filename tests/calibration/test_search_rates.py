@@ -8,12 +8,18 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
+import numpy as np
+import pandas as pd
 import pytest
 import scipy.stats
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "running"))
 
 import planted
+
+from harness.judge import judge
+from harness.report.rows import adjust, plain
+from harness.running.screening import UNITS, Screen
 
 SEARCHES, TRIALS, ALPHA = 40, 8, 0.05
 MOST = int(scipy.stats.binom.isf(0.001, SEARCHES, ALPHA))
@@ -43,3 +49,70 @@ def test_the_interval_of_a_share_covers_it():
         supported = next(each for each in study.search(TRIALS).shares if each.verdict == "supported")
         covered.append(supported.interval[0] <= share <= supported.interval[1])
     assert sum(covered) >= SEARCHES - MOST
+
+
+CLAIMS = 5  # of a report
+
+
+def report(searches) -> list[dict]:
+    """The rows of claims, each with its search, as a report has them."""
+    return adjust(
+        {"id": f"a/{number}", "document": f"{number % 2}", "verdict": "supported", "alpha": ALPHA, "search": found}
+        for number, found in enumerate(searches)
+    )
+
+
+def wrong(rows) -> bool:
+    return any(row["search"]["survives"] for row in rows)
+
+
+def test_a_report_of_true_claims_hardly_ever_has_one_that_is_refuted_somewhere(at_the_margin):
+    """Of whole searches, each with its own p on fresh seeds: over all claims of a report, whatever their documents."""
+    searches = [plain(found.to_json()) for found in at_the_margin]
+    reports = [report(searches[first : first + CLAIMS]) for first in range(0, SEARCHES, CLAIMS)]
+    refuted = [any(row["search"]["survives"] and row["search"]["looked_for"] == "refuted" for row in rows) for rows in reports]
+    assert sum(refuted) <= int(scipy.stats.binom.isf(0.001, len(reports), ALPHA))
+
+
+@pytest.mark.parametrize("dependent", [0.0, 0.8])
+def test_over_a_whole_report_some_turn_stands_in_no_more_than_alpha(dependent):
+    """1,000 reports of claims without a turn, whose fresh seeds may be the same networks; some have no test at all."""
+    rng = np.random.default_rng(1)
+    reports = 1000
+    shared, own = rng.normal(size=(reports, 1)), rng.normal(size=(reports, CLAIMS))
+    ps = scipy.stats.norm.sf(np.sqrt(dependent) * shared + np.sqrt(1 - dependent) * own)
+    tested = rng.random((reports, CLAIMS)) < 0.7
+    rate = np.mean([
+        wrong(report({"p": float(p), "confirmed": bool(p <= ALPHA)} if known else {"p": None, "confirmed": None}
+                     for p, known in zip(row, which, strict=True)))
+        for row, which in zip(ps, tested, strict=True)
+    ])  # fmt: skip
+    assert rate <= ALPHA + 3 * np.sqrt(ALPHA * (1 - ALPHA) / reports)
+    unadjusted = np.mean(((ps <= ALPHA) & tested).any(1))
+    assert unadjusted > 1.5 * ALPHA  # so there is something to adjust
+
+
+STUDIES, ALL = 300, 24
+
+
+def two_looks(units) -> str:
+    """The verdict of a setting whose units are known one by one, with the paths of a search."""
+
+    def look(count):
+        def judged(share):
+            seeds, some = range(count), units[:count]
+            return judge(planted.HIGHER, pd.DataFrame({
+                "seed": [*seeds, *seeds], "regime": ["standard"] * count + ["robust"] * count, "llc": [*some, *np.zeros(count)],
+            }), share=share)  # fmt: skip
+
+        return judged
+
+    return Screen(UNITS / ALL).judged(look(UNITS), look(ALL)).outcome.value
+
+
+@pytest.mark.parametrize(("effect", "never"), [(1.0, "refuted"), (0.0, "supported")])
+def test_a_setting_that_is_looked_at_twice_errs_no_more_often_than_alpha(effect, never):
+    """At the margin, where a refutation is likeliest of all true claims, and at no effect."""
+    rng = np.random.default_rng(7)
+    wrong = sum(two_looks(rng.normal(effect, 1.0, ALL)) == never for _ in range(STUDIES))
+    assert wrong <= int(scipy.stats.binom.isf(0.001, STUDIES, ALPHA))

@@ -15,6 +15,7 @@ from harness.predict import PairedDifference, ScalingExponent
 from harness.report import base_row, figure_from_evidence, plain, with_verdict
 from harness.report.images import images_from_evidence
 from harness.running.found import Search, Share
+from harness.running.maps import Map
 from harness.running.search import Edge
 from harness.running.surface import Index, Split
 from harness.running.trials import Trial
@@ -62,6 +63,8 @@ SEARCH = Search(
     0.6, (Edge("noise", 1.2, 1.3, 1.25, 1.2, 1.3),), trial("supported", {"noise": 1.2}, 0.004, 0.003),
     Split("noise", 1.0, 1.5, holds_below=True, right=4, of=4),
     (Index("noise", 0.8, 0.9, (0.6, 1.0)), Index("points", 0.0, 0.1, (0.0, 0.3))), 0.001, 0.2,
+    (Map("noise", "points", (0.5, 1.0, 1.5, 2.0), (16, 64, 256), ((0.99, 0.9, 0.3, 0.02), (0.98, 0.8, 0.2, 0.01),
+         (0.97, 0.6, 0.1, 0.01)), (0.4, 0.5), ((0.6, 0.5, "refuted"), (0.2, 0.9, "supported"))),), 0.004,
 )  # fmt: skip
 NOTHING = Search("refuted", _TRIALS[:1], None, None, None, "It is refuted in none of 1 settings.", _DEFAULT)
 

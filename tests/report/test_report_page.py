@@ -356,6 +356,9 @@ class TestSearch:
         assert "✓ supported 2 of 4, 7 to 93 % of the scope" in text
         assert "Share of the variance of the effect: noise 90 % (60 to 100), points 10 % (0 to 30)." in text
         assert "Settings that were tried 4" in text
+        assert "Points against noise: where the claim holds, the paler the less sure" in text
+        assert "the claim holds in 6 of 12 fields" in text
+        assert "Among all searches of this report (Holm) its p is 0.004: it stands." in text
         table = page.all("table", class_="trials")[0]["text"]
         assert "noise points Verdict Effect Interval n" in table
         assert "as above 64 ! Error ValueError: too few — — —" in table

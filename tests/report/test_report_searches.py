@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pytest
 
-from harness.report.searches import searched
+from harness.report.rows import adjust
+from harness.report.searches import agreement, line, searched
 
 ROW = {"effect": 1.0, "interval": [0.5, 1.5], "centre": 0.0, "margin": 0.5, "rule": "above", "verdict": "supported"}
 
@@ -63,3 +64,88 @@ def test_shares_importance_and_the_best_condition_are_said():
 
 def test_a_search_that_broke_says_so():
     assert searched(found(broke="ValueError: no"), ROW)["heading"].startswith("The search broke")
+
+
+MAP = {
+    "across": "noise", "up": "attack_steps", "across_values": [0.5, 1.0, 1.5], "up_values": [3, 20],
+    "holds": [[0.99, 0.9, 0.2], [0.97, 0.4, 0.01]], "default": [0.5, 0.25],
+    "trials": [[0.1, 0.9, "supported"], [0.9, 0.9, "refuted"]],
+}  # fmt: skip
+
+
+def test_a_map_has_a_field_for_each_pair_and_says_in_words_where_it_holds():
+    drawn = searched(found(*FOUR, maps=[MAP]), ROW)["maps"][0]
+    assert len(drawn["fields"]) == 6
+    assert [field["verdict"] for field in drawn["fields"]] == ["supported"] * 2 + ["refuted", "supported"] + ["refuted"] * 2
+    lowest = [field["y"] for field in drawn["fields"][:3]]
+    assert min(lowest) > max(field["y"] for field in drawn["fields"][3:]), "the first line is the lowest"
+    faint = {field["opacity"] for field in drawn["fields"] if field["verdict"] == "supported"}
+    assert max(faint) == drawn["fields"][0]["opacity"], "what is surest is darkest"
+    assert "holds in 3 of 6 fields" in drawn["told"]
+    assert "3: at 0.5, 1; 20: at 0.5." in drawn["told"]
+    assert drawn["default"] == {"x": drawn["left"] + drawn["side"] / 2, "y": drawn["side"] * 0.75}
+
+
+def test_a_default_beside_the_scope_is_not_in_the_map():
+    assert searched(found(*FOUR, maps=[{**MAP, "default": [None, 0.5]}]), ROW)["maps"][0]["default"] is None
+
+
+def test_confirmed_turns_are_adjusted_over_the_whole_report():
+    """Four of 0.013 each: alone each is below 0.05, and the first of four is not below 0.05 / 4."""
+    rows = adjust(
+        {"id": f"{name}/a", "document": name, "alpha": 0.05, "verdict": "supported",
+         "search": found(confirmed=p < 0.05, p=p, found={"noise": 2.0})}
+        for name, p in (("a", 0.013), ("b", 0.013), ("c", 0.02), ("d", 0.4))
+    )  # fmt: skip
+    assert [row["search"]["p_adjusted"] for row in rows] == pytest.approx([0.052, 0.052, 0.052, 0.4])
+    assert [row["search"]["survives"] for row in rows] == [False, False, False, None]
+    shown = searched(rows[0]["search"], {**ROW, "search": rows[0]["search"]})
+    assert shown["heading"].endswith("does not stand among all searches of this report.")
+    assert "it does not stand" in shown["holm"]
+
+
+def test_a_single_search_needs_no_adjustment():
+    row = adjust([{"id": "a/a", "document": "a", "alpha": 0.05, "search": found(confirmed=True, p=0.013)}])[0]
+    assert row["search"]["p_adjusted"] == 0.013
+    assert row["search"]["survives"] is True
+    assert searched(row["search"], ROW)["heading"] == "No turn of the verdict was found."
+
+
+def test_a_search_of_an_older_run_has_nothing_to_adjust():
+    assert adjust([{"id": "a/a", "document": "a", "alpha": 0.05, "search": found()}])[0]["search"]["p_adjusted"] is None
+
+
+def shares(count, of, interval):
+    return [{"verdict": "supported", "count": count, "of": of, "interval": interval}]
+
+
+@pytest.mark.parametrize(("more", "grade"), [
+    ({"shares": shares(20, 20, [0.83, 1.0])}, "robust"),
+    ({"shares": shares(12, 20, [0.36, 0.81])}, "reproducible"),
+    ({"shares": shares(12, 20, [0.36, 0.81]), "inside": {"verdict": "supported"}}, "replicable"),
+    ({"shares": shares(20, 20, [0.83, 1.0]), "inside": {"verdict": "supported"}}, "robust and replicable"),
+    ({"shares": shares(20, 20, [0.83, 1.0]), "inside": {"verdict": "inconclusive"}}, "robust"),
+    ({}, "reproducible"),
+])  # fmt: skip
+def test_a_grade_says_how_far_a_verdict_carries(more, grade):
+    said = agreement({**ROW, "search": found(*FOUR, **more)})
+    assert said["grade"] == grade
+    assert said["share"] == (f"{more['shares'][0]['count']} of 20 settings" if "shares" in more else None)
+
+
+@pytest.mark.parametrize("row", [{**ROW, "search": None}, {**ROW, "verdict": "inconclusive", "search": found(*FOUR)}])
+def test_what_was_not_searched_or_not_decided_has_no_grade(row):
+    assert agreement(row) is None
+
+
+def test_a_line_says_where_a_claim_holds():
+    said = line({**ROW, "id": "a/b", "search": found(
+        *FOUR, shares=shares(15, 20, [0.51, 0.91]), found={"noise": 2.0}, confirmed=True, survives=True,
+        edges=[{"name": "noise", "threshold": 1.28, "outside": 1.3}, {"name": "regime", "threshold": None, "outside": "b"}],
+    )})  # fmt: skip
+    assert said == (
+        "- `a/b`: supported at its defaults; of 20 even settings 15 supported; turns at noise 1.28; turns where regime is b; "
+        "refuted with noise 2 (on fresh seeds, too). Grade: robust."
+    )
+    assert line({**ROW, "id": "a/b", "search": None}) is None
+    assert "its search broke: ValueError: no" in line({**ROW, "id": "a/b", "search": found(broke="ValueError: no")})

@@ -37,12 +37,14 @@ class Planted:
         effect: of the settings; the margin is 1, and a unit's standard deviation is 1.
         threshold: where along the first setting it turns, all others at their defaults; None where it does nowhere.
         rng: of its units.
+        default: the trial at its defaults, once it was searched.
     """
 
     scope: Scope
     effect: Callable[[dict[str, Any]], float]
     threshold: float | None
     rng: np.random.Generator
+    default: Any = None
 
     def judged(self, settings: Any) -> Any:
         """The judge's verdict on units of its own."""
@@ -54,7 +56,12 @@ class Planted:
 
     def search(self, trials: int) -> Search:
         """A search of it."""
-        return search(self.scope, self.judged, trial_of(self.judged({}), {}, 0.0, "default"), trials, self.judged)
+        self.default = trial_of(self.judged({}), {}, 0.0, "default")
+        return search(self.scope, self.judged, self.default, trials, self.judged)
+
+    def map_of(self, found: Search) -> Explored:
+        """The trials of the search that was made last, as the map has them."""
+        return Explored(self.scope, self.judged, self.default, len(found.trials), trials=list(found.trials))
 
     def explored(self, trials: int) -> Explored:
         """The trials of a search of it."""

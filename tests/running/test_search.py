@@ -22,8 +22,9 @@ import harness.report
 from harness.judge import judge
 from harness.predict import PairedDifference
 from harness.report.rows import plain
-from harness.running.found import Blocks, joint_p, search, shares_of
+from harness.running.found import joint_p, search, shares_of
 from harness.running.scope import scope_of
+from harness.running.searching import Blocks
 from harness.running.trials import Trial, in_words, trial_of
 from harness.store import StoreError
 

@@ -1,0 +1,143 @@
+"""What several settings of a claim ask for, made in one go before any of them is judged.
+
+A claim's body is called for every setting with a store that has things or stops the call and says what it lacks.  What all of
+them lack is made together (:mod:`harness.store.alongside`), and they are called again, until they are through.  So nothing has
+to be known beforehand of what a body asks for, and what it does between two questions may depend on what it has measured.
+Judging comes after that, setting by setting, by a call that is like any other; what went wrong here shows there.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import io
+import warnings
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any, cast
+
+from harness.design import labelled
+from harness.running.growth import Body, SeededStore
+from harness.running.scope import Settings
+from harness.running.session import Harness
+from harness.spec import digest
+from harness.store.names import stored
+
+if TYPE_CHECKING:
+    import pandas as pd
+
+    from harness.design import Design
+    from harness.measure.base import Measurement
+    from harness.measure.views import View
+    from harness.population import Population
+    from harness.recipe import Recipe
+    from harness.store import Store
+
+Seeds = Callable[[Iterable[int]], list[int]]
+
+
+class Lacking(BaseException):
+    """Ends a call whose next step needs what is not there yet; no ``except Exception`` of a study may catch it.
+
+    Args:
+        members: recipes and seeds of what it needs.
+        measurement: what is to be measured of them; None where they are to be trained.
+    """
+
+    def __init__(self, members: Sequence[tuple[Recipe, tuple[int, ...]]], measurement: Measurement | None) -> None:
+        super().__init__("not there yet")
+        self.members, self.measurement = tuple(members), measurement
+
+    @property
+    def key(self) -> str:
+        """What tells one need from another."""
+        what = None if self.measurement is None else digest(self.measurement)
+        return digest([what, [[recipe.key, list(seeds)] for recipe, seeds in self.members]])
+
+
+class _Asking:
+    """A store that raises :class:`Lacking` for what it lacks, once; whoever asks again is served as ever.
+
+    Args:
+        store: the session's.
+        known: keys of what has been said to be lacking.
+    """
+
+    def __init__(self, store: Store, known: set[str]) -> None:
+        self._store, self._known = store, known
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
+
+    def _need(self, need: Lacking) -> None:
+        lacks = any(self._store.lacks(recipe, seeds, need.measurement) for recipe, seeds in need.members)
+        if lacks and need.key not in self._known:
+            self._known.add(need.key)
+            raise need
+
+    def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
+        """The members of one recipe."""
+        return self.populations([recipe], seeds, name=name)[0]
+
+    def populations(
+        self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None
+    ) -> list[Population]:
+        """The members of several recipes."""
+        cells, own = labelled(recipes), tuple(seeds)
+        self._need(Lacking([(recipe, own) for recipe in {recipe.key: recipe for _, recipe in cells}.values()], None))
+        return self._store.populations(recipes, own, name=name)
+
+    def measure(
+        self, populations: Iterable[Population], measurement: Measurement, *, on: View | None = None, name: str | None = None
+    ) -> pd.DataFrame:
+        """One table of all members' measurements."""
+        every = list(populations)
+        if on is None and all(map(stored, every)):
+            self._need(Lacking([(each.recipe, each.seeds) for each in every], measurement))
+        return self._store.measure(every, measurement, on=on, name=name)
+
+
+def prepared(
+    body: Body, harness: Harness, batch: Sequence[Settings], *, seeds: Seeds | None = None, name: str = "search",
+    going: Callable[[], bool] = lambda: True,
+) -> None:  # fmt: skip
+    """Make what the claim asks for in some settings; whatever breaks is left to the call that judges.
+
+    Args:
+        body: the claim's.
+        harness: the session's.
+        batch: the settings.
+        seeds: maps the seeds that are asked for to those that are taken; None to take them as they are.
+        name: for the progress line.
+        going: asked before every round whether there is time left.
+    """
+    store = harness.store
+    known = [set[str]() for _ in batch]
+    left = list(range(len(batch)))
+    while left and going():
+        needs: list[Lacking] = []
+        for number in list(left):
+            asking = cast("Store", _Asking(store, known[number]))
+            own = asking if seeds is None else cast("Store", SeededStore(asking, seeds))
+            need = _need_of(body, replace(harness, store=own, settings=batch[number]))
+            if need is None:
+                left.remove(number)
+            else:
+                needs.append(need)
+        store.train_alongside([each for need in needs if need.measurement is None for each in need.members], name=name)
+        measurements = {digest(need.measurement): need.measurement for need in needs if need.measurement is not None}
+        for key, measurement in measurements.items():
+            own_needs = [need for need in needs if need.measurement is not None and digest(need.measurement) == key]
+            store.measure_alongside([each for need in own_needs for each in need.members], measurement, name=name)
+
+
+def _need_of(body: Body, harness: Harness) -> Lacking | None:
+    """What a call of the body stops at; None where it comes to its end, whichever that is."""
+    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+        warnings.simplefilter("ignore")
+        try:
+            body(harness)
+        except Lacking as need:
+            return need
+        except Exception:
+            return None
+    return None

@@ -1,0 +1,208 @@
+"""Searching the scope of a claim: its body called with other settings, on a few of its seeds, on all, and on fresh ones."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from functools import partial
+from typing import TYPE_CHECKING, Any, Protocol, cast
+
+from harness.deadline import TimedOut
+from harness.engines.local import LocalEngine
+from harness.errors import ClaimError
+from harness.running.found import OPPOSITE, Search, search
+from harness.running.growth import SeededStore, in_blocks, seeds_of
+from harness.running.notes import Notes
+from harness.running.preparing import Seeds, prepared
+from harness.running.scope import Settings, scope_of
+from harness.running.screening import FIRST, Screen, screen_of
+from harness.running.timeout import give_up
+from harness.running.trials import Trial, trial_of
+
+if TYPE_CHECKING:
+    from harness.claim import Claim, Evidence
+    from harness.engines import Engine
+    from harness.judge import Verdict
+    from harness.running.growth import Body
+    from harness.running.session import Harness
+    from harness.store import Store
+
+
+class Judge(Protocol):
+    """Judges evidence at a share of every alpha."""
+
+    def __call__(self, evidence: Evidence, *, share: float = 1.0) -> Verdict: ...  # noqa: D102
+
+
+def check_scope(claim: Claim, asked: Settings) -> None:
+    """Raise a ClaimError if the scope names a setting that was not asked for.
+
+    Args:
+        claim: the declaration.
+        asked: settings that its studies asked for.
+    """
+    if unknown := sorted(set(claim.scope) - set(asked)):
+        raise ClaimError(
+            f"the scope of {claim.id} names {', '.join(unknown)}, which no study asks for: a study gets the value with "
+            f"harness.setting({unknown[0]!r}, default); asked for are {', '.join(sorted(asked)) or 'none'}"
+        )
+
+
+def search_scope(
+    claim: Claim, body: Body, harness: Harness, judge: Judge, *, verdict: Verdict, trials: int,
+    minutes: float | None = None, design: Mapping[str, Any] | None = None, rule: Any = None, workers: int = 1,
+) -> Search:  # fmt: skip
+    """Search the scope of a claim, calling its body with other settings; whatever breaks in it is said in its own place.
+
+    Args:
+        claim: the declaration, with a scope.
+        body: the claim's.
+        harness: the session's.
+        judge: judges evidence.
+        verdict: the verdict at the defaults.
+        trials: settings to try.
+        minutes: after which no further setting is tried; None for no limit.
+        design: what the claim asks for, as its row has it; without it no trial is noted.
+        rule: what else than the claim decides its verdicts, for the name of the notes.
+        workers: processes that make what several settings need, where the store has no engine of its own.
+    """
+    done: list[Trial] = []
+    engine = LocalEngine(workers=workers) if workers > 1 and harness.store.engine is None else None
+    try:
+        asked: dict[str, Any] = {}
+        known: set[int] = set()
+        first = seeds_of(in_blocks(body, harness, [0], known, asked=asked))  # from the store, and only to see what they are
+        until = None if minutes is None else time.monotonic() + 60 * minutes
+        few = partial(_few, body, harness, judge)
+        at = _Settings(
+            claim, body, harness, judge, screen_of(verdict, len(first), few), Notes(harness, claim, design, rule), known,
+            frozenset(first), trials, until, done, engine,
+        )  # fmt: skip
+        scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
+        default = trial_of(verdict, {}, 0.0, "default")
+        return search(scope, at.judged, default, trials, at.fresh, minutes=minutes, tell=at.tell, ahead=at.prepare)
+    except (Exception, TimedOut) as problem:  # a search never costs the claim its own verdict
+        if isinstance(problem, TimedOut):
+            give_up()
+        said = str(problem) if isinstance(problem, TimedOut) else f"{type(problem).__name__}: {problem}"
+        reason = f"The search broke after {len(done)} settings: {said}"
+        opposite = OPPOSITE.get(verdict.outcome.value, "refuted")
+        return Search(opposite, tuple(done), None, None, None, reason, {}, (), broke=said)
+    finally:
+        if engine is not None:
+            engine.close()
+
+
+def _few(body: Body, harness: Harness, judge: Judge, screen: Screen) -> Verdict:
+    """The verdict at the defaults with the seeds of a first look, which the store has."""
+    store = cast("Store", SeededStore(harness.store, screen.seeds))
+    return judge(body(replace(harness, store=store)), share=FIRST)
+
+
+@dataclass
+class _Settings:
+    """Judges the claim in settings of its scope."""
+
+    claim: Claim
+    body: Body
+    harness: Harness
+    judge: Judge
+    screen: Screen
+    notes: Notes
+    known: set[int]
+    first: frozenset[int]
+    trials: int
+    until: float | None
+    done: list[Trial]
+    engine: Engine | None
+    began: float = field(default_factory=time.monotonic)
+    seen: dict[str, Verdict | None] = field(default_factory=dict)
+
+    def prepare(self, batch: Sequence[Settings]) -> None:
+        """Make in one go what the first look at some settings needs, and then what the second does where that is undecided."""
+        new = [settings for settings in batch if self.notes.read(settings) is None]
+        number = len(self.done) + 1
+        name = f"{self.claim.id}, settings {number} to {number + len(batch) - 1} of {self.trials}"
+        store = self.harness.store
+        before, store.engine = store.engine, store.engine or self.engine
+        try:
+            if self.screen.share is not None:
+                self._make(new, self.screen.seeds, f"{name}, first look")
+                new = [settings for settings in new if self._going() and self._first(settings) is None]
+            self._make(new, None, name)
+        finally:
+            store.engine = before
+
+    def _make(self, batch: Sequence[Settings], seeds: Seeds | None, name: str) -> None:
+        if len(batch) > 1 and self._going():
+            prepared(self.body, self.harness, batch, seeds=seeds, name=name, going=self._going)
+
+    def _first(self, settings: Settings) -> Verdict | None:
+        """The verdict of the first look, which is taken once."""
+        key = repr(sorted(settings.items()))
+        if key not in self.seen:
+            few = cast("Store", SeededStore(self.harness.store, self.screen.seeds))
+            self.seen[key] = self.screen.first(partial(self._look, settings, few))
+        return self.seen[key]
+
+    def judged(self, settings: Settings) -> Verdict | Trial:
+        """The verdict of one or two looks, or the trial that was noted."""
+        if (noted := self.notes.read(settings)) is not None:
+            return noted
+        return self._first(settings) or self._look(settings, self.harness.store, self.screen.rest)
+
+    def fresh(self, settings: Settings) -> Verdict | None:
+        """The verdict of all seeds, none of which was used before; None where there are none."""
+        block = Blocks(self.harness).taken(self.claim.id)
+        evidence = in_blocks(self.body, self.harness, [block], set(self.known), settings=settings)
+        seeds = seeds_of(evidence)
+        return self.judge(evidence) if seeds and not seeds & self.first else None
+
+    def tell(self, trial: Trial) -> None:
+        """Note a trial, and say how far the search is."""
+        self.done.append(trial)
+        self.notes.write(trial)
+        count, heartbeat = len(self.done), self.harness.store.heartbeat
+        if heartbeat is not None:
+            heartbeat({
+                "population": f"settings of {self.claim.id}", "done": count, "total": self.trials,
+                "share": count / self.trials, "what": "judged", "seconds": time.monotonic() - self.began,
+            })  # fmt: skip
+
+    def _look(self, settings: Settings, store: Store, share: float) -> Verdict:
+        verdict = self.judge(self.body(replace(self.harness, store=store, settings=settings)), share=share)
+        if share == 1 or verdict.sides is None:
+            return verdict
+        return replace(verdict, sides=verdict.sides.at(share))  # one of two looks, of which either may have decided
+
+    def _going(self) -> bool:
+        return self.until is None or time.monotonic() < self.until
+
+
+class Blocks:
+    """Which blocks of fresh seeds were used by confirmations, written down in the store: none is ever used twice.
+
+    Args:
+        harness: whose store it is.
+    """
+
+    def __init__(self, harness: Harness) -> None:
+        self._path = harness.store.folder / "confirmations.json"
+
+    def taken(self, claim: str) -> int:
+        """The number of a block that no confirmation of the claim has used, which is used from now on."""
+        from harness.store import files
+        from harness.store.sharing import make_folder, try_lock
+
+        make_folder(self._path.parent)
+        lock = try_lock(self._path.with_suffix(".lock"), seconds=-1)
+        assert lock is not None  # after a wait without end
+        try:
+            used: Mapping[str, int] = json.loads(self._path.read_text()) if self._path.exists() else {}
+            block = used.get(claim, 0) + 1
+            files.write(self._path, json.dumps({**used, claim: block}, sort_keys=True, indent=1).encode())
+        finally:
+            lock.release()
+        return block

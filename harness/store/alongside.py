@@ -1,0 +1,224 @@
+"""Work on several recipes at once: members of one kind are trained, and their LLCs measured, as one stack.
+
+What is made has the names, and the bits, that it would have had by itself; so whoever asks for one of these members or tables
+afterwards finds it.  Stacks are cut from all that is wanted, whether it is there or not, so that several workers that want the
+same have the same stacks, and share them.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from functools import partial
+from typing import TYPE_CHECKING, Any
+
+from harness.device import memory_limit, standard_numerics
+from harness.progress import listening
+from harness.recipe import digest
+from harness.store import files
+from harness.store.asked import check_rows
+from harness.store.members import Members
+from harness.store.names import Names, check_unmoved
+from harness.store.orders import Order
+from harness.store.sharing import (
+    Progress,
+    Shard,
+    cut,
+    measuring_work,
+    trained_together,
+    training_work,
+    until_written,
+)
+from harness.store.shelf import Shelf
+
+if TYPE_CHECKING:
+    from harness.data.base import Dataset, DataSpec
+    from harness.population import Population
+    from harness.recipe import Recipe
+
+MembersOf = tuple["Recipe", tuple[int, ...]]
+EXACT_ON = "cpu"  # a GPU chooses its products by the size of the stack
+DATA_SHARE = 0.25  # of the memory for stacked work that the data of a stack's recipes may take
+
+
+class Alongside:
+    """Makes shards of several recipes each.
+
+    Args:
+        names: what members and tables are called.
+        shelf: where they lie.
+        device: "cpu" or "cuda".
+        data: loads the data of a spec.
+        members: reads and trains those of one recipe.
+    """
+
+    def __init__(self, names: Names, shelf: Shelf, device: str, data: Callable[[DataSpec], Dataset], members: Members) -> None:
+        self._names, self._shelf, self._device, self._data, self._members = names, shelf, device, data, members
+
+    def expected(self, recipe: Recipe, seeds: tuple[int, ...]) -> Population:
+        """Members that are in the store, or will be when somebody looks at them."""
+        from harness.population import Population
+
+        return Population(recipe, seeds, self._members.unread(recipe, seeds))
+
+    def trained(self, wanted: Iterable[MembersOf], failures: list[Exception] | None = None) -> list[Shard]:
+        """The stacks of what can be trained beside others; what cannot is left out.
+
+        Args:
+            wanted: recipes and seeds; parents are not added.
+            failures: see :meth:`ordered`.
+        """
+        from harness.training.alongside import kind_of
+
+        def most(recipe: Recipe) -> int:
+            return trained_together(recipe, self._data(recipe.data), self._device)
+
+        if self._device != EXACT_ON:
+            return []
+        kinds = _by_kind(wanted, lambda recipe: kind_of(recipe, self._data(recipe.data)))
+        return [self.ordered(None, stack, failures) for kind in kinds for stack in _stacks(kind, most, self._room)]
+
+    def measured(self, wanted: Iterable[MembersOf], measurement: Any, failures: list[Exception] | None = None) -> list[Shard]:
+        """The same for a measurement.
+
+        Args:
+            wanted: recipes and seeds of stored members.
+            measurement: with the engine that runs it.
+            failures: see :meth:`ordered`.
+        """
+        from harness.measure.llc.across import kind_of, most_together
+
+        def most(recipe: Recipe) -> int:
+            return most_together(measurement, self._data(recipe.data), self._device)
+
+        if self._device != EXACT_ON:
+            return []
+        kinds = _by_kind(wanted, lambda recipe: kind_of(measurement, recipe, self._data(recipe.data)))
+        return [self.ordered(measurement, stack, failures) for kind in kinds for stack in _stacks(kind, most, self._room)]
+
+    def _room(self, recipe: Recipe) -> float:
+        """The share of the room for data that a recipe's training points take: a stack holds those of all its recipes."""
+        return self._data(recipe.data).train_x.nbytes / (memory_limit(self._device) * DATA_SHARE)
+
+    def ordered(self, measurement: Any, stack: Sequence[MembersOf], failures: list[Exception] | None = None) -> Shard:
+        """The shard of one stack.
+
+        Args:
+            measurement: what is measured; None where members are trained.
+            stack: recipes and seeds of one kind.
+            failures: where what kept members from being made is put; with it, the shard has been tried once it was run.  None
+                to raise it.
+        """
+        tried: list[bool] = []
+        if measurement is None:
+            paths = [self._names.member_paths(recipe, seeds) for recipe, seeds in stack]
+            parents = [self._names.member_paths(recipe.parent, seeds) for recipe, seeds in stack if recipe.parent]
+            work = sum(len(seeds) * training_work(recipe, self._data(recipe.data)) for recipe, seeds in stack)
+            make = partial(self._train, stack)
+        else:
+            populations = [self.expected(recipe, seeds) for recipe, seeds in stack]
+            paths, parents = [self._names.table_paths(each, measurement) for each in populations], []
+            work = sum(len(seeds) * measuring_work(recipe) for recipe, seeds in stack)
+            make = partial(self._measure, measurement, populations)
+        names = tuple(path.stem for each in paths for path in each.values())
+        beside = tuple(Order(recipe, seeds, (), measurement) for recipe, seeds in stack)
+
+        def run(progress: Progress) -> None:
+            try:
+                make(progress)
+                tried.append(not any(map(self._shelf.missing, parents)))  # else one was damaged, and is made again first
+            except Exception as problem:
+                if failures is None:
+                    raise
+                failures.append(problem)
+                tried.append(True)
+
+        return Shard(
+            key=digest(names),
+            done=lambda: any(tried) or not any(map(self._shelf.missing, paths)),
+            ready=lambda: not any(map(self._shelf.missing, parents)),
+            run=run,
+            size=len(names),
+            work=work,
+            order=Order(*stack[0], names, measurement, beside),
+        )
+
+    def _train(self, stack: Sequence[MembersOf], progress: Progress) -> None:
+        from harness.training.alongside import Part, train_alongside
+
+        began, parts, paths = time.monotonic(), [], []
+        for recipe, seeds in stack:
+            own = self._names.member_paths(recipe, seeds)
+            missing = self._shelf.missing(own)
+            start = self._members.last(recipe.parent, missing) if recipe.parent and missing else None
+            if recipe.parent and missing and start is None:
+                return  # a parent was damaged and set aside; the shard that makes it runs again
+            if missing:
+                parts.append(Part(recipe, self._data(recipe.data), missing, start))
+                paths.append(own)
+        if not parts:
+            return
+        with standard_numerics(self._device):
+            made = [*train_alongside(parts, device=self._device, progress=progress)]
+        seconds = (time.monotonic() - began) / sum(len(part.seeds) for part in parts)
+        failures = []
+        for part, own, (kept, failed) in zip(parts, paths, made, strict=True):
+            recipe = part.recipe
+            check_unmoved(recipe.name, own, self._names.member_paths(recipe, list(own)))
+            for row, seed in enumerate(part.seeds):
+                if failed is None or seed not in failed.seeds:
+                    about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
+                    files.write_tensors(own[seed], {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}, about)
+                    self._shelf.written(own[seed])
+            failures += [failed] if failed is not None else []
+        if failures:
+            raise failures[0]
+
+    def _measure(self, measurement: Any, populations: Sequence[Population], progress: Progress) -> None:
+        from harness.measure.llc.across import measured_across
+
+        paths = [self._names.table_paths(each, measurement) for each in populations]
+        left = [(each, own, self._shelf.missing(own)) for each, own in zip(populations, paths, strict=True)]
+        left = [(each, own, missing) for each, own, missing in left if missing]
+        if not left:
+            return
+        seen = [(each.select(missing), self._data(each.recipe.data)) for each, _, missing in left]
+        with standard_numerics(self._device), listening(until_written(progress)):
+            tables = measured_across(measurement, seen, self._device)
+        for (each, own, missing), table in zip(left, tables, strict=True):
+            check_rows(measurement, table, missing)
+            check_unmoved(measurement.name, own, self._names.table_paths(each, measurement))
+            for seed in missing:
+                about = {"what": measurement.name, "recipe": each.recipe.name, "seed": seed}
+                files.write_table(own[seed], table[table["seed"] == seed], about)
+                self._shelf.written(own[seed])
+
+
+def _by_kind(wanted: Iterable[MembersOf], kind_of: Callable[[Recipe], Hashable | None]) -> list[list[MembersOf]]:
+    """What is wanted by kind, each recipe once."""
+    seeds_of: dict[str, tuple[Recipe, dict[int, None]]] = {}
+    for recipe, seeds in wanted:
+        seeds_of.setdefault(recipe.key, (recipe, {}))[1].update(dict.fromkeys(seeds))
+    kinds: dict[Hashable, list[MembersOf]] = {}
+    for recipe, own in seeds_of.values():
+        if (kind := kind_of(recipe)) is not None:
+            kinds.setdefault(kind, []).append((recipe, tuple(sorted(own))))
+    return list(kinds.values())
+
+
+def _stacks(
+    kind: Sequence[MembersOf], most: Callable[[Recipe], int], room: Callable[[Recipe], float]
+) -> Iterator[list[MembersOf]]:
+    """Stacks of as many members as fit, of whole recipes where they do; those with similar attacks together."""
+    stack: list[MembersOf] = []
+    taken = 0.0
+    for recipe, seeds in sorted(kind, key=lambda members: (-members[0].regime.passes, members[0].key)):
+        for some in cut(seeds, most(recipe)):
+            full = sum(len(own) for _, own in stack) + len(some) > most(recipe) or taken + room(recipe) > 1
+            if stack and full:
+                yield stack
+                stack, taken = [], 0.0
+            stack.append((recipe, some))
+            taken += room(recipe)
+    if stack:
+        yield stack

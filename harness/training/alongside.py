@@ -1,0 +1,188 @@
+"""Training of several recipes as one stack: those that differ in their data, in the strength of their attack, or in neither.
+
+Small networks spend their training on calls, not in them.  A search of a claim's scope asks for the same architecture on twenty
+data sets, sixteen or four members each: as one stack they take little longer than one of them alone.
+
+Nothing is computed otherwise than in :func:`harness.training.train.train`: a fully connected member's bits depend on its own
+row alone, so the networks are the same to the last bit, and have the same names.  What this cannot promise it does not take
+(:func:`kind_of`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass, replace
+from itertools import pairwise
+
+import torch
+
+from harness.data.base import Dataset
+from harness.networks import encode, keep_freed_memory
+from harness.networks.ascent import clip, objective_gradient, over_inputs, project, random_start, steepest
+from harness.networks.program import Program
+from harness.recipe import MLP, Adversarial, Recipe, Standard
+from harness.spec import digest
+from harness.training.batches import VALUES_PER_BLOCK, Streams
+from harness.training.descent import Descent, descent
+from harness.training.train import Diverged, Progress, _rate, initial
+
+EXACT = 8  # points: products of whole multiples of so many round the same whoever stands beside them
+Kept = dict[int, torch.Tensor]
+
+
+@dataclass(frozen=True)
+class Part:
+    """Members of one recipe in a stack of several.
+
+    Attributes:
+        recipe: what is trained.
+        data: the loaded ``recipe.data``.
+        seeds: training seeds.
+        start: parameters to begin with, shape (member, parameter); None for a fresh initialisation.
+    """
+
+    recipe: Recipe
+    data: Dataset
+    seeds: tuple[int, ...]
+    start: torch.Tensor | None = None
+
+
+def kind_of(recipe: Recipe, data: Dataset) -> Hashable | None:
+    """What recipes have to share to be trained as one stack; None for one that is trained by itself.
+
+    It is everything but the data's values and the steps of the attack.  Taken are fully connected networks under the built-in
+    regimes (L∞ alone) whose batches are all multiples of eight points, without augmentation, and without an end that depends on
+    the member.
+    """
+    regime, points = recipe.regime, len(data.train_x)
+    whole = recipe.batch_size % EXACT == 0 and points % EXACT == 0
+    if type(recipe.architecture) is not MLP or not whole or recipe.until is not None or recipe.augment is not None:
+        return None
+    if type(regime) is Standard:
+        alike: Hashable = "standard"
+    elif type(regime) is Adversarial and regime.threat.norm == "linf":  # the roots of an L2 start differ in their last bits
+        alike = (regime.adversarial_share, replace(regime.threat, steps=1))
+    else:
+        return None
+    return (
+        recipe.architecture, alike, digest(recipe.optimiser), recipe.epochs, recipe.batch_size, recipe.kept, recipe.loss,
+        digest(recipe.schedule), recipe.parent is None, data.train_x.shape, data.classes, data.bounds, str(data.train_y.dtype),
+    )  # fmt: skip
+
+
+def train_alongside(
+    parts: Sequence[Part], *, device: str = "cpu", progress: Progress = lambda share: None
+) -> Iterator[tuple[Kept, Diverged | None]]:
+    """Train members of several recipes of one kind as one stack.
+
+    Args:
+        parts: recipes of one :func:`kind_of`, with their data and seeds.
+        device: "cpu" or "cuda".
+        progress: told the share of the work that is done.
+
+    Returns:
+        For every part in order what :func:`harness.training.train.train` returns, and what it raises where members diverged.
+    """
+    keep_freed_memory()
+    by_steps = sorted(range(len(parts)), key=lambda at: -_steps(parts[at].recipe))
+    stack = _Stack([parts[at] for at in by_steps], device)
+    kept = stack.run(progress)
+    rows = dict(zip(by_steps, stack.rows, strict=True))
+    for at, part in enumerate(parts):
+        own = {epoch: values[rows[at]].clone() for epoch, values in kept.items()}
+        last = own[part.recipe.epochs]
+        broken = [seed for seed, row in zip(part.seeds, last, strict=True) if not bool(row.isfinite().all())]
+        yield own, Diverged(part.recipe, broken, own) if broken else None
+
+
+def _steps(recipe: Recipe) -> int:
+    return recipe.regime.threat.steps if recipe.regime.threat is not None else 0
+
+
+class _Stack:
+    """The members of all parts, those with the most steps of attack first."""
+
+    def __init__(self, parts: Sequence[Part], device: str) -> None:
+        self.parts, self.recipe = parts, parts[0].recipe
+        self.program: Program = self.recipe.program()
+        ends = torch.tensor([0, *(len(part.seeds) for part in parts)]).cumsum(0).tolist()
+        self.rows = [slice(first, last) for first, last in pairwise(ends)]
+        begin = [initial(part.recipe, part.seeds) if part.start is None else part.start for part in parts]
+        theta = torch.cat(begin).to(device)
+        seeds = [seed for part in parts for seed in part.seeds]
+        self.streams = Streams.of(seeds, "finetuning" if self.recipe.parent else "training", device)
+        self.inputs = torch.cat([torch.from_numpy(part.data.train_x) for part in parts]).to(device)
+        labels = torch.cat([torch.from_numpy(part.data.train_y) for part in parts]).to(device)
+        self.targets = encode(labels, parts[0].data.classes).movedim(-1, 0).contiguous()
+        self.points = len(parts[0].data.train_x)
+        owner = torch.tensor([number for number, part in enumerate(parts) for _ in part.seeds])
+        self.offset = (owner * self.points)[:, None]
+        self.attack = _Attack(parts, theta.device) if self.recipe.regime.threat is not None else None
+        self.descent: Descent = descent(self.recipe.optimiser, self.program, theta, self.recipe.regime.loss(self.recipe.loss))
+
+    def run(self, progress: Progress) -> Kept:
+        """All epochs; what is kept of them."""
+        recipe, stack = self.recipe, self.descent
+        kept = {0: stack.theta.cpu().clone()} if 0 in recipe.kept else {}
+        for epoch in range(1, recipe.epochs + 1):
+            for batch, labels in self._batches():
+                stack.rate = _rate(recipe, epoch - 1, stack.taken, self.points)
+                if self.attack is not None:
+                    self.attack.move(self.program, stack, batch, labels, self.streams, self.parts[0].data.bounds)
+                stack.step(batch, labels, self.streams.network)
+            if epoch in recipe.kept:
+                kept[epoch] = stack.theta.cpu().clone()
+            progress(epoch / recipe.epochs)
+        return kept
+
+    def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
+        """As in :mod:`harness.training.batches`, but every member's points are those of its own data."""
+        size, generators = self.recipe.batch_size, self.streams.order
+        order = torch.stack([torch.randperm(self.points, generator=each) for each in generators]).add_(self.offset)
+        order = order.to(self.inputs.device)
+        block = max(1, VALUES_PER_BLOCK // (len(generators) * self.inputs[0].numel() * size)) * size
+        for first in range(0, self.points, block):
+            chosen = order[:, first : first + block]
+            x, y = (
+                rows.index_select(0, chosen.flatten()).reshape(*chosen.shape, *rows.shape[1:])
+                for rows in (self.inputs, self.targets)
+            )
+            for begin in range(0, chosen.shape[1], size):
+                some = slice(begin, begin + size)
+                yield x[:, some].movedim(1, -1).contiguous(), y[:, some].movedim(1, -1).contiguous()
+
+
+class _Attack:
+    """The attack in training of :class:`harness.regime.Adversarial`, for members whose numbers of steps differ.
+
+    At every step those that have further steps to take are the first rows, so that none is computed for nothing.
+    """
+
+    def __init__(self, parts: Sequence[Part], device: torch.device) -> None:
+        regime = parts[0].recipe.regime
+        assert isinstance(regime, Adversarial)
+        self.threat, self.share = regime.threat, regime.adversarial_share
+        steps = [_steps(part.recipe) for part in parts for _ in part.seeds]
+        self.active = [sum(own > at for own in steps) for at in range(max(steps))]
+        self.sizes = torch.tensor([[self.threat.relative_step / own] for own in steps], device=device)
+
+    def move(
+        self, program: Program, stack: Descent, inputs: torch.Tensor, targets: torch.Tensor, streams: Streams,
+        bounds: tuple[float, float] | None,
+    ) -> None:  # fmt: skip
+        """Move the first points of a batch, in place."""
+        threat, count = self.threat, round(self.share * inputs.shape[-1])
+        if count == 0:
+            return
+        clean, labels = inputs[..., :count].contiguous(), targets[..., :count].contiguous()
+        radius = clean.new_full((len(clean), count), threat.epsilon)
+        start = random_start(clean.shape, radius, threat.norm, streams.regime) if threat.random_start else clean * 0
+        delta = clip(start, clean, bounds)
+        for rows in self.active:
+            some = slice(0, rows)
+            parameters = {name: value[some] for name, value in stack.parameters.items()}
+            logits, pull_back = program.pullback(parameters, clean[some] + delta[some])
+            gradient = pull_back(objective_gradient(logits, labels[some], "cross_entropy"))
+            step = steepest(gradient, threat.norm).mul_(over_inputs(radius[some] * self.sizes[some], gradient))
+            delta[some] = clip(project(delta[some] + step, radius[some], threat.norm), clean[some], bounds)
+        inputs[..., :count] += delta

@@ -1,0 +1,295 @@
+"""Searching the scope of a claim that trains networks: what is made in one go, noted, shared, and what may break."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+from hypothesis import strategies as st
+
+from harness import LLC, MLP, Evidence, Harness, LLCSpec, PairedDifference, Recipe, Source, Threat, ToyImages, claim
+from harness.engines.local import LocalEngine
+from harness.running.evidence import completed
+from harness.running.preparing import prepared
+from harness.running.run import Judging, judged_row
+from harness.running.screening import FIRST, Screen, screen_of
+from harness.running.session import open_harness
+
+SPEC = LLCSpec(localization=10.0, chains=2, burn_in=20, draws=40)
+
+
+def recipes(noise: float, steps: int) -> list[Recipe]:
+    base = Recipe(ToyImages(train=96, test=30, noise=noise), MLP((8,)), epochs=2)
+    return [base, base.robust(Threat(steps=steps)), base.finetuned(Threat(steps=steps), epochs=1)]
+
+
+@claim(
+    "mine/lower", statement="Robust networks have the lower LLC.", source=Source("A", "B", 2020).at("C", "D"),
+    prediction=PairedDifference(
+        value="llc", factor="regime", higher="standard", lower="robust", pair="seed", margin=0.01, margin_reason="small",
+    ),
+    scope={"noise": st.floats(0.5, 1.5), "steps": st.integers(1, 5)},
+)  # fmt: skip
+def lower(harness: Harness) -> Evidence:
+    populations = harness.store.populations(
+        recipes(harness.setting("noise", 1.0), harness.setting("steps", 2)), range(8), name="mine"
+    )
+    table = harness.store.measure(populations, LLC(SPEC, ("all", "output"), 96))
+    return Evidence(table[table["scope"] == "all"].reset_index(drop=True))
+
+
+def opened(folder: Path) -> Harness:
+    return open_harness(folder, scale="reduced", heartbeat=lambda beat: None)
+
+
+def searched(harness: Harness, function=lower, trials: int = 6, **how):
+    declared = function.__claim__
+    body = completed(declared, lambda harness: function(harness=harness))
+    design = {"digest": "of this test", "code": "known"}
+    row = {"design": design}
+    from harness.report.rows import base_row
+
+    return judged_row(
+        base_row(declared, declared.id) | row, declared, body(harness), Judging("reduced", search=trials, **how), body, harness
+    )
+
+
+BATCH = [{"noise": 0.7}, {"noise": 1.3, "steps": 4}, {"steps": 5}]
+
+
+def alone(folder: Path, settings):
+    return lower(replace(opened(folder), settings=settings)).table
+
+
+def test_what_is_made_in_one_go_is_what_is_made_alone(tmp_path):
+    harness = opened(tmp_path / "together")
+    prepared(lower, harness, BATCH)
+    made = harness.store.made
+    for number, settings in enumerate(BATCH):
+        together = lower(replace(harness, settings=settings)).table
+        assert together.equals(alone(tmp_path / str(number), settings))
+    assert harness.store.made == made  # nothing was left to be made
+
+
+def test_it_takes_a_stack_a_kind_and_not_a_stack_a_setting(tmp_path):
+    harness = opened(tmp_path)
+    prepared(lower, harness, BATCH)
+    assert harness.store.made == 5  # standard, robust, finetuned, and the chains of all 72 in two
+
+
+def test_processes_make_the_same(tmp_path):
+    harness = opened(tmp_path / "there")
+    engine = harness.store.engine = LocalEngine(workers=2)
+    try:
+        prepared(lower, harness, BATCH)
+    finally:
+        engine.close()
+        harness.store.engine = None
+    made = harness.store.made
+    assert lower(replace(harness, settings=BATCH[1])).table.equals(alone(tmp_path / "here", BATCH[1]))
+    assert harness.store.made == made
+
+
+def test_a_setting_that_diverges_leaves_the_others_alone(tmp_path):
+    harness = opened(tmp_path)
+    prepared(lower, harness, [{"noise": 1e30}, {"noise": 0.9}, {"noise": 1.1}])
+    made = harness.store.made
+    assert len(lower(replace(harness, settings={"noise": 0.9})).table)
+    assert harness.store.made == made
+
+
+def test_a_body_that_raises_is_left_to_the_call_that_judges(tmp_path):
+    def body(harness):
+        raise RuntimeError("no")
+
+    prepared(body, opened(tmp_path), BATCH)
+
+
+def test_a_search_judges_with_few_seeds_first_and_confirms_with_all(tmp_path):
+    found = searched(opened(tmp_path)).search
+    assert found.broke is None
+    assert len(found.trials) == 6
+    decided = [trial for trial in found.trials if trial.verdict in ("supported", "refuted")]
+    assert all(trial.n in (4, 8) for trial in found.trials)
+    assert all(trial.n == 8 for trial in found.trials if trial not in decided)
+
+
+def test_a_setting_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
+    first = searched(opened(tmp_path)).search
+    harness = opened(tmp_path)
+    asked = []
+    original = type(harness.store).measure
+    monkeypatch.setattr(
+        type(harness.store), "measure", lambda *given, **named: asked.append(given) or original(*given, **named)
+    )
+    again = searched(harness).search
+    assert [trial.settings for trial in again.trials] == [trial.settings for trial in first.trials]
+    assert [(trial.verdict, trial.effect, trial.interval) for trial in again.trials] == [
+        (trial.verdict, trial.effect, trial.interval) for trial in first.trials
+    ]
+    assert len(asked) <= 2 + 2  # the defaults twice, and confirmations: no trial
+
+
+def test_a_damaged_note_is_none(tmp_path):
+    first = searched(opened(tmp_path)).search
+    for path in (tmp_path / "searches").rglob("*.json"):
+        path.write_text("{")
+    again = searched(opened(tmp_path)).search
+    assert [trial.verdict for trial in again.trials] == [trial.verdict for trial in first.trials]
+
+
+def test_it_says_how_far_it_is(tmp_path):
+    beats = []
+    harness = open_harness(tmp_path, scale="reduced", heartbeat=lambda beat: beats.append(beat))
+    searched(harness)
+    told = [beat for beat in beats if beat["population"] == "settings of mine/lower"]
+    assert [beat["done"] for beat in told] == [1, 2, 3, 4, 5, 6]
+    assert told[-1]["share"] == 1.0
+    json.dumps(told)
+
+
+# --- whatever breaks is said in its own place --------------------------------------------------------------------------
+
+
+def broken(scope, body=None):
+    """The claim with another scope, and a body that may break."""
+    function = body or lower
+    declared = replace(lower.__claim__, scope=scope)
+
+    def run(harness):
+        return function(harness)
+
+    run.__claim__ = declared
+    return run
+
+
+def raising(message):
+    def draw(value):
+        raise RuntimeError(message)
+
+    return draw
+
+
+SCOPES = {
+    "a filter that rejects nearly all": {"steps": st.integers(0, 10_000).filter(lambda value: value == 3)},
+    "a filter that rejects all": {"steps": st.integers(1, 5).filter(lambda value: False)},
+    "a strategy that raises": {"steps": st.integers(1, 5).map(raising("no such value"))},
+    "a single value": {"steps": st.just(2)},
+    "a range of one value": {"noise": st.floats(1.0, 1.0)},
+    "an endless range": {"noise": st.floats(min_value=0.5)},
+    "any number": {"noise": st.floats()},
+    "any whole number": {"noise": st.integers()},
+    "an empty list": {"steps": st.nothing()},
+    "values that a study refuses": {"steps": st.sampled_from([2, 0, -1])},
+    "values of another type": {"steps": st.sampled_from([2, "many", None])},
+    "one default beside it": {"noise": st.floats(5.0, 6.0)},
+}
+
+
+@pytest.mark.parametrize("name", SCOPES)
+def test_a_scope_never_changes_the_verdict_of_its_claim(name, tmp_path):
+    harness = opened(tmp_path)
+    expected = searched(harness, trials=0)
+    done = searched(harness, broken(SCOPES[name]), trials=4)
+    assert done.row["verdict"] == expected.row["verdict"] != "error"
+    assert done.row["effect"] == expected.row["effect"]
+    found = done.search
+    assert found is not None
+    assert found.reason
+    for trial in found.trials:
+        assert trial.verdict != "error" or (trial.reason and trial.settings)
+
+
+def test_what_breaks_a_search_names_the_setting(tmp_path):
+    for name in ("a filter that rejects all", "a strategy that raises", "an empty list"):
+        found = searched(opened(tmp_path), broken(SCOPES[name]), trials=4).search
+        assert found.broke is not None
+        assert "steps" in found.broke, name
+
+
+def test_a_body_that_breaks_somewhere_is_told_with_its_setting(tmp_path):
+    def body(harness):
+        if harness.setting("noise", 1.0) != 1.0:
+            raise KeyError("no such column")
+        harness.setting("steps", 2)
+        return lower(harness)
+
+    found = searched(opened(tmp_path), broken(lower.__claim__.scope, body), trials=4).search
+    bad = [trial for trial in found.trials if trial.verdict == "error"]
+    assert bad
+    assert all(trial.reason == "KeyError: 'no such column'" and "noise" in trial.settings for trial in bad)
+
+
+# --- screening ------------------------------------------------------------------------------------------------------------
+
+
+class Seen:
+    def __init__(self, outcome, n=16, rule="above"):
+        self.outcome = type("O", (), {"value": outcome})()
+        self.estimate = type("E", (), {"n": n})()
+        self.prediction = type("P", (), {"rule": rule})()
+
+
+@pytest.mark.parametrize(("n", "seeds", "kept"), [(96, 16, 2), (16, 16, None), (32, 16, 6), (6, 3, None), (1000, 4, 2)])
+def test_a_first_look_has_units_enough(n, seeds, kept):
+    screen = screen_of(Seen("supported", n), seeds, lambda screen: Seen("supported"))
+    assert (None if screen.share is None else len(screen.seeds(range(seeds)))) == kept
+
+
+def test_two_looks_share_alpha_and_what_is_undecided_is_looked_at_again():
+    shares = []
+
+    def look(outcome):
+        def judged(share):
+            shares.append(share)
+            return Seen(outcome)
+
+        return judged
+
+    screen = Screen(0.5)
+    assert screen.judged(look("supported"), look("refuted")).outcome.value == "supported"
+    assert shares == [FIRST]
+    assert screen.judged(look("inconclusive"), look("refuted")).outcome.value == "refuted"
+    assert shares[1:] == [FIRST, 1 - FIRST]
+    assert Screen().judged(look("inconclusive"), look("refuted")).outcome.value == "refuted"
+    assert shares[3:] == [1.0]
+
+
+def test_a_claim_without_sampling_error_has_one_look():
+    assert screen_of(Seen("supported", 96, "exact"), 16, lambda screen: Seen("supported")).share is None
+
+
+@pytest.mark.parametrize(("fewest", "kept"), [(1, 2), (3, 3), (5, 5), (9, None)])
+def test_a_first_look_has_seeds_enough_for_the_gates(fewest, kept):
+    """With fewer a gate fails, or the prediction cannot be estimated."""
+
+    def few(screen):
+        count = len(screen.seeds(range(16)))
+        if count < fewest - 1:
+            raise ValueError("too few")
+        return Seen("inconclusive" if count >= fewest else "invalid")
+
+    screen = screen_of(Seen("supported", 96), 16, few)
+    assert (None if screen.share is None else len(screen.seeds(range(16)))) == kept
+
+
+def test_the_p_of_one_of_two_looks_may_be_compared_with_all_of_alpha():
+    """Of 20,000 settings in which there is nothing: below x in no more than a share x of them, with 3 standard errors."""
+    import numpy as np
+    import scipy.stats
+
+    from harness.judge.caution import Sides
+
+    rng = np.random.default_rng(3)
+    few, more = rng.normal(size=(2, 20_000))
+    first = scipy.stats.norm.sf(few)
+    second = scipy.stats.norm.sf(0.5 * few + np.sqrt(0.75) * more)  # the same units, and three times as many besides
+    decided = (first <= 0.05 * FIRST) | (first >= 1 - 0.05 * FIRST)
+    ps = np.array([
+        Sides(float(one), None).at(FIRST).support if done else Sides(float(two), None).at(1 - FIRST).support
+        for one, two, done in zip(first, second, decided, strict=True)
+    ])  # fmt: skip
+    for level in (0.001, 0.01, 0.05, 0.2):
+        assert np.mean(ps <= level) <= level + 3 * np.sqrt(level / 20_000)

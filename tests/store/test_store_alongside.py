@@ -1,0 +1,100 @@
+"""Stacks of several recipes in a store: how they are cut, and what becomes of what fails or is there already."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+import torch
+
+from harness import LLC, MLP, LLCSpec, Recipe, Store, Threat, ToyImages, device
+from harness.recipe import SGD
+from harness.training.train import Diverged, train
+
+SPEC = LLCSpec(localization=10.0, chains=2, burn_in=10, draws=20)
+
+
+def recipe(noise: float, **changed) -> Recipe:
+    return replace(Recipe(ToyImages(train=96, test=30, noise=noise), MLP((8,)), epochs=1), **changed)
+
+
+THREE = [(recipe(noise), (0, 1, 2)) for noise in (0.5, 1.0, 1.5)]
+
+
+@pytest.fixture
+def store(tmp_path) -> Store:
+    return Store(tmp_path, heartbeat=lambda beat: None)
+
+
+def kept(store: Store, members) -> list[torch.Tensor]:
+    return [store.population(one, seeds).parameters[one.epochs] for one, seeds in members]
+
+
+def alone(one: Recipe, seeds) -> torch.Tensor:
+    return train(one, one.data.load(), seeds)[one.epochs]
+
+
+def test_one_stack_makes_what_each_is_alone(store):
+    assert store.train_alongside(THREE, name="three") == []
+    assert store.made == 1
+    assert all(torch.equal(mine, alone(*members)) for mine, members in zip(kept(store, THREE), THREE, strict=True))
+    assert store.made == 1
+
+
+def test_what_is_there_is_not_made_again(store):
+    before = store.population(*THREE[1][:1], (0, 2)).parameters[1]
+    path = store.member_path(THREE[1][0], 0)
+    written = path.stat().st_mtime_ns
+    store.train_alongside(THREE, name="three")
+    assert path.stat().st_mtime_ns == written
+    assert torch.equal(kept(store, THREE)[1][[0, 2]], before)
+
+
+def test_parents_come_first(store):
+    tuned = [
+        (one.finetuned(Threat(steps=steps), epochs=1), seeds) for (one, seeds), steps in zip(THREE, (1, 4, 2), strict=True)
+    ]
+    store.train_alongside(tuned, name="tuned")
+    assert store.made == 2
+    assert not any(store.lacks(one, seeds) for one, seeds in tuned)
+
+
+def test_what_fails_is_told_and_stops_no_other(store):
+    wild = recipe(1.0, data=ToyImages(train=96, test=30, amplitude=1e30), optimiser=SGD(0.1), loss="mse")
+    tame = recipe(1.0, optimiser=SGD(0.1), loss="mse")
+    children = [(each.finetuned(Threat(steps=2), epochs=1), (0, 1)) for each in (wild, tame)]
+    failures = store.train_alongside(children, name="two")
+    assert [type(each) for each in failures] == [Diverged]
+    assert store.lacks(wild, (0, 1))
+    assert store.lacks(children[0][0], (0, 1))  # it has no parent to begin with
+    assert not store.lacks(children[1][0], (0, 1))
+
+
+def test_recipes_of_other_kinds_are_left_to_whoever_asks_for_them(store):
+    other = recipe(1.0, batch_size=12)
+    assert store.train_alongside([(other, (0,))], name="other") == []
+    assert store.lacks(other, (0,))
+
+
+def test_a_stack_holds_no_more_data_than_there_is_room_for(store):
+    nbytes = THREE[0][0].data.load().train_x.nbytes
+    device.limit_memory(int(4 * 2.5 * nbytes))  # a quarter of it holds the data of two recipes
+    try:
+        store.train_alongside([(one, seeds[:1]) for one, seeds in THREE], name="three")
+    finally:
+        device.limit_memory(None)
+    assert store.made >= 2
+
+
+def test_llcs_of_several_recipes_are_those_of_each(store, tmp_path):
+    measurement = LLC(SPEC, ("all", "output"), 96)
+    store.train_alongside(THREE, name="three")
+    made = store.made
+    assert store.measure_alongside(THREE, measurement, name="three") == []
+    assert store.made == made + 1
+    apart = Store(tmp_path / "apart", heartbeat=lambda beat: None)
+    for one, seeds in THREE:
+        assert not store.lacks(one, seeds, measurement)
+        together = store.measure([store.population(one, seeds)], measurement)
+        assert together.equals(apart.measure([apart.population(one, seeds)], measurement))
+    assert store.made == made + 1

@@ -1,0 +1,54 @@
+"""``python -m harness search``: what it prints of a run, and one clear line where it cannot."""
+
+from __future__ import annotations
+
+import json
+
+import pytest
+
+from harness import cli
+from harness.claim import ClaimError
+from harness.report import assemble, base_row
+
+
+def run_of(**searches) -> dict:
+    rows = [base_row(ClaimError("no"), f"paper/{name}") | {"search": found} for name, found in searches.items()]
+    return assemble(rows, scale="reduced", device="cpu", provenance={"started": "2026-01-01T00:00:00+00:00"})
+
+
+def found(**more) -> dict:
+    return {"looked_for": "refuted", "trials": [], "found": None, "confirmed": None, "confirmation": None, "reason": "", **more}
+
+
+def test_the_table_has_a_line_for_each_claim_that_was_searched(tmp_path, capsys):
+    shares = [{"verdict": "supported", "count": 9, "of": 12, "interval": [0.4, 0.9]}]
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps(run_of(first=found(shares=shares), second=None, third=found(broke="ValueError: no"))))
+    assert cli.main(["search", "--table", str(path)]) == 0
+    lines = capsys.readouterr().out.splitlines()
+    assert lines == [
+        "- `paper/first`: error at its defaults; of 12 even settings 9 supported.",
+        "- `paper/third`: error at its defaults; its search broke: ValueError: no.",
+    ]
+
+
+def test_a_run_without_searches_says_how_to_make_one(tmp_path, capsys):
+    path = tmp_path / "claims.json"
+    path.write_text(json.dumps(run_of(first=None)))
+    assert cli.main(["search", "--table", str(path)]) == 1
+    assert "run it with --claims-search N" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("text", ["", "{", "[]", '{"rows": 3}', '{"rows": [3]}'])
+def test_a_file_that_is_no_run_is_refused_in_one_line(tmp_path, capsys, text):
+    path = tmp_path / "claims.json"
+    path.write_text(text)
+    assert cli.main(["search", "--table", str(path)]) != 0
+    said = capsys.readouterr().err.strip()
+    assert "is no claims.json of a run" in said
+    assert len(said.splitlines()) == 1
+
+
+def test_without_a_claim_it_says_what_it_takes(capsys):
+    assert cli.main(["search"]) != 0
+    assert "name a claim to search, or a run's claims.json with --table FILE" in capsys.readouterr().err
