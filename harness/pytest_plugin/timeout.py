@@ -15,7 +15,7 @@ from harness.pytest_plugin.collect import claim_id
 
 _LIMIT: pytest.StashKey[Limit] = pytest.StashKey()
 _CALL = re.compile(r'^  File "(?P<file>[^"\n]+)", line (?P<line>\d+) in (?P<name>.+)$', re.MULTILINE)
-_OURS = str(Path("pytest_plugin") / "timeout.py")
+_RUNS_TESTS = " in from_call"  # pytest's own, in the thread that a claim runs in
 
 
 class Stopper:
@@ -112,7 +112,7 @@ def where_stopped(path: Path, root: Path) -> str | None:
         return None
     if not text.startswith("Timeout"):
         return None
-    threads = [part for part in text.split("\n\n") if _OURS in part] or [text]
+    threads = [part for part in text.split("\n\n") if _RUNS_TESTS in part] or [text]
     found = _CALL.search(threads[-1])
     if found is None:
         return "an unknown place"

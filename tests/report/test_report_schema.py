@@ -29,8 +29,8 @@ ROWS = [row | {"figure": None} if place else row for place, row in enumerate(row
 RUN = assemble([*ROWS[:4], *ROWS[-3:]], scale="reduced", device="cpu", provenance=PROVENANCE)
 KINDS = kinds_of_places(RUN)
 SMALL = assemble(ROWS[1:3], scale="reduced", device="cpu", provenance=PROVENANCE)
-SOME = settings(max_examples=300, suppress_health_check=list(HealthCheck), derandomize=True)
-FEW = settings(SOME, max_examples=60)
+SOME = settings(max_examples=200, suppress_health_check=list(HealthCheck), derandomize=True)
+FEW = settings(SOME, max_examples=40)
 
 
 def is_json(value: Any) -> bool:
@@ -169,8 +169,7 @@ def test_a_changed_file_of_rows_is_a_run_or_one_line(
     path = tmp_path_factory.mktemp("rows", numbered=True) / "rows.jsonl"
     path.write_bytes(begun.replace(b"\n", b" ") + b"\n" + row.replace(b"\n", b" ") + b"\n")
     with contextlib.suppress(ReportError):
-        run = read_rows(path)
-        assert list(faults(run)) == [] or any(len(row) < len(ROWS[0]) for row in run["rows"])  # of an older version
+        to_text(compare(read_rows(path), SMALL))
 
 
 def test_every_awkward_value_is_of_a_type_of_its_own() -> None:
