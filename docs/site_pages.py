@@ -38,7 +38,7 @@ CHAPTERS = (
         "networks",
         "Data, recipes, populations, the store",
         "What is trained, and where it is kept.",
-        ("data", "recipe", "training", "population", "device", "store", "checkpoints", "export", "networks"),
+        ("data", "recipe", "training", "population", "device", "store", "own", "export", "networks"),
     ),
     (
         "instruments",
