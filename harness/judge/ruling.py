@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -80,18 +81,17 @@ def _firm(part: Verdict, share: float) -> Outcome:
 
 
 def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
-    """Verdict on several parts from the verdicts on each; its headline is the part on which support depends."""
+    """Verdict on several parts from the verdicts on each.
+
+    One part decides (:func:`_deciding`): reason, estimate, margin, power and the second voice are all that part's.
+    """
     supporting = [_firm(part, prediction.support_share) for part in parts]
     refuting = [_firm(part, prediction.refute_share) for part in parts]
     outcome = conjoin(supporting, refuting, prediction.needed)
     counts = {each: sum(part.outcome is each for part in parts) for each in Outcome}
     said = words.listed(f"{count} {each.value}" for each, count in counts.items() if count)
-    seen = [(part.prediction, part.estimate) for part in parts if part.estimate is not None]
-    estimate = prediction.headline(seen) if seen else None
-    said_by = {Outcome.REFUTED: refuting, Outcome.SUPPORTED: supporting}.get(outcome, [part.outcome for part in parts])
-    decisive = next((part for part, said in zip(parts, said_by, strict=True) if said is outcome), parts[0])
-    if outcome is Outcome.SUPPORTED and seen:
-        decisive = next(part for part in parts if part.prediction is prediction.hinge(seen)[0])
+    decides = _deciding(prediction, parts, supporting, refuting)
+    decisive = parts[decides]
     labels = {part.label for part in parts if part.outcome is Outcome.REFUTED}
     label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
     reason = f"Of {len(parts)} parts {said}{_short_of(prediction, outcome, supporting, refuting, counts)}. {decisive.reason}"
@@ -101,8 +101,31 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
         counted = [part for part, its in pairs if its is Outcome.SUPPORTED and part.estimate is not None]
         grades = [_grade(part.prediction, part.estimate, prediction.support_share) for part in counted if part.estimate]
         size = joint_grade(grades, prediction.needed)
+    estimate = decisive.estimate
+    if estimate is not None:
+        p = prediction.joint_p([part.estimate.p for part in parts if part.estimate is not None])
+        estimate = replace(estimate, p=p, notes=(f"Part {decides + 1} of {len(parts)} decides.", *estimate.notes))
     both = joint_sides(prediction, [part.sides for part in parts])
-    return Verdict(outcome, reason, label, prediction, estimate, size, both, parts=parts)
+    return Verdict(outcome, reason, label, prediction, estimate, size, both, parts=parts, decides=decides)
+
+
+def _deciding(prediction: Conjunction, parts: Sequence[Verdict], supporting: list[Outcome], refuting: list[Outcome]) -> int:
+    """Place of the part that decides for the whole: the ``needed``-th when parts stand in order of how well they came true.
+
+    Supported parts come first, refuted ones last, all else between; among equals those that are stronger in units of their
+    margins.  So it is the weakest support of those that are needed, the refutation that leaves too few, or the open part whose
+    support would decide.  A part that cannot be judged decides before all others.
+    """
+    if (broken := next((i for i, part in enumerate(parts) if part.estimate is None), None)) is not None:
+        return broken
+
+    def order(place: int) -> tuple[int, float]:
+        part = parts[place]
+        assert part.estimate is not None
+        standing = 2 if supporting[place] is Outcome.SUPPORTED else 0 if refuting[place] is Outcome.REFUTED else 1
+        return standing, part.prediction.strength(part.estimate)
+
+    return sorted(range(len(parts)), key=order, reverse=True)[prediction.needed - 1]
 
 
 def _short_of(

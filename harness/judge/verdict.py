@@ -35,7 +35,7 @@ class Verdict(Shown):
         reason: the decision in a sentence or two, with its numbers.
         label: "reversed" or "negligible" for some refutations, else None.
         prediction: what was judged.
-        estimate: what was seen (of the weakest part, for a conjunction); None where nothing could be
+        estimate: what was seen (for a conjunction, of the part that decides); None where nothing could be
             estimated.
         grade: for a supported direction, how large the effect is against the margin; for several parts, that of the
             weakest on which support depends; else None.
@@ -43,6 +43,8 @@ class Verdict(Shown):
         rows: how many rows were measured and which are not judged; None where there was nothing to judge.
         gates: validity checks on the evidence.
         parts: verdicts on the parts of a conjunction.
+        decides: place among them of the one that decides, whose reason, estimate, margin and power are the verdict's; None
+            without parts.
         companions: verdicts on the claim's companions, which have no say in this one.
         protocols: verdict under each protocol of the claim; this verdict is that of the first.
     """
@@ -57,6 +59,7 @@ class Verdict(Shown):
     rows: Rows | None = None
     gates: tuple[GateResult, ...] = ()
     parts: tuple[Verdict, ...] = ()
+    decides: int | None = None
     companions: tuple[Verdict, ...] = ()
     protocols: Mapping[str, Verdict] = field(default_factory=dict)
 
@@ -87,6 +90,7 @@ class Verdict(Shown):
             "population": self._population(),
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
+            "decides": self.decides,
             "companions": [companion._row() for companion in self.companions],
             "protocols": [verdict._under(name, primary=i == 0) for i, (name, verdict) in enumerate(self.protocols.items())],
         }
@@ -122,9 +126,9 @@ class Verdict(Shown):
         return {"name": protocol, "primary": primary, **shown, "gates": gates, "rows": rows}
 
     def _terms(self) -> Prediction:
-        """The prediction against whose margin the estimate is held: of several parts, the one on which support depends."""
-        seen = [(part.prediction, part.estimate) for part in self.parts if part.estimate is not None]
-        return self.prediction.hinge(seen)[0] if isinstance(self.prediction, Conjunction) and seen else self.prediction
+        """The prediction against whose margin the estimate is held: of several parts, the one that decides."""
+        part = None if self.decides is None else self.parts[self.decides]
+        return self.prediction if part is None or part.estimate is None else part.prediction
 
     def _decided_by_interval(self) -> bool:
         return self._terms().rule not in ("exact", "all")
@@ -134,7 +138,7 @@ class Verdict(Shown):
         return any(each.rule != "exact" for each in self.prediction.singles)
 
     def _power(self) -> dict[str, Any] | None:
-        """What this many units can find, and how many the margin needs; for a conjunction, of its weakest part."""
+        """What this many units can find, and how many the margin needs; for a conjunction, of the part that decides."""
         terms = self._terms()
         if isinstance(self.prediction, Conjunction):
             terms = terms.stricter(self.prediction.support_share)
@@ -142,7 +146,7 @@ class Verdict(Shown):
         return found.to_json() if found else None
 
     def _voice(self) -> dict[str, Any] | None:
-        """A second voice; of a conjunction, on its weakest part."""
+        """A second voice; of a conjunction, on the part that decides."""
         found = voice(self._terms(), self.estimate) if self.estimate is not None else None
         return found.to_json() if found else None
 

@@ -34,7 +34,7 @@ def card(
     figure = row["figure"] if picture else None
     before = [_past(verdict, row) for verdict in past]
     own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
-    if row["rule"] == "all":  # the margin is that of the weakest part, and that may differ by protocol
+    if row["rule"] == "all":  # the margin is that of the deciding part, and that may differ by protocol
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
     return {
@@ -45,7 +45,7 @@ def card(
         "trained": _trained(row, recipes),
         "reading": figures.reading(figure) if figure else None, "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
-        "parts": [{**_NO_RESULT, **part} for part in row["parts"]],
+        "parts": [{**_NO_RESULT, **part, "primary": part is forest.deciding(row)} for part in row["parts"]],
         "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
@@ -89,9 +89,9 @@ def _recipe_key(recipe: Mapping[str, Any]) -> str:
 
 
 def _order(row: Row) -> dict[str, float | None]:
-    """What a page can be sorted by besides words: effect in margins (for a conjunction, of its weakest part), p, seconds."""
-    scaled = [found[0] for item in (row, *row["parts"]) if (found := forest.in_margins(item)) is not None]
-    return {"effect": round(min(scaled), 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
+    """What a page can be sorted by besides words: effect in margins (for a conjunction, the deciding part's), p, seconds."""
+    scaled = forest.in_margins(forest.deciding(row) or row)
+    return {"effect": round(scaled[0], 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
 
 
 def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:

@@ -357,10 +357,12 @@ class TestFaults:
 ROW = {
     "verdict", "label", "grade", "reason", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
     "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "n", "standardised", "power", "voice", "rows", "gates",
-    "parts", "strata", "companions", "protocols", "population",
+    "parts", "decides",
+    "strata", "companions", "protocols", "population",
 }  # fmt: skip
 PART = ROW - {
-    "margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "companions", "protocols", "population",
+    "margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "decides", "companions", "protocols",
+    "population",
 }  # fmt: skip
 
 
