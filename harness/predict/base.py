@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from harness.claim import ClaimError
+from harness.declaring import Declared
 from harness.factors import Factors
 from harness.limits import briefly, canonical
 from harness.predict import words
@@ -40,7 +41,7 @@ class Unusable(ValueError):  # noqa: N818 - a state of evidence, not a fault of 
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Prediction(Shown):
+class Prediction(Shown, metaclass=Declared):
     """What must be seen if a claim holds.
 
     Attributes:

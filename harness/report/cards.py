@@ -72,7 +72,7 @@ def _picture(row: Row, key: str, draw: Draw) -> tuple[Markup | None, str | None]
         return None, None
     try:
         return Markup(draw(row["figure"], key)), None  # written by an XML serialiser
-    except (ValueError, KeyError, TypeError, IndexError) as problem:
+    except Exception as problem:  # of the drawing library or of the data, whatever it is
         return None, f"The figure could not be drawn: {type(problem).__name__}: {problem}"
 
 
