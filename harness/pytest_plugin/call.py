@@ -173,7 +173,7 @@ class Caller:
         error = text if len(text) <= _LONGEST_ERROR else "… " + text[-_LONGEST_ERROR:]
         ended = isinstance(excinfo.value, TimedOut)
         reason = text if ended else f"could not be run: {text.splitlines()[0]}"
-        cost = self._cost(item) if _BEGAN in item.stash else {}
+        cost = self._cost(item) | {"cached": None} if _BEGAN in item.stash else {}  # it was answered by nobody
         write_row(item, row | cost | {"verdict": "error", "reason": reason, "error": f"{error}\n{where}"})
 
 

@@ -30,6 +30,7 @@ def card(
         past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
         draw: makes an SVG of a figure; see :func:`harness.report.figures.draw`.
     """
+    row = {**row, "strata": by_number(row["strata"])}
     picture, trouble = _picture(row, f"f{position}", draw)
     figure = row["figure"] if picture else None
     before = [_past(verdict, row) for verdict in past]
@@ -45,14 +46,26 @@ def card(
         "trained": _trained(row, recipes),
         "reading": figures.reading(figure) if figure else None, "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
-        "parts": [{**_NO_RESULT, **part, "primary": part is forest.deciding(row)} for part in row["parts"]],
-        "companions": [{**_NO_RESULT, **companion} for companion in row["companions"]],
+        "parts": [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]],
+        "companions": [_result(companion) for companion in row["companions"]],
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "grade": standing.size(row), "holm": standing.survival(row),
         "left_out": standing.left_out(row["rows"]), "selected": standing.selected(row),
         "changes": standing.changes(row), "instruments": standing.instruments(row),
     }  # fmt: skip
+
+
+def _result(item: Mapping[str, Any]) -> dict[str, Any]:
+    return {**_NO_RESULT, **item, "strata": by_number(item["strata"])}
+
+
+def by_number(strata: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+    """Strata whose names all hold numbers in the order of these; others, and steps of an order, as they come."""
+    names = [str(stratum["name"]) for stratum in strata]
+    if not all(any(letter.isdigit() for letter in name) and "→" not in name for name in names):
+        return list(strata)
+    return [stratum for _, stratum in sorted(zip(names, strata, strict=True), key=lambda each: text.by_number(each[0]))]
 
 
 def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:

@@ -18,7 +18,7 @@
   // What a reader would search for: everything said on a card but its tables of data.
   const words = (card) => {
     if (!texts.has(card)) {
-      const parts = card.querySelectorAll("header, blockquote, .beside, .numbers, figcaption, .results, .gates, .error, .search");
+      const parts = card.querySelectorAll("header, blockquote, .beside, .numbers, figcaption, .results, .gates, .error, .search, .note");
       texts.set(card, [...parts].map((part) => part.textContent).join(" ").replace(/\s+/g, " ").toLowerCase());
     }
     return texts.get(card);
@@ -69,7 +69,7 @@
     groups.forEach((group) => { group.hidden = !group.querySelector(".card:not([hidden]), tr[data-claim]:not([hidden])"); });
     form.shown.textContent = shown === cards.length ? `${cards.length} claims` : `${shown} of ${cards.length} claims`;
     reset.hidden = shown === cards.length && !wanted.length && !verdicts.length && !value("sort");
-    none.hidden = shown > 0;
+    none.hidden = shown > 0 || !cards.length;
   };
 
   const write = () => {
@@ -215,7 +215,8 @@
       if (further.length) drill(target, new URLSearchParams(further.join("&")));
       target.scrollIntoView();
       if (target.matches(".card")) target.focus({ preventScroll: true });
-      if (further.length) target.querySelector(".data").scrollIntoView({ block: "end" });
+      const drawn = further.length ? target.querySelector("svg.figure") : null;
+      if (drawn) drawn.scrollIntoView({ block: "nearest" });  // where the rings are
     } else {
       set(new URLSearchParams(location.hash.slice(1)));
       if (location.hash) form.scrollIntoView({ block: "nearest" });

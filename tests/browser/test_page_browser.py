@@ -87,6 +87,13 @@ class TestFilters:
         assert browser.cards() == browser.lines() == ["slt/finetuning"]
         assert browser.state() == "q=verdict+TURNS"
 
+    def test_what_stands_in_a_note_is_found(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.one("[name=q]").send_keys("protocols disagree")
+        assert (
+            browser.cards() == [id for id, row in ROWS.items() if len({one["verdict"] for one in row["protocols"]}) > 1] != []
+        )
+
     def test_what_matches_nothing_says_so_and_can_be_cleared(self, browser: Browser, page: Path) -> None:
         browser.open(page, "q=nothing-of-the-kind")
         assert browser.cards() == []
