@@ -33,6 +33,7 @@ class Verdict(Shown):
     Attributes:
         outcome: the decision.
         reason: the decision in a sentence or two, with its numbers.
+        notes: sentences for readers who want to know more; none of them decides.
         label: "reversed" or "negligible" for some refutations, else None.
         prediction: what was judged.
         estimate: what was seen (for a conjunction, of the part that decides); None where nothing could be
@@ -60,6 +61,7 @@ class Verdict(Shown):
     gates: tuple[GateResult, ...] = ()
     parts: tuple[Verdict, ...] = ()
     decides: int | None = None
+    notes: tuple[str, ...] = ()
     companions: tuple[Verdict, ...] = ()
     protocols: Mapping[str, Verdict] = field(default_factory=dict)
 
@@ -77,6 +79,11 @@ class Verdict(Shown):
             "prediction": str(self.prediction),
             "reason": self.reason,
         }
+
+    @property
+    def told(self) -> str:
+        """Reason and notes."""
+        return " ".join((self.reason, *self.notes))
 
     def to_json(self) -> dict[str, Any]:
         """The verdict's part of a row of the report: JSON without NaN, infinity or numpy scalars."""
@@ -103,6 +110,7 @@ class Verdict(Shown):
             "label": self.label,
             "grade": self.grade,
             "reason": self.reason,
+            "notes": list(self.notes),
             "rule": self.prediction.rule,
             "estimand": seen.estimand if seen else None,
             "unit": seen.unit if seen else None,
@@ -120,7 +128,7 @@ class Verdict(Shown):
 
     def _under(self, protocol: str, *, primary: bool) -> dict[str, Any]:
         row = self._row()
-        shown = {key: row[key] for key in ("verdict", "label", "grade", "effect", "interval", "n", "reason")}
+        shown = {key: row[key] for key in ("verdict", "label", "grade", "effect", "interval", "n", "reason", "notes")}
         gates = [asdict(gate) for gate in self.gates]
         rows = self.rows.to_json() if self.rows else None
         return {"name": protocol, "primary": primary, **shown, "gates": gates, "rows": rows}

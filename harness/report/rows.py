@@ -30,7 +30,8 @@ _INSTEAD = "the row holds something that this version cannot show, and claims.js
 _NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported"))
 _BLANK: Row = {
     "id": None, "document": None, "kind": None, "statement": None, "source": _NO_SOURCE, "tags": [],
-    "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "prediction": None, "rule": None,
+    "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "notes": [],
+    "prediction": None, "rule": None,
     "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
     "margin_reason": None, "alpha": None, "p": None, "p_support": None, "p_refute": None, "p_adjusted": None,
     "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [], "decides": None,

@@ -56,6 +56,7 @@ def test_reason_estimate_margin_power_and_voice_are_of_one_part(drawn: tuple[Con
     verdict = judge(prediction, table)
     one = decisive(verdict)
     assert one.reason in verdict.reason
+    assert set(one.notes) <= set(verdict.notes)
     row = with_verdict(blank_row() | {"id": "a/b"}, verdict.to_json())
     own = with_verdict(blank_row() | {"id": "a/b"}, one.to_json())
     for name in ("effect", "interval", "n", "unit", "estimand", "strata", "voice", "standardised"):
