@@ -153,7 +153,7 @@ class Collector:
         if isinstance(declared, ClaimError):
             item.stash[FAULT] = str(declared)
         row_id = claim if owner == item.nodeid else self._spare(claim, item.nodeid)
-        write_row(item, _base_row(item, declared, row_id))
+        write_row(item, _base_row(item, declared, row_id) | {"place": _place(item)})
         item.extra_keyword_matches.add(claim)
         if row_id not in self.collected.known:
             self.collected.known.append(row_id)
@@ -232,6 +232,12 @@ def _base_row(item: pytest.Item, declared: Any, row_id: str) -> dict[str, Any]:
     except Exception as problem:  # a user's own object: an error here would end the whole collection
         item.stash[FAULT] = f"claim {row_id} cannot be read: {type(problem).__name__}: {problem}"
         return base_row(ClaimError(item.stash[FAULT]), row_id)
+
+
+def _place(item: pytest.Item) -> str | None:
+    """File and line of a claim, as an editor takes them."""
+    file, line, _ = item.location
+    return None if line is None else f"{file}:{line + 1}"
 
 
 def _declared_in(report: pytest.CollectReport, path: Path) -> list[tuple[str, dict[str, Any]]]:

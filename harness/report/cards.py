@@ -8,7 +8,7 @@ from typing import Any
 
 from markupsafe import Markup
 
-from harness.report import behind, figures, forest, history, searches, standing, text
+from harness.report import behind, figures, forest, history, overview, searches, standing, text
 from harness.report.rows import Row
 
 Draw = Callable[[Mapping[str, Any], str], str]
@@ -44,12 +44,14 @@ def card(
         "rows": len(figure["data"][figure["y"]]) if figure else 0,
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
         "trained": _trained(row, recipes),
-        "reading": figures.reading(figure) if figure else None, "wide": bool(figure and figure["facet"]),
+        "reading": figures.reading(figure) if figure else None, "caption": _caption(row, figure),
+        "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
         "parts": [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]],
         "companions": [_result(companion) for companion in row["companions"]],
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
+        "flags": overview.flags(row), "tracks": overview.tracks(row),
         "grade": standing.size(row), "holm": standing.survival(row),
         "left_out": standing.left_out(row["rows"]), "selected": standing.selected(row),
         "changes": standing.changes(row), "instruments": standing.instruments(row),
@@ -87,6 +89,19 @@ def _picture(row: Row, key: str, draw: Draw) -> tuple[Markup | None, str | None]
         return Markup(draw(row["figure"], key)), None  # written by an XML serialiser
     except Exception as problem:  # of the drawing library or of the data, whatever it is
         return None, f"The figure could not be drawn: {type(problem).__name__}: {problem}"
+
+
+def _caption(row: Row, figure: Mapping[str, Any] | None) -> str:
+    """The figure's title; that of a default figure, which repeats the prediction, only says so."""
+    if figure is None:
+        return ""
+    title = str(figure["title"])
+    said = str(row["prediction"] or "").rstrip(".")
+    own = title.startswith("What is judged: ") and any(
+        title[16:].partition(" (the first")[0].lower() == str(each or "").rstrip(".").lower()
+        for each in (said, *(part["prediction"] for part in row["parts"]))
+    )
+    return "What is judged." if own else title
 
 
 def _trained(row: Row, recipes: Mapping[str, dict[str, Any]]) -> list[tuple[str, list[dict[str, Any]]]]:

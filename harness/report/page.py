@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.report import figures, forest, standing, text
+from harness.report import behind, citing, figures, forest, overview, standing, text
 from harness.report import text as voices
 from harness.report.cards import Draw, all_recipes, card
 from harness.report.history import SHOWN, History
@@ -128,7 +128,8 @@ def _context(run: Mapping[str, Any], past: History, draw: Draw) -> dict[str, Any
         "run": run, "provenance": run["provenance"], "terms": _TERMS, "looks": VERDICT_STYLES,
         "banner": _BANNERS.get(run["scale"]),
         "forest_scale": [(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
-        "recipes": recipes.values(), "sorts": _SORTS, "past": past, "shown_past": SHOWN, "style": style(),
+        "bibtex": behind.scripted(citing.entries(run, rows)), "recipes": recipes.values(),
+        "sorts": _SORTS, "past": past, "shown_past": SHOWN, "style": style(),
         **_overview(run, rows, cards),
     }  # fmt: skip
 
@@ -139,7 +140,8 @@ def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[
         "documents": _documents(cards), "total": _tally(rows), "count": len(rows), "facts": _facts(run, rows),
         "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])),
         "tags": sorted({str(tag) for row in rows for tag in row["tags"]}),
-        "lede": standing.lede(rows), "surviving": standing.surviving(rows), "choices": standing.choices(rows),
+        "lede": standing.lede(rows), "surviving": standing.surviving(rows), "lists": overview.lists(rows),
+        "choices": [each for each in (overview.choice(rows), *standing.choices(rows)) if each],
     }  # fmt: skip
 
 
@@ -181,6 +183,7 @@ def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "key": key, "cards": members, "tally": _tally([each["row"] for each in members]),
             "sizes": standing.sizes([each["row"] for each in members]),
+            "highlights": overview.highlights([each["row"] for each in members]),
             "source": next((c["row"]["source"] for c in members if c["row"]["source"]["title"]), None),
         }
         for key, members in found.items()

@@ -39,7 +39,7 @@ _BLANK: Row = {
     "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
     "cached": None, "error": None, "expected": None, "power": None, "voice": None, "rows": None, "search": None,
     "declared": None, "design": None, "instruments": [], "changes": None, "registered": None, "population": None,
-    "as_of": None,
+    "as_of": None, "place": None,
 }  # fmt: skip
 _WHOLE = 2**63  # whole numbers beyond this are written as what double precision makes of them
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
