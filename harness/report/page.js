@@ -45,11 +45,14 @@
       const rank = (a, b) => (by[a] === null) - (by[b] === null) || (by[a] < by[b] ? -1 : by[a] > by[b] ? 1 : 0) || a - b;
       places.sort(rank);
     }
+    const moved = new Map();  // all that goes to one place at once: the page is laid out once
+    const into = (place, one) => (moved.has(place) ? moved.get(place).push(one) : moved.set(place, [one]));
     for (const index of places) {
       const [body, section] = keys[sort] ? [flatLines, flatCards] : homes[index];
-      body.append(lines[index]);
-      section.append(cards[index]);
+      into(body, lines[index]);
+      into(section, cards[index]);
     }
+    for (const [place, those] of moved) place.append(...those);
   };
 
   const apply = () => {
@@ -63,7 +66,7 @@
         && (!value("tag") || JSON.parse(tags).includes(value("tag")))
         && choices.every((name) => !value(name) || (card.dataset[name] || "").split(" ").includes(value(name)))
         && (!verdicts.length || verdicts.includes(verdict)) && wanted.every((word) => words(card).includes(word));
-      card.hidden = lines[index].hidden = !fits;
+      if (card.hidden === fits) card.hidden = lines[index].hidden = !fits;
       shown += fits;
     });
     groups.forEach((group) => { group.hidden = !group.querySelector(".card:not([hidden]), tr[data-claim]:not([hidden])"); });
@@ -284,7 +287,7 @@
     if (target) {
       // The bar of filters lies over what is scrolled to, and how many lines it has depends on the screen.
       document.documentElement.style.scrollPaddingTop = `${form.offsetHeight + 8}px`;
-      if (target.hidden) set(new URLSearchParams());
+      if (target.hidden || !form.shown.textContent) set(new URLSearchParams());
       if (further.length) drill(target, new URLSearchParams(further.join("&")));
       target.scrollIntoView();
       if (target.matches(".card")) target.focus({ preventScroll: true });
@@ -309,6 +312,5 @@
   });
   addEventListener("hashchange", read);
   form.hidden = false;
-  set(new URLSearchParams());
   read();
 })();
