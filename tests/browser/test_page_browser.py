@@ -277,7 +277,8 @@ class TestLooks:
         assert not browser.one(".data").is_displayed()
         assert browser.one(".watermark").is_displayed()
         shown = "return arguments[0].getBoundingClientRect().height"  # Selenium takes what a closed fold holds for hidden
-        assert browser.run(shown, browser.one(f"{CARD} .provenance .settings")) > 20
+        assert browser.run(shown, browser.one(f"{CARD} .provenance")) == 0, "a fold that nobody opened costs no paper"
+        assert all(browser.run(shown, cell) > 0 for cell in browser.all(".forest tbody .num")[:4]), "effects and intervals"
         pdf = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
         assert pdf.count(b"/Type /Page\n") > 3
 
