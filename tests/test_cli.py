@@ -164,7 +164,9 @@ def test_sizes(count, said):
 
 def test_claims_are_listed_without_being_run(folder, capsys):
     (folder / "claims").mkdir()
-    (folder / "claims" / "test_listed.py").write_text(CLAIMS.replace("))\ndef", "), prediction=3)\ndef"), encoding="utf-8")
+    (folder / "claims" / "test_listed.py").write_text(
+        ("from harness import Theorem\n" + CLAIMS).replace("))\ndef", "), prediction=Theorem(5))\ndef"), encoding="utf-8"
+    )
     assert cli.main(["list"]) == 0
     said = capsys.readouterr()
     assert said.out == "paper/higher  The LLC is higher.\n"

@@ -67,6 +67,9 @@ def _parser() -> argparse.ArgumentParser:
         metavar="DIR",
         help="folder for the report (default: reports)",
     )
+    report.add_argument(
+        "--table", choices=("latex", "markdown"), help="print all verdicts as a table instead of making a report"
+    )
     report.add_argument("--preregistration", type=Path, metavar="FILE",
                         help="say for every claim whether it is as python -m harness preregister wrote it down")  # fmt: skip
     report.set_defaults(command=_report)
@@ -108,6 +111,7 @@ def _parser() -> argparse.ArgumentParser:
 def _report(chosen: argparse.Namespace) -> int:
     from harness.pytest_plugin.registration import RegistrationError, read_registration
     from harness.report import ReportError, merge, read_run, write_reports
+    from harness.report.citing import table
 
     try:
         run = merge([read_run(path) for path in chosen.runs])
@@ -115,6 +119,9 @@ def _report(chosen: argparse.Namespace) -> int:
             registration = read_registration(chosen.preregistration)
             registration.check_scale(run["scale"])
             run["rows"] = [{**row, "registered": registration.check(row)} for row in run["rows"]]
+        if chosen.table is not None:
+            print(table(run, chosen.table), end="")
+            return 0
         written = write_reports(run, chosen.out)
     except (ReportError, RegistrationError) as problem:
         raise CommandError(problem) from None

@@ -31,7 +31,7 @@ def survives(outcome: Outcome, prediction: Prediction, seen: Confidence, alpha: 
     return decide(prediction.rule, prediction.centre, prediction.margin, second.interval(alpha))[0] is outcome
 
 
-def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate) -> tuple[Outcome, tuple[str, ...]]:
+def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate) -> tuple[Outcome, str, tuple[str, ...]]:
     """The outcome after the second opinion, and sentences about it.
 
     Args:
@@ -40,25 +40,24 @@ def second_opinion(outcome: Outcome, prediction: Prediction, estimate: Estimate)
         estimate: what was seen.
 
     Returns:
-        The outcome, INCONCLUSIVE where the second opinion differs, and sentences for the card; none where there is no mean.
+        The outcome, INCONCLUSIVE where the second opinion differs; a sentence on that for the reason, else empty; and notes for
+        the card, none where there is no mean.
     """
     second = estimate.confidence.cautious if estimate.confidence is not None else None
     if estimate.confidence is None or second is None:
-        return outcome, ()
+        return outcome, "", ()
     units, n = estimate.counted or ("unit", estimate.n)
     several = words.plural(units)
     limits = _limits(prediction, several, n)
     low, high = second.interval(prediction.alpha)
-    allowed = f"Allowing for skewness the interval is {words.span((float(low), float(high)))}"
+    ends = (float(low), float(high))
     if survives(outcome, prediction, estimate.confidence, prediction.alpha):
         same = "" if outcome is Outcome.INCONCLUSIVE else ", the same verdict"
-        return outcome, (f"{allowed}{same}.", limits)
+        return outcome, "", (f"Allowing for skewness the interval is {words.span(ends)}{same}.", limits)
     enough = _enough(outcome, prediction, estimate.confidence, n)
     do = f"about {enough:,} {several} would decide it" if enough else "no number of units would decide it"
-    return Outcome.INCONCLUSIVE, (
-        f"{allowed}, which leaves it open; with the same effect, spread and skewness {do}.",
-        limits,
-    )
+    said = f"Allowing for skewness {words.bracket(ends)} it is open."
+    return Outcome.INCONCLUSIVE, said, (f"With the same effect, spread and skewness {do}.", limits)
 
 
 def _limits(prediction: Prediction, several: str, n: int) -> str:

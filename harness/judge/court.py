@@ -17,7 +17,7 @@ from harness.judge.ruling import joint, single
 from harness.judge.selection import selection
 from harness.judge.verdict import GateResult, Verdict
 from harness.kept import Account
-from harness.predict import Conjunction, Prediction
+from harness.predict import Conjunction, Prediction, words
 
 
 def judge(
@@ -158,9 +158,10 @@ class _Court:
         verdict = replace(verdict, parts=tuple(self._forbid(part) for part in verdict.parts))
         failed = [gate for gate in self.gates if not gate.passed]
         if failed:
-            why = "; and ".join(f"{gate.name}: {gate.detail}" for gate in failed)
-            reason = f"The evidence failed a gate, so that it says nothing: {why}."
-            verdict = replace(verdict, outcome=Outcome.INVALID, label=None, grade=None, reason=reason)
+            names = words.listed(gate.name for gate in failed)
+            reason = f"A validity check failed, so that the numbers say nothing: {names}."
+            notes = tuple(f"{gate.name[:1].upper()}{gate.name[1:]}: {gate.detail}." for gate in failed)
+            verdict = replace(verdict, outcome=Outcome.INVALID, label=None, grade=None, reason=reason, notes=notes)
         if self.smoke:
             reason = f"Scale smoke decides nothing; what it measured: {verdict.reason}"
             verdict = replace(verdict, outcome=Outcome.INCONCLUSIVE, label=None, grade=None, reason=reason)

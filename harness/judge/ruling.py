@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 
 import numpy as np
 import pandas as pd
@@ -13,11 +14,11 @@ from harness.judge.rule import Grade, Outcome, conjoin, decide, grade, joint_gra
 from harness.judge.verdict import Verdict
 from harness.predict import Conjunction, Estimate, Prediction, Unusable, words
 
-_SAID: dict[Grade, str] = {
-    "at least m": ": at least as large as matters",
-    "m not excluded": ", which is thus not excluded: real, and perhaps as large as matters",
-    "probably below m": ", but the estimate does not: real, and probably smaller than what matters",
-}
+_SAID: dict[Grade, str] = {"at least m": "", "m not excluded": "", "probably below m": ", though not likely"}
+_PARTS: dict[Outcome, tuple[str, str]] = {
+    Outcome.SUPPORTED: ("holds", "hold"), Outcome.REFUTED: ("fails", "fail"), Outcome.INCONCLUSIVE: ("is open", "are open"),
+    Outcome.INVALID: ("cannot be judged", "cannot be judged"),
+}  # fmt: skip
 
 
 def single(
@@ -39,17 +40,18 @@ def single(
     except Unusable as problem:
         return Verdict(Outcome.INVALID, f"The evidence cannot be used: {problem}.", None, prediction, None)
     outcome, label = decide(prediction.rule, prediction.centre, prediction.margin, estimate.interval)
-    outcome, cautions = second_opinion(outcome, prediction, estimate)
+    outcome, doubt, cautions = second_opinion(outcome, prediction, estimate)
     if outcome is Outcome.SUPPORTED and estimate.objection:
         outcome = Outcome.INCONCLUSIVE
     label = label if outcome is Outcome.REFUTED else None
-    reason = prediction.finding(estimate) + prediction.about()
+    reason = prediction.finding(estimate) + prediction.briefly_about()
     if prediction.rule != "exact":
         reason += ": " + words.standing(prediction.rule, prediction.centre, prediction.margin, estimate.interval)
     size = _grade(prediction, estimate) if outcome is Outcome.SUPPORTED else None
     reason += _SAID[size] if size else ""
-    said = [f"{reason}.", *([estimate.objection] if estimate.objection else []), *cautions, *estimate.notes]
-    return Verdict(outcome, " ".join(said), label, prediction, estimate, size, sides(prediction, estimate))
+    said = " ".join(each for each in (f"{reason}.", doubt, estimate.objection) if each)
+    notes = (*cautions, *estimate.notes)
+    return Verdict(outcome, said, label, prediction, estimate, size, sides(prediction, estimate), notes=notes)
 
 
 def _grade(prediction: Prediction, seen: Estimate, share: float = 1.0) -> Grade | None:
@@ -80,42 +82,76 @@ def _firm(part: Verdict, share: float) -> Outcome:
 
 
 def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
-    """Verdict on several parts from the verdicts on each; its headline is the part on which support depends."""
+    """Verdict on several parts from the verdicts on each.
+
+    One part decides (:func:`_deciding`): reason, estimate, margin, power and the second voice are all that part's.
+    """
     supporting = [_firm(part, prediction.support_share) for part in parts]
     refuting = [_firm(part, prediction.refute_share) for part in parts]
     outcome = conjoin(supporting, refuting, prediction.needed)
     counts = {each: sum(part.outcome is each for part in parts) for each in Outcome}
-    said = words.listed(f"{count} {each.value}" for each, count in counts.items() if count)
-    seen = [(part.prediction, part.estimate) for part in parts if part.estimate is not None]
-    estimate = prediction.headline(seen) if seen else None
-    said_by = {Outcome.REFUTED: refuting, Outcome.SUPPORTED: supporting}.get(outcome, [part.outcome for part in parts])
-    decisive = next((part for part, said in zip(parts, said_by, strict=True) if said is outcome), parts[0])
-    if outcome is Outcome.SUPPORTED and seen:
-        decisive = next(part for part in parts if part.prediction is prediction.hinge(seen)[0])
+    decides = _deciding(prediction, parts, supporting, refuting)
+    decisive = parts[decides]
     labels = {part.label for part in parts if part.outcome is Outcome.REFUTED}
     label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
-    reason = f"Of {len(parts)} parts {said}{_short_of(prediction, outcome, supporting, refuting, counts)}. {decisive.reason}"
+    reason = f"{_tally(prediction, counts)}. {decisive.reason}"
+    notes = (*_short_of(prediction, outcome, supporting, refuting, counts), *decisive.notes)
     size = None
     if outcome is Outcome.SUPPORTED:
         pairs = zip(parts, supporting, strict=True)
         counted = [part for part, its in pairs if its is Outcome.SUPPORTED and part.estimate is not None]
         grades = [_grade(part.prediction, part.estimate, prediction.support_share) for part in counted if part.estimate]
         size = joint_grade(grades, prediction.needed)
+    estimate = decisive.estimate
+    if estimate is not None:
+        p = prediction.joint_p([part.estimate.p for part in parts if part.estimate is not None])
+        estimate = replace(estimate, p=p, notes=(f"Part {decides + 1} of {len(parts)} decides.", *estimate.notes))
     both = joint_sides(prediction, [part.sides for part in parts])
-    return Verdict(outcome, reason, label, prediction, estimate, size, both, parts=parts)
+    return Verdict(outcome, reason, label, prediction, estimate, size, both, parts=parts, decides=decides, notes=notes)
+
+
+def _tally(prediction: Conjunction, counts: dict[Outcome, int]) -> str:
+    """How the parts came out: "2 of 5 parts hold, 1 fails"."""
+    parts = sum(counts.values())
+    said = [f"{count} {_PARTS[each][count != 1]}" for each, count in counts.items() if count]
+    needed = f"; {prediction.needed} are needed" if prediction.needed < parts else ""
+    number, came = said[0].split(" ", 1)
+    if len(said) == 1:
+        return f"{'Both' if parts == 2 else f'All {number}'} parts {came}{needed}"
+    told = [each for each in said[1:] if "open" not in each]  # which are the rest
+    return f"{number} of {parts} parts {', '.join([came, *told])}{needed}"
+
+
+def _deciding(prediction: Conjunction, parts: Sequence[Verdict], supporting: list[Outcome], refuting: list[Outcome]) -> int:
+    """Place of the part that decides for the whole: the ``needed``-th when parts stand in order of how well they came true.
+
+    Supported parts come first, refuted ones last, all else between; among equals those that are stronger in units of their
+    margins.  So it is the weakest support of those that are needed, the refutation that leaves too few, or the open part whose
+    support would decide.  A part that cannot be judged decides before all others.
+    """
+    if (broken := next((i for i, part in enumerate(parts) if part.estimate is None), None)) is not None:
+        return broken
+
+    def order(place: int) -> tuple[int, float]:
+        part = parts[place]
+        assert part.estimate is not None
+        standing = 2 if supporting[place] is Outcome.SUPPORTED else 0 if refuting[place] is Outcome.REFUTED else 1
+        return standing, part.prediction.strength(part.estimate)
+
+    return sorted(range(len(parts)), key=order, reverse=True)[prediction.needed - 1]
 
 
 def _short_of(
     prediction: Conjunction, outcome: Outcome, supporting: list[Outcome], refuting: list[Outcome], counts: dict[Outcome, int]
-) -> str:
-    """What to say if parts were supported or refuted, but too few of them at the level at which they count for the whole."""
+) -> tuple[str, ...]:
+    """A note if parts hold or fail, but too few of them at the level at which they count for the whole."""
     parts, needed = len(prediction.parts), prediction.needed
     if needed < parts and outcome is not Outcome.INVALID:
         ours, theirs = supporting.count(Outcome.SUPPORTED), refuting.count(Outcome.REFUTED)
         return (
-            f"; the whole needs {needed} supported at α/{parts - needed + 1}, which {ours} are, and is refuted by "
-            f"{parts - needed + 1} at α/{needed}, which {theirs} are"
+            f"The whole holds if {needed} parts hold at α/{parts - needed + 1} ({ours} {'does' if ours == 1 else 'do'}), and "
+            f"fails if {parts - needed + 1} fail at α/{needed} ({theirs} {'does' if theirs == 1 else 'do'}).",
         )
     if outcome is Outcome.INCONCLUSIVE and counts[Outcome.REFUTED]:
-        return f", but none is refuted at α/{parts}, as any of {parts} parts refutes the whole"
-    return ""
+        return (f"Any of {parts} parts that fails at α/{parts} refutes the whole; none does.",)
+    return ()

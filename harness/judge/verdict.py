@@ -33,9 +33,10 @@ class Verdict(Shown):
     Attributes:
         outcome: the decision.
         reason: the decision in a sentence or two, with its numbers.
+        notes: sentences for readers who want to know more; none of them decides.
         label: "reversed" or "negligible" for some refutations, else None.
         prediction: what was judged.
-        estimate: what was seen (of the weakest part, for a conjunction); None where nothing could be
+        estimate: what was seen (for a conjunction, of the part that decides); None where nothing could be
             estimated.
         grade: for a supported direction, how large the effect is against the margin; for several parts, that of the
             weakest on which support depends; else None.
@@ -43,6 +44,8 @@ class Verdict(Shown):
         rows: how many rows were measured and which are not judged; None where there was nothing to judge.
         gates: validity checks on the evidence.
         parts: verdicts on the parts of a conjunction.
+        decides: place among them of the one that decides, whose reason, estimate, margin and power are the verdict's; None
+            without parts.
         companions: verdicts on the claim's companions, which have no say in this one.
         protocols: verdict under each protocol of the claim; this verdict is that of the first.
     """
@@ -57,6 +60,8 @@ class Verdict(Shown):
     rows: Rows | None = None
     gates: tuple[GateResult, ...] = ()
     parts: tuple[Verdict, ...] = ()
+    decides: int | None = None
+    notes: tuple[str, ...] = ()
     companions: tuple[Verdict, ...] = ()
     protocols: Mapping[str, Verdict] = field(default_factory=dict)
 
@@ -75,6 +80,11 @@ class Verdict(Shown):
             "reason": self.reason,
         }
 
+    @property
+    def told(self) -> str:
+        """Reason and notes."""
+        return " ".join((self.reason, *self.notes))
+
     def to_json(self) -> dict[str, Any]:
         """The verdict's part of a row of the report: JSON without NaN, infinity or numpy scalars."""
         return {
@@ -87,6 +97,7 @@ class Verdict(Shown):
             "population": self._population(),
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
+            "decides": self.decides,
             "companions": [companion._row() for companion in self.companions],
             "protocols": [verdict._under(name, primary=i == 0) for i, (name, verdict) in enumerate(self.protocols.items())],
         }
@@ -99,6 +110,7 @@ class Verdict(Shown):
             "label": self.label,
             "grade": self.grade,
             "reason": self.reason,
+            "notes": list(self.notes),
             "rule": self.prediction.rule,
             "estimand": seen.estimand if seen else None,
             "unit": seen.unit if seen else None,
@@ -116,15 +128,15 @@ class Verdict(Shown):
 
     def _under(self, protocol: str, *, primary: bool) -> dict[str, Any]:
         row = self._row()
-        shown = {key: row[key] for key in ("verdict", "label", "grade", "effect", "interval", "n", "reason")}
+        shown = {key: row[key] for key in ("verdict", "label", "grade", "effect", "interval", "n", "reason", "notes")}
         gates = [asdict(gate) for gate in self.gates]
         rows = self.rows.to_json() if self.rows else None
         return {"name": protocol, "primary": primary, **shown, "gates": gates, "rows": rows}
 
     def _terms(self) -> Prediction:
-        """The prediction against whose margin the estimate is held: of several parts, the one on which support depends."""
-        seen = [(part.prediction, part.estimate) for part in self.parts if part.estimate is not None]
-        return self.prediction.hinge(seen)[0] if isinstance(self.prediction, Conjunction) and seen else self.prediction
+        """The prediction against whose margin the estimate is held: of several parts, the one that decides."""
+        part = None if self.decides is None else self.parts[self.decides]
+        return self.prediction if part is None or part.estimate is None else part.prediction
 
     def _decided_by_interval(self) -> bool:
         return self._terms().rule not in ("exact", "all")
@@ -134,7 +146,7 @@ class Verdict(Shown):
         return any(each.rule != "exact" for each in self.prediction.singles)
 
     def _power(self) -> dict[str, Any] | None:
-        """What this many units can find, and how many the margin needs; for a conjunction, of its weakest part."""
+        """What this many units can find, and how many the margin needs; for a conjunction, of the part that decides."""
         terms = self._terms()
         if isinstance(self.prediction, Conjunction):
             terms = terms.stricter(self.prediction.support_share)
@@ -142,7 +154,7 @@ class Verdict(Shown):
         return found.to_json() if found else None
 
     def _voice(self) -> dict[str, Any] | None:
-        """A second voice; of a conjunction, on its weakest part."""
+        """A second voice; of a conjunction, on the part that decides."""
         found = voice(self._terms(), self.estimate) if self.estimate is not None else None
         return found.to_json() if found else None
 

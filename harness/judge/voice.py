@@ -27,7 +27,7 @@ class Voice(Shown):
     """What two other ways of weighing the same data say.
 
     Attributes:
-        rule: "above", "below" or "within"; for several parts, that of the weakest.
+        rule: "above", "below" or "within"; for several parts, that of the one that decides.
         factor: logarithm of the Bayes factor for the prediction against its opposite; None if there is none.
         opposes: the two hypotheses that the factor compares, in words.
         severity_null: of "in the predicted direction of the null value"; for an absence, None.

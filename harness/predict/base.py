@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 import numpy as np
 
 from harness.claim import ClaimError
+from harness.declaring import Declared
 from harness.factors import Factors
 from harness.limits import briefly, canonical
 from harness.predict import words
@@ -40,7 +41,7 @@ class Unusable(ValueError):  # noqa: N818 - a state of evidence, not a fault of 
 
 
 @dataclass(frozen=True, kw_only=True, repr=False)
-class Prediction(Shown):
+class Prediction(Shown, metaclass=Declared):
     """What must be seen if a claim holds.
 
     Attributes:
@@ -280,6 +281,14 @@ class Prediction(Shown):
         """A level of a column."""
         return f"{self.word(column)} = {self.word(value)}"
 
+    def briefly_level(self, column: str, value: object) -> str:
+        """As :meth:`level`, in a finding."""
+        return f"in {self.word(value)}" if isinstance(value, str) else f"at {self.briefly_at(column, value)}"
+
+    def briefly_at(self, column: str, value: object) -> str:
+        """A level of a column in a finding: a number alone says nothing, a name does."""
+        return self.word(value) if isinstance(value, str) else f"{self.word(column)} {self.word(value)}"
+
     def level(self, column: str, value: object) -> str:
         """Where something is seen: "in robust"; "at threshold = 2", as a number alone says nothing."""
         return f"in {self.word(value)}" if isinstance(value, str) else f"at {self.at(column, value)}"
@@ -289,6 +298,12 @@ class Prediction(Shown):
         where = Where(self.where)
         rows = [where.worded(column, self.word) for column in where]
         return f", where {words.listed(rows)}" if rows else ""
+
+    def briefly_about(self) -> str:
+        """The rows that it is about, in as few words as tell them: ", for scope input"."""
+        where = Where(self.where)
+        rows = [where.worded(column, self.word).replace(" = ", " ").removesuffix(" True") for column in where]
+        return f", for {words.listed(rows)}" if rows else ""
 
     def generality(self) -> str:
         """What it generalises to, as a clause of its sentence: " (for others like these seeds; on these very test points)"."""

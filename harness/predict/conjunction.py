@@ -143,10 +143,14 @@ class Conjunction(Prediction):
     def headline(self, parts: Seen) -> Estimate:
         """Estimate of the part on which support depends, with the p of the whole and a note that says so."""
         prediction, estimate = self.hinge(parts)
-        ps = sorted(each.p for _, each in parts if each.p is not None)
-        p = min(1.0, ps[min(self.needed, len(ps)) - 1] / self.support_share) if ps else None
+        p = self.joint_p([each.p for _, each in parts])
         note = f"{self._which(len(parts))}: {prediction.finding(estimate)}{prediction.about()}."
         return replace(estimate, p=p, notes=(note, *estimate.notes))
+
+    def joint_p(self, ps: Sequence[float | None]) -> float | None:
+        """P of the whole from those of its parts."""
+        known = sorted(p for p in ps if p is not None)
+        return min(1.0, known[min(self.needed, len(known)) - 1] / self.support_share) if known else None
 
     def _which(self, parts: int) -> str:
         """The part on which support depends, in words."""

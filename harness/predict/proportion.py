@@ -181,11 +181,8 @@ class Proportion(Limited, Prediction):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         yes, at = round(estimate.effect * estimate.n), _at(estimate.strata)
-        whose = " of the smallest share" if estimate.strata else ""
-        return (
-            f"{yes} of {estimate.n} units ({estimate.unit}) have {self.trait}{at}: a share of "
-            f"{words.number(estimate.effect)} ({words.level(self.alpha)}{whose} {words.span(estimate.interval)})"
-        )
+        share = words.bracket(estimate.interval)
+        return f"{yes} of {words.counted(estimate.n, 'unit')} have {self.trait}{at}, a share of {share}"
 
 
 def _lowest(levels: Sequence[Stratum]) -> Stratum:

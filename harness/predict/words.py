@@ -38,6 +38,11 @@ def span(interval: tuple[float, float]) -> str:
     return f"{number(interval[0])} to {number(interval[1])}"
 
 
+def bracket(interval: tuple[float, float]) -> str:
+    """An interval in as little space as it can be said in."""
+    return f"[{number(interval[0])}, {number(interval[1])}]"
+
+
 def level(alpha: float) -> str:
     """Name of the interval by which an alpha is judged: two-sided, alpha on each side."""
     return f"{number(100 * (1 - 2 * alpha))} % interval"
@@ -50,7 +55,7 @@ def mean(trim: float) -> str:
 
 def on_average(trim: float) -> str:
     """How a finding about such a mean begins."""
-    return f"On average{left_out(trim)}{',' if trim else ''}"
+    return f"On average{left_out(trim)}," if trim else "Mean"
 
 
 def left_out(trim: float) -> str:
@@ -104,7 +109,7 @@ def standing(rule: str, centre: float, margin: float, interval: tuple[float, flo
         return _standing_within(centre, margin, low, high)
     up = rule == "above"
     target = centre + margin if up else centre - margin
-    null, goal = number(centre), f"the smallest effect of interest, {number(target)}"
+    null, goal = number(centre), f"the {number(target)} that matters"
     near, far = (low, high) if up else (high, low)  # ends on the side of the null and of the prediction
     side, other = ("above", "below") if up else ("below", "above")
 
@@ -113,21 +118,21 @@ def standing(rule: str, centre: float, margin: float, interval: tuple[float, flo
 
     if beyond(near, centre):
         if beyond(near, target):
-            return f"the interval lies {side} {null} and {side} {goal}"
+            return f"{side} {goal}"
         if not beyond(target, far):
-            return f"the interval lies {side} {null} and reaches {goal}"
-        return f"the interval lies {side} {null} but does not reach {goal}: real, but too small to count"
+            return f"{side} {null}, perhaps {goal}"
+        return f"{side} {null}, short of {goal}"
     if beyond(centre, far):
-        return f"the interval lies {other} {null}: the reverse of the prediction"
+        return f"{other} {null}, the reverse of the prediction"
     if beyond(target, far):
-        return f"the interval holds {null} and does not reach {goal}"
-    return f"the interval holds both {null} and {goal}, so that it decides neither way"
+        return f"short of {goal}"
+    return f"{null} and {goal} are both possible"
 
 
 def _standing_within(centre: float, margin: float, low: float, high: float) -> str:
     limits = f"{number(centre - margin)} to {number(centre + margin)}"
     if centre - margin < low and high < centre + margin:
-        return f"the interval lies inside {limits}"
+        return f"inside {limits}"
     if low >= centre + margin or high <= centre - margin:
-        return f"the interval lies outside {limits}"
-    return f"the interval lies partly inside and partly outside {limits}, so that it decides neither way"
+        return f"outside {limits}"
+    return f"partly outside {limits}"

@@ -16,7 +16,7 @@ from harness.device import one_thread
 from harness.errors import ClaimError, Shortfall
 from harness.pytest_plugin.collect import FAULT, claim_id
 from harness.pytest_plugin.given import REMEDY, body_of, design_of, reads_a_harness
-from harness.pytest_plugin.outcome import SCALED, NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+from harness.pytest_plugin.outcome import SCALED, UNRUN, NotSupported, Row, Settings, Shown, conclude, read_row, write_row
 
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
@@ -26,6 +26,7 @@ Measured = tuple[str, Any]
 _BEGAN: pytest.StashKey[tuple[float, int, int]] = pytest.StashKey()
 _MEASURED: pytest.StashKey[int] = pytest.StashKey()  # what was measured until then is behind the verdict; a search comes later
 _CLOCK = Path(deadline.__file__)  # what the clock interrupts is where it broke, not the clock
+_INSTEAD = "To leave a claim out, deselect it (-k); where there is too little to judge, raise harness.errors.Shortfall"
 _LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
 
 
@@ -163,17 +164,23 @@ class Caller:
             conclude(item, self._judged(item, nothing, lambda harness: nothing, None), self._settings)
 
     def _note(self, item: pytest.Item, row: Row, excinfo: pytest.ExceptionInfo[BaseException]) -> None:
-        if isinstance(excinfo.value, pytest.skip.Exception):
-            reason = f"skipped, so not judged: {excinfo.value}"
-            write_row(item, row | {"verdict": "error", "reason": reason, "error": reason})
-            return
+        for kind, word in ((pytest.skip.Exception, "skipped"), (pytest.xfail.Exception, "expected to fail")):
+            if isinstance(excinfo.value, kind):
+                _note_unrun(item, row, f"{word}: {excinfo.value}")
+                return
         text = _text(excinfo)
         where = _place(excinfo, item.config.rootpath)
         error = text if len(text) <= _LONGEST_ERROR else "… " + text[-_LONGEST_ERROR:]
         ended = isinstance(excinfo.value, TimedOut)
         reason = text if ended else f"could not be run: {text.splitlines()[0]}"
-        cost = self._cost(item) if _BEGAN in item.stash else {}
+        cost = self._cost(item) | {"cached": None} if _BEGAN in item.stash else {}  # it was answered by nobody
         write_row(item, row | cost | {"verdict": "error", "reason": reason, "error": f"{error}\n{where}"})
+
+
+def _note_unrun(item: pytest.Item, row: Row, why: str) -> None:
+    """Write that the claim was left out on purpose: it has no verdict, so that no run with it is one without faults."""
+    reason = f"{UNRUN}, for it was {why}"[:_LONGEST_ERROR]
+    write_row(item, row | {"verdict": "error", "reason": reason, "error": f"{reason}. {_INSTEAD}"})
 
 
 def reject(item: pytest.Item, message: str, settings: Settings) -> None:

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import ast
 import difflib
 import json
 import os
 import sys
 from collections import Counter
-from collections.abc import Iterable, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import pytest
 
 from harness.code.loaded import SOURCES
+from harness.declaring import declaring
 from harness.pytest_plugin.given import design_in
 from harness.pytest_plugin.outcome import Settings, after_known, read_row, write_row
 
@@ -41,6 +43,7 @@ class Collected:
         refused: a sentence for each claim that was changed after its verdict was known, if the ledger is to be updated without
             a reason for it.
         partial: a file of claims could not be collected, or was skipped, so that there may be claims that nobody saw.
+        broken: (node id, row) of each claim that a file declares which could not be imported, as far as its source shows them.
     """
 
     known: list[str] = field(default_factory=list)
@@ -49,12 +52,13 @@ class Collected:
     families: Counter[str] = field(default_factory=Counter)
     refused: list[str] = field(default_factory=list)
     partial: bool = False
+    broken: list[tuple[str, dict[str, Any]]] = field(default_factory=list)
 
     def write(self, folder: Path) -> None:
         """Leave it for the controller; every worker finds the same, so whoever is last may win."""
         folder.mkdir(mode=0o700, parents=True, exist_ok=True)
         temporary = folder / f"{COLLECTED}.{os.getpid()}"
-        found = [self.known, self.unknown, self.rows, self.refused, self.partial]
+        found = [self.known, self.unknown, self.rows, self.refused, self.partial, self.broken]
         temporary.write_text(json.dumps(found), encoding="utf-8")
         temporary.replace(folder / COLLECTED)
 
@@ -62,10 +66,11 @@ class Collected:
     def read(cls, folder: Path) -> Collected | None:
         """What a worker left, or None before any did (or where none collected a claim)."""
         try:
-            known, unknown, rows, refused, partial = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
+            known, unknown, rows, refused, partial, broken = json.loads((folder / COLLECTED).read_text(encoding="utf-8"))
         except FileNotFoundError:
             return None
-        return cls(known, unknown, [(nodeid, row) for nodeid, row in rows], refused=refused, partial=partial)
+        own, others = ([(nodeid, row) for nodeid, row in each] for each in (rows, broken))
+        return cls(known, unknown, own, refused=refused, partial=partial, broken=others)
 
     def complaint(self) -> str:
         """Why nothing runs: for unknown ids the closest known ones, for changed claims what was changed; else empty."""
@@ -92,15 +97,32 @@ class Collector:
         self.collected = Collected()
         self._settings, self._folder = settings, folder
         self._owner: dict[str, str] = {}
+        self._root = Path()
 
     def pytest_pycollect_makemodule(self, module_path: Path) -> None:
         """Keep the source of a module that pytest is about to import: it has a finder of its own, which asks no other."""
         if not any(getattr(module, "__file__", None) == str(module_path) for module in list(sys.modules.values())):
             SOURCES.imported(str(module_path))
 
+    def pytest_sessionstart(self, session: pytest.Session) -> None:
+        """Note the folder that node ids are relative to."""
+        self._root = session.config.rootpath
+
+    @pytest.hookimpl(wrapper=True)
+    def pytest_make_collect_report(
+        self, collector: pytest.Collector
+    ) -> Generator[None, pytest.CollectReport, pytest.CollectReport]:
+        """Let a mistake in one claim's prediction cost that claim alone, while its module is imported."""
+        if not isinstance(collector, pytest.Module):
+            return (yield)
+        with declaring():
+            return (yield)
+
     def pytest_collectreport(self, report: pytest.CollectReport) -> None:
-        """Note that claims may be missing."""
+        """Note that claims may be missing, and which."""
         self.collected.partial |= not report.passed
+        if report.failed and report.nodeid.endswith(".py"):
+            self.collected.broken += _declared_in(report, self._root / report.nodeid)
 
     def pytest_itemcollected(self, item: pytest.Item) -> None:
         """Write the claim's row on the item, and let ``-k`` find it by its id."""
@@ -108,6 +130,7 @@ class Collector:
         if claim is None:
             return
         from harness.claim import ClaimError
+        from harness.running.returned import check_claim
 
         declared = item.function.__claim__  # type: ignore[attr-defined]
         owner = self._owner.setdefault(claim, item.nodeid)
@@ -122,10 +145,15 @@ class Collector:
                 f"the claim {claim} is parametrised, so that its declaration does not say what it is: gather what varies in "
                 "one table, as levels of a factor, or declare a claim for each value"
             )
+        if not isinstance(declared, ClaimError):
+            try:
+                check_claim(declared)
+            except ClaimError as problem:
+                declared = problem
         if isinstance(declared, ClaimError):
             item.stash[FAULT] = str(declared)
         row_id = claim if owner == item.nodeid else self._spare(claim, item.nodeid)
-        write_row(item, _base_row(item, declared, row_id))
+        write_row(item, _base_row(item, declared, row_id) | {"place": _place(item)})
         item.extra_keyword_matches.add(claim)
         if row_id not in self.collected.known:
             self.collected.known.append(row_id)
@@ -172,7 +200,7 @@ class Collector:
                 raise pytest.UsageError(self.collected.complaint())
         if self.collected.refused:
             session.items.clear()
-        if self._folder is not None and (self.collected.known or self.collected.unknown):
+        if self._folder is not None and (self.collected.known or self.collected.unknown or self.collected.broken):
             self.collected.write(self._folder)
 
     def _changed(self, claims: Iterable[pytest.Item]) -> Iterator[str]:
@@ -204,6 +232,31 @@ def _base_row(item: pytest.Item, declared: Any, row_id: str) -> dict[str, Any]:
     except Exception as problem:  # a user's own object: an error here would end the whole collection
         item.stash[FAULT] = f"claim {row_id} cannot be read: {type(problem).__name__}: {problem}"
         return base_row(ClaimError(item.stash[FAULT]), row_id)
+
+
+def _place(item: pytest.Item) -> str | None:
+    """File and line of a claim, as an editor takes them."""
+    file, line, _ = item.location
+    return None if line is None else f"{file}:{line + 1}"
+
+
+def _declared_in(report: pytest.CollectReport, path: Path) -> list[tuple[str, dict[str, Any]]]:
+    """A row for every claim that the source of a file declares which could not be imported; none if it cannot be parsed."""
+    try:
+        tree = ast.parse(path.read_text(encoding="utf-8"))
+    except (OSError, SyntaxError, ValueError):
+        return []
+    from harness.claim import ClaimError
+    from harness.report.rows import base_row
+
+    said = str(report.longrepr).strip().splitlines() or ["it could not be imported"]
+    why = ClaimError(f"{report.nodeid} could not be imported: {said[-1].removeprefix('E').strip()}")
+    return [
+        (f"{report.nodeid}::{node.name}", base_row(why, given.value))
+        for node in tree.body if isinstance(node, ast.FunctionDef)
+        for call in node.decorator_list if isinstance(call, ast.Call) and call.args
+        for given in call.args[:1] if isinstance(given, ast.Constant) and isinstance(given.value, str) and "/" in given.value
+    ]  # fmt: skip
 
 
 def _wanted(config: pytest.Config) -> list[str]:

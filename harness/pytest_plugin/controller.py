@@ -53,6 +53,7 @@ class Controller:
         self._run: set[str] = set()
         self._known: list[str] = []
         self._left_out_unseen = self._partial = self._scaled = False
+        self._broken: set[str] = set()
         self._started, self._clock = time.time(), time.perf_counter()
         self._lines: list[str] = []
         self._origin: dict[str, Any] = {}
@@ -81,7 +82,8 @@ class Controller:
     def _expect(self, collected: Collected) -> None:
         self._known = collected.known
         self._left_out_unseen, self._partial = leaves_out_unseen(self._config), collected.partial
-        self._rows = dict(collected.rows)
+        self._rows = dict(collected.rows) | dict(collected.broken)
+        self._broken = {nodeid for nodeid, _ in collected.broken}
         if self._rows and not self._config.option.collectonly:
             self._origin = origin(self._config.rootpath, claims_folders(self._config))
             self._arriving.begin(self._assembled)
@@ -126,6 +128,7 @@ class Controller:
         if not self._run:
             self._arriving.dropped()
             return
+        self._run |= self._broken
         missing = {nodeid: row for nodeid, row in self._rows.items() if nodeid not in self._run}
         for row in missing.values():
             row |= {"reason": NEVER, "error": NEVER}
@@ -135,6 +138,10 @@ class Controller:
                 row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"], row["verdict"])
             if self._settings.registration is not None:
                 row["registered"] = self._settings.registration.check(row)
+        if unjudged := [row["id"] for nodeid, row in self._rows.items() if nodeid in self._run and row["verdict"] == "error"]:
+            self._lines.append(f"without a verdict, so that this run is not without faults: {', '.join(unjudged)}")
+            if session.exitstatus == pytest.ExitCode.OK:
+                session.exitstatus = pytest.ExitCode.TESTS_FAILED
         done = [self._attempt(self._write_reports), self._attempt(self._write_ledger)]
         if done[0]:
             self._arriving.reported({row["id"]: row for row in self._rows.values()})

@@ -22,6 +22,8 @@ Row = dict[str, Any]
 Status = tuple[str, str, tuple[str, Mapping[str, bool]]]
 PROPERTY = "claim"
 SCALED = "claims-scaled"  # the property of a claim that asks for the scale
+UNRUN = "not judged"
+"""How the reason of a claim begins that its author left out."""
 
 
 class NotSupported(pytest.fail.Exception):  # type: ignore[misc, name-defined]
@@ -73,8 +75,10 @@ class Settings:
 
 
 def to_text(row: Mapping[str, Any]) -> str:
-    """Strict JSON of a row: a NaN or a NumPy number raises here, and does not end the whole run."""
-    return json.dumps(row, allow_nan=False)
+    """Strict JSON of a row, whatever it holds: a NumPy number would end the whole run, half a surrogate the report."""
+    from harness.report.rows import plain
+
+    return json.dumps(plain(row), allow_nan=False)
 
 
 def write_row(item: pytest.Item, row: Mapping[str, Any]) -> None:

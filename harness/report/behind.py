@@ -39,6 +39,11 @@ def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
         "drawn": {**{key: figure[key] for key in ("kind", "x", "y", "hue", "facet", "pair", "log_x", "log_y")},
                   **figures.lanes(figure)},
     }  # fmt: skip
+    return scripted(said)
+
+
+def scripted(said: Any) -> Markup:
+    """A value as JSON for a script block."""
     return Markup(json.dumps(said, ensure_ascii=False, allow_nan=False, separators=(",", ":")).translate(_ESCAPED))
 
 

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import ClaimError, Figure
 from harness.report import lanes as tidy
+from harness.report import text
 from harness.report.lanes import FigureStyle
 from harness.report.rows import plain
 
@@ -39,6 +40,7 @@ _READING = {
     "strip": "One mark a row; the bar is the mean.",
     "bars": "Bar: mean; whisker: one standard deviation either side.",
 }
+_SINGLE = {"lines": "One row at each place of a line.", "bars": "One row a bar."}  # nothing is averaged, and nothing spreads
 _SIZES = {
     1: (5.6, 3.3),
     2: (7.6, 3.1),
@@ -126,21 +128,30 @@ def describe(figure: Mapping[str, Any]) -> str:
     """What the picture shows, in words, for those who cannot see it."""
     rows = len(figure["data"][figure["y"]])
     what = f"{figure['y_label']} against {figure['x_label']}"
-    text = f"{figure['kind'].capitalize()} figure of {rows} rows: {what}"
+    said = f"{figure['kind'].capitalize()} figure of {rows} rows: {what}"
     for role, name in (("colours", figure["hue"]), ("panels", figure["facet"])):
         if name is not None:
-            text += f"; {role} by {name}: {', '.join(map(str, tidy.levels(figure['data'][name])))}"
-    return f"{text}. {reading(figure)}"
+            said += f"; {role} by {text.worded(name)}: {', '.join(map(str, tidy.levels(figure['data'][name])))}"
+    return f"{said}. {reading(figure)}"
 
 
 def reading(figure: Mapping[str, Any]) -> str:
     """How to read a figure of this kind, and how many rows it could not draw."""
-    text = _READING[figure["kind"]]
+    single = figure["kind"] in _SINGLE and not _spreads(figure)
+    said = (_SINGLE if single else _READING)[figure["kind"]]
     if lost := len(figure["data"][figure["y"]]) - sum(_drawable(figure)):
         log = figure["log_x"] or figure["log_y"]
         why = "missing, or not positive on a logarithmic axis" if log else "missing"
-        text += f" {lost} {'row is' if lost == 1 else 'rows are'} not drawn ({why})."
-    return text
+        said += f" {lost} {'row is' if lost == 1 else 'rows are'} not drawn ({why})."
+    return said
+
+
+def _spreads(figure: Mapping[str, Any]) -> bool:
+    """Whether anywhere several rows with different values are drawn as their mean."""
+    data = tidy.where(figure["data"], _drawable(figure))
+    places = zip(*(data[name] for name in (figure["x"], figure["hue"], figure["facet"]) if name is not None), strict=True)
+    found: dict[tuple[Any, ...], Any] = {}
+    return any(found.setdefault(place, value) != value for place, value in zip(places, data[figure["y"]], strict=True))
 
 
 def _compose(figure: Mapping[str, Any]) -> Canvas:
@@ -163,7 +174,7 @@ def _compose(figure: Mapping[str, Any]) -> Canvas:
         panels.draw(axes[0], table, style)
     for axis, level in zip(axes, facets, strict=False):
         panels.draw(axis, tidy.at_level(table, figure["facet"], level), style)
-        axis.set_title(f"{figure['facet']} {level}" if tidy.is_number(level) else str(level))
+        axis.set_title(f"{text.worded(figure['facet'])} {text.cell(level)}" if tidy.is_number(level) else str(level))
     for axis in axes[panel_count:]:
         axis.set_visible(False)
     panels.label(canvas, axes[:panel_count], across, style)

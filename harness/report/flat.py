@@ -12,7 +12,7 @@ from typing import Any
 from xml.sax.saxutils import escape
 
 from harness.report import standing
-from harness.report.rows import VERDICTS, complete
+from harness.report.rows import VERDICTS, complete, undrawable
 from harness.report.text import VERDICT_STYLES
 
 _AS_IT_IS = (
@@ -42,8 +42,12 @@ def to_csv(run: Mapping[str, Any]) -> str:
     writer = csv.DictWriter(out, COLUMNS)
     writer.writeheader()
     commit = run["provenance"].get("commit")
-    for row in run["rows"]:
-        writer.writerow({**_flat(complete(row)), "scale": run["scale"], "device": run["device"], "commit": commit})
+    for position, row in enumerate(run["rows"]):
+        try:
+            cells = _flat(complete(row))
+        except Exception as problem:  # a row of another version, or of another program; the others stand
+            cells = _flat(undrawable(row, position, problem))
+        writer.writerow({**cells, "scale": run["scale"], "device": run["device"], "commit": commit})
     return out.getvalue()
 
 

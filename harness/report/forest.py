@@ -7,7 +7,7 @@ them.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -108,6 +108,15 @@ def forest_marks(row: Item) -> tuple[Mark, ...]:
     return tuple(mark for item, verdict, name in items if (mark := margin_mark(item, verdict, name)) is not None)
 
 
+def deciding(row: Item) -> Item | None:
+    """The part from which a conjunction's numbers are; None where the row has none, or its run did not say."""
+    parts: Sequence[Item] = row["parts"]
+    if row["decides"] is not None and row["decides"] < len(parts):
+        return parts[row["decides"]]
+    same = (part for part in parts if (part["effect"], part["interval"]) == (row["effect"], row["interval"]))
+    return next(same, None)
+
+
 def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
     """``item`` on the forest's scale, or None if it has no place there."""
     scaled = in_margins(item)
@@ -122,10 +131,10 @@ def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
 def bar(row: Item) -> Bar | None:
     """The row's estimate and its strata in natural units, or None if it has no interval to draw.
 
-    Of several parts the weakest is drawn, without strata, provided that the row names its rule.
+    Of several parts the one that decides is drawn, without strata, provided that the row names its rule.
     """
     voice = row.get("voice")
-    rule = voice["rule"] if row["rule"] == "all" and voice else row["rule"]  # the numbers are the weakest part's
+    rule = voice["rule"] if row["rule"] == "all" and voice else row["rule"]  # the numbers are the deciding part's
     if rule not in INTERVAL_RULES or _ends(row) is None or row["margin"] is None:
         return None
     centre, margin = row["centre"] or 0.0, abs(row["margin"])
@@ -143,7 +152,7 @@ def bar(row: Item) -> Bar | None:
         words = "{} [{}]".format(*text.measured(item["effect"], item["interval"]))
         return Mark(**drawn, band=rule == "within", verdict=verdict, name=name, words=words, n=item["n"])
 
-    name = "All" if strata else "Weakest part" if row["rule"] == "all" else "Estimate"
+    name = "All" if strata else "Deciding part" if row["rule"] == "all" else "Estimate"
     whole = mark(row, row["verdict"], name)
     return Bar(
         marks=(whole, *(mark(stratum, "stratum", stratum["name"]) for stratum in strata)),

@@ -18,7 +18,7 @@
   // What a reader would search for: everything said on a card but its tables of data.
   const words = (card) => {
     if (!texts.has(card)) {
-      const parts = card.querySelectorAll("header, blockquote, .beside, .numbers, figcaption, .results, .gates, .error, .search");
+      const parts = card.querySelectorAll("header, blockquote, .beside, .numbers, figcaption, .results, .gates, .error, .search, .note");
       texts.set(card, [...parts].map((part) => part.textContent).join(" ").replace(/\s+/g, " ").toLowerCase());
     }
     return texts.get(card);
@@ -45,11 +45,14 @@
       const rank = (a, b) => (by[a] === null) - (by[b] === null) || (by[a] < by[b] ? -1 : by[a] > by[b] ? 1 : 0) || a - b;
       places.sort(rank);
     }
+    const moved = new Map();  // all that goes to one place at once: the page is laid out once
+    const into = (place, one) => (moved.has(place) ? moved.get(place).push(one) : moved.set(place, [one]));
     for (const index of places) {
       const [body, section] = keys[sort] ? [flatLines, flatCards] : homes[index];
-      body.append(lines[index]);
-      section.append(cards[index]);
+      into(body, lines[index]);
+      into(section, cards[index]);
     }
+    for (const [place, those] of moved) place.append(...those);
   };
 
   const apply = () => {
@@ -61,15 +64,15 @@
       const { document: of, kind, verdict, tags } = card.dataset;
       const fits = (!value("document") || of === value("document")) && (!value("kind") || kind === value("kind"))
         && (!value("tag") || JSON.parse(tags).includes(value("tag")))
-        && choices.every((name) => !value(name) || card.dataset[name] === value(name))
+        && choices.every((name) => !value(name) || (card.dataset[name] || "").split(" ").includes(value(name)))
         && (!verdicts.length || verdicts.includes(verdict)) && wanted.every((word) => words(card).includes(word));
-      card.hidden = lines[index].hidden = !fits;
+      if (card.hidden === fits) card.hidden = lines[index].hidden = !fits;
       shown += fits;
     });
     groups.forEach((group) => { group.hidden = !group.querySelector(".card:not([hidden]), tr[data-claim]:not([hidden])"); });
     form.shown.textContent = shown === cards.length ? `${cards.length} claims` : `${shown} of ${cards.length} claims`;
     reset.hidden = shown === cards.length && !wanted.length && !verdicts.length && !value("sort");
-    none.hidden = shown > 0;
+    none.hidden = shown > 0 || !cards.length;
   };
 
   const write = () => {
@@ -204,6 +207,79 @@
     if (fold.open && fold.dataset.made === undefined) drill(fold.closest(".card"), new URLSearchParams());
   }));
 
+  // What a reader may take along from a card: a command, a reference, the figure, its rows.
+  const cited = JSON.parse(document.getElementById("bibtex").textContent);
+  const copy = async (text) => {
+    try { await navigator.clipboard.writeText(text); } catch {
+      const box = make("textarea", { value: text });
+      document.body.append(box);
+      box.select();
+      document.execCommand("copy");
+      box.remove();
+    }
+  };
+  const save = (name, address) => make("a", { download: name, href: address }).click();
+  const asData = (type, text) => `data:${type};charset=utf-8,${encodeURIComponent(text)}`;
+
+  // The drawing with the page's colours written into it, so that it stands by itself.
+  const alone = (figure) => {
+    const twin = figure.cloneNode(true);
+    const [from, to] = [figure, twin].map((one) => [one, ...one.querySelectorAll("*")]);
+    from.forEach((one, index) => {
+      const { fill, stroke, fontFamily } = getComputedStyle(one);
+      to[index].setAttribute("fill", fill);
+      to[index].setAttribute("stroke", stroke);
+      if (one.tagName === "text") to[index].setAttribute("font-family", fontFamily.replaceAll('"', "'"));
+      to[index].removeAttribute("class");
+    });
+    const [, , wide, high] = figure.getAttribute("viewBox").split(" ").map(Number);
+    for (const [name, to] of Object.entries({ xmlns: SVG, width: wide, height: high })) twin.setAttribute(name, to);
+    return [new XMLSerializer().serializeToString(twin), wide, high];
+  };
+  const asPicture = (figure, name) => {
+    const [text, wide, high] = alone(figure);
+    const image = new Image();
+    image.addEventListener("load", () => {
+      const canvas = make("canvas", { width: 3 * wide, height: 3 * high });
+      const pen = canvas.getContext("2d");
+      pen.fillStyle = getComputedStyle(document.documentElement).getPropertyValue("--paper");
+      pen.fillRect(0, 0, canvas.width, canvas.height);
+      pen.drawImage(image, 0, 0, canvas.width, canvas.height);
+      save(`${name}.png`, canvas.toDataURL("image/png"));
+    });
+    image.src = asData("image/svg+xml", text);
+  };
+  const asTable = (card) => {
+    const data = unpack(card.querySelector(".data script").textContent);
+    const cell = (one) => (one === null ? "" : /[",\n]/.test(String(one)) ? `"${String(one).replaceAll('"', '""')}"` : String(one));
+    const lines = [...Array(data.count).keys()].map((row) => data.names.map((name) => cell(data.columns[name][row])).join(","));
+    return [data.names.map(cell).join(","), ...lines].join("\r\n") + "\r\n";
+  };
+  const offer = (card) => {
+    const box = card.querySelector(".actions");
+    if (!box || box.dataset.made) return;
+    box.dataset.made = "yes";
+    const name = card.id.slice(6).replaceAll("/", "-");
+    const figure = card.querySelector("svg.figure");
+    const acts = [["Copy command", () => copy(box.dataset.command)],
+      ["Copy BibTeX", () => copy([cited[card.dataset.document], cited["claims-harness"]].filter(Boolean).join("\n"))]];
+    if (figure) acts.push(["Figure as SVG", () => save(`${name}.svg`, asData("image/svg+xml", alone(figure)[0]))],
+      ["as PNG", () => asPicture(figure, name)]);
+    if (card.querySelector(".data script")) acts.push(["Rows as CSV", () => save(`${name}.csv`, asData("text/csv", asTable(card)))]);
+    for (const [words, act] of acts) {
+      const button = make("button", { type: "button", textContent: words });
+      button.addEventListener("click", async () => {
+        await act();
+        button.classList.add("done");
+        setTimeout(() => button.classList.remove("done"), 1500);
+      });
+      box.append(button);
+    }
+  };
+  const near = new IntersectionObserver((seen) => seen.forEach((one) => one.isIntersecting && offer(one.target)),
+    { rootMargin: "400px" });
+  cards.forEach((card) => near.observe(card));
+
   const read = () => {
     const [name, ...further] = location.hash.slice(1).split("&");
     let target = null;
@@ -211,11 +287,12 @@
     if (target) {
       // The bar of filters lies over what is scrolled to, and how many lines it has depends on the screen.
       document.documentElement.style.scrollPaddingTop = `${form.offsetHeight + 8}px`;
-      if (target.hidden) set(new URLSearchParams());
+      if (target.hidden || !form.shown.textContent) set(new URLSearchParams());
       if (further.length) drill(target, new URLSearchParams(further.join("&")));
       target.scrollIntoView();
       if (target.matches(".card")) target.focus({ preventScroll: true });
-      if (further.length) target.querySelector(".data").scrollIntoView({ block: "end" });
+      const drawn = further.length ? target.querySelector("svg.figure") : null;
+      if (drawn) drawn.scrollIntoView({ block: "nearest" });  // where the rings are
     } else {
       set(new URLSearchParams(location.hash.slice(1)));
       if (location.hash) form.scrollIntoView({ block: "nearest" });
@@ -235,6 +312,5 @@
   });
   addEventListener("hashchange", read);
   form.hidden = false;
-  set(new URLSearchParams());
   read();
 })();

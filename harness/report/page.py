@@ -17,12 +17,12 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.report import figures, forest, standing, text
+from harness.report import behind, citing, figures, forest, overview, standing, text
 from harness.report import text as voices
 from harness.report.cards import Draw, all_recipes, card
 from harness.report.history import SHOWN, History
 from harness.report.merge import check_run
-from harness.report.rows import VERDICTS, Row, complete
+from harness.report.rows import VERDICTS, Row, complete, undrawable
 from harness.report.text import VERDICT_STYLES
 
 _HERE = Path(__file__).parent
@@ -123,18 +123,55 @@ def render_alone(run: Mapping[str, Any]) -> str:
 def _context(run: Mapping[str, Any], past: History, draw: Draw) -> dict[str, Any]:
     """What the templates read."""
     check_run(run)
-    rows = [complete(row) for row in run["rows"]]
-    recipes = all_recipes(rows)
-    cards = [card(row, position, recipes, past.of(row["id"], run["scale"]), draw) for position, row in enumerate(rows)]
+    rows, cards, recipes = _drawn(run, past, draw)
     return {
-        "run": run, "provenance": run["provenance"], "terms": _TERMS, "documents": _documents(cards), "total": _tally(rows),
-        "looks": VERDICT_STYLES, "count": len(rows), "facts": _facts(run, rows), "banner": _BANNERS.get(run["scale"]),
+        "run": run, "provenance": run["provenance"], "terms": _TERMS, "looks": VERDICT_STYLES,
+        "banner": _BANNERS.get(run["scale"]),
         "forest_scale": [(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
-        "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])), "recipes": recipes.values(),
-        "tags": sorted({tag for row in rows for tag in row["tags"]}), "sorts": _SORTS, "past": past, "shown_past": SHOWN,
-        "lede": standing.lede(rows), "surviving": standing.surviving(rows), "choices": standing.choices(rows),
-        "style": style(),
+        "bibtex": behind.scripted(citing.entries(run, rows)), "recipes": recipes.values(),
+        "sorts": _SORTS, "past": past, "shown_past": SHOWN, "style": style(),
+        **_overview(run, rows, cards),
     }  # fmt: skip
+
+
+def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """What the page says about all claims together."""
+    return {
+        "documents": _documents(cards), "total": _tally(rows), "count": len(rows), "facts": _facts(run, rows),
+        "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])),
+        "tags": sorted({str(tag) for row in rows for tag in row["tags"]}),
+        "lede": standing.lede(rows), "surviving": standing.surviving(rows), "lists": overview.lists(rows),
+        "choices": [each for each in (overview.choice(rows), *standing.choices(rows)) if each],
+    }  # fmt: skip
+
+
+def _drawn(
+    run: Mapping[str, Any], past: History, draw: Draw
+) -> tuple[list[Row], list[dict[str, Any]], dict[str, dict[str, Any]]]:
+    """Rows, cards and recipes; a row of which no card can be made becomes one that says so, and costs no other."""
+    shared = {"run": run, "looks": VERDICT_STYLES, "shown_past": SHOWN}
+    whole, line = template("card.html"), template("line.html")
+    rows: list[Row] = []
+    cards: list[dict[str, Any]] = []
+    recipes: dict[str, dict[str, Any]] = {}
+    for position, given in enumerate(run["rows"]):
+        try:
+            row = complete(given)
+            own = all_recipes([row])
+            known = recipes | {
+                key: recipe | {"place": len(recipes) + recipe["place"]} for key, recipe in own.items() if key not in recipes
+            }
+            one = card(row, position, known, past.of(row["id"], run["scale"]), draw)
+            one |= {"html": Markup(whole.render(card=one, **shared)), "line": Markup(line.render(card=one, **shared))}
+            _overview(run, [row], [one])  # whatever cannot be counted with the others is found here
+            recipes = known
+        except Exception as problem:  # a row of another version, or of another program
+            row = undrawable(given, position, problem)
+            one = card(row, position, {}, (), draw)
+            one |= {"html": Markup(whole.render(card=one, **shared)), "line": Markup(line.render(card=one, **shared))}
+        rows.append(row)
+        cards.append(one)
+    return rows, cards, recipes
 
 
 def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -146,6 +183,7 @@ def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
         {
             "key": key, "cards": members, "tally": _tally([each["row"] for each in members]),
             "sizes": standing.sizes([each["row"] for each in members]),
+            "highlights": overview.highlights([each["row"] for each in members]),
             "source": next((c["row"]["source"] for c in members if c["row"]["source"]["title"]), None),
         }
         for key, members in found.items()

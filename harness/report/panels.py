@@ -6,6 +6,7 @@ Colours are only placeholders: the SVG's post-processing (:mod:`harness.report.s
 from __future__ import annotations
 
 import math
+import textwrap
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -55,11 +56,13 @@ def draw(axis: Axes, rows: Columns, style: FigureStyle) -> None:
 
 def label(canvas: Canvas, axes: Sequence[Axes], across: int, style: FigureStyle) -> None:
     """Axis labels on the outer panels only, and one legend above all of them."""
+    wide, high = canvas.get_figwidth(), canvas.get_figheight()
+    across_label, up_label = _wrapped(style.figure["x_label"], wide - 1.0), _wrapped(style.figure["y_label"], high - 1.1)
     if len(axes) == 1:
-        axes[0].set(xlabel=style.figure["x_label"], ylabel=style.figure["y_label"])
+        axes[0].set(xlabel=across_label, ylabel=up_label)
     else:
-        canvas.supxlabel(style.figure["x_label"], fontsize=STYLE["axes.labelsize"])
-        canvas.supylabel(style.figure["y_label"], fontsize=STYLE["axes.labelsize"])
+        canvas.supxlabel(across_label, fontsize=STYLE["axes.labelsize"])
+        canvas.supylabel(up_label, fontsize=STYLE["axes.labelsize"])
     for axis in axes[-across:]:
         axis.tick_params(labelbottom=True)  # a shorter last row leaves panels without a neighbour below
     if style.hues == (None,):
@@ -73,9 +76,14 @@ def label(canvas: Canvas, axes: Sequence[Axes], across: int, style: FigureStyle)
     room = canvas.get_figwidth() * 72 - 60
     columns = max(1, min(len(handles), int(room // (28 + 4.6 * max(map(len, handles))))))
     canvas.legend(
-        handles.values(), handles.keys(), loc="outside upper left", ncols=columns, title=style.figure["hue"],
+        handles.values(), handles.keys(), loc="outside upper left", ncols=columns, title=text.worded(style.figure["hue"]),
         alignment="left",
     )  # fmt: skip
+
+
+def _wrapped(label: str, inches: float) -> str:
+    """A label in as many lines as it needs beside an axis of this length."""
+    return textwrap.fill(label, max(12, int(inches * 72 / (0.56 * STYLE["axes.labelsize"]))))
 
 
 def _prepare(axis: Axes, style: FigureStyle) -> None:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import copy
 import math
+import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from typing import Any
@@ -25,18 +26,23 @@ INTERVAL_RULES: tuple[str, ...] = ("above", "below", "within")
 NOT_RUN = "the claim did not run"
 NEVER = "not run: the session ended before its turn"
 
+_INSTEAD = "the row holds something that this version cannot show, and claims.json has its numbers"
 _NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported"))
 _BLANK: Row = {
     "id": None, "document": None, "kind": None, "statement": None, "source": _NO_SOURCE, "tags": [],
-    "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "prediction": None, "rule": None,
+    "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "notes": [],
+    "prediction": None, "rule": None,
     "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
     "margin_reason": None, "alpha": None, "p": None, "p_support": None, "p_refute": None, "p_adjusted": None,
-    "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [], "strata": [],
-    "companions": [], "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
+    "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [], "decides": None,
+    "strata": [], "companions": [],
+    "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
     "cached": None, "error": None, "expected": None, "power": None, "voice": None, "rows": None, "search": None,
     "declared": None, "design": None, "instruments": [], "changes": None, "registered": None, "population": None,
-    "as_of": None,
+    "as_of": None, "place": None,
 }  # fmt: skip
+_WHOLE = 2**63  # whole numbers beyond this are written as what double precision makes of them
+_UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 FIELDS: tuple[str, ...] = tuple(_BLANK)
 
 
@@ -100,6 +106,25 @@ def ran(row: Mapping[str, Any]) -> bool:
     return row.get("as_of") is None and not (row["verdict"] == "error" and row["reason"] in (NOT_RUN, NEVER))
 
 
+def undrawable(row: Mapping[str, Any], position: int, problem: Exception) -> Row:
+    """In place of a row of which no card can be made: a row that says so, and otherwise knows nothing.
+
+    Args:
+        row: the row.
+        position: its number on the page.
+        problem: what happened.
+    """
+    said = plain({name: row.get(name) for name in ("id", "document", "verdict", "statement")})
+    id = said["id"] if isinstance(said["id"], str) else f"unnamed/{position}"
+    return blank_row() | {
+        "id": id, "document": said["document"] if isinstance(said["document"], str) else id.partition("/")[0],
+        "verdict": said["verdict"] if said["verdict"] in VERDICTS else "error",
+        "statement": said["statement"] if isinstance(said["statement"], str) else None,
+        "reason": f"The card could not be drawn; {_INSTEAD}.",
+        "error": readable(f"{type(problem).__name__}: {problem}"),
+    }  # fmt: skip
+
+
 def complete(row: Mapping[str, Any]) -> Row:
     """A row read from a file, with the fields that it lacks filled in as unknown."""
     return blank_row() | dict(row) | {"source": _NO_SOURCE | dict(row.get("source") or {})}
@@ -118,7 +143,7 @@ def assemble(rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, prov
     Raises:
         ReportError: two rows have the same id.
     """
-    gathered = [complete(row) for row in rows]
+    gathered = [complete(plain(row)) for row in rows]
     seen: set[str] = set()
     for row in gathered:
         if row["id"] in seen:
@@ -181,10 +206,12 @@ def _support_p(row: Row) -> float | None:
 
 def plain(value: Any) -> Any:
     """``value`` as strict JSON: NaN and infinity become ``None``, arrays become lists, and what JSON lacks becomes text."""
-    if value is None or isinstance(value, bool | str):
-        return str(value) if isinstance(value, str) else value
+    if value is None or isinstance(value, bool):
+        return value
+    if isinstance(value, str):
+        return readable(str(value))
     if isinstance(value, Mapping):
-        return {str(key): plain(item) for key, item in value.items()}
+        return {readable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
     if isinstance(value, set | frozenset):
@@ -192,10 +219,29 @@ def plain(value: Any) -> Any:
     if hasattr(value, "tolist"):  # numpy arrays and scalars, pandas columns
         return plain(value.tolist())
     if isinstance(value, int):
-        return int(value)
+        return int(value) if abs(value) < _WHOLE else plain(_rounded(value))
     if isinstance(value, float):
         return float(value) if math.isfinite(value) else None
-    return str(value)
+    return readable(_said(value))
+
+
+def readable(text: str) -> str:
+    """Text that JSON, XML and a terminal can hold: control characters and halves of surrogate pairs as escapes."""
+    return _UNREADABLE.sub(lambda found: f"\\u{ord(found[0]):04x}", text)
+
+
+def _rounded(value: int) -> float | None:
+    try:
+        return float(value)
+    except OverflowError:
+        return None
+
+
+def _said(value: object) -> str:
+    try:
+        return str(value)
+    except Exception:  # a user's own class; what it is called says enough
+        return f"a {type(value).__name__}"
 
 
 def _or_none(read: Callable[[], Any]) -> Any:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
@@ -11,6 +12,8 @@ from typing import Any
 
 UNKNOWN = "—"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+_DIGITS = re.compile(r"\d+(?:\.\d+)?")
+_DIGITS_IN = re.compile(r"(\d+(?:\.\d+)?)")
 _LARGE, _SMALL = 1e6, 1e-4  # beyond these a power of ten reads better than zeros
 
 
@@ -31,6 +34,18 @@ def number(value: Any, digits: int = 3) -> str:
         return _power(value, digits)
     fixed = f"{value:,.{max(0, digits - 1 - exponent)}f}"
     return _minus(fixed.rstrip("0").rstrip(".") if "." in fixed else fixed)
+
+
+def worded(column: str) -> str:
+    """A column's name as words: what programs join with underscores, readers separate."""
+    return column.replace("_", " ").strip() or column
+
+
+def by_number(name: str) -> tuple[Any, ...]:
+    """A key that sorts names with numbers in them by these: 25, 100, 196; "8, 64" before "8, 512"."""
+    return tuple(
+        (0, float(piece), "") if _DIGITS.fullmatch(piece) else (1, 0.0, piece) for piece in _DIGITS_IN.split(name) if piece
+    )
 
 
 def cell(value: Any) -> str:

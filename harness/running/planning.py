@@ -89,7 +89,7 @@ def _measured(power: Row, design: ClaimDesign, parts: list[Prediction], scale: s
     if power["units_needed"] and n and _are_seeds(parts[0], design):
         seeds = math.ceil(power["units_needed"] * design.seeds / n)
         said += f" That is {words.counted(seeds, 'seed')}."
-    return said + (" Of its parts this is the weakest." if len(parts) > 1 else "")
+    return said + (" Of its parts this is the one that decided." if len(parts) > 1 else "")
 
 
 def _before(prediction: Prediction, design: ClaimDesign) -> str:

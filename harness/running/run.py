@@ -17,6 +17,7 @@ from harness.running import provenance
 from harness.running.asking import Designer, instruments, refuse_unknown
 from harness.running.evidence import completed
 from harness.running.growth import Body, Grown, seeds_of, until_decided
+from harness.running.returned import check_claim, check_evidence
 from harness.running.session import Harness, needs, open_harness, store_place
 from harness.running.timeout import within
 
@@ -79,6 +80,9 @@ def judged_row(
     from harness.report.figures import figure_from_evidence
     from harness.report.images import images_from_evidence
     from harness.report.rows import plain, with_verdict
+
+    if isinstance(evidence, Evidence):
+        check_evidence(claim, evidence)
 
     def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None, *, share: float = 1.0) -> Verdict:
         return judge(claim, evidence, scale=how.scale, share=share / max(how.family or 1, 1), blocks=blocks)
@@ -282,6 +286,7 @@ def declaration(claim: Callable[..., Any]) -> Claim:
             f"{claim!r} is not declared as a claim: give the function that stands below "
             '@claim("document/name", statement=…, source=…, prediction=…)'
         )
+    check_claim(declared)
     if fixtures := [name for name in needs(claim) if name != "harness"]:
         raise ClaimError(
             f"the body of {declared.id} takes {', '.join(fixtures)}, which pytest would have to make; outside of pytest a body "

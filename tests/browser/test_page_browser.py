@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import base64
+import csv
+import io
 from collections.abc import Iterator
 from pathlib import Path
+from xml.etree import ElementTree as ET
 
 import pytest
 from browsing import Browser
 from report_samples import rows
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
-from selenium.webdriver.support.ui import Select
+from selenium.webdriver.support.ui import Select, WebDriverWait
 
 ROWS = {row["id"]: row for row in rows()}
 CARD = '[id="claim/slt/robust-below"]'
@@ -86,6 +89,13 @@ class TestFilters:
         browser.one("[name=q]").send_keys("verdict TURNS")
         assert browser.cards() == browser.lines() == ["slt/finetuning"]
         assert browser.state() == "q=verdict+TURNS"
+
+    def test_what_stands_in_a_note_is_found(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.one("[name=q]").send_keys("protocols disagree")
+        assert (
+            browser.cards() == [id for id, row in ROWS.items() if len({one["verdict"] for one in row["protocols"]}) > 1] != []
+        )
 
     def test_what_matches_nothing_says_so_and_can_be_cleared(self, browser: Browser, page: Path) -> None:
         browser.open(page, "q=nothing-of-the-kind")
@@ -267,7 +277,8 @@ class TestLooks:
         assert not browser.one(".data").is_displayed()
         assert browser.one(".watermark").is_displayed()
         shown = "return arguments[0].getBoundingClientRect().height"  # Selenium takes what a closed fold holds for hidden
-        assert browser.run(shown, browser.one(f"{CARD} .provenance .settings")) > 20
+        assert browser.run(shown, browser.one(f"{CARD} .provenance")) == 0, "a fold that nobody opened costs no paper"
+        assert all(browser.run(shown, cell) > 0 for cell in browser.all(".forest tbody .num")[:4]), "effects and intervals"
         pdf = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
         assert pdf.count(b"/Type /Page\n") > 3
 
@@ -305,3 +316,48 @@ class TestWithoutScript:
         assert not scriptless.one(".filters").is_displayed()
         assert all(card.is_displayed() for card in scriptless.all(".card"))
         assert "claims.json has the same numbers" in (scriptless.one("noscript").get_attribute("textContent") or "")
+
+
+class TestActions:
+    """What a reader takes along from a card; the browser saves into a folder of its own."""
+
+    @pytest.fixture
+    def kept(self, browser: Browser, tmp_path: Path) -> Path:
+        browser.driver.execute_cdp_cmd("Browser.setDownloadBehavior", {"behavior": "allow", "downloadPath": str(tmp_path)})
+        return tmp_path
+
+    def click(self, browser: Browser, words: str) -> None:
+        (button,) = [one for one in browser.all(f"{CARD} .actions button") if one.text == words]
+        browser.run("arguments[0].click()", button)
+
+    def saved(self, browser: Browser, folder: Path, name: str) -> bytes:
+        WebDriverWait(browser.driver, 20).until(lambda _: (folder / name).is_file() and (folder / name).stat().st_size)
+        return (folder / name).read_bytes()
+
+    def test_figure_and_rows(self, browser: Browser, page: Path, kept: Path) -> None:
+        browser.open(page, "claim/slt/robust-below")
+        WebDriverWait(browser.driver, 20).until(lambda _: browser.all(f"{CARD} .actions button"))
+        self.click(browser, "Figure as SVG")
+        drawn = ET.fromstring(self.saved(browser, kept, "slt-robust-below.svg"))
+        assert drawn.get("width")
+        assert not [one for one in drawn.iter() if one.get("class")]
+        self.click(browser, "as PNG")
+        assert self.saved(browser, kept, "slt-robust-below.png").startswith(b"\x89PNG")
+        self.click(browser, "Rows as CSV")
+        table = list(csv.reader(io.StringIO(self.saved(browser, kept, "slt-robust-below.csv").decode())))
+        assert table[0] == ["architecture", "regime", "seed", "llc"]
+        assert len(table) == 31
+        assert browser.complaints() == []
+
+    def test_command_and_reference(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "claim/slt/robust-below")
+        WebDriverWait(browser.driver, 20).until(lambda _: browser.all(f"{CARD} .actions button"))
+        browser.run("navigator.clipboard.writeText = (text) => { window.told = text; return Promise.resolve(); }")
+        self.click(browser, "Copy command")
+        assert browser.run("return window.told") == "pytest --claims-only slt/robust-below"
+        self.click(browser, "Copy BibTeX")
+        assert "@misc{slt," in browser.run("return window.told")
+        assert "@software{claims-harness," in browser.run("return window.told")
+
+    def test_there_is_no_button_without_script(self, browser: Browser, page: Path) -> None:
+        assert "<button" not in page.read_text(encoding="utf-8").partition('class="actions"')[2].partition("</article>")[0]

@@ -60,9 +60,9 @@ def test_a_whole_has_the_grade_of_the_weakest_part_that_it_needs(grades, data):
 
 
 @pytest.mark.parametrize(("mean", "found", "said"), [
-    (1.0, "at least m", "at least as large as matters"),
-    (0.55, "m not excluded", "real, and perhaps as large as matters"),
-    (0.45, "probably below m", "real, and probably smaller than what matters"),
+    (1.0, "at least m", ": above the 0.5 that matters."),
+    (0.55, "m not excluded", ": above 0, perhaps the 0.5 that matters."),
+    (0.45, "probably below m", ": above 0, perhaps the 0.5 that matters, though not likely."),
 ])  # fmt: skip
 def test_the_verdict_says_which_of_three(mean, found, said):
     verdict = judge(HIGHER, pairs(mean))
@@ -95,7 +95,7 @@ def test_a_conjunction_has_that_of_its_weakest_part():
     assert (verdict.grade, [part.grade for part in verdict.parts]) == (
         "probably below m", ["at least m", "probably below m", "m not excluded"],
     )  # fmt: skip
-    assert "probably smaller than what matters" in verdict.reason
+    assert "though not likely" in verdict.reason
 
 
 def test_of_most_parts_only_those_count_that_it_needs():

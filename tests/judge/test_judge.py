@@ -151,7 +151,7 @@ class TestVerdicts:
     def test_the_reason_says_which_rows_it_is_about(self):
         early = replace(HIGHER, where={"epoch": 1})
         reason = judge(early, table().assign(epoch=1)).reason
-        assert "with the same seed), where epoch = 1: the interval lies above 0 and above" in reason
+        assert "], for epoch 1: above the 0.5 that matters" in reason
 
     def test_of_a_claim(self):
         verdict = judge(claim(gates=(COMPETENT,), companions=(RELATED,)), Evidence(table()))
@@ -203,9 +203,9 @@ class TestGates:
         assert (verdict.outcome, verdict.label) == (INVALID, None)
         assert verdict.estimate.effect == pytest.approx(effect, abs=0.3)
         assert verdict.companions[0].outcome is INVALID
-        assert verdict.reason == (
-            "The evidence failed a gate, so that it says nothing: models are competent: accuracy is at least "
-            "0.97 in 10 of 20 rows (0.5); required: all; furthest off: 0.95."
+        assert verdict.reason == ("A validity check failed, so that the numbers say nothing: models are competent.")
+        assert verdict.notes == (
+            "Models are competent: accuracy is at least 0.97 in 10 of 20 rows (0.5); required: all; furthest off: 0.95.",
         )
 
     @pytest.mark.parametrize(
@@ -297,7 +297,7 @@ class TestSmoke:
             verdict = judge(claim(gates=(COMPETENT,), companions=(HIGHER,)), Evidence(table(effect)), scale="smoke")
             assert (verdict.outcome, verdict.label) == (INCONCLUSIVE, None)
             assert verdict.estimate == judge(claim(), Evidence(table(effect))).estimate
-            assert verdict.reason.startswith("Scale smoke decides nothing; what it measured: On average llc is")
+            assert verdict.reason.startswith("Scale smoke decides nothing; what it measured: Mean llc is")
             assert verdict.companions[0].outcome is INCONCLUSIVE
 
     def test_weak_models_are_shown_and_no_fault(self):
@@ -355,12 +355,14 @@ class TestFaults:
 
 
 ROW = {
-    "verdict", "label", "grade", "reason", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
+    "verdict", "label", "grade", "reason", "notes", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
     "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "n", "standardised", "power", "voice", "rows", "gates",
-    "parts", "strata", "companions", "protocols", "population",
+    "parts", "decides",
+    "strata", "companions", "protocols", "population",
 }  # fmt: skip
 PART = ROW - {
-    "margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "companions", "protocols", "population",
+    "margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "decides", "companions", "protocols",
+    "population",
 }  # fmt: skip
 
 
@@ -398,6 +400,7 @@ class TestRow:
             "interval",
             "n",
             "reason",
+            "notes",
             "gates",
             "rows",
         }

@@ -70,9 +70,8 @@ def test_it_reads_as_a_sentence():
         "On average over pairs with the same seed, the curve of loss over log2 of width lies higher in robust than in "
         "standard; the smallest effect of interest is 0.1"
     )
-    assert judge(prediction(), table()).reason.startswith(
-        "On average over its range the curve of loss over width lies 0.253 higher in robust than in standard (90 % interval "
-        "of the height "
+    assert judge(prediction(), table()).told.startswith(
+        "Mean curve of loss over width lies 0.253 higher in robust than in standard ["
     )
 
 

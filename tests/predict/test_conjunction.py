@@ -37,7 +37,7 @@ def test_all_parts_must_be_supported():
 def test_one_refuted_part_refutes():
     verdict = judge(BOTH, table(1.0, 0.1))
     assert verdict.outcome is Outcome.REFUTED
-    assert verdict.reason.startswith("Of 2 parts 1 supported and 1 refuted. On average llc is 0.1 higher")
+    assert verdict.told.startswith("1 of 2 parts holds, 1 fails. Mean llc is 0.1 higher")
 
 
 def test_the_label_of_the_refuted_part_is_kept():
@@ -52,8 +52,8 @@ def test_different_labels_are_none():
 
 
 def test_the_reason_of_support_is_the_weakest_part():
-    assert "where scope = input" in judge(BOTH, table(1.0, 1.5)).reason
-    assert "where scope = hidden" in judge(BOTH, table(1.5, 1.0)).reason
+    assert "for scope input" in judge(BOTH, table(1.0, 1.5)).told
+    assert "for scope hidden" in judge(BOTH, table(1.5, 1.0)).told
 
 
 def test_the_headline_is_the_weakest_part_in_units_of_its_margin():
@@ -76,7 +76,7 @@ def test_estimating_alone_is_the_headline_of_judging():
     frame = table(1.0, 1.2)
     alone = BOTH.estimate(frame, rng=np.random.default_rng(0))
     assert alone.effect == judge(BOTH, frame).estimate.effect
-    assert BOTH.finding(alone).startswith("Weakest of 2 parts: On average llc is 1 higher")
+    assert BOTH.finding(alone).startswith("Weakest of 2 parts: Mean llc is 1 higher")
 
 
 def test_strength_of_the_rules():
@@ -97,8 +97,8 @@ def test_an_unusable_part_makes_it_invalid_even_beside_a_refuted_one():
     frame.loc[(frame.scope == "hidden") & (frame.seed == 0), "llc"] = np.nan
     verdict = judge(BOTH, frame)
     assert verdict.outcome is Outcome.INVALID
-    assert "2 of 20 values of llc are missing or infinite" in verdict.reason
-    assert verdict.estimate.effect == pytest.approx(0.0, abs=1e-9)
+    assert "2 of 20 values of llc are missing or infinite" in verdict.told
+    assert verdict.estimate is None, "the part that decides has no number, and another one's would be taken for it"
 
 
 def test_nested_conjunctions_are_taken_apart():
@@ -147,7 +147,7 @@ class TestAtLeast:
     def test_some_of_the_parts_have_to_be_supported(self, effects, outcome):
         verdict = judge(most(3, 4), cases(*effects))
         assert verdict.outcome == outcome
-        assert "the whole needs 3 supported at α/2" in verdict.reason
+        assert "The whole holds if 3 parts hold at α/2" in verdict.told
 
     def test_its_parts_count_at_shares_of_alpha_that_are_a_conjunctions_where_all_are_needed(self):
         assert (most(3, 4).support_share, most(3, 4).refute_share) == (1 / 2, 1 / 3)
@@ -162,7 +162,7 @@ class TestAtLeast:
         verdict = judge(AtLeast(parts=tuple(part(scope, 0.05) for scope in range(4)), count=3), frame)
         assert [each.outcome for each in verdict.parts].count(Outcome.SUPPORTED) == 3
         assert verdict.outcome is Outcome.INCONCLUSIVE
-        assert "which 2 are" in verdict.reason
+        assert "(2 do)" in verdict.told
 
     def test_what_is_negligible_does_not_count_because_its_interval_is_wider_at_the_stricter_level(self):
         frame = cases(1, 1, 0, -1)
@@ -177,7 +177,8 @@ class TestAtLeast:
     def test_the_headline_is_the_weakest_of_those_that_are_needed(self):
         verdict = judge(most(3, 4), cases(1.0, 1.5, 1.2, 0.0))
         assert verdict.estimate.effect == pytest.approx(1.0)
-        assert "Weakest of the 3 strongest of 4 parts" in " ".join(verdict.estimate.notes)
+        assert verdict.decides == 0
+        assert "Part 1 of 4 decides." in verdict.estimate.notes
 
     def test_p_is_the_partial_conjunctions(self):
         verdict = judge(most(3, 4), cases(1.0, 1.5, 0.2, 0.1))

@@ -121,7 +121,7 @@ class TestNoCorrelation:
     def test_absence(self):
         verdict = judge(prediction(NoCorrelation, margin=0.5), table(0.0, seeds=60))
         assert verdict.outcome is Outcome.SUPPORTED
-        assert "the interval lies inside −0.5 to 0.5" in verdict.reason
+        assert ": inside −0.5 to 0.5" in verdict.told
 
     def test_presence_refutes_in_either_direction(self):
         for rho in (0.95, -0.95):

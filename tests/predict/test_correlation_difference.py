@@ -79,7 +79,7 @@ def test_interval_and_p_agree():
 
 
 def test_both_correlations_are_named():
-    reason = judge(prediction(), table()).reason
+    reason = judge(prediction(), table()).told
     assert "higher in input than in hidden" in reason
     assert "The correlation is 0." in reason
 

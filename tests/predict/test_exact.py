@@ -11,19 +11,19 @@ class TestTheorem:
     def test_no_counterexample_supports_with_the_number_of_examples(self):
         verdict = judge(Theorem(100), pd.DataFrame({"examples": [150, 100], "counterexample": [None, None]}))
         assert verdict.outcome is Outcome.SUPPORTED
-        assert verdict.reason == "No counterexample was found among 250 admissible examples."
+        assert verdict.told == "No counterexample was found among 250 admissible examples."
         assert (verdict.estimate.p, verdict.estimate.n) == (None, 250)
 
     @pytest.mark.parametrize("examples", [3, 500])
     def test_a_counterexample_refutes_however_few_were_tried(self, examples):
         verdict = judge(Theorem(100), pd.DataFrame({"examples": [examples], "counterexample": ["x = [0, 1]"]}))
         assert verdict.outcome is Outcome.REFUTED
-        assert verdict.reason.endswith("Counterexample: x = [0, 1].")
+        assert verdict.told.endswith("Counterexample: x = [0, 1].")
 
     def test_every_search_needs_its_examples(self):
         verdict = judge(Theorem(100), pd.DataFrame({"examples": [900, 99], "counterexample": [None, np.nan]}))
         assert verdict.outcome is Outcome.INVALID
-        assert "tried 99 examples and found nothing; required: 100" in verdict.reason
+        assert "tried 99 examples and found nothing; required: 100" in verdict.told
 
     def test_where_selects_searches(self):
         frame = pd.DataFrame({"norm": ["l2", "linf"], "examples": [100, 100], "counterexample": [None, "x = 0"]})
@@ -63,7 +63,7 @@ class TestDataFact:
     def test_one_case_that_differs_refutes_and_is_named_first(self):
         verdict = judge(DataFact(), facts(("a", 0.12, 0.1, 1), ("b", 0.26, 0.2, 1), ("c", 0.3, 0.3, 1)))
         assert verdict.outcome is Outcome.REFUTED
-        assert verdict.reason.startswith("1 of 3 cases differ from the printed value. b: 0.260, printed 0.2, differs.")
+        assert verdict.told.startswith("1 of 3 cases differ from the printed value. b: 0.260, printed 0.2, differs.")
         assert [stratum.effect for stratum in verdict.estimate.strata] == [0.12, 0.26, 0.3]
 
     def test_columns_may_have_other_names(self):

@@ -89,9 +89,9 @@ def test_it_reads_as_a_sentence():
     )
     verdict = judge(prediction(), table())
     low, high = verdict.estimate.interval
-    assert verdict.reason.startswith(
-        f"On average llc is {verdict.estimate.effect:.3g} higher in standard than in robust (90 % interval of the "
-        f"difference {low:.3g} to {high:.3g}; 32 units (architecture × seed)): the interval lies above 0"
+    assert verdict.told.startswith(
+        f"Mean llc is {verdict.estimate.effect:.3g} higher in standard than in robust ["
+        f"{low:.3g}, {high:.3g}]: above the 0.5 that matters."
     )
 
 

@@ -68,9 +68,7 @@ def test_it_reads_as_a_sentence():
         "slope lies between −0.2 and 0.2 for every doubling of width"
     )
     verdict = judge(prediction(), table(0.5, noise=0.001))
-    assert verdict.reason.startswith(
-        "On average over 16 units (architecture × seed), llc changes by 0.5 for every doubling of width (90 % interval "
-    )
+    assert verdict.told.startswith("Mean llc changes by 0.5 for every doubling of width [")
 
 
 @pytest.mark.parametrize(

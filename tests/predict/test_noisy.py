@@ -167,7 +167,7 @@ def test_more_correlation_than_the_errors_leave_possible_is_no_certainty():
     table = pd.DataFrame({"seed": np.arange(24), "llc": x, "asr": x, "se": 0.5})
     verdict = judge(corr({"llc": "se", "asr": "se"}), table)
     assert verdict.outcome is Outcome.INVALID
-    assert "more closely than their standard errors (se) leave possible" in verdict.reason
+    assert "more closely than their standard errors (se) leave possible" in verdict.told
     json.dumps(verdict.to_json())
 
 

@@ -83,7 +83,7 @@ def test_a_trend_that_single_steps_carry_is_no_support(heights):
     verdict = judge(prediction(), table(heights))
     assert verdict.estimate.interval[0] > 0.2
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "not shown to rise" in verdict.reason
+    assert "not shown to rise" in verdict.told
 
 
 def test_a_step_without_any_spread_is_certain():
@@ -110,7 +110,7 @@ def test_one_unit_that_runs_away_needs_the_ranks_too():
     verdict = judge(prediction(), frame)
     assert verdict.estimate.interval[0] > 0
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "The ranks do not agree with a rise: Page's trend test has p = " in verdict.reason
+    assert "The ranks do not agree with a rise: Page's trend test has p = " in verdict.told
     assert judge(prediction(), table()).estimate.objection is None
 
 
@@ -134,10 +134,7 @@ def test_it_reads_as_a_sentence():
         "On average over units (architecture × seed), each architecture with equal weight, llc rises in the order "
         "width = 8 → 16 → 32 → 64; the smallest rise of interest is 0.2 a step"
     )
-    assert judge(prediction(), table()).reason.startswith(
-        "On average over 16 units (architecture × seed), llc rises by 0.531 a step in the order width = 8 → 16 → 32 → 64 "
-        "(90 % interval of the slope "
-    )
+    assert judge(prediction(), table()).told.startswith("Mean llc rises by 0.531 a step from width 8 to 64 [")
 
 
 @pytest.mark.parametrize(

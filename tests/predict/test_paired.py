@@ -111,10 +111,9 @@ def test_numeric_levels():
 def test_the_finding_is_a_sentence_with_its_numbers():
     verdict = judge(prediction(names={"llc": "LLC per parameter"}), table())
     low, high = verdict.estimate.interval
-    assert verdict.reason.startswith(
-        f"On average LLC per parameter is {verdict.estimate.effect:.3g} higher in standard than in robust "
-        f"(90 % interval of the difference {low:.3g} to {high:.3g}; 16 pairs with the same architecture and "
-        "seed): the interval lies above 0 and above the smallest effect of interest, 0.5"
+    assert verdict.told.startswith(
+        f"Mean LLC per parameter is {verdict.estimate.effect:.3g} higher in standard than in robust "
+        f"[{low:.3g}, {high:.3g}]: above the 0.5 that matters."
     )
 
 

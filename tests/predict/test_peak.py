@@ -89,8 +89,8 @@ def test_it_reads_as_a_sentence():
         "interest is 0.5"
     )
     assert "falls to a valley and rises again" in str(prediction(valley=True))
-    assert judge(prediction(), table()).reason.startswith(
-        "Over 8 units (seed), the smaller of rise to the peak and fall from it of mean loss over width is 2.47 (90 % interval "
+    assert judge(prediction(), table()).told.startswith(
+        "The smaller of rise to the peak and fall from it of mean loss over width is 2.47 ["
     )
 
 
@@ -161,9 +161,9 @@ def test_a_verdict_that_hangs_on_skewness_is_left_open():
         table = pd.DataFrame([{"seed": 100 + i, "width": w, "loss": float(y)} for i, each in enumerate(curves)
                               for w, y in enumerate(each)])  # fmt: skip
         verdict = judge(prediction(margin=0.05), table)
-        assert "Allowing for skewness the interval is" in verdict.reason
+        assert "Allowing for skewness " in verdict.told
         first = verdict.estimate.interval
         if first[0] > 0 and verdict.outcome is Outcome.INCONCLUSIVE:
-            assert "which leaves it open" in verdict.reason
+            assert "] it is open." in verdict.told
             left_open += 1
     assert left_open

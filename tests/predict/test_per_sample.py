@@ -57,7 +57,7 @@ def test_verdicts_and_sign():
 
 
 def test_the_panel_is_said_to_be_fixed():
-    assert "Fixed panel of 6 (sample)" in judge(prediction(), table()).reason
+    assert "Fixed panel of 6 (sample)" in judge(prediction(), table()).told
 
 
 class TestConstantCells:

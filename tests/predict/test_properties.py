@@ -40,6 +40,7 @@ from harness.predict import (
     Trajectory,
     TrimmedDifference,
     Unusable,
+    words,
 )
 from harness.stats import Student
 
@@ -287,12 +288,13 @@ def test_a_prediction_reads_as_a_sentence(prediction, table, numeric):
 @EACH
 def test_a_verdict_reads_as_a_sentence(prediction, table, numeric):
     verdict = judge(prediction, table)
-    assert verdict.reason[0].isupper() or verdict.reason[0].isdigit()
-    assert verdict.reason.endswith(".")
-    assert "  " not in verdict.reason
-    assert ".." not in verdict.reason
+    assert verdict.told[0].isupper() or verdict.told[0].isdigit()
+    assert verdict.told.endswith(".")
+    assert "  " not in verdict.told
+    assert ".." not in verdict.told
     if prediction.rule in ("above", "below", "within"):
-        assert "90 % interval" in verdict.reason
+        assert words.bracket(verdict.estimate.interval) in verdict.reason
+    assert len(verdict.reason.split()) <= 60
 
 
 def test_equal_predictions_have_equal_hashes():

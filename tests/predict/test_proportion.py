@@ -56,7 +56,7 @@ class TestEveryLevel:
     def test_one_level_that_fails_refutes(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(15, 40), c=(40, 40)))
         assert verdict.outcome is Outcome.REFUTED
-        assert "15 of 40 units (seed) have memorised at b, the lowest of 3 levels" in verdict.reason
+        assert "15 of 40 units (seed) have memorised at b, the lowest of 3 levels" in verdict.told
         assert [stratum.effect for stratum in verdict.estimate.strata] == [1, 15 / 40, 1]
 
     def test_one_level_that_is_unclear_leaves_it_open(self):
@@ -67,15 +67,15 @@ class TestEveryLevel:
         low, high = verdict.estimate.interval
         assert low == verdict.estimate.strata[1].interval[0]  # of the level that is less clear
         assert high < verdict.estimate.strata[0].interval[1] + 0.01  # of the lower one, at half of alpha
-        said = "at large, the lowest of 2 levels: a share of 0.7 (90 % interval of the smallest share 0.418 to"
-        assert said in verdict.reason
+        said = "at large, the lowest of 2 levels, a share of [0.418,"
+        assert said in verdict.told
         assert judge(prediction(), frame[frame.width == "large"]).outcome is Outcome.SUPPORTED
 
     def test_a_level_that_is_refuted_decides_before_one_that_is_unclear(self):
         # 60 % of 400 surely miss 70 %; the interval of 5 of 6 begins lower and ends above.
         verdict = judge(prediction(every="width"), table(large=(240, 400), small=(5, 6)))
         assert verdict.outcome is Outcome.REFUTED
-        assert "at large, the lowest of 2 levels" in verdict.reason
+        assert "at large, the lowest of 2 levels" in verdict.told
 
     def test_a_level_is_refuted_at_its_share_of_alpha(self):
         """24 of 40 exclude three quarters by themselves; as one of six levels they may be that few by chance."""
@@ -88,7 +88,7 @@ class TestEveryLevel:
 
     def test_levels_that_are_all_alike_are_told_together(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(40, 40)))
-        assert "40 of 40 units (seed) have memorised at each of 2 levels: a share of 1" in verdict.reason
+        assert "40 of 40 units have memorised at each of 2 levels, a share of [" in verdict.told
 
     def test_every_level_supported(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(38, 40)))

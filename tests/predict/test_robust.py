@@ -157,15 +157,15 @@ def test_cards_say_in_plain_words_what_is_left_out():
     assert str(PAIRED).startswith(
         "On average over pairs with the same seed, the highest and the lowest 20 % left out, llc is higher in standard"
     )
-    assert "On average, the highest and the lowest 20 % left out, llc is" in verdict.reason
-    assert "about the middle 60 % of units: rare ones at either end do not count" in verdict.reason
-    assert "A mean counts rare" not in verdict.reason
+    assert "On average, the highest and the lowest 20 % left out, llc is" in verdict.told
+    assert "about the middle 60 % of units: rare ones at either end do not count" in verdict.told
+    assert "A mean counts rare" not in verdict.told
     assert verdict.estimate.estimand == "20 % trimmed mean of paired difference of llc, standard minus robust"
     apart = judge(APART, groups(noise(3, 12) + 1, noise(4, 12)))
     assert apart.estimate.estimand == "difference of 20 % trimmed mean of llc, standard minus robust"
     placed = judge(PLACED, groups(noise(3, 12) + 1, noise(4, 12)))
-    assert "In a share of" in placed.reason
-    assert "There are 12 units in standard and 12 in robust." in placed.reason
+    assert "In a share of" in placed.told
+    assert "There are 12 units in standard and 12 in robust." in placed.told
     said = "Of two units (seed), llc is higher in that in standard than in that in robust in more than half of all pairs"
     assert str(PLACED).startswith(said)
 

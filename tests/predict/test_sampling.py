@@ -140,8 +140,8 @@ class TestEstimate:
     def test_too_few_levels_are_unusable_with_the_remedy(self):
         verdict = judge(HIGHER.drawn_from(BOTH), networks(architectures=2))
         assert verdict.outcome is Outcome.INVALID
-        assert "2 levels of architecture" in verdict.reason
-        assert "measure more of them, or declare architecture fixed" in verdict.reason
+        assert "2 levels of architecture" in verdict.told
+        assert "measure more of them, or declare architecture fixed" in verdict.told
 
     def test_the_numbers_of_levels_and_what_a_new_one_may_be_stand_in_the_row(self):
         row = judge(HIGHER.drawn_from(Factors(random=UNIT, fixed="test points")), networks()).to_json()["population"]
@@ -174,7 +174,7 @@ class TestEstimate:
         rows = [{"architecture": a, "seed": s, "epoch": e, "llc": -abs(e - 2) + 0.1 * rng.standard_normal()}
                 for a in range(6) for s in range(6) for e in range(5)]  # fmt: skip
         peak = Peak("llc", "epoch", UNIT, **TERMS)
-        assert "random and cross" in judge(peak.drawn_from(Factors(random=UNIT)), pd.DataFrame(rows)).reason
+        assert "random and cross" in judge(peak.drawn_from(Factors(random=UNIT)), pd.DataFrame(rows)).told
         one = judge(peak.drawn_from(Factors("architecture", "seed")), pd.DataFrame(rows))
         assert one.estimate.counted == ("architecture", 6)
 
@@ -189,7 +189,7 @@ class TestEstimate:
         blocks = (range(4), range(4, 8))
         verdict = judge(HIGHER.drawn_from(BOTH), networks(), blocks=blocks)
         assert verdict.outcome is Outcome.INVALID
-        assert "share their architecture" in verdict.reason
+        assert "share their architecture" in verdict.told
         fixed = judge(HIGHER.drawn_from(SEEDS), networks(seeds=12), blocks=(range(6), range(6, 12)))
         assert fixed.outcome is not Outcome.INVALID
 

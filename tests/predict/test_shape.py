@@ -32,7 +32,7 @@ def test_half_up_and_half_down_is_a_change():
     verdict = judge(SAME, pairs(values))
     assert verdict.estimate.interval[1] < 0.8
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "0 of 30 lie within the margin, fewer than normal ones of this mean and spread would" in verdict.reason
+    assert "0 of 30 lie within the margin, fewer than normal ones of this mean and spread would" in verdict.told
     assert judge(SAME, pairs(RNG.standard_normal(30))).estimate.objection is None
 
 
@@ -48,7 +48,7 @@ def test_half_early_and_half_late_is_no_place():
     frame = curves(range(9), np.tanh(4 * (np.arange(9) - place)))
     verdict = judge(Landmark("y", "x", "seed", "change", "position", 4.0, 1.5, **WHY), frame)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "The mean hides that units go apart" in verdict.reason
+    assert "The mean hides that units go apart" in verdict.told
 
 
 @pytest.mark.parametrize("mirrored", [False, True])
@@ -59,8 +59,8 @@ def test_a_relation_that_turns_is_one(mirrored):
     verdict = judge(UNRELATED, frame)
     assert abs(verdict.estimate.effect) < 0.3
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "They are related in another way" in verdict.reason
-    assert "ranks from the middle" in verdict.reason
+    assert "They are related in another way" in verdict.told
+    assert "ranks from the middle" in verdict.told
 
 
 def test_no_relation_is_none():
@@ -82,7 +82,7 @@ def test_a_floor_is_no_power():
     frame = curves(x, law * np.exp(0.02 * RNG.standard_normal((8, 7))))
     verdict = judge(ScalingExponent("y", "x", "seed", float(exponent), 0.1, **WHY), frame)
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "It is no straight line: the exponent of y is −0." in verdict.reason
+    assert "It is no straight line: the exponent of y is −0." in verdict.told
     straight = curves(x, 4 * x**-0.5 * np.exp(0.02 * RNG.standard_normal((8, 7))))
     assert judge(LAW, straight).outcome is Outcome.SUPPORTED
 
@@ -99,7 +99,7 @@ def test_a_rise_and_a_fall_are_a_trend_each():
     verdict = judge(FLAT, frame)
     assert abs(verdict.estimate.effect) < 0.1
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "on the lower half and" in verdict.reason
+    assert "on the lower half and" in verdict.told
     shuffled = frame.sample(frac=1, random_state=0)
     assert judge(FLAT, shuffled).estimate.objection == verdict.estimate.objection
 
@@ -119,7 +119,7 @@ def test_courses_that_share_their_timing_alone_do_not_move_together():
     verdict = judge(prediction, courses(0.0))
     assert verdict.estimate.interval[0] > 0
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "shifted to go over into their other state at the same time" in verdict.reason
+    assert "shifted to go over into their other state at the same time" in verdict.told
     assert judge(prediction, courses(0.8)).outcome is Outcome.SUPPORTED
 
 

@@ -62,8 +62,8 @@ def test_it_reads_as_a_sentence():
         "In more than half of the pairs with the same seed, llc is higher in standard than in robust; the smallest share of "
         "interest is 0.7"
     )
-    assert judge(OFTENER, pairs(np.ones(10))).reason.startswith(
-        "In a share of 1 of the pairs llc is higher in standard than in robust (90 % interval of the share 0.741 to 1; "
+    assert judge(OFTENER, pairs(np.ones(10))).told.startswith(
+        "In a share of 1 of the pairs llc is higher in standard than in robust [0.741, 1]"
     )
 
 

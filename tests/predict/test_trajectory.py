@@ -66,9 +66,9 @@ def test_what_all_models_share_is_no_evidence():
     verdict = judge(prediction(), table(own=0.0, shared=1.0))
     assert verdict.estimate.interval[0] > 0.5
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "Another unit's course would do as well: with llc and asr of units that are paired at random p = " in verdict.reason
+    assert "Another unit's course would do as well: with llc and asr of units that are paired at random p = " in verdict.told
     assert verdict.estimate.p == verdict.estimate.second_p > 0.05
-    assert "Between one unit's llc and another's asr the correlation is 0.9" in verdict.reason
+    assert "Between one unit's llc and another's asr the correlation is 0.9" in verdict.told
 
 
 def test_what_models_do_not_share_counts_beside_what_they_do():
@@ -111,9 +111,8 @@ def test_it_reads_as_a_sentence():
         "the next), beyond what all units share; the smallest correlation of interest is −0.2"
     )
     assert "their courses beside a straight line in epoch" in str(prediction(detrend="linear"))
-    assert judge(prediction(), table()).reason.startswith(
-        "On average over 10 units (seed), the Spearman correlation of llc and asr within each, changes from one epoch to the "
-        "next, is 0.8"
+    assert judge(prediction(), table()).told.startswith(
+        "Mean Spearman correlation of llc and asr within each, changes from one epoch to the next, is 0.8"
     )
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import pytest
 from papers import SUPPORTED, Project
 
 UNJUDGEABLE = """
@@ -93,7 +94,7 @@ def test_what_cannot_be_judged_has_a_row_that_says_why(project: Project, told):
     assert rows["unfixed"]["reason"] == "could not be run: fixture 'harnes' not found"
     assert rows["unset"]["error"].startswith("ValueError: the recipe has 0 layers\nclaims/test_paper.py:")
     assert "given coroutine" in rows["later"]["reason"]
-    assert rows["skipped"]["reason"] == "skipped, so not judged: no GPU here"
+    assert rows["skipped"]["reason"] == "not judged, for it was skipped: no GPU here"
     assert "must not train" not in told(result)
 
 
@@ -153,3 +154,90 @@ def test_a_bare_table_and_a_source_without_its_sentence_are_named(project: Proje
     rows = project.rows()
     assert "has to return Evidence(table, …), not DataFrame" in rows["bare"]["reason"]
     assert "source=SOURCE.at(section, quote)" in rows["unsourced"]["reason"]
+
+
+LEFT_OUT = """
+@declare("skipped")
+def test_skipped():
+    pytest.skip("no GPU here")
+
+@declare("marked")
+@pytest.mark.skip(reason="not today")
+def test_marked():
+    return evidence(1.0)
+
+@declare("expected")
+def test_expected():
+    pytest.xfail("known to break")
+"""
+
+
+def test_a_run_in_which_a_claim_was_left_out_is_not_green(project: Project, told):
+    project.claims(LEFT_OUT, SUPPORTED)
+    result = project.run()
+    assert result.ret == 1
+    rows = project.rows()
+    assert rows["higher"]["verdict"] == "supported"
+    assert rows["skipped"]["reason"] == "not judged, for it was skipped: no GPU here"
+    assert rows["marked"]["reason"] == "not judged, for it was skipped: not today"
+    assert rows["expected"]["reason"] == "not judged, for it was expected to fail: known to break"
+    assert all("raise harness.errors.Shortfall" in rows[name]["error"] for name in ("skipped", "marked", "expected"))
+    assert "without a verdict" in told(result)
+
+
+MISTAKEN = """
+@claim("paper/negative", statement="s", source=PAPER.at("Intro", "q"), prediction=PairedDifference(
+    "llc", "regime", "standard", "robust", "seed", margin=-0.02, margin_reason="half"))
+def test_negative():
+    return evidence(1.0)
+
+@claim("paper/misspelt", statement="s", source=PAPER.at("Intro", "q"), prediction=PairedDifference(
+    "llc", "regime", "standard", "robust", "seed", margin_=0.02, margin_reason="half"))
+def test_misspelt():
+    return evidence(1.0)
+
+HALF = PairedDifference("llc", "regime", "standard", "robust", "seed", margin="half", margin_reason="half")
+
+@claim("paper/joined", statement="s", source=PAPER.at("Intro", "q"), prediction=Conjunction((HALF, HALF)))
+def test_joined():
+    return evidence(1.0)
+
+@claim("paper/beside", statement="s", source=PAPER.at("Intro", "q"), prediction=HIGHER, companions=(HALF,))
+def test_beside():
+    return evidence(1.0)
+"""
+
+
+@pytest.mark.parametrize("workers", [(), ("-n", "2")])
+def test_a_mistake_in_one_prediction_costs_that_claim_alone(project: Project, workers: tuple[str, ...]):
+    project.claims("from harness.predict import Conjunction\n" + MISTAKEN, SUPPORTED)
+    result = (project.run_apart if workers else project.run)("claims", *workers)
+    rows = project.rows()
+    assert result.ret == 1
+    assert rows.pop("higher")["verdict"] == "supported"
+    assert {name: row["verdict"] for name, row in rows.items()} == dict.fromkeys(
+        ("negative", "misspelt", "joined", "beside"), "error"
+    )
+    assert "PairedDifference has margin=-0.02" in rows["negative"]["reason"]
+    assert "unexpected keyword argument 'margin_'" in rows["misspelt"]["reason"]
+    assert "margin='half'" in rows["joined"]["reason"]
+    assert "margin='half'" in rows["beside"]["reason"]
+
+
+UNIMPORTABLE = """
+@claim("paper/odd", statement="s", source=PAPER.at("Intro", "q"), prediction=HIGHER, kind=[1, 2] * undefined)
+def test_odd():
+    return evidence(1.0)
+"""
+
+
+@pytest.mark.parametrize("how", [("-n", "2"), ("--continue-on-collection-errors",)])
+def test_claims_of_a_file_that_cannot_be_imported_have_rows_that_say_so(project: Project, how: tuple[str, ...]):
+    project.claims(SUPPORTED)
+    project.claims(UNIMPORTABLE, name="test_other")
+    result = (project.run_apart if "-n" in how else project.run)("claims", *how)
+    rows = project.rows()
+    assert result.ret != 0
+    assert rows["higher"]["verdict"] == "supported"
+    assert rows["odd"]["verdict"] == "error"
+    assert "claims/test_other.py could not be imported: NameError" in rows["odd"]["reason"]

@@ -43,10 +43,10 @@ def test_a_failing_claim_is_readable_by_a_stranger(project: Project, told):
     project.claims(EVERY)
     text = told(project.run())
     for line in (
-        "paper/lower is refuted: On average llc is",
+        "paper/lower is refuted: Mean llc is",
         "claim    The LLC is higher.",
         "source   A paper (2024), Intro: “it is higher”",
-        "paper/incompetent is invalid: The evidence failed a gate, so that it says nothing: models are",
+        "paper/incompetent is invalid: A validity check failed, so that the numbers say nothing: models are competent.",
         "report   reports/claims.html",
         "✓ SUPPORTED       paper/higher       1.000 (",
         "margin 0.5, n 8, at least m",

@@ -12,7 +12,7 @@ from harness.claim import Claim, ClaimError, Figure, Images, Source
 from harness.fixed import CODE
 from harness.judge.voice import voice
 from harness.predict import PairedDifference, ScalingExponent
-from harness.report import base_row, figure_from_evidence, plain, with_verdict
+from harness.report import assemble, base_row, figure_from_evidence, plain, with_verdict
 from harness.report.images import images_from_evidence
 from harness.running.found import Search, Share
 from harness.running.maps import Map
@@ -344,3 +344,8 @@ def rows() -> list[dict[str, Any]]:
         for claim, verdict in declared()
     ]
     return [*made, base_row(ClaimError("claim lazy/trains: it has no prediction"), "lazy/trains")]
+
+
+def run_of_rows(*gathered: dict[str, Any]) -> dict[str, Any]:
+    """A run of these rows."""
+    return assemble(gathered, scale="reduced", device="cpu", provenance=PROVENANCE)

@@ -174,9 +174,9 @@ class TestSeverity:
         lowest = [x for x, y in corners if y == max(y for _, y in corners)]
         assert sum(lowest) / len(lowest) == pytest.approx(drawn.centre, abs=1)
 
-    def test_of_several_parts_the_weakest_is_drawn_with_it(self) -> None:
+    def test_of_several_parts_the_deciding_one_is_drawn_with_it(self) -> None:
         drawn, _ = self.curve("above", 0.2, -0.05, 0.43, rule="all")
-        assert [mark.name for mark in drawn.marks] == ["Weakest part"]
+        assert [mark.name for mark in drawn.marks] == ["Deciding part"]
 
     def test_a_run_that_did_not_tell_has_none(self) -> None:
         row = {"rule": "above", "effect": 1.0, "interval": [0.0, 2.0], "centre": 0.0, "margin": 0.3, "n": 18, "strata": [],

@@ -56,7 +56,7 @@ def test_the_overview_the_card_and_the_filter_say_how_large_a_support_is(bare: d
     card = page.partition('id="claim/lazy/perturbation"')[2].partition("</article>")[0]
     assert 'data-grade="probably-below-m"' in card
     assert '<span class="label"> · probably below m</span>' in card
-    line = page.partition('<a href="#claim/lazy/perturbation">')[2].partition("</th>")[0]
+    line = page.partition('<table class="forest">')[2].partition('<a href="#claim/lazy/perturbation">')[2].partition("</th>")[0]
     assert "supported, probably below m" in line
 
 

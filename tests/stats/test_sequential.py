@@ -88,19 +88,19 @@ def test_a_verdict_in_blocks_says_so_and_keeps_the_estimate_of_all_seeds() -> No
     verdict = judge(DIFFERENCE, pairs(1.5), blocks=BLOCKS)
     assert verdict.outcome is Outcome.SUPPORTED
     assert verdict.estimate.effect == judge(DIFFERENCE, pairs(1.5)).estimate.effect
-    assert "Judged after 3 blocks of 8 seeds" in verdict.reason
+    assert "Judged after 3 blocks of 8 seeds" in verdict.told
     assert judge(DIFFERENCE, pairs(-1.5), blocks=BLOCKS).outcome is Outcome.REFUTED
 
 
 def test_blocks_of_unequal_size_are_named() -> None:
     verdict = judge(DIFFERENCE, pairs(1.5), blocks=(range(8), range(8, 24)))
-    assert "2 blocks of 8 to 16 seeds" in verdict.reason
+    assert "2 blocks of 8 to 16 seeds" in verdict.told
 
 
 def test_a_block_that_cannot_be_judged_makes_the_whole_invalid() -> None:
     verdict = judge(DIFFERENCE, pairs(1.5), blocks=(range(20), range(20, 24)))
     assert verdict.outcome is Outcome.INVALID
-    assert "in block 2 of the seeds alone: 4 pairs" in verdict.reason
+    assert "in block 2 of the seeds alone: 4 pairs" in verdict.told
 
 
 def test_a_table_without_seeds_is_an_error() -> None:

@@ -76,8 +76,8 @@ def test_a_long_tail_takes_back_what_t_decides():
     assert plain[1] > 0.5
     verdict = judge(HIGHER, pairs(values))
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "Allowing for skewness the interval is " in verdict.reason
-    assert "would decide it" in verdict.reason
+    assert "Allowing for skewness the interval is " in verdict.told
+    assert "would decide it" in verdict.told
     assert verdict.estimate.interval == pytest.approx(plain)
 
 
@@ -85,7 +85,7 @@ def test_a_long_tail_takes_back_what_t_decides():
 def test_the_card_always_says_what_few_units_do_not_show(prediction):
     values = 0.3 + 0.1 * np.random.default_rng(1).standard_normal(12)
     verdict = judge(prediction, pairs(values))
-    assert re.search(r"what happens in fewer than 22\.1\s% of them may not have shown in 12\.", verdict.reason)
+    assert re.search(r"what happens in fewer than 22\.1\s% of them may not have shown in 12\.", verdict.told)
 
 
 def test_a_refutation_needs_it_as_well():

@@ -215,11 +215,10 @@ class _AcrossUnits(noisy.Noisy):
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
-        blocks = f", mean over {words.counted(len(estimate.strata), 'block')}" if self.blocks else ""
+        inside = f" within each {self.crossed(self.blocks)}" if self.blocks else ""
         return (
-            f"{self._across()}, the Spearman correlation of {self.word(self.x)} and {self.word(self.y)} is "
-            f"{words.number(estimate.effect)} ({words.level(self.alpha)} {words.span(estimate.interval)}; "
-            f"{words.counted(estimate.n, 'unit')}{blocks})"
+            f"The Spearman correlation of {self.word(self.x)} and {self.word(self.y)}{inside} is "
+            f"{words.number(estimate.effect)} {words.bracket(estimate.interval)}"
         )
 
 

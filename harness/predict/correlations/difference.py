@@ -238,12 +238,10 @@ class CorrelationDifference(noisy.Noisy):
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
-        blocks = f", mean over {words.counted(len(estimate.strata), 'block')}" if self.blocks else ""
         comparison = "higher" if estimate.effect >= 0 else "lower"
         return (
-            f"Across {self.crossed(self.unit)}, the Spearman correlation of {self.word(self.y)} with "
+            f"The Spearman correlation of {self.word(self.y)} with "
             f"{self.word(self.x)} is {words.number(abs(estimate.effect))} {comparison} "
-            f"{self.level(self.factor, self.here)} than {self.level(self.factor, self.there)} ("
-            f"{words.level(self.alpha)} of the difference {words.span(estimate.interval)}; "
-            f"{words.counted(estimate.n, 'unit')}{blocks})"
+            f"{self.briefly_level(self.factor, self.here)} than {self.briefly_level(self.factor, self.there)} "
+            f"{words.bracket(estimate.interval)}"
         )

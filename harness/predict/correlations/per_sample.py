@@ -159,7 +159,7 @@ class PerSampleCorrelation(Signed, Prediction):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         return (
-            f"On average over {estimate.n:,} units ({estimate.unit}), the Spearman correlation of "
+            f"Mean Spearman correlation of "
             f"{self.word(self.x)} and {self.word(self.y)} within each {self.crossed(self.sample)} is "
-            f"{words.number(estimate.effect)} ({words.level(self.alpha)} {words.span(estimate.interval)})"
+            f"{words.number(estimate.effect)} {words.bracket(estimate.interval)}"
         )

@@ -146,8 +146,4 @@ class Landmark(AtValue, Prediction):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         says, wide = ("is", " wide") if self.what == "width" else ("lies at", "")
-        return (
-            f"On average over {words.counted(estimate.n, 'unit')} ({estimate.unit}), the {self.landmark} {says} "
-            f"{words.number(estimate.effect)}{wide} ({words.level(self.alpha)} {words.span(estimate.interval)}), against "
-            f"{words.number(self.value)} ± {words.number(self.tolerance)}"
-        )
+        return f"Mean {self.landmark} {says} {words.number(estimate.effect)}{wide} {words.bracket(estimate.interval)}"

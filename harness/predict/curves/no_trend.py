@@ -156,7 +156,7 @@ class NoTrend(Equivalence, InStrata, Noisy):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         return (
-            f"On average over {words.counted(estimate.n, 'unit')} ({estimate.unit}), {self.word(self.value)} changes by "
-            f"{words.number(estimate.effect)} for every {self.step} ({words.level(self.alpha)} "
-            f"{words.span(estimate.interval)})"
+            f"Mean {self.word(self.value)} changes by "
+            f"{words.number(estimate.effect)} for every {self.step} "
+            f"{words.bracket(estimate.interval)}"
         )

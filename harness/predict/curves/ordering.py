@@ -133,10 +133,7 @@ class Ordering(InStrata, Prediction):
     def _objection(self, page: float, steps: tuple[Stratum, ...], risen: list[float]) -> str | None:
         """Why there is no rise although the slopes rise: the ranks, or single steps, which are named."""
         if page > self.alpha:
-            return (
-                f"The ranks do not agree with a rise: Page's trend test has p = {words.number(page)}, above "
-                f"{words.number(self.alpha)}."
-            )
+            return f"The ranks do not agree (Page's test, p = {words.number(page)})."
         flat = [
             f"{step.name} ({words.number(step.effect)}, p = {words.number(p)})"
             for step, p in zip(steps, risen, strict=True) if p > self.alpha
@@ -153,7 +150,6 @@ class Ordering(InStrata, Prediction):
         """What was seen."""
         comparison = "rises" if estimate.effect >= 0 else "falls"
         return (
-            f"On average over {words.counted(estimate.n, 'unit')} ({estimate.unit}), {self.word(self.value)} {comparison} by "
-            f"{words.number(abs(estimate.effect))} a step in the order {self.word(self.factor)} = {self.order} "
-            f"({words.level(self.alpha)} of the slope {words.span(estimate.interval)})"
+            f"Mean {self.word(self.value)} {comparison} by {words.number(abs(estimate.effect))} a step from "
+            f"{self.briefly_at(self.factor, self.levels[0])} to {self.word(self.levels[-1])} {words.bracket(estimate.interval)}"
         )

@@ -123,7 +123,7 @@ class Peak(Prediction):
         """Where the mean curve of all units has its peak."""
         peak, what = stats.summit(curve), "valley" if self.valley else "peak"
         if peak.prominence <= 0:
-            return f"The mean curve of all units has no {what} inside the range of {self.word(self.x)}."
+            return f"Mean curve of all units has no {what} inside the range of {self.word(self.x)}."
         place, before, after = (words.number(float(points[i])) for i in (peak.place, peak.before, peak.after))
         beside = "highest" if self.valley else "lowest"
         return (
@@ -135,7 +135,7 @@ class Peak(Prediction):
         """What was seen."""
         first, second = self.parts
         return (
-            f"Over {words.counted(estimate.n, 'unit')} ({estimate.unit}), the smaller of {first} and {second} of mean "
-            f"{self.word(self.y)} over {self.word(self.x)} is {words.number(estimate.effect)} ({words.level(self.alpha)} "
-            f"{words.span(estimate.interval)})"
+            f"The smaller of {first} and {second} of mean "
+            f"{self.word(self.y)} over {self.word(self.x)} is {words.number(estimate.effect)} "
+            f"{words.bracket(estimate.interval)}"
         )

@@ -154,8 +154,6 @@ class ScalingExponent(AtValue, Noisy):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         return (
-            f"With one fit for each {estimate.unit} ({estimate.n}), {self.word(self.y)} scales as "
-            f"{self.word(self.x)} to the power {words.number(estimate.effect)} ({words.level(self.alpha)} "
-            f"{words.span(estimate.interval)}), against {words.number(self.value)} ± "
-            f"{words.number(self.tolerance)}"
+            f"On average {self.word(self.y)} scales as {self.word(self.x)} to the power "
+            f"{words.number(estimate.effect)} {words.bracket(estimate.interval)}"
         )

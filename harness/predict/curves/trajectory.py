@@ -126,8 +126,8 @@ class Trajectory(Signed, Prediction):
         shifted = ", shifted to go over into their other state at the same time," if paired <= self.alpha else ""
         p = timed if shifted else paired
         return (
-            f"Another unit's course would do as well: with {self.word(self.x)} and {self.word(self.y)} of units that are "
-            f"paired at random{shifted} p = {words.number(p)}, above {words.number(self.alpha)}."
+            f"Another unit's course would do as well: with units that are paired at random{shifted} "
+            f"p = {words.number(p)}, above {words.number(self.alpha)}."
         )
 
     def _series(self, table: pd.DataFrame) -> tuple[pd.DataFrame, np.ndarray[Any, Any], grids.Floats, grids.Floats]:
@@ -155,7 +155,6 @@ class Trajectory(Signed, Prediction):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         return (
-            f"On average over {words.counted(estimate.n, 'unit')} ({estimate.unit}), the Spearman correlation of "
-            f"{self.word(self.x)} and {self.word(self.y)} within each, {self.series}, is "
-            f"{words.number(estimate.effect)} ({words.level(self.alpha)} {words.span(estimate.interval)})"
+            f"Mean Spearman correlation of {self.word(self.x)} and {self.word(self.y)} within each, {self.series}, is "
+            f"{words.number(estimate.effect)} {words.bracket(estimate.interval)}"
         )

@@ -98,7 +98,7 @@ class AreaDifference(OnPairs):
         """What was seen."""
         comparison = "higher" if estimate.effect >= 0 else "lower"
         return (
-            f"On average over its range the curve of {self.curve} lies {words.number(abs(estimate.effect))} {comparison} "
-            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} "
-            f"{self.measured(estimate, 'height')}"
+            f"Mean curve of {self.curve} lies {words.number(abs(estimate.effect))} {comparison} "
+            f"{self.briefly_level(self.factor, self.higher)} than {self.briefly_level(self.factor, self.lower)} "
+            f"{words.bracket(estimate.interval)}"
         )

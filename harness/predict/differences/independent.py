@@ -182,7 +182,6 @@ class IndependentDifference(OnGroups):
         comparison = "higher" if estimate.effect >= 0 else "lower"
         return (
             f"{words.on_average(self.trim)} {self.word(self.value)} is {words.number(abs(estimate.effect))} {comparison} "
-            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} ("
-            f"{words.level(self.alpha)} of the difference {words.span(estimate.interval)}; "
-            f"{words.counted(estimate.n, 'unit')} ({estimate.unit}))"
+            f"{self.briefly_level(self.factor, self.higher)} than {self.briefly_level(self.factor, self.lower)} "
+            f"{words.bracket(estimate.interval)}"
         )

@@ -74,6 +74,6 @@ class NoChange(Equivalence, OnPairs):
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
         return (
-            f"On average {self.word(self.value)} differs by {words.number(estimate.effect)} between "
-            f"{self.at(self.factor, self.first)} and {self.word(self.second)} {self.measured(estimate, 'difference')}"
+            f"Mean {self.word(self.value)} differs by {words.number(estimate.effect)} between "
+            f"{self.briefly_at(self.factor, self.first)} and {self.word(self.second)} {words.bracket(estimate.interval)}"
         )

@@ -65,13 +65,6 @@ class OnPairs(Prediction):
         same = words.listed(map(self.word, self.keys))
         return f"On average over pairs with the same {same}{equal}{words.left_out(self.trim)}"
 
-    def measured(self, estimate: Estimate, what: str) -> str:
-        """The interval and the number of pairs, in brackets."""
-        return (
-            f"({words.level(self.alpha)} of the {what} {words.span(estimate.interval)}; "
-            f"{words.counted(estimate.n, 'pair')} with the same {words.listed(map(self.word, self.keys))})"
-        )
-
     def paired_values(self, table: pd.DataFrame, value: str) -> tuple[pd.DataFrame, Floats, float]:
         """One row per pair, value at the first level minus value at the second, and the largest value."""
         frame = tables.usable(self, table, keys=(*self.keys, self.factor), numeric=(value,))
@@ -172,6 +165,6 @@ class PairedDifference(OnPairs):
         comparison = "higher" if estimate.effect >= 0 else "lower"
         return (
             f"{words.on_average(self.trim)} {self.word(self.value)} is {words.number(abs(estimate.effect))} {comparison} "
-            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} "
-            f"{self.measured(estimate, 'difference')}"
+            f"{self.briefly_level(self.factor, self.higher)} than {self.briefly_level(self.factor, self.lower)} "
+            f"{words.bracket(estimate.interval)}"
         )

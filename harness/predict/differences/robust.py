@@ -116,8 +116,8 @@ class Superiority(MoreOften, OnPairs):
         """What was seen."""
         return (
             f"In a share of {words.number(estimate.effect)} of the pairs {self.word(self.value)} is higher "
-            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} "
-            f"{self.measured(estimate, 'share')}"
+            f"{self.briefly_level(self.factor, self.higher)} than {self.briefly_level(self.factor, self.lower)} "
+            f"{words.bracket(estimate.interval)}"
         )
 
 
@@ -188,8 +188,8 @@ class IndependentSuperiority(MoreOften, OnGroups):
         """What was seen."""
         return (
             f"In a share of {words.number(estimate.effect)} of all pairs of units {self.word(self.value)} is higher "
-            f"{self.level(self.factor, self.higher)} than {self.level(self.factor, self.lower)} ({words.level(self.alpha)} of "
-            f"the share {words.span(estimate.interval)}; {words.counted(estimate.n, 'unit')} ({estimate.unit}))"
+            f"{self.briefly_level(self.factor, self.higher)} than {self.briefly_level(self.factor, self.lower)} "
+            f"{words.bracket(estimate.interval)}"
         )
 
 

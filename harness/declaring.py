@@ -1,0 +1,66 @@
+"""A mistake in one prediction's constructor, kept for the claim that it belongs to.
+
+``@claim(…, prediction=PairedDifference(…, margin=-0.02))`` is evaluated when its module is imported: an error there would cost
+every claim of the module.  While pytest imports claims (:func:`declaring`), a constructor that fails therefore returns a
+:class:`Mistaken` that carries the error; whatever is made of it is mistaken as well, and the claim that gets it has a row that
+says so.  Everywhere else a constructor raises, as constructors do.
+"""
+
+from __future__ import annotations
+
+from abc import ABCMeta
+from collections.abc import Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from typing import Any
+
+from harness.errors import ClaimError
+
+_KEPT: ContextVar[bool] = ContextVar("mistakes are kept", default=False)
+
+
+class Mistaken:
+    """In place of a prediction that could not be made.
+
+    Attributes:
+        problem: why.
+    """
+
+    rule = "exact"  # so that no document's family of claims counts it
+
+    def __init__(self, problem: ClaimError) -> None:
+        self.problem = problem
+
+    def describe(self) -> dict[str, Any]:
+        """Raises the error, wherever a declaration is read."""
+        raise self.problem
+
+    def __repr__(self) -> str:
+        return f"a prediction that could not be made: {self.problem}"
+
+
+@contextmanager
+def declaring() -> Iterator[None]:
+    """Constructors of predictions keep their mistakes instead of raising them."""
+    token = _KEPT.set(True)
+    try:
+        yield
+    finally:
+        _KEPT.reset(token)
+
+
+class Declared(ABCMeta):
+    """Class of the classes of predictions, whose constructors can keep a mistake."""
+
+    def __call__(cls, *given: Any, **named: Any) -> Any:
+        """An object of the class; while mistakes are kept, a :class:`Mistaken` if there can be none."""
+        if not _KEPT.get():
+            return super().__call__(*given, **named)
+        parts = (part for each in (*given, *named.values()) for part in (each if isinstance(each, tuple | list) else (each,)))
+        if (before := next((part for part in parts if isinstance(part, Mistaken)), None)) is not None:
+            return before
+        try:
+            return super().__call__(*given, **named)
+        except (ClaimError, TypeError) as problem:
+            text = str(problem)
+            return Mistaken(ClaimError(text if cls.__name__ in text else f"{cls.__name__}: {text}"))

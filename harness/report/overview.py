@@ -1,0 +1,130 @@
+"""What a reader should know after ten seconds: what was found, what surprised, what to distrust; and two tracks for each claim.
+
+Every count is that of a filter (``flag`` in the address), so that it leads to its claims.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any
+
+from harness.report import forest, standing, text
+
+Row = Mapping[str, Any]
+DOCUMENT, SOUND = "document", "sound"
+"""Names of the protocols behind the two tracks: the document's own procedure, and a sound measurement."""
+
+_SURPRISES: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
+    "protocols-disagree": (
+        "claim whose protocols disagree", "claims whose protocols disagree",
+        lambda row: len({protocol["verdict"] for protocol in row["protocols"]}) > 1,
+    ),
+    "reversed": (
+        "claim of which the reverse is true", "claims of which the reverse is true",
+        lambda row: row["verdict"] == "refuted" and row["label"] == "reversed",
+    ),
+    "turned": (
+        "verdict that differs from the ledger", "verdicts that differ from the ledger",
+        lambda row: row["expected"] is not None and row["expected"] != row["verdict"],
+    ),
+}  # fmt: skip
+_DOUBTS: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
+    "unadjusted": (
+        "verdict that does not survive Holm’s adjustment", "verdicts that do not survive Holm’s adjustment",
+        lambda row: row["survives"] is False,
+    ),
+    "few-units": (
+        "claim with too few units for its margin", "claims with too few units for their margins",
+        lambda row: _too_few(row),
+    ),
+    "in-part": (
+        "claim judged on a part of its rows", "claims judged on a part of their rows",
+        lambda row: bool(standing.selected(row)),
+    ),
+    "probably-small": (
+        "effect that is real and probably too small to matter", "effects that are real and probably too small to matter",
+        lambda row: row["grade"] == "probably below m",
+    ),
+    "changed": (
+        "claim changed after a first run", "claims changed after a first run",
+        lambda row: standing.fixed(row) == "changed",
+    ),
+}  # fmt: skip
+LOOKS = {**_SURPRISES, **_DOUBTS}
+
+
+def flags(row: Row) -> str:
+    """The names of all that is to be said of a row, separated by spaces."""
+    return " ".join(name for name, (_, _, fits) in LOOKS.items() if fits(row))
+
+
+def lists(rows: Sequence[Row]) -> list[tuple[str, list[tuple[str, int, str]]]]:
+    """What surprised and what to distrust: (heading, (flag, number, words) of each kind that occurs)."""
+    found = []
+    for heading, kinds in (("What surprised", _SURPRISES), ("What to distrust", _DOUBTS)):
+        counts = [(name, sum(map(fits, rows)), one, more) for name, (one, more, fits) in kinds.items()]
+        found.append((heading, [(name, count, one if count == 1 else more) for name, count, one, more in counts if count]))
+    return [(heading, counted) for heading, counted in found if counted]
+
+
+def choice(rows: Sequence[Row]) -> dict[str, Any] | None:
+    """The filter by these, as :func:`harness.report.standing.choices` has the others."""
+    own = [(name, words, count) for _, kinds in lists(rows) for name, count, words in kinds]
+    return {"name": "flag", "label": "Look at", "choices": own} if own else None
+
+
+def highlights(rows: Sequence[Row]) -> list[dict[str, str]]:
+    """What was found in a document: the clearest support, the clearest refutation, what is nearest to a decision.
+
+    Each is a sentence with the claim that it is about.
+    """
+    sized = [(abs(scaled[0]), row) for row in rows if row["statement"] and (scaled := _scaled(row)) is not None]
+    found = []
+    for verdict, said in (("supported", "Clearest support"), ("refuted", "Clearest refutation")):
+        surest = [row for row in rows if row["verdict"] == verdict and row["statement"]]
+        ranked = sorted(surest, key=lambda row: (_p(row) is None, _p(row) or 0.0, -_size(row, sized)))
+        if ranked:
+            found.append(_told(ranked[0], said))
+    near = [(row["power"]["units_needed"] / row["n"], row) for row in rows if _too_few(row) and row["statement"]]
+    if near:
+        ratio, row = min(near, key=lambda each: each[0])
+        found.append(_told(row, "Nearest to a decision", f"{ratio:.1f} times as many units would tell".replace(".0", "")))
+    return found
+
+
+def tracks(row: Row) -> list[dict[str, Any]]:
+    """The two tracks of a claim with the document's procedure and a sound one: (name, verdict, label or grade, words)."""
+    by_name = {protocol["name"]: protocol for protocol in row["protocols"]}
+    if not {DOCUMENT, SOUND} <= set(by_name):
+        return []
+    pairs = (("Reproduced", DOCUMENT, "with the document’s own procedure"), ("Holds", SOUND, "measured soundly"))
+    return [
+        {"name": name, "verdict": by_name[key]["verdict"], "size": by_name[key]["label"] or by_name[key]["grade"], "how": how}
+        for name, key, how in pairs
+    ]
+
+
+def _too_few(row: Row) -> bool:
+    power = row["power"]
+    if row["verdict"] != "inconclusive" or not power or not power.get("units_needed") or not row["n"]:
+        return False
+    return bool(power["units_needed"] > row["n"])
+
+
+def _scaled(row: Row) -> tuple[float, float, float] | None:
+    return forest.in_margins(forest.deciding(row) or row)
+
+
+def _size(row: Row, sized: Sequence[tuple[float, Row]]) -> float:
+    return next((size for size, each in sized if each is row), 0.0)
+
+
+def _p(row: Row) -> float | None:
+    p: float | None = row["p_refute"] if row["verdict"] == "refuted" else row["p_support"]
+    return p
+
+
+def _told(row: Row, said: str, more: str = "") -> dict[str, str]:
+    scaled = _scaled(row)
+    size = f"{text.number(abs(scaled[0]), 2)} times what matters" if scaled is not None and not more else more
+    return {"id": str(row["id"]), "said": said, "statement": str(row["statement"]).rstrip("."), "size": size}
