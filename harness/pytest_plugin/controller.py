@@ -121,13 +121,13 @@ class Controller:
     @pytest.hookimpl(trylast=True)
     def pytest_sessionfinish(self, session: pytest.Session) -> None:
         """Write the reports and the ledger; a failure fails the run and leaves the verdicts on screen."""
-        from harness.report.rows import NEVER
-
         self._display.stop()
         self._arriving.end()
         if not self._run:
             self._arriving.dropped()
             return
+        from harness.report.rows import NEVER
+
         self._run |= self._broken
         missing = {nodeid: row for nodeid, row in self._rows.items() if nodeid not in self._run}
         for row in missing.values():

@@ -178,8 +178,8 @@ def test_heartbeats_grow_to_the_total(store, monkeypatch):
         assert (done[-1], share[-1]) == (total, 1.0)
         assert share == sorted(share)
         assert seconds == sorted(seconds)
-    # Two members a shard over two epochs: told after every epoch, so that half a shard is one member.
-    assert [beat["done"] for beat in trained[:4]] == [1, 2, 3, 4]
+    # Told as it begins, then, with two members a shard over two epochs, after every epoch: half a shard is one member.
+    assert [beat["done"] for beat in trained[:5]] == [0, 1, 2, 3, 4]
     beats.clear()
     store.populations([TUNED, ROBUST], range(5), name="grid")
     assert beats == []

@@ -207,8 +207,8 @@ def test_a_disk_that_fails_anywhere_leaves_whole_entries_or_none(tmp_path, monke
 
 def test_a_store_that_can_only_be_read_is_as_good_where_all_is_there(tmp_path, monkeypatch, undisturbed):
     numbers(tmp_path)
-    for name in ("write", "set_aside"):
-        monkeypatch.setattr(files, name, None)
+    monkeypatch.setattr(files, "write", None)
+    monkeypatch.setattr("harness.store.aside.set_aside", None)
     monkeypatch.setattr(Path, "mkdir", None)
     monkeypatch.setattr(Path, "unlink", None)
     same(numbers(tmp_path), undisturbed)

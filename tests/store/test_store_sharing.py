@@ -221,7 +221,7 @@ def test_a_held_shard_is_left_to_its_holder(tmp_path, monkeypatch):
         pile.there.add("first")
         other.release()
 
-    monkeypatch.setattr("harness.store.sharing.time.sleep", holder_finishes)
+    monkeypatch.setattr("harness.deadline.idle", holder_finishes)
     assert share(pile.shards, locks) == 1
     assert pile.ran == ["second"]
 
@@ -232,7 +232,7 @@ def test_a_shard_whose_holder_died_is_taken_over(tmp_path, monkeypatch):
     locks.mkdir()
     other = FileLock(locks / "only.lock")
     other.acquire()
-    monkeypatch.setattr("harness.store.sharing.time.sleep", lambda seconds: other.release())
+    monkeypatch.setattr("harness.deadline.idle", lambda seconds: other.release())
     assert share(pile.shards, locks) == 1
     assert pile.ran == ["only"]
 
@@ -280,6 +280,6 @@ def test_children_wait_for_parents_that_another_worker_trains(store, monkeypatch
         shard.run(lambda share: None)
         other.release()
 
-    monkeypatch.setattr("harness.store.sharing.time.sleep", holder_finishes)
+    monkeypatch.setattr("harness.deadline.idle", holder_finishes)
     assert len(store.population(TUNED, [0])) == 1
     assert [regime for regime, _ in trainings] == ["standard", "finetuned"]
