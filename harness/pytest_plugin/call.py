@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
@@ -203,7 +202,8 @@ def _show_text_alone(report: pytest.TestReport, problem: BaseException) -> None:
 def _left_over(item: pytest.Item) -> int:
     """Processes that a claim's search may use: of ``-n``, those that have no claim of their own."""
     claims = sum(claim_id(each) is not None for each in item.session.items)
-    return max(1, int(os.environ.get("PYTEST_XDIST_WORKER_COUNT", "1")) // max(claims, 1))
+    here = getattr(item.config, "workerinput", {}).get("workercount", 1)  # of this session: another may have started it
+    return max(1, int(here) // max(claims, 1))
 
 
 def _started(item: pytest.Item) -> Row:

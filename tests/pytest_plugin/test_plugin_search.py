@@ -49,6 +49,7 @@ def test_a_setting_that_refutes_the_claim_is_found_reduced_and_confirmed_with_fr
     assert row["verdict"] == "supported"
     search = row["search"]
     assert search["looked_for"] == "refuted"
+    assert search["found"] is not None, search["reason"]
     assert search["found"].keys() == {"noise", "shift"}
     assert search["found"]["noise"] == 3.0
     assert search["found"]["shift"] > 5
