@@ -38,6 +38,7 @@ def files(page: Path) -> dict[str, str]:
     return {found["path"]: block for block in blocks if (found := FILE.match(block.lstrip()))}
 
 
+@pytest.mark.filterwarnings("default:Please import:DeprecationWarning")  # Foolbox 3.3.4 uses names that SciPy will remove
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
 def test_the_code_of_a_page_runs(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -46,7 +46,7 @@ def fitted(seed: int, config: dict[str, float]) -> dict[str, torch.Tensor]:
 
     CALLS.append(seed)
     if seed == config.get("breaks"):
-        raise RuntimeError("out of memory")
+        raise RuntimeError("the scratch disk has gone")
     data = ToyImages(train=96, test=24).load()
     x, y = torch.from_numpy(data.train_x), torch.from_numpy(data.train_y)
     model = plain(data.train_x.shape[1:], 3)
