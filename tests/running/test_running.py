@@ -103,7 +103,7 @@ def test_the_row_is_the_one_that_pytest_writes(tmp_path: Path, name: str, option
             "place",
             "expected",
             "changes",
-        ):  # design and place are of the claim's project
+        ):  # of the claim's own project
             del each[alone]
     assert ours == theirs
 
