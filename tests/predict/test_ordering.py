@@ -69,13 +69,11 @@ def test_every_step_is_shown():
     assert [step.name for step in found.strata] == ["8 → 16", "16 → 32", "32 → 64"]
     assert [step.effect for step in found.strata] == pytest.approx([1, -0.5, 1.5], abs=0.2)
     assert found.strata[0].n == 16
-    back = f"{found.strata[1].effect:.3g}".replace("-", "−")
-    assert found.objection.startswith(f"The step 16 → 32 ({back}, p = ")
-    assert found.objection.endswith(") is not shown to rise: a trend is not an ordering of every neighbour.")
+    assert found.objection.startswith("The step 16 → 32 (p = ")
+    assert found.objection.endswith(") is not shown to rise.")
     assert estimate(table()).objection is None
     two = estimate(table((0, -1, 3, 2)))
-    assert two.objection.startswith("The steps 8 → 16 (")
-    assert "and 32 → 64 (" in two.objection
+    assert two.objection == "2 of 3 steps are not shown to rise, least of all 8 → 16 (p = 1)."
 
 
 @pytest.mark.parametrize("heights", [(0, 1.5, 3, 2), (0, 0, 0, 2), (0, 0, 2, 2), (0, 2, 2, 2)])
@@ -110,7 +108,7 @@ def test_one_unit_that_runs_away_needs_the_ranks_too():
     verdict = judge(prediction(), frame)
     assert verdict.estimate.interval[0] > 0
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "The ranks do not agree with a rise: Page's trend test has p = " in verdict.told
+    assert "The ranks do not agree (Page's test, p = " in verdict.told
     assert judge(prediction(), table()).estimate.objection is None
 
 

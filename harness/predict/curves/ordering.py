@@ -131,20 +131,16 @@ class Ordering(InStrata, Prediction):
         )
 
     def _objection(self, page: float, steps: tuple[Stratum, ...], risen: list[float]) -> str | None:
-        """Why there is no rise although the slopes rise: the ranks, or single steps, which are named."""
+        """Why there is no rise although the slopes rise: the ranks, or single steps; not every trend is an ordering."""
         if page > self.alpha:
             return f"The ranks do not agree (Page's test, p = {words.number(page)})."
-        flat = [
-            f"{step.name} ({words.number(step.effect)}, p = {words.number(p)})"
-            for step, p in zip(steps, risen, strict=True) if p > self.alpha
-        ]  # fmt: skip
+        flat = [(p, step.name) for step, p in zip(steps, risen, strict=True) if p > self.alpha]
         if not flat:
             return None
-        one = len(flat) == 1
-        return (
-            f"The step{'' if one else 's'} {words.listed(flat)} {'is' if one else 'are'} not shown to rise: a trend is not an "
-            "ordering of every neighbour."
-        )
+        p, least = max(flat)
+        if len(flat) == 1:
+            return f"The step {least} (p = {words.number(p)}) is not shown to rise."
+        return f"{len(flat)} of {len(steps)} steps are not shown to rise, least of all {least} (p = {words.number(p)})."
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
