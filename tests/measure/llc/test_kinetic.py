@@ -211,7 +211,7 @@ def test_a_loss_without_any_slope_to_follow_is_refused_by_name() -> None:
         ({"burn_in": 2}, "burn_in=2; it has to be None, or 4 or more where the step size is found in it"),
         ({"sampler": "hmc"}, "sampler='hmc'; it has to be 'kinetic' or 'sgld'"),
         ({"sampler": "sgld", "mass": "unit"}, "mass='unit'; it has to be left out with sampler='sgld', which has no mass"),
-        ({"precision": 0.0}, "precision=0.0; it has to be above 0"),
+        ({"precision": 0.0}, "precision=0.0; it has to be a number above 0"),
     ],
 )
 def test_settings_that_do_not_fit_are_named(settings: dict[str, object], message: str) -> None:
