@@ -80,7 +80,7 @@ def test_verdicts():
 def test_a_curve_that_all_units_share_without_a_peak_needs_no_spread():
     found = estimate(table(range(7), noise=0.0))
     assert (found.effect, found.interval[1], found.standardised) == (0, 0, None)
-    assert found.notes == ("The mean curve of all units has no peak inside the range of width.",)
+    assert found.notes == ("Mean curve of all units has no peak inside the range of width.",)
 
 
 def test_it_reads_as_a_sentence():

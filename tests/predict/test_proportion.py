@@ -56,7 +56,7 @@ class TestEveryLevel:
     def test_one_level_that_fails_refutes(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(15, 40), c=(40, 40)))
         assert verdict.outcome is Outcome.REFUTED
-        assert "15 of 40 units (seed) have memorised at b, the lowest of 3 levels" in verdict.told
+        assert "15 of 40 units have memorised at b, the lowest of 3 levels" in verdict.told
         assert [stratum.effect for stratum in verdict.estimate.strata] == [1, 15 / 40, 1]
 
     def test_one_level_that_is_unclear_leaves_it_open(self):

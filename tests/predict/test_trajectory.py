@@ -66,7 +66,7 @@ def test_what_all_models_share_is_no_evidence():
     verdict = judge(prediction(), table(own=0.0, shared=1.0))
     assert verdict.estimate.interval[0] > 0.5
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "Another unit's course would do as well: with llc and asr of units that are paired at random p = " in verdict.told
+    assert "Another unit's course would do as well: with units that are paired at random p = " in verdict.told
     assert verdict.estimate.p == verdict.estimate.second_p > 0.05
     assert "Between one unit's llc and another's asr the correlation is 0.9" in verdict.told
 
