@@ -140,7 +140,7 @@ class Ordering(InStrata, Prediction):
         p, least = max(flat)
         if len(flat) == 1:
             return f"The step {least} (p = {words.number(p)}) is not shown to rise."
-        return f"{len(flat)} of {len(steps)} steps are not shown to rise, least of all {least} (p = {words.number(p)})."
+        return f"{len(flat)} of {len(steps)} steps are not shown to rise, such as {least}."
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
