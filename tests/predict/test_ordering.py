@@ -70,10 +70,10 @@ def test_every_step_is_shown():
     assert [step.effect for step in found.strata] == pytest.approx([1, -0.5, 1.5], abs=0.2)
     assert found.strata[0].n == 16
     assert found.objection.startswith("The step 16 → 32 (p = ")
-    assert found.objection.endswith(") is not shown to rise.")
+    assert found.objection.endswith(") shows no clear rise.")
     assert estimate(table()).objection is None
     two = estimate(table((0, -1, 3, 2)))
-    assert two.objection == "2 of 3 steps are not shown to rise, such as 8 → 16."
+    assert two.objection == "2 of 3 steps show no clear rise, such as 8 → 16."
 
 
 @pytest.mark.parametrize("heights", [(0, 1.5, 3, 2), (0, 0, 0, 2), (0, 0, 2, 2), (0, 2, 2, 2)])
@@ -81,7 +81,7 @@ def test_a_trend_that_single_steps_carry_is_no_support(heights):
     verdict = judge(prediction(), table(heights))
     assert verdict.estimate.interval[0] > 0.2
     assert verdict.outcome is Outcome.INCONCLUSIVE
-    assert "not shown to rise" in verdict.told
+    assert "no clear rise" in verdict.told
 
 
 def test_a_step_without_any_spread_is_certain():

@@ -139,8 +139,8 @@ class Ordering(InStrata, Prediction):
             return None
         p, least = max(flat)
         if len(flat) == 1:
-            return f"The step {least} (p = {words.number(p)}) is not shown to rise."
-        return f"{len(flat)} of {len(steps)} steps are not shown to rise, such as {least}."
+            return f"The step {least} (p = {words.number(p)}) shows no clear rise."
+        return f"{len(flat)} of {len(steps)} steps show no clear rise, such as {least}."
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
