@@ -56,6 +56,11 @@ def test_fixed():
 """
 
 
+def in_words(row):
+    """What the card says of a verdict."""
+    return " ".join([row["reason"], *row["notes"]])
+
+
 def test_seeds_are_added_until_the_claim_is_decided(project: Project):
     project.claims(SEEDED, CLEAR, NEAR, AT_THE_EDGE)
     project.run("claims", "--claims-until-decided", "--claims-most-blocks", "5")
@@ -64,7 +69,7 @@ def test_seeds_are_added_until_the_claim_is_decided(project: Project):
     assert rows["clear"]["n"] == 8
     assert 8 < rows["near"]["n"] < 40
     assert rows["edge"]["n"] == 40
-    assert "Judged after 5 blocks of 8 seeds, by a rule that stays valid however often one looks" in rows["edge"]["reason"]
+    assert "Judged after 5 blocks of 8 seeds, by a rule that stays valid however often one looks" in in_words(rows["edge"])
     assert "at most 5 in all" in rows["edge"]["settings"]["stopping rule"]
     assert rows["near"]["standardised"] is None
     assert rows["near"]["power"]["n"] == rows["near"]["n"]
@@ -266,9 +271,9 @@ def test_two_independent_groups_keep_their_own_seeds_in_every_block(project: Pro
     one, other = eval(standard), [seed for seed in eval(robust) if seed not in eval(dropped)]
     assert row["verdict"] != "invalid", row["reason"]
     assert row["n"] == 3 * (len(one) + len(other))
-    assert f"There are {3 * len(one)} units in standard and {3 * len(other)} in robust." in row["reason"]
-    assert f"Judged after 3 blocks of {len(one) + len(other)} seeds" in row["reason"]
-    assert "every block compares units of its own in both groups, without pairing them" in row["reason"]
+    assert f"There are {3 * len(one)} units in standard and {3 * len(other)} in robust." in in_words(row)
+    assert f"Judged after 3 blocks of {len(one) + len(other)} seeds" in in_words(row)
+    assert "every block compares units of its own in both groups, without pairing them" in in_words(row)
 
 
 def test_two_independent_groups_that_differ_are_found(project: Project):
@@ -295,7 +300,7 @@ def test_alpha_is_shared_by_the_claims_of_a_document(project: Project, told):
     rows = project.rows()
     assert {row["alpha"] for row in rows.values()} == {0.025}
     assert rows["higher"]["settings"]["level"] == "α divided by the 2 claims of the document (family-wise)"
-    assert "95 % interval" in rows["higher"]["reason"]
+    assert "95 % interval" in (project.path / "reports" / "claims.html").read_text(encoding="utf-8")
     assert result.ret == 1  # the ledger knows verdicts of the ordinary rule only
     project.run("claims", "--claims-family-wise", "-k", "higher")
     assert project.rows()["higher"]["alpha"] == 0.025
