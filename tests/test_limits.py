@@ -84,7 +84,7 @@ def test_findings_state_the_limits():
     table = pd.DataFrame({"v": [0.96] * 19 + [0.9], "seed": range(20)})
     verdict = judge(share(at_least=0.95), table)
     assert verdict.outcome is Outcome.SUPPORTED
-    assert "19 of 20 units (seed) have v of at least 0.95: a share of 0.95" in verdict.reason
+    assert "19 of 20 units have v of at least 0.95, a share of [0.784, 0.997]" in verdict.reason
     assert verdict.estimate.estimand == "share of units with v of at least 0.95"
 
 
