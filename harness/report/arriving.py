@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import Any
 
 from harness.report.merge import check_fields, check_run, read_run
-from harness.report.rows import ReportError, Row, Run, complete, ran
+from harness.report.rows import ReportError, Row, Run, complete, ran, unwritable
 
 _PATTERN = ".rows-*.jsonl"
 
@@ -44,10 +44,7 @@ class RowFile:
             self._append({**begun, "owner": {"host": socket.gethostname(), "process": os.getpid()}})
         except OSError as problem:
             self.remove()
-            raise ReportError(
-                f"cannot write the report into the folder {folder}: {problem.strerror or problem}. "
-                "Make that folder writable, or name another one with --claims-report DIR"
-            ) from problem
+            raise unwritable(folder, problem) from problem
 
     def add(self, row: Mapping[str, Any]) -> None:
         """Append a row.

@@ -11,6 +11,7 @@ import math
 import re
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
+from pathlib import Path
 from typing import Any
 
 from harness.claim import Claim, ClaimError
@@ -44,6 +45,14 @@ _BLANK: Row = {
 _WHOLE = 2**63  # whole numbers beyond this are written as what double precision makes of them
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
 FIELDS: tuple[str, ...] = tuple(_BLANK)
+
+
+def unwritable(folder: Path, problem: OSError) -> ReportError:
+    """What to say, and what to do, where a report's folder cannot be written to."""
+    return ReportError(
+        f"cannot write the report into the folder {folder}: {problem.strerror or problem}. "
+        "Make that folder writable, or name another one with --claims-report DIR"
+    )
 
 
 class ReportError(ValueError):

@@ -16,7 +16,7 @@ from harness.report.drawings import Drawings
 from harness.report.flat import badge, to_csv
 from harness.report.merge import check_run
 from harness.report.page import render
-from harness.report.rows import ReportError
+from harness.report.rows import ReportError, unwritable
 
 _OLD = 3600.0  # seconds, after which a file that takes one to write has no owner
 NAMES: tuple[str, ...] = ("claims.json", "claims.csv", "claims.html", "badge.svg")
@@ -59,7 +59,7 @@ def write_reports(run: Mapping[str, Any], folder: Path, drawings: Drawings | Non
         if drawings is not None:
             drawings.keep()
     except OSError as problem:
-        raise _unwritable(folder, problem) from problem
+        raise unwritable(folder, problem) from problem
     return files | {history.NAME: folder / history.NAME}
 
 
@@ -108,15 +108,8 @@ def write_whole(texts: Mapping[str, str], folder: Path) -> dict[str, Path]:
     except OSError as problem:
         for temporary in waiting.values():
             temporary.unlink(missing_ok=True)
-        raise _unwritable(folder, problem) from problem
+        raise unwritable(folder, problem) from problem
     return {target.name: target for target in waiting}
-
-
-def _unwritable(folder: Path, problem: OSError) -> ReportError:
-    return ReportError(
-        f"cannot write the report into the folder {folder}: {problem.strerror or problem}. "
-        "Make that folder writable, or name another one with --claims-report DIR"
-    )
 
 
 def to_json(run: Mapping[str, Any]) -> str:

@@ -15,10 +15,8 @@ from typing import TYPE_CHECKING, Any
 from harness.device import memory_limit, standard_numerics
 from harness.progress import listening
 from harness.recipe import digest
-from harness.store import files
-from harness.store.asked import check_rows
 from harness.store.members import Members
-from harness.store.names import Names, check_unmoved
+from harness.store.names import Names
 from harness.store.orders import Order
 from harness.store.sharing import (
     Progress,
@@ -30,6 +28,7 @@ from harness.store.sharing import (
     until_written,
 )
 from harness.store.shelf import Shelf
+from harness.store.tables import Tables
 
 if TYPE_CHECKING:
     from harness.data.base import Dataset, DataSpec
@@ -49,11 +48,15 @@ class Alongside:
         shelf: where they lie.
         device: "cpu" or "cuda".
         data: loads the data of a spec.
-        members: reads and trains those of one recipe.
+        members: reads and keeps them.
+        tables: keeps what was measured.
     """
 
-    def __init__(self, names: Names, shelf: Shelf, device: str, data: Callable[[DataSpec], Dataset], members: Members) -> None:
-        self._names, self._shelf, self._device, self._data, self._members = names, shelf, device, data, members
+    def __init__(
+        self, names: Names, shelf: Shelf, device: str, data: Callable[[DataSpec], Dataset], members: Members, tables: Tables
+    ) -> None:  # fmt: skip
+        self._names, self._shelf, self._device, self._data = names, shelf, device, data
+        self._members, self._tables = members, tables
 
     def expected(self, recipe: Recipe, seeds: tuple[int, ...]) -> Population:
         """Members that are in the store, or will be when somebody looks at them."""
@@ -163,13 +166,7 @@ class Alongside:
         seconds = (time.monotonic() - began) / sum(len(part.seeds) for part in parts)
         failures = []
         for part, own, (kept, failed) in zip(parts, paths, made, strict=True):
-            recipe = part.recipe
-            check_unmoved(recipe.name, own, self._names.member_paths(recipe, list(own)))
-            for row, seed in enumerate(part.seeds):
-                if failed is None or seed not in failed.seeds:
-                    about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
-                    files.write_tensors(own[seed], {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}, about)
-                    self._shelf.written(own[seed])
+            self._members.keep(part.recipe, own, part.seeds, kept, failed, seconds)
             failures += [failed] if failed is not None else []
         if failures:
             raise failures[0]
@@ -186,12 +183,7 @@ class Alongside:
         with standard_numerics(self._device), listening(until_written(progress)):
             tables = measured_across(measurement, seen, self._device)
         for (each, own, missing), table in zip(left, tables, strict=True):
-            check_rows(measurement, table, missing)
-            check_unmoved(measurement.name, own, self._names.table_paths(each, measurement))
-            for seed in missing:
-                about = {"what": measurement.name, "recipe": each.recipe.name, "seed": seed}
-                files.write_table(own[seed], table[table["seed"] == seed], about)
-                self._shelf.written(own[seed])
+            self._tables.keep(each, measurement, own, missing, table, {})  # a time in company is no rate to plan with
 
 
 def _by_kind(wanted: Iterable[MembersOf], kind_of: Callable[[Recipe], Hashable | None]) -> list[list[MembersOf]]:

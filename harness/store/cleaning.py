@@ -70,8 +70,10 @@ def left_over(folder: Path) -> Iterator[Idle]:
     """What the store has written besides entries, and nobody has written to for a day."""
     for place, (pattern, what) in _LEFT.items():
         for each in sorted(folder.glob(f"{place}/*")):
-            if not pattern.fullmatch(each.name) or not inside(folder, each):
+            if not pattern.fullmatch(each.name) or not inside(folder, each) or each.parent.is_symlink():
                 continue
+            if each.suffix in (".part", ".beat") and (each.is_symlink() or not each.is_file()):
+                continue  # the store writes these as files: somebody's folder of that name stays
             newest = _newest(each)
             if newest is not None and (since := time.time() - newest[0]) >= DAY:
                 yield Idle(each, what, newest[1], since)

@@ -24,8 +24,7 @@ def sweep(folder: Path) -> int:
     """
     removed = 0
     for each in left_over(folder):
-        own = each.path.is_file() and not (each.path.is_symlink() or each.path.parent.is_symlink())  # a store writes no others
-        if each.path.suffix in _HALF_WRITTEN and own:
+        if each.path.suffix in _HALF_WRITTEN:
             with contextlib.suppress(OSError):  # another process was faster, or may do it
                 removed += remove(each)
     return removed

@@ -24,6 +24,7 @@ if TYPE_CHECKING:
     from harness.data.base import Dataset, DataSpec
     from harness.population import Unread
     from harness.recipe import Recipe
+    from harness.training.train import Diverged
 
 
 class Members:
@@ -120,16 +121,34 @@ class Members:
                     kept = train(recipe, data, missing, start=start, device=self._device, progress=progress)
         except Diverged as problem:
             failed, kept = problem, problem.kept
-        seconds = (time.monotonic() - began) / len(missing)
+        self.keep(recipe, paths, missing, kept, failed, (time.monotonic() - began) / len(missing))
+        if failed is not None:
+            raise failed
+
+    def keep(
+        self, recipe: Recipe, paths: Mapping[int, Path], seeds: Sequence[int], kept: Mapping[int, torch.Tensor],
+        failed: Diverged | None, seconds: float,
+    ) -> None:  # fmt: skip
+        """Write the members that were trained, without those that diverged.
+
+        Args:
+            recipe: what they are.
+            paths: where they, and perhaps others of the recipe, were to lie when they were asked for.
+            seeds: which of them were trained.
+            kept: their parameters by epoch, shape (member, parameter).
+            failed: which of them diverged; None if none did.
+            seconds: that one of them took.
+
+        Raises:
+            CodeError: their names have changed since then, because code has been imported again.
+        """
         check_unmoved(recipe.name, paths, self._names.member_paths(recipe, list(paths)))
-        for row, seed in enumerate(missing):
+        for row, seed in enumerate(seeds):
             if failed is None or seed not in failed.seeds:
                 about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
                 tensors = {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}
                 files.write_tensors(paths[seed], tensors, about)
                 self._shelf.written(paths[seed])
-        if failed is not None:
-            raise failed
 
     def last(self, recipe: Recipe, seeds: Sequence[int]) -> torch.Tensor | None:
         """The last parameters of members, shape (member, parameter); None where some have to be made again."""

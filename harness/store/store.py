@@ -85,7 +85,7 @@ class Store(Shown):
         self._names = Names(self._shelf, device, self.data)
         self._members = Members(self._names, self._shelf, device, self.data, self._share)
         self._tables = Tables(self._names, self._shelf, device, self.data, self._share)
-        self._alongside = Alongside(self._names, self._shelf, device, self.data, self._members)
+        self._alongside = Alongside(self._names, self._shelf, device, self.data, self._members, self._tables)
         if device == "cuda" and engine is None:
             from harness.cuda import bound_by_card, capture_steps
 

@@ -81,12 +81,7 @@ class Tables:
                 with standard_numerics(self._device), listening(until_written(progress)):
                     table = measurement.run(population.select(some), data, self._device)
                 seconds = (time.monotonic() - began) / len(some)
-                check_rows(measurement, table, some)
-                check_unmoved(measurement.name, every, self._names.table_paths(population, measurement))
-                for seed in some:
-                    about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed, "seconds": seconds}
-                    files.write_table(paths[seed], table[table["seed"] == seed], about)
-                    self._shelf.written(paths[seed])
+                self.keep(population, measurement, every, some, table, {"seconds": seconds})
 
             in_halves(missing, work, f"measuring {population.recipe.name}, {measurement.name}", self._device)
 
@@ -101,6 +96,30 @@ class Tables:
             work=len(seeds) * measuring_work(population.recipe),
             order=Order(population.recipe, tuple(seeds), names, measurement) if travels else None,
         )
+
+    def keep(
+        self, population: Population, measurement: Measurement, paths: Mapping[int, Path], seeds: Sequence[int],
+        table: pd.DataFrame, more: Mapping[str, Any],
+    ) -> None:  # fmt: skip
+        """Write the rows of members that were measured.
+
+        Args:
+            population: all that the paths are of.
+            measurement: what was measured.
+            paths: where the tables of all its members were to lie when they were asked for.
+            seeds: which members were measured.
+            table: their rows.
+            more: what else each entry says of itself.
+
+        Raises:
+            CodeError: the names have changed since then, because code has been imported again.
+        """
+        check_rows(measurement, table, tuple(seeds))
+        check_unmoved(measurement.name, paths, self._names.table_paths(population, measurement))
+        for seed in seeds:
+            about = {"what": measurement.name, "recipe": population.recipe.name, "seed": seed, **more}
+            files.write_table(paths[seed], table[table["seed"] == seed], about)
+            self._shelf.written(paths[seed])
 
     def _measured(self, populations: Sequence[Population], paths: Sequence[Mapping[int, Path]]) -> pd.DataFrame | None:
         """The members' rows, with what their recipes are; None where some have to be measured again."""

