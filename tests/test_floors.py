@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import subprocess
 import sys
+from collections import Counter
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -142,3 +143,9 @@ def test_importing_goes_round_in_no_circle():
     for module in waiting:
         visit(module)
     assert len(done) == len(MODULES)
+
+
+def test_no_two_files_of_tests_have_one_name():
+    """Pytest imports files outside of packages by their names alone: the second of a name cannot be collected beside the first."""
+    names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists())
+    assert [name for name, n in names.items() if n > 1] == []

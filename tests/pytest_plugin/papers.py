@@ -123,7 +123,12 @@ class Project:
         pytester.makeini(INI)
 
     def claims(self, *bodies: str, name: str = "test_paper") -> None:
-        """Write a module of claims."""
+        """Write a module of claims.
+
+        Sessions in this process share its modules, so that a name of one of our own test files cannot be imported again.
+        """
+        if any(Path(__file__).parents[1].rglob(f"{name}.py")):
+            raise ValueError(f"{name}.py is a file of these tests, too")
         folder = self.path / "claims"
         folder.mkdir(exist_ok=True)
         (folder / f"{name}.py").write_text(HEAD + "".join(bodies), encoding="utf-8")
