@@ -146,6 +146,6 @@ def test_importing_goes_round_in_no_circle():
 
 
 def test_no_two_files_of_tests_have_one_name():
-    """Pytest imports files outside of packages by their names alone: the second of a name cannot be collected beside the first."""
+    """Pytest imports files outside of packages by their names alone: two of one name cannot be collected together."""
     names = Counter(path.name for path in (ROOT / "tests").rglob("test_*.py") if not (path.parent / "__init__.py").exists())
     assert [name for name, n in names.items() if n > 1] == []
