@@ -8,6 +8,7 @@ import pytest
 
 from harness import cli
 from harness.claim import ClaimError
+from harness.pytest_plugin import collect
 from harness.report import assemble, base_row
 
 
@@ -52,3 +53,28 @@ def test_a_file_that_is_no_run_is_refused_in_one_line(tmp_path, capsys, text):
 def test_without_a_claim_it_says_what_it_takes(capsys):
     assert cli.main(["search"]) != 0
     assert "name a claim to search, or a run's claims.json with --table FILE" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_asked_for_reaches_the_session(tmp_path, monkeypatch, capsys, workers):
+    sessions = []
+
+    def session(*arguments: str, **more) -> tuple[int, str]:
+        if "--claims-search" in arguments:
+            sessions.append(dict(zip(arguments[1::2], arguments[2::2], strict=False)))
+            (tmp_path / "claims.json").write_text(json.dumps(run_of(first=found(reason="It holds everywhere."))))
+        return 0, ""
+
+    monkeypatch.setattr(cli, "collected", lambda folder: ["first"])
+    monkeypatch.setattr(collect, "claim_id", lambda item: f"paper/{item}")
+    monkeypatch.setattr(cli, "run_pytest", session)
+    asked = ["--examples", "7", "--minutes", "2", "--workers", str(workers), "--scale", "smoke", "--store", str(tmp_path)]
+    assert cli.main(["search", "paper/first", "--out", str(tmp_path), *asked]) == 0
+    assert "It holds everywhere." in capsys.readouterr().out
+    assert sessions == [
+        {
+            "--claims-only": "paper/first", "--claims-search": "7", "--claims-search-minutes": "2.0",
+            "--claims-search-workers": str(workers), "--claims-scale": "smoke", "--claims-store": str(tmp_path),
+            "--claims-report": str(tmp_path),
+        }
+    ]  # fmt: skip

@@ -48,13 +48,12 @@ def run(chosen: argparse.Namespace) -> int:
         out = chosen.out or Path(scratch)
         asked = [
             "--claims-only", chosen.claim, "--claims-search", str(chosen.examples), "--claims-scale", chosen.scale,
-            "--claims-report", str(out.absolute()),
+            "--claims-report", str(out.absolute()), "--claims-search-workers", str(chosen.workers),
         ]  # fmt: skip
         asked += ["--claims-search-minutes", str(chosen.minutes)] if chosen.minutes is not None else []
         if chosen.store:
             asked += ["--claims-store", chosen.store if is_url(chosen.store) else str(Path(chosen.store).absolute())]
-        _, said = run_pytest(str(chosen.folder), *asked)
-        asked += ["--claims-search-workers", str(chosen.workers)]
+        _, said = run_pytest(str(chosen.folder), *asked, shown=sys.stderr.isatty())  # with the line that says how far it is
         try:
             rows = json.loads((out / "claims.json").read_text(encoding="utf-8"))["rows"]
         except (OSError, ValueError):
