@@ -133,6 +133,7 @@ class Controller:
         for row in missing.values():
             row |= {"reason": NEVER, "error": NEVER}
         self._rows.update(self._arriving.last(self._settings.scale, missing))
+        self._attempt(self._carry_searches)
         for row in self._rows.values():
             if row["verdict"] == "error":
                 row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"], row["verdict"])
@@ -217,6 +218,19 @@ class Controller:
         )
         scale, used = self._settings.scale, self._device()
         return assemble(self._rows.values(), scale=scale, device=used, provenance=facts)
+
+    def _carry_searches(self) -> None:
+        """Rows keep the last search of their claim; of verdicts by another rule than the ordinary one nothing was searched."""
+        from harness.report.carried import carried
+        from harness.report.rows import ReportError
+
+        if self._settings.family_wise or self._settings.blocks:
+            return
+        scale, reports = self._settings.scale, self._settings.reports
+        try:
+            self._rows.update(carried(self._rows, scale=scale, reports=reports, named=self._settings.searches))
+        except ReportError as problem:
+            self._lines.append(f"note: no earlier search stands in the report: {problem} (ini option claims_searches)")
 
     def _write_reports(self) -> str:
         from harness.report.drawings import Drawings

@@ -79,6 +79,8 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("claims_short_options", "accept the options without claims- in their names, too", "bool", default=False)
     parser.addini("claims_folders", "folders where every test function has to be a claim", "args", default=[])
     parser.addini("claims_ledger", "file with the verdicts that this project knows", default="")
+    parser.addini("claims_searches", "claims.json of runs whose searches the report shows for claims that are not searched now",
+                  "args", default=[])  # fmt: skip
     parser.addini("claims_timeout", "seconds after which a claim is ended; empty for no limit", default="")
 
 
@@ -248,6 +250,7 @@ def settings(config: pytest.Config) -> Settings:
         minutes=config.getoption("claims_search_minutes"),
         timeout=time_limit(config),
         searchers=config.getoption("claims_search_workers"),
+        searches=tuple(config.rootpath / name for name in config.getini("claims_searches")),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )

@@ -31,7 +31,8 @@ def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[st
               for trial in found.get("trials") or ()]  # fmt: skip
     told = [{**NO_TRIAL, **each, "found": False, "fresh": True} for each in (again, found.get("inside")) if each]
     return {
-        "heading": _heading(found, turned, confirmed), "reason": found.get("reason"), "looked_for": found.get("looked_for"),
+        "heading": _heading(found, turned, confirmed), "as_of": found.get("as_of"), "reason": found.get("reason"),
+        "looked_for": found.get("looked_for"),
         "trials": [*trials, *told],
         "names": list(dict.fromkeys(name for trial in (*trials, *told) for name in trial["settings"])),
         "shares": [_share(share) for share in found.get("shares") or () if share["count"]],

@@ -93,3 +93,32 @@ def test_a_negative_number_of_trials_is_refused(project: Project):
     project.claims(SUPPORTED)
     result = project.run("claims", "--claims-search", "-1")
     result.stderr.fnmatch_lines(["*--claims-search -1: give the number of settings to try*"])
+
+
+def test_the_report_keeps_the_last_search_while_the_claim_is_the_same(project: Project):
+    project.claims(STUDY)
+    project.run("claims", "--claims-search", "4")
+    then = project.rows()["scoped"]["search"]
+    assert "as_of" not in then
+    project.run("claims")
+    now = project.rows()["scoped"]["search"]
+    assert now.pop("as_of")
+    assert now == then
+    assert "declaration, design and verdict are as they were then" in (project.path / "reports" / "claims.html").read_text()
+    project.run("claims", "--claims-family-wise")
+    assert project.rows()["scoped"]["search"] is None
+    project.claims(STUDY.replace("range(8)", "range(9)"))
+    project.run("claims")
+    assert project.rows()["scoped"]["search"] is None
+
+
+def test_a_kept_run_can_be_named_as_the_source_of_searches(project: Project):
+    ini = project.path / "tox.ini"
+    ini.write_text(ini.read_text() + "\nclaims_searches = kept/claims.json\n")
+    project.claims(STUDY)
+    said = project.run("claims").stdout.str()
+    assert "note: no earlier search stands in the report: cannot read" in said
+    assert project.rows()["scoped"]["search"] is None
+    project.run("claims", "--claims-search", "4", "--claims-report", "kept")
+    project.run("claims")
+    assert project.rows()["scoped"]["search"]["as_of"]

@@ -1,0 +1,75 @@
+"""Searches of earlier runs stand in a report as long as they are about the same claim."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from harness.claim import ClaimError
+from harness.report import ReportError, assemble, base_row
+from harness.report.carried import carried
+from harness.report.searches import searched
+
+FOUND = {"looked_for": "refuted", "trials": [], "found": None, "confirmed": None, "confirmation": None, "reason": "So."}
+MARCH, MAY = "2026-03-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00"
+
+
+def row(name: str = "paper/one", *, design: str = "d", digest: str = "c", verdict: str = "supported", **more: Any) -> dict:
+    known = {
+        "digest": digest,
+        "verdict": verdict,
+        "design": {"digest": design, "populations": [], "instruments": [], "code": "c"},
+    }
+    return base_row(ClaimError("no"), name) | known | more
+
+
+def kept(path, *rows: dict, started: str = MARCH, scale: str = "reduced"):
+    path.parent.mkdir(exist_ok=True)
+    path.write_text(json.dumps(assemble(rows, scale=scale, device="cpu", provenance={"started": started})))
+    return path
+
+
+def test_a_search_is_taken_over_with_its_date_and_the_card_says_so(tmp_path):
+    path = kept(tmp_path / "kept.json", row(search=FOUND), row("paper/two"))
+    done = carried({0: row(), 1: row("paper/two"), 2: row("paper/new")}, scale="reduced", reports=tmp_path, named=[path])
+    assert list(done) == [0]
+    assert done[0]["search"]["as_of"] == MARCH
+    assert done[0]["search"]["reason"] == "So."
+    assert searched(done[0]["search"], done[0])["as_of"] == MARCH
+
+
+@pytest.mark.parametrize(
+    "other",
+    [{"design": "x"}, {"digest": "x"}, {"verdict": "refuted"}, {"name": "paper/other"}, {"as_of": MAY}, {"digest": None}],
+)
+def test_a_search_of_something_else_is_not(tmp_path, other):
+    path = kept(tmp_path / "kept.json", row(search=FOUND))
+    assert carried({0: row(**other)}, scale="reduced", reports=tmp_path, named=[path]) == {}
+
+
+def test_neither_is_one_at_another_scale_one_that_broke_or_one_for_a_claim_that_has_its_own(tmp_path):
+    path = kept(tmp_path / "kept.json", row(search=FOUND))
+    assert carried({0: row()}, scale="full", reports=tmp_path, named=[path]) == {}
+    assert carried({0: row(search=FOUND)}, scale="reduced", reports=tmp_path, named=[path]) == {}
+    path = kept(tmp_path / "kept.json", row(search=FOUND | {"broke": "ValueError: no"}))
+    assert carried({0: row()}, scale="reduced", reports=tmp_path, named=[path]) == {}
+
+
+@pytest.mark.parametrize(("of_report", "latest"), [(MAY, MAY), ("2026-01-01T00:00:00+00:00", MARCH)])
+def test_of_several_searches_the_latest_is_taken_and_keeps_its_date_from_run_to_run(tmp_path, of_report, latest):
+    path = kept(tmp_path / "kept.json", row(search=FOUND))
+    kept(tmp_path / "reports" / "claims.json", row(search=FOUND), started=of_report)
+    first = carried({0: row()}, scale="reduced", reports=tmp_path / "reports", named=[path])[0]
+    assert first["search"]["as_of"] == latest
+    kept(tmp_path / "reports" / "claims.json", first, started="2026-07-01T00:00:00+00:00")
+    again = carried({0: row()}, scale="reduced", reports=tmp_path / "reports")[0]
+    assert again["search"]["as_of"] == latest
+
+
+def test_a_run_that_is_named_has_to_be_one_and_the_reports_own_need_not(tmp_path):
+    (tmp_path / "claims.json").write_text("{")
+    assert carried({0: row()}, scale="reduced", reports=tmp_path) == {}
+    with pytest.raises(ReportError, match=r"claims\.json"):
+        carried({0: row()}, scale="reduced", reports=tmp_path, named=[tmp_path / "claims.json"])
