@@ -20,8 +20,8 @@ from harness.pytest_plugin.outcome import SCALED, UNRUN, NotSupported, Row, Sett
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
     from harness.running.session import Harness
+    from harness.store.store import Measured
 
-Measured = tuple[str, Any]
 _BEGAN: pytest.StashKey[tuple[float, int, int]] = pytest.StashKey()
 _MEASURED: pytest.StashKey[int] = pytest.StashKey()  # what was measured until then is behind the verdict; a search comes later
 _CLOCK = Path(deadline.__file__)  # what the clock interrupts is where it broke, not the clock

@@ -37,6 +37,11 @@ _DOUBTS: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
         "claim with too few units for its margin", "claims with too few units for their margins",
         lambda row: _too_few(row),
     ),
+    "untrusted": (
+        "claim most of whose estimates their own diagnostics do not trust",
+        "claims most of whose estimates their own diagnostics do not trust",
+        lambda row: (trust := standing.trusted(row)) is not None and trust < 0.5,
+    ),
     "in-part": (
         "claim judged on a part of its rows", "claims judged on a part of their rows",
         lambda row: bool(standing.selected(row)),

@@ -92,9 +92,20 @@ def changes(row: Row) -> list[str]:
 
 
 def instruments(row: Row) -> str:
-    """The instruments that measured, each with its engine if it has one: "LLC (engine devinterp), accuracy"."""
-    named = (f"{one['name']} (engine {one['engine']})" if one.get("engine") else str(one["name"]) for one in row["instruments"])
-    return ", ".join(dict.fromkeys(named))
+    """The instruments that measured, with engine and trust if they have them: "LLC (engine devinterp; 9 of 12 trusted)"."""
+    told = []
+    for one in row["instruments"]:
+        engine, trust = one.get("engine"), one.get("trusted")
+        more = [f"engine {engine}"] if engine else []
+        more += [f"{text.number(trust['count'])} of {text.number(trust['of'])} estimates trusted"] if trust else []
+        told.append(f"{one['name']} ({'; '.join(more)})" if more else str(one["name"]))
+    return ", ".join(dict.fromkeys(told))
+
+
+def trusted(row: Row) -> float | None:
+    """The share of its estimates that the most trusted of the claim's instruments trusts; None where none judges its own."""
+    shares = [trust["count"] / trust["of"] for one in row["instruments"] if (trust := one.get("trusted"))]
+    return max(shares, default=None)
 
 
 def lede(rows: Sequence[Row]) -> str:

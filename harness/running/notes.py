@@ -43,7 +43,7 @@ class Notes:
         if design is None or design.get("code", UNKNOWN) == UNKNOWN:
             return
         store = harness.store
-        instruments = {type(spec): spec for _, spec in store.measured if not isinstance(spec, Mapping)}
+        instruments = {type(each.spec): each.spec for each in store.measured if not isinstance(each.spec, Mapping)}
         try:
             code = code_digest(*map(import_module, _CODE), *definitions([*instruments.values()]))
         except CodeError:

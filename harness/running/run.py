@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.judge import Verdict
     from harness.running.found import Search
     from harness.store import Store
+    from harness.store.store import Measured
 
 Row = dict[str, Any]
 
@@ -139,11 +140,20 @@ def _rules(claim: Claim, how: Judging, grown: Grown) -> dict[str, str]:
     return rules
 
 
-def instruments_of(measured: Iterable[tuple[str, Any]]) -> Iterator[dict[str, Any]]:
-    """The instruments that measured, each once, with the engine that ran; None for an instrument without engines."""
-    for each in instruments((name, spec, 0) for name, spec in measured):
-        engine = each["settings"].get("engine")
-        yield {"name": each["name"], "engine": engine, "settings": each["settings"], "streams": len(each["streams"]) or None}
+def instruments_of(measured: Iterable[Measured]) -> Iterator[dict[str, Any]]:
+    """The instruments that measured, each once, with the engine that ran; None for an instrument without engines.
+
+    ``trusted`` counts estimates, once for each time that they were asked for; None where the instrument does not judge its own.
+    """
+    measured = list(measured)
+    trusts = instruments((name, spec, of[0] if of else 0) for name, spec, of in measured)
+    for trusted, each in zip(trusts, instruments((name, spec, of[1] if of else 0) for name, spec, of in measured), strict=True):
+        settings = each["settings"]
+        yield {
+            "name": each["name"], "engine": settings.get("engine"), "settings": settings,
+            "streams": len(each["streams"]) or None,
+            "trusted": {"count": trusted["members"], "of": each["members"]} if each["members"] else None,
+        }  # fmt: skip
 
 
 @dataclass(frozen=True, eq=False)

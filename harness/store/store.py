@@ -11,7 +11,7 @@ import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import nullcontext
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from harness.deadline import doing
 from harness.design import labelled
@@ -47,6 +47,20 @@ Heartbeat = Callable[[dict[str, Any]], None]
 _DOING = {"trained": "training", "measured": "measuring"}
 
 
+class Measured(NamedTuple):
+    """What a store was asked to measure.
+
+    Attributes:
+        name: of the measurement.
+        spec: the measurement with the engine that runs it; the key of a table that belongs to no member.
+        trusted: how many of its estimates can be trusted by their own diagnostics, of how many; None where there are none.
+    """
+
+    name: str
+    spec: Any
+    trusted: tuple[int, int] | None = None
+
+
 class Store(Shown):
     """A folder of trained members and measured tables.
 
@@ -64,8 +78,7 @@ class Store(Shown):
         place: where it lies, and the shared stores.
         folder: its folder on this machine.
         made: how many pieces of work it has done so far.
-        measured: (name, measurement) of every measurement that it was asked for, in order, each with the engine that runs it;
-            a table that belongs to no member has its key in place of a measurement.
+        measured: every measurement that it was asked for, in order.
         trained: recipe and seeds of every population that it was asked for, in order.
     """
 
@@ -78,7 +91,7 @@ class Store(Shown):
         self.engine = engine
         self.made = 0
         self._swept = False
-        self.measured: list[tuple[str, Any]] = []
+        self.measured: list[Measured] = []
         self.trained: list[tuple[Recipe, tuple[int, ...]]] = []
         self._shelf = shelf_of(self.place)
         self._data: dict[str, Dataset] = {}
@@ -323,8 +336,11 @@ class Store(Shown):
         if not populations:
             raise ValueError("populations is empty; give at least one population")
         measurement = resolved(viewed(measurement, on), self.llc_engine)
-        self.measured.append((measurement.name, measurement))
-        return self._tables.of(populations, measurement, name or populations[0].recipe.name)
+        noted = len(self.measured)
+        self.measured.append(Measured(measurement.name, measurement))
+        table = self._tables.of(populations, measurement, name or populations[0].recipe.name)
+        self.measured[noted] = Measured(measurement.name, measurement, _trusted(table))
+        return table
 
     def cached(
         self, name: str, key: Mapping[str, Any], compute: Callable[[], pd.DataFrame], *, values: Sequence[Any] = ()
@@ -343,5 +359,13 @@ class Store(Shown):
             StoreError: the store cannot be written, or does not keep what is written.
             CodeError: its code cannot be told.
         """
-        self.measured.append((name, key))
+        self.measured.append(Measured(name, key))
         return self._tables.alone(name, key, compute, tuple(values))
+
+
+def _trusted(table: pd.DataFrame) -> tuple[int, int] | None:
+    """How many estimates of a table can be trusted, of how many, where its instrument says so."""
+    if "trusted" not in table.columns:
+        return None
+    trusted = table["trusted"].dropna()
+    return int((trusted == 1).sum()), len(trusted)

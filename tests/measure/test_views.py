@@ -92,7 +92,7 @@ def test_each_view_has_its_own_entries(store: Store, population: Population) -> 
     for one, other in zip(tables, again, strict=True):
         pd.testing.assert_frame_equal(one, other)
     assert len({table["loss"].sum() for table in tables}) == len(tables)
-    assert [name for name, _ in store.measured[-2:]] == ["accuracy, 2 groups of classes"] * 2
+    assert [each.name for each in store.measured[-2:]] == ["accuracy, 2 groups of classes"] * 2
 
 
 def test_a_plan_notes_the_view() -> None:
@@ -104,7 +104,7 @@ def test_a_plan_notes_the_view() -> None:
 def test_engines_reach_the_measurement_in_a_view(store: Store, population: Population) -> None:
     spec = LLCSpec(sampler="sgld", chains=2, burn_in=2, draws=4, step_size=1e-4, localization=10.0, descent=0)
     store.measure([population], LLC(spec, points=40), on=TrainingPoints(40))
-    _, measurement = store.measured[-1]
+    measurement = store.measured[-1].spec
     assert measurement.measurement.engine == "stacked"
 
 

@@ -151,7 +151,8 @@ def standing(state: str, *changed: str) -> dict[str, Any]:
     }
     group = {"seeds": list(range(10)), "recipes": {"a1": "slt standard", "b2": "slt robust"}}
     asked = {"name": "LLC", "members": 20, "settings": {"type": "LLC", "engine": None}, "streams": [0]}
-    ran = {"name": "LLC", "engine": "devinterp", "settings": {"type": "LLC", "engine": "devinterp"}, "streams": 1}
+    ran = {"name": "LLC", "engine": "devinterp", "settings": {"type": "LLC", "engine": "devinterp"}, "streams": 1,
+           "trusted": {"count": 7, "of": 20}}  # fmt: skip
     return {
         "changes": [line] if changed else [],
         "registered": {"state": state, "date": "2026-01-04", "differs": list(changed) if state == "differs" else []},

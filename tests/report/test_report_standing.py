@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from harness.fixed import CODE
-from harness.report import render, standing
+from harness.report import overview, render, standing
 from harness.report.flat import to_csv
 from harness.report.rows import blank_row
 
@@ -85,7 +85,7 @@ def test_the_card_says_what_was_changed_and_why(bare: dict[str, Any]) -> None:
     assert "Differs from what was registered on 2026-01-04: margin 0.02 → 0.01, seeds 8 → 10." in page
     assert "As registered on 2026-01-04." in page
     assert "Not registered on 2026-01-04." in page
-    assert "<dt>Measured by</dt><dd>LLC (engine devinterp)</dd>" in page
+    assert "<dt>Measured by</dt><dd>LLC (engine devinterp; 7 of 20 estimates trusted)</dd>" in page
     changed = page.partition('id="claim/slt/finetuning"')[2].partition("</article>")[0]
     assert "<dt>Prediction</dt>" in changed
     assert "<dt>Prediction, fixed beforehand</dt>" not in changed
@@ -101,9 +101,21 @@ def test_a_change_that_nobody_accepted_says_so() -> None:
 
 def test_the_spreadsheet_has_them(run: dict[str, Any]) -> None:
     flat = {one["id"]: one for one in csv.DictReader(io.StringIO(to_csv(run)))}
-    assert flat["slt/robust-below"]["instruments"] == "LLC (engine devinterp)"
+    assert flat["slt/robust-below"]["instruments"] == "LLC (engine devinterp; 7 of 20 estimates trusted)"
     assert flat["slt/robust-below"]["registered"] == "as registered"
     assert flat["slt/robust-below"]["grade"] == "at least m"
     assert flat["slt/finetuning"]["registered"] == "differs: margin 0.02 → 0.01, seeds 8 → 10"
     assert flat["slt/finetuning"]["changes"].startswith("Changed after a first run: margin 0.02 → 0.01")
     assert flat["lazy/cone"]["design"] == flat["lazy/cone"]["registered"] == ""
+
+
+@pytest.mark.parametrize(
+    ("counts", "share"),
+    [([], None), ([None], None), ([(7, 20)], 0.35), ([(7, 20), None, (10, 20)], 0.5), ([(0, 3), (3, 3)], 1.0)],
+)
+def test_a_claim_is_doubted_where_no_instrument_trusts_half_of_its_estimates(counts, share) -> None:
+    measured = [{"name": f"LLC {at}", "engine": None, "settings": {}, "streams": None,
+                 "trusted": each and {"count": each[0], "of": each[1]}} for at, each in enumerate(counts)]  # fmt: skip
+    one = row() | {"instruments": measured}
+    assert standing.trusted(one) == share
+    assert ("untrusted" in overview.flags(one).split()) == (share is not None and share < 0.5)

@@ -158,3 +158,15 @@ def test_the_store_is_the_one_that_pytest_would_use(tmp_path: Path, monkeypatch:
     monkeypatch.setenv("HARNESS_STORE", "elsewhere")
     run(longer, scale="smoke")
     assert (tmp_path / "notebooks" / "elsewhere" / "members").is_dir()
+
+
+def test_of_an_instrument_that_was_asked_several_times_all_estimates_are_counted():
+    from harness.running.run import instruments_of
+    from harness.store.store import Measured
+
+    asked = [Measured("LLC", {"scope": "all"}, (3, 4)), Measured("accuracy", {}), Measured("LLC", {"scope": "all"}, (1, 4)),
+             Measured("LLC", {"scope": "first"}, (0, 4))]  # fmt: skip
+    found = {(one["name"], one["settings"].get("scope")): one["trusted"] for one in instruments_of(iter(asked))}
+    assert found == {
+        ("LLC", "all"): {"count": 4, "of": 8}, ("accuracy", None): None, ("LLC", "first"): {"count": 0, "of": 4},
+    }  # fmt: skip

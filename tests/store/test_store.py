@@ -246,8 +246,28 @@ def test_a_measurement_that_names_no_engine_runs_on_the_store_s(store):
         one.measure([population], Engined(inner=Engined(engine="stacked")))
         one.measure([population], Engined(engine="stacked", inner=Engined()))
         one.measure([population], Lengths())
-    assert [(spec.engine, spec.inner and spec.inner.engine) for _, spec in store.measured[:2]] == [("stacked", "stacked")] * 2
-    assert [(spec.engine, spec.inner.engine) for _, spec in other.measured[:2]] == [
-        ("devinterp", "stacked"), ("stacked", "devinterp")
-    ]  # fmt: skip
-    assert store.measured[2] == other.measured[2] == ("lengths", Lengths())
+    engines = [
+        [(each.spec.engine, each.spec.inner and each.spec.inner.engine) for each in one.measured[:2]] for one in (store, other)
+    ]
+    assert engines == [[("stacked", "stacked")] * 2, [("devinterp", "stacked"), ("stacked", "devinterp")]]
+    assert store.measured[2] == other.measured[2] == ("lengths", Lengths(), None)
+
+
+@dataclass(frozen=True)
+class Judged(Lengths):
+    """Trusts its estimates up to a length."""
+
+    longest: float = 0.0
+
+    def run(self, population, data, device):
+        table = super().run(population, data, device)
+        return table.assign(trusted=table["length"] <= self.longest)
+
+
+@pytest.mark.parametrize("longest", [0.0, 2.0, 1e9])
+def test_how_many_estimates_their_instrument_trusts_is_noted(store, longest):
+    population = store.population(STANDARD, range(3))
+    table = store.measure([population], Judged(longest=longest))
+    assert store.measured[-1].trusted == (int((table["length"] <= longest).sum()), 6)
+    store.measure([population], Lengths())
+    assert store.measured[-1].trusted is None
