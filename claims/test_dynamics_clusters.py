@@ -170,6 +170,7 @@ def test_feature_averaging_accuracy(harness: Harness) -> Evidence:
     )),
     gates=(CLASSIFIES,),
     population=LAWS,
+    explains=("dynamics/averaged-features-fragile",),
     tags=("clusters", "features"),
     scope=SCOPE,
 )  # fmt: skip
@@ -195,6 +196,7 @@ def test_features_averaged(harness: Harness) -> Evidence:
     )),
     gates=(CLASSIFIES, REACHED),
     population=LAWS,
+    requires=("dynamics/features-averaged",),
     tags=("clusters", "robustness"),
     scope=SCOPE,
 )  # fmt: skip
@@ -227,6 +229,7 @@ def test_averaged_features_fragile(harness: Harness) -> Evidence:
     companions=(share_of("other_share", OTHER, LARGE, at_most=0.25),),
     gates=(CLASSIFIES,),
     population=LAWS,
+    explains=("dynamics/cluster-labels-more-robust",),
     tags=("clusters", "features"),
     scope=SCOPE,
 )  # fmt: skip
@@ -255,6 +258,8 @@ def test_cluster_labels_decouple(harness: Harness) -> Evidence:
     companions=(more_robust(LARGE), radius_law("dimension", 0.5, LARGE, OVER_D)),
     gates=(CLASSIFIES, REACHED),
     population=LAWS,
+    requires=("dynamics/cluster-labels-decouple",),
+    explains=("dynamics/mnist-ten-classes-more-robust",),
     tags=("clusters", "robustness"),
     scope=SCOPE,
 )  # fmt: skip

@@ -95,6 +95,7 @@ def test_adversarial_training_works(harness: Harness) -> Evidence:
     )),
     gates=(LEARNT_IMAGES, ATTACK_HURTS),
     population=SEEDS,
+    requires=("dynamics/adversarial-training-works",),
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip
@@ -135,6 +136,7 @@ def test_robust_generalisation_gap(harness: Harness) -> Evidence:
     ),
     gates=(LEARNT_IMAGES, ATTACK_HURTS),
     population=SEEDS,
+    requires=("dynamics/adversarial-training-works",),
     tags=("mnist", "adversarial training"),
     scope=SCOPE,
 )  # fmt: skip

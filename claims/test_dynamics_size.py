@@ -48,6 +48,7 @@ SCOPE = {"gap": st.floats(0.05, 0.2), "learning_rate": st.floats(0.003, 0.02)}
     ),
     gates=(SMALLEST_LEARNT,),
     population=Factors(random="seed", fixed=("labelling", "dimension", "test points")),
+    explains=("dynamics/robust-generalisation-gap",),
     tags=("cubes", "size"),
     scope=SCOPE,
 )  # fmt: skip

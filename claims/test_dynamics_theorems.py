@@ -35,6 +35,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
     population=INPUTS,
+    explains=("dynamics/robust-generalisation-gap",),
     tags=("construction",),
 )  # fmt: skip
 def test_robust_training_linear_size(harness: Harness) -> Evidence:

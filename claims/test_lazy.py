@@ -124,6 +124,7 @@ def test_trains_in_lazy_ball(harness: Harness) -> Evidence:
     ),
     gates=(COMPETENT,),
     population=TRIED,
+    explains=("lazy/robust-error-high",),
     tags=("mnist", "single step"),
     scope=SCOPE,
 )  # fmt: skip
@@ -152,6 +153,8 @@ def test_single_step_flips(harness: Harness) -> Evidence:
     ),
     gates=(COMPETENT,),
     population=TRIED,
+    requires=("lazy/single-step-flips",),
+    explains=("lazy/adversarial-training-threshold", "lazy/transition-in-deviation"),
     tags=("mnist", "robust error"),
     scope=SCOPE,
 )  # fmt: skip
@@ -178,6 +181,7 @@ def test_robust_error_high(harness: Harness) -> Evidence:
     companions=tuple(exponent("relative_size", -0.5, where) for where in (*NEIGHBOURS, FROM_100)),
     gates=(COMPETENT,),
     population=LAW,
+    requires=("lazy/single-step-flips",),
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
@@ -200,6 +204,8 @@ def test_perturbation_scales(harness: Harness) -> Evidence:
     companions=tuple(exponent("step", -1.0, where) for where in (*NEIGHBOURS, FROM_100)),
     gates=(COMPETENT,),
     population=LAW,
+    requires=("lazy/single-step-flips",),
+    explains=("lazy/perturbation-scales",),
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip
@@ -228,6 +234,7 @@ def test_step_scales(harness: Harness) -> Evidence:
     companions=tuple(exponent("gradient_norm", 0.5, where) for where in (*NEIGHBOURS, FROM_100)),
     gates=(COMPETENT,),
     population=LAWS,
+    explains=("lazy/perturbation-scales",),
     tags=("mnist", "scaling"),
     scope=SCOPE,
 )  # fmt: skip

@@ -25,6 +25,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
     population=INPUTS,
+    requires=("lazy/single-step-flips",),
     tags=("cone",),
 )  # fmt: skip
 def test_cone(harness: Harness) -> Evidence:

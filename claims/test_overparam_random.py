@@ -107,6 +107,7 @@ def rises(value: str) -> Ordering:
     gates=(MEMORISED,),
     scope=SCOPE,
     population=Factors(random=UNIT),
+    requires=("overparam/memorisation",),
     tags=("random data", "gradients"),
 )  # fmt: skip
 def test_small_model_gradient_grows(harness: Harness) -> Evidence:
@@ -133,6 +134,8 @@ def test_small_model_gradient_grows(harness: Harness) -> Evidence:
     gates=(MEMORISED,),
     scope=SCOPE,
     population=Factors(random=UNIT, fixed="step"),
+    requires=("overparam/memorisation",),
+    explains=("overparam/mnist-fgsm", "overparam/mnist-white-noise"),
     tags=("random data", "gradients"),
 )  # fmt: skip
 def test_large_model_smoother(harness: Harness) -> Evidence:
@@ -166,6 +169,7 @@ def test_large_model_smoother(harness: Harness) -> Evidence:
     gates=(MEMORISED,),
     scope=SCOPE,
     population=Factors(random=UNIT, fixed=("dimension", "ratio")),
+    explains=("overparam/small-model-gradient-grows", "overparam/large-model-smoother"),
     tags=("random data", "gradients", "law of robustness"),
 )  # fmt: skip
 def test_universal_law(harness: Harness) -> Evidence:

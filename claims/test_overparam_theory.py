@@ -31,6 +31,7 @@ EXAMPLES = {"smoke": 50, "reduced": 500, "full": 5_000}  # inputs tried, the sam
     kind="theorem",
     prediction=Theorem(at_least_examples=EXAMPLES["reduced"]),
     population=INPUTS,
+    explains=("overparam/large-model-smoother",),
     tags=("memorisation", "lipschitz"),
 )  # fmt: skip
 def test_sum_of_bumps(harness: Harness) -> Evidence:

@@ -190,6 +190,7 @@ def test_smoother_under_attack(harness: Harness) -> Evidence:
     gates=GATES,
     scope=SCOPE,
     population=SEEDS,
+    explains=("regularization/accuracy-trade-off", "regularization/error-gap-grows"),
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
 def test_indecisive_errors(harness: Harness) -> Evidence:

@@ -62,6 +62,7 @@ STEP = "a third of log₂ 1.1: a change by a tenth over the three steps from sta
     gates=GATES,
     scope=SCOPE,
     population=SEEDS,
+    explains=("regularization/activation-norm-variance", "regularization/margins-concentrate"),
     tags=("mnist", "cifar-10", "singular values"),
 )  # fmt: skip
 def test_singular_value_variance(harness: Harness) -> Evidence:
@@ -111,6 +112,7 @@ def by_layer(regularization: Regularization, of: str, title: str, label: str) ->
     gates=GATES,
     scope=SCOPE,
     population=SEEDS,
+    explains=("regularization/margins-concentrate",),
     tags=("mnist", "cifar-10", "activations"),
 )  # fmt: skip
 def test_activation_norm_variance(harness: Harness) -> Evidence:
@@ -149,6 +151,7 @@ def test_activation_norm_variance(harness: Harness) -> Evidence:
     gates=GATES,
     scope=SCOPE,
     population=SEEDS,
+    explains=("regularization/loss-gap-shrinks", "regularization/smoother-under-attack", "regularization/indecisive-errors"),
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
 def test_margins_concentrate(harness: Harness) -> Evidence:
@@ -261,6 +264,7 @@ def figure_of_margins() -> Figure:
     gates=GATES,
     scope=SCOPE,
     population=Factors(random="seed", fixed=("data", "training")),
+    requires=("regularization/margin-lower-bound",),
     tags=("mnist", "cifar-10", "margins"),
 )  # fmt: skip
 def test_generalisation_bound(harness: Harness) -> Evidence:

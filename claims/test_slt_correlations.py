@@ -111,6 +111,7 @@ def stronger_than_robust(regime: str, value: str = "correlation") -> PairedDiffe
         for regime in ("standard", "finetuned") for value in ("correlation_2", "correlation_3")
     ),
     population=NETWORKS,
+    requires=("slt/llc-asr-positive-correlation",),
     tags=("llc", "robustness", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip

@@ -81,6 +81,7 @@ def deep(grid: Study) -> Study:
     gates=GRID_GATES,
     protocols=PROTOCOLS,
     population=NETWORKS,
+    requires=("slt/robust-llc-below-standard", "slt/finetuned-llc-lowest"),
     tags=("llc", "layers", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -145,6 +146,7 @@ def test_input_output_correlation(harness: Harness) -> Evidence:
     protocols=PROTOCOLS,
     companions=(correlates("hidden", grouping=WITHIN), correlates("hidden", "asr_3")),
     population=NETWORKS_BY_REGIME,
+    requires=("slt/input-output-correlation",),
     tags=("llc", "layers", "correlation"),
     scope=GRID_SCOPE,
 )  # fmt: skip

@@ -118,6 +118,7 @@ def test_long_training_leaves_llc(harness: Harness) -> Evidence:
     ),
     gates=(COMPETENT, ATTACK_SANE),
     population=SEEDS,
+    requires=("slt/long-training-lowers-robustness",),
     tags=("robustness", "long training"),
     scope=SCOPE,
 )  # fmt: skip

@@ -59,6 +59,7 @@ ORDER = SLT.at(
     gates=GRID_GATES,
     protocols=PROTOCOLS,
     population=NETWORKS,
+    explains=("slt/adversarial-training-lowers-asr",),
     tags=("llc", "regimes"),
     scope=GRID_SCOPE,
 )
@@ -75,6 +76,8 @@ def test_robust_llc_below_standard(harness: Harness) -> Evidence:
     gates=GRID_GATES,
     protocols=PROTOCOLS,
     population=NETWORKS,
+    requires=("slt/long-training-leaves-llc",),
+    explains=("slt/finetuned-more-robust-than-robust",),
     tags=("llc", "regimes"),
     scope=GRID_SCOPE,
 )
@@ -108,6 +111,7 @@ TREND_REASON = (
     gates=GRID_GATES,
     protocols=PROTOCOLS,
     population=SIZES_OF_NETWORKS,
+    requires=("slt/robust-llc-below-standard",),
     tags=("llc", "regimes", "architecture"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -217,6 +221,7 @@ RELATIVE_NAMES = {
     )),
     gates=ROBUSTNESS_GATES,
     population=NETWORKS,
+    requires=("slt/adversarial-training-lowers-asr",),
     tags=("robustness", "regimes"),
     scope=GRID_SCOPE,
 )  # fmt: skip
@@ -263,6 +268,7 @@ def test_finetuned_more_robust_than_robust(harness: Harness) -> Evidence:
     )),
     gates=ROBUSTNESS_GATES,
     population=SIZES_OF_NETWORKS,
+    requires=("slt/adversarial-training-lowers-asr",),
     tags=("robustness", "regimes", "architecture"),
     scope=GRID_SCOPE,
 )  # fmt: skip

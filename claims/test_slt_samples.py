@@ -65,6 +65,7 @@ def ordered(tables: dict[str, pd.DataFrame]) -> Figure:
         ),
     ),
     population=SAMPLES,
+    requires=("slt/neighbourhood-inside-perturbation",),
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
@@ -93,6 +94,7 @@ def test_sample_llc_perturbation_negative(harness: Harness) -> Evidence:
         ),
     ),
     population=SAMPLES,
+    requires=("slt/neighbourhood-inside-perturbation",),
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
@@ -194,6 +196,7 @@ def test_robust_training_saturates_samples(harness: Harness) -> Evidence:
     gates=(COMPETENT, FINITE, SEEDS_AT_MINIMA),
     protocols=PROTOCOLS,
     population=SEEDS,
+    requires=("slt/sample-llc-perturbation-negative",),
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip

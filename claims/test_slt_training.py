@@ -101,6 +101,7 @@ def test_llc_spike_standard(harness: Harness) -> Evidence:
     gates=COURSE_GATES,
     protocols=COURSE_PROTOCOLS,
     population=SEEDS,
+    requires=("slt/llc-spike-standard",),
     tags=("llc", "training", "layers"),
     scope=SCOPE,
 )  # fmt: skip
@@ -134,6 +135,8 @@ def test_output_layer_dips_first(harness: Harness) -> Evidence:
         for batch in BATCHES[1:]
     ),
     population=SEEDS,
+    requires=("slt/llc-spike-standard",),
+    contradicts=("slt/robust-llc-below-standard",),
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
@@ -195,6 +198,7 @@ def regimes(table: pd.DataFrame) -> Figure:
         ),
     ),
     population=SEEDS,
+    requires=("slt/llc-spike-standard",),
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
@@ -225,6 +229,7 @@ def test_robust_stabilises_llc_faster(harness: Harness) -> Evidence:
         ),
     ),
     population=SEEDS,
+    contradicts=("slt/finetuned-llc-lowest",),
     tags=("llc", "training", "regimes"),
     scope=SCOPE,
 )  # fmt: skip
@@ -262,6 +267,7 @@ def batches(table: pd.DataFrame) -> Figure:
         ),
     ),
     population=SEEDS,
+    requires=("slt/llc-spike-standard",),
     tags=("llc", "training", "batch size"),
     scope=SCOPE,
 )  # fmt: skip

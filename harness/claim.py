@@ -16,6 +16,7 @@ from harness._callable import as_its_function
 from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.gate import Gate, names_of
+from harness.links import KINDS as LINKS
 from harness.showing import Shown
 
 if TYPE_CHECKING:
@@ -28,6 +29,9 @@ KINDS: tuple[Kind, ...] = ("empirical", "theorem", "data")
 __all__ = ["KINDS", "SCALES", "Citation", "Claim", "ClaimError", "Evidence", "Factors", "Figure", "Gate", "Images", "Source",
            "claim"]  # fmt: skip
 SCALES: tuple[str, ...] = ("smoke", "reduced", "full")
+Role = Literal["document", "control", "question"]
+ROLES: tuple[Role, ...] = ("document", "control", "question")
+PASSES: tuple[str, ...] = ("supported",)
 _ID = re.compile(r"[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
 
 
@@ -41,6 +45,11 @@ class Source:
         authors: authors as printed, or None where the document names none.
         year: year of publication, or None.
         address: where a reader finds it, or None.
+        role: "document" for what others have claimed; "control" for what has to come out as it is known to be, so that a
+            report counts it apart and distrusts itself where it does not; "question" for what nobody has claimed yet.
+
+    Raises:
+        ClaimError: there is no such role.
     """
 
     key: str
@@ -48,6 +57,11 @@ class Source:
     authors: str | None = None
     year: int | None = None
     address: str | None = None
+    role: Role = field(default="document", repr=False)  # digests of claims read the others off its repr
+
+    def __post_init__(self) -> None:
+        if self.role not in ROLES:
+            raise ClaimError(f"source {self.key!r} has role={self.role!r}; allowed are {', '.join(ROLES)}")
 
     def at(self, section: str, quote: str, *, reported: str | None = None) -> Citation:
         """Point at the place in the document that makes a claim.
@@ -193,6 +207,10 @@ class Claim(Shown):
             its values; ``--claims-search`` draws from it.  The claim's fixtures ask for them with ``harness.setting(name, …)``.
         population: what it generalises to: every column of the units, strata and blocks of its predictions is random (its
             levels stand for others) or fixed (it is about these very ones).  Without it, units count as drawn independently.
+        requires: ids of claims without which its sentence has no object or no footing; see :mod:`harness.links`.
+        explains: ids of claims of which the document gives it as the reason.
+        contradicts: ids of claims that cannot be true with it, as both are worded.
+        passes: verdicts with which a control comes out as it has to; for every other claim "supported" alone.
     """
 
     id: str
@@ -206,6 +224,10 @@ class Claim(Shown):
     tags: tuple[str, ...] = ()
     scope: Mapping[str, Any] = field(default_factory=dict, hash=False)
     population: Factors | None = None
+    requires: tuple[str, ...] = ()
+    explains: tuple[str, ...] = ()
+    contradicts: tuple[str, ...] = ()
+    passes: tuple[str, ...] = PASSES
 
     def __post_init__(self) -> None:
         if not _ID.fullmatch(self.id):
@@ -229,7 +251,26 @@ class Claim(Shown):
                 f"claim {self.id} has a scope whose {', '.join(broken)} is not a Hypothesis strategy: "
                 "give the values that it may take, as in scope={'noise': st.floats(0.5, 2)}"
             )
+        object.__setattr__(self, "passes", names_of(self.passes, f"claim {self.id}", "passes"))
+        judged = {"supported", "refuted", "inconclusive"}
+        if not set(self.passes) <= judged or (self.passes != PASSES and self.source.source.role != "control"):
+            raise ClaimError(
+                f"claim {self.id} has passes={self.passes!r}; that is for claims whose source has role='control', and may hold "
+                f"{', '.join(sorted(judged))}"
+            )
+        self._check_links()
         self._hand_on_population()
+
+    def _check_links(self) -> None:
+        """Take the links as tuples of ids; whether these claims exist is seen when all are collected."""
+        for kind in LINKS:
+            others = names_of(getattr(self, kind), f"claim {self.id}", kind)
+            if wrong := [other for other in others if not _ID.fullmatch(other) or other == self.id or others.count(other) > 1]:
+                raise ClaimError(
+                    f"claim {self.id} has {kind}={wrong[0]!r}; give ids of other claims, each once, as in "
+                    f"{kind}=('document/claim',)"
+                )
+            object.__setattr__(self, kind, others)
 
     def _hand_on_population(self) -> None:
         """Check the population, and let the predictions carry it."""
@@ -270,7 +311,7 @@ class Claim(Shown):
         return self.id.split("/")[0]
 
     def digest(self) -> str:
-        """Hash of all that was fixed beforehand.
+        """Hash of all that was fixed beforehand.  Tags and links, which decide nothing, are not in it.
 
         A changed margin, alpha, limit or gate changes it, and so does the code of a :func:`~harness.quantities.quantity`.
         """
@@ -290,6 +331,8 @@ class Claim(Shown):
             fixed += repr(sorted(self.scope.items(), key=lambda setting: setting[0]))
         if self.population is not None:
             fixed += repr(self.population)
+        if self.passes != PASSES:
+            fixed += repr(self.passes)
         return hashlib.sha256(fixed.encode()).hexdigest()[:16]
 
 

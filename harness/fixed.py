@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
 from typing import Any
 
-from harness.claim import Claim
+from harness.claim import PASSES, Claim
 from harness.spec import digest, type_name
 
 State = Mapping[str, Any]
@@ -28,7 +28,7 @@ _UNSAID = ("settings", "spec", "type")  # levels that only sort what is below th
 def declared(claim: Claim) -> dict[str, Any]:
     """All that a claim's declaration fixes, as JSON.
 
-    Tags, which decide nothing, are left out, and so are fields without a value, below the first level.
+    Tags and links, which decide nothing, are left out, and so are fields without a value, below the first level.
     """
     cited = claim.source
     said = {
@@ -42,6 +42,8 @@ def declared(claim: Claim) -> dict[str, Any]:
         "scope": {name: str(values) for name, values in sorted(claim.scope.items())},
         "population": stable(claim.population),
     }
+    if claim.passes != PASSES:
+        said["passes"] = list(claim.passes)
     return {name: _filled(value) for name, value in said.items()}
 
 

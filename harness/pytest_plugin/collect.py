@@ -15,8 +15,10 @@ from typing import Any
 
 import pytest
 
+from harness import links
 from harness.code.loaded import SOURCES
 from harness.declaring import declaring
+from harness.errors import ClaimError
 from harness.pytest_plugin.given import design_in
 from harness.pytest_plugin.outcome import Settings, after_known, read_row, write_row
 
@@ -129,7 +131,6 @@ class Collector:
         claim = claim_id(item)
         if claim is None:
             return
-        from harness.claim import ClaimError
         from harness.running.returned import check_claim
 
         declared = item.function.__claim__  # type: ignore[attr-defined]
@@ -168,6 +169,9 @@ class Collector:
             pytest.UsageError: an id is unknown.  A worker leaves that to the controller, where it can be
                 read; after a fault in collection the fault comes first, since it may hide the claim.
         """
+        from harness.pytest_plugin.options import leaves_out_unseen  # which imports this module
+
+        self._refuse_links(items, whole=not self.collected.partial and not leaves_out_unseen(config))
         wanted = _wanted(config)
         if not wanted:
             return
@@ -182,6 +186,22 @@ class Collector:
         items[:] = [] if self.collected.unknown and not broken else kept
         if broken:
             self.collected.unknown = []
+
+    def _refuse_links(self, items: Iterable[pytest.Item], *, whole: bool) -> None:
+        """Refuse claims whose links name no claim, or return to where they began.
+
+        Args:
+            items: all that were collected.
+            whole: whether there are no other claims, so that an id can be called unknown.
+        """
+        claims = {row["id"]: item for item in items if FAULT not in item.stash and (row := read_row(item))}
+        linked = {id: links.of(item.function.__claim__) for id, item in claims.items()}  # type: ignore[attr-defined]
+        found = links.faults(
+            {id: own for id, own in linked.items() if any(own.values())}, self.collected.known if whole else None
+        )
+        for id, fault in found.items():
+            claims[id].stash[FAULT] = fault
+            write_row(claims[id], _base_row(claims[id], ClaimError(fault), id) | {"place": _place(claims[id])})
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_collection_finish(self, session: pytest.Session) -> None:
@@ -224,7 +244,6 @@ class Collector:
 
 def _base_row(item: pytest.Item, declared: Any, row_id: str) -> dict[str, Any]:
     """The row from collection on; a declaration that cannot even be read makes one that says so."""
-    from harness.claim import ClaimError
     from harness.report.rows import base_row  # brings NumPy: only for sessions that have claims
 
     try:
@@ -246,7 +265,6 @@ def _declared_in(report: pytest.CollectReport, path: Path) -> list[tuple[str, di
         tree = ast.parse(path.read_text(encoding="utf-8"))
     except (OSError, SyntaxError, ValueError):
         return []
-    from harness.claim import ClaimError
     from harness.report.rows import base_row
 
     said = str(report.longrepr).strip().splitlines() or ["it could not be imported"]

@@ -85,7 +85,7 @@ _LETTER, _PAD = 6.0, 7  # mean width of a letter at that size; the text is fitte
 
 def badge(run: Mapping[str, Any]) -> str:
     """The run's verdicts as an SVG: its scale, then every verdict that occurs, with glyph, number and word."""
-    counts = Counter(row["verdict"] for row in run["rows"])
+    counts = Counter(row["verdict"] for row in run["rows"] if row.get("role") != "control")
     colours = _colours()
     scale = "" if run["scale"] == "full" else f" ({run['scale']})"
     fields = [(f"claims{scale}", colours["error"])]
@@ -94,7 +94,7 @@ def badge(run: Mapping[str, Any]) -> str:
         for verdict in VERDICTS
         if counts[verdict]
     ]
-    if not run["rows"]:
+    if not counts:
         fields.append(("none", colours["error"]))
     drawn, left = [], 0.0
     for words, colour in fields:

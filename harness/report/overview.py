@@ -29,6 +29,18 @@ _SURPRISES: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
     ),
 }  # fmt: skip
 _DOUBTS: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
+    "failed-control": (
+        "control that did not come out as it has to", "controls that did not come out as they have to",
+        lambda row: standing.control(row) is False,
+    ),
+    "conflict": (
+        "supported claim that contradicts another supported one", "supported claims that contradict another supported one",
+        lambda row: bool(row["shaken"]["conflicts"]),
+    ),
+    "unmet": (
+        "supported claim that requires one which is not", "supported claims that require one which is not",
+        lambda row: row["verdict"] == "supported" and bool(row["shaken"]["unmet"]),
+    ),
     "unadjusted": (
         "verdict that does not survive Holm’s adjustment", "verdicts that do not survive Holm’s adjustment",
         lambda row: row["survives"] is False,

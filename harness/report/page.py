@@ -138,6 +138,7 @@ def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[
     """What the page says about all claims together."""
     return {
         "documents": _documents(cards), "total": _tally(rows), "count": len(rows), "facts": _facts(run, rows),
+        "claimed": standing.claimed(rows),
         "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])),
         "tags": sorted({str(tag) for row in rows for tag in row["tags"]}),
         "lede": standing.lede(rows), "surviving": standing.surviving(rows), "lists": overview.lists(rows),

@@ -14,6 +14,7 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from harness import links
 from harness.claim import Claim, ClaimError
 from harness.fixed import declared
 from harness.stats import benjamini_hochberg, holm
@@ -40,7 +41,8 @@ _BLANK: Row = {
     "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
     "cached": None, "error": None, "expected": None, "power": None, "voice": None, "rows": None, "search": None,
     "declared": None, "design": None, "instruments": [], "changes": None, "registered": None, "population": None,
-    "as_of": None, "place": None,
+    "as_of": None, "place": None, "role": "document", "links": {kind: [] for kind in links.KINDS},
+    "shaken": {"unmet": [], "conflicts": []}, "passes": ["supported"],
 }  # fmt: skip
 _WHOLE = 2**63  # whole numbers beyond this are written as what double precision makes of them
 _UNREADABLE = re.compile("[\x00-\x08\x0b-\x1f\x7f-\x9f\ud800-\udfff\ufffe\uffff]")
@@ -86,6 +88,7 @@ def base_row(claim: Claim | ClaimError, id: str) -> Row:
         **{key: _or_none(partial(getattr, cited.source, key)) for key in ("title", "authors", "year", "address")},
         **{key: _or_none(partial(getattr, cited, key)) for key in ("section", "quote", "reported")},
     }
+    row |= {"role": cited.source.role, "links": links.of(claim), "passes": list(claim.passes)}
     row["prediction"] = _or_none(lambda: str(prediction))
     row["rule"] = plain(_or_none(partial(getattr, prediction, "rule")))
     if row["rule"] in INTERVAL_RULES:  # the others have no margin that an effect could be held against
@@ -170,20 +173,34 @@ def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
     wrong support in a document is alpha at most, and so is that of any wrong refutation.
 
     An invalid claim's p says nothing, so it is neither adjusted nor counted; gates do not look at p, so leaving it out does not
-    favour any of the others.
+    favour any of the others.  Nor are controls, of which it is known what is true.
 
     ``survives`` says whether a claim would still be supported, or refuted, at its own alpha after Holm's adjustment; it is
     unknown for every other verdict, since none of those rests on a small p.
     """
     adjusted = [complete(row) for row in rows]
-    _put("p_adjusted_all", adjusted, benjamini_hochberg)
-    for document in dict.fromkeys(row["document"] for row in adjusted):
-        _put("p_adjusted", [row for row in adjusted if row["document"] == document], holm)
+    tested = [row for row in adjusted if row["role"] != "control"]
+    _put("p_adjusted_all", tested, benjamini_hochberg)
+    for document in dict.fromkeys(row["document"] for row in tested):
+        _put("p_adjusted", [row for row in tested if row["document"] == document], holm)
     for row in adjusted:
         p, decided = row["p_adjusted"], row["verdict"] in ("supported", "refuted") and row["alpha"] is not None
         row["survives"] = bool(p <= row["alpha"]) if decided and p is not None else None
     _put_searches(adjusted)
+    _put_shaken(adjusted)
     return adjusted
+
+
+def _put_shaken(rows: list[Row]) -> None:
+    """Write what the verdicts of linked claims say against each claim, in words among its notes, too."""
+    undecided = {row["id"] for row in rows if row["verdict"] == "error" and row["reason"] in (NOT_RUN, NEVER)}
+    found = links.shaken(rows, undecided)
+    verdicts = {row["id"]: row["verdict"] for row in rows}
+    known = {*verdicts, *(other for row in rows for kind in row["shaken"] for other in row["shaken"][kind])}
+    for row in rows:
+        row["shaken"] = found[row["id"]]
+        notes = links.without_sentences(row["notes"], known)
+        row["notes"] = [*notes, *links.sentences(row["shaken"], verdicts)]
 
 
 def _put_searches(rows: list[Row]) -> None:

@@ -8,6 +8,7 @@ from typing import Any
 
 from harness.fixed import CODE
 from harness.report import text
+from harness.report.rows import NEVER, NOT_RUN
 
 Row = Mapping[str, Any]
 
@@ -38,6 +39,24 @@ def fixed(row: Row) -> str:
 def registered(row: Row) -> str:
     """How a claim compares with a preregistration: one of :data:`REGISTERED`, or empty if none was given."""
     return str(row["registered"]["state"]).replace(" ", "-") if row["registered"] else ""
+
+
+def control(row: Row) -> bool | None:
+    """Whether a control came out as it has to; None for what is no control, or has not run yet."""
+    if row["role"] != "control" or (row["verdict"] == "error" and row["reason"] in (NOT_RUN, NEVER)):
+        return None
+    return row["verdict"] in row["passes"]
+
+
+def claimed(rows: Sequence[Row]) -> dict[str, Any]:
+    """What documents claim, counted without controls and questions of one's own, which have a sentence each."""
+    own = [row for row in rows if row["role"] == "document"]
+    controls = [as_known for row in rows if (as_known := control(row)) is not None]
+    questions = sum(row["role"] == "question" for row in rows)
+    besides = [f"Controls: {sum(controls)} of {len(controls)} as expected."] if controls else []
+    if questions:
+        besides.append(f"Beyond the documents: {text.counted(questions, 'question', 'questions')}.")
+    return {"claims": len(own), "documents": len({row["document"] for row in own}), "besides": besides}
 
 
 def survival(row: Row) -> str:

@@ -214,3 +214,43 @@ def test_other_plugins_keep_options_of_the_same_name(project: Project, short):
                  "    assert pytestconfig.getoption('claims_scale') == 'reduced'\n")  # fmt: skip
     assert project.run_apart("-p", "others", "test_other.py", "--scale", "huge").ret == 0
     assert project.run_apart("-p", "others", "test_other.py", "--scale=huge").ret == 0
+
+
+LINKED = """
+@declare("leaning", requires=("paper/higher", "paper/{other}"))
+def test_leaning():
+    return evidence(1.0)
+
+@declare("circle", explains=("paper/square",))
+def test_circle():
+    return evidence(1.0)
+
+@declare("square", explains=("paper/circle",))
+def test_square():
+    return evidence(1.0)
+"""
+
+
+def test_links_that_cannot_be_meant_cost_their_claims_alone(project: Project, told):
+    project.claims(SUPPORTED, LINKED.replace("{other}", "hihger"))
+    result = project.run()
+    rows = project.rows()
+    assert rows["leaning"]["error"].endswith("no claim has this id; did you mean paper/higher?")
+    assert "explains itself in the end (paper/circle explains paper/square explains paper/circle)" in told(result)
+    assert {name: row["verdict"] for name, row in rows.items()} == {
+        "higher": "supported", "leaning": "error", "circle": "error", "square": "error"
+    }  # fmt: skip
+
+
+def test_links_to_claims_that_were_not_collected_are_not_unknown(project: Project):
+    project.claims(SUPPORTED)
+    project.claims(LINKED.partition('@declare("circle')[0].replace("{other}", "lower"), name="test_paper_leaning")
+    project.claims(REFUTED, name="test_paper_lower")
+    project.run("claims/test_paper_leaning.py")
+    row = project.rows()["leaning"]
+    assert row["verdict"] == "supported"
+    assert row["links"]["requires"] == ["paper/higher", "paper/lower"]
+    project.run()
+    row = project.rows()["leaning"]
+    assert row["shaken"]["unmet"] == ["paper/lower"]
+    assert "It requires paper/lower, which is refuted." in row["notes"]
