@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
-from harness.cli import cache, fixed, new, search, train
+from harness.cli import cache, fixed, hypotheses, new, search, train
 from harness.cli import costs as costing
 from harness.cli.words import counted
 
@@ -104,6 +104,7 @@ def _parser() -> argparse.ArgumentParser:
     fixed.add(commands)
     train.add(commands)
     search.add(commands)
+    hypotheses.add(commands)
     new.add(commands)
     return parser
 

@@ -107,7 +107,10 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
         p = prediction.joint_p([part.estimate.p for part in parts if part.estimate is not None])
         estimate = replace(estimate, p=p, notes=(f"Part {decides + 1} of {len(parts)} decides.", *estimate.notes))
     both = joint_sides(prediction, [part.sides for part in parts])
-    return Verdict(outcome, reason, label, prediction, estimate, size, both, parts=parts, decides=decides, notes=notes)
+    counts = (supporting.count(Outcome.SUPPORTED), refuting.count(Outcome.REFUTED), prediction.needed)
+    return Verdict(
+        outcome, reason, label, prediction, estimate, size, both, parts=parts, decides=decides, counts=counts, notes=notes
+    )
 
 
 def _tally(prediction: Conjunction, counts: dict[Outcome, int]) -> str:

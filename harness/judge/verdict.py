@@ -46,6 +46,8 @@ class Verdict(Shown):
         parts: verdicts on the parts of a conjunction.
         decides: place among them of the one that decides, whose reason, estimate, margin and power are the verdict's; None
             without parts.
+        counts: how many parts count as supported, how many as refuted, each at the level at which it counts for the whole,
+            and how many have to come true; None without parts.
         companions: verdicts on the claim's companions, which have no say in this one.
         protocols: verdict under each protocol of the claim; this verdict is that of the first.
     """
@@ -61,6 +63,7 @@ class Verdict(Shown):
     gates: tuple[GateResult, ...] = ()
     parts: tuple[Verdict, ...] = ()
     decides: int | None = None
+    counts: tuple[int, int, int] | None = None
     notes: tuple[str, ...] = ()
     companions: tuple[Verdict, ...] = ()
     protocols: Mapping[str, Verdict] = field(default_factory=dict)
@@ -98,6 +101,10 @@ class Verdict(Shown):
             "gates": [asdict(gate) for gate in self.gates],
             "parts": [part._row() for part in self.parts],
             "decides": self.decides,
+            "counts": None
+            if self.counts is None
+            else dict(zip(("supporting", "refuting", "needed"), self.counts, strict=True)),
+            "objection": (self.estimate.objection or None) if self.estimate and not self.parts else None,
             "companions": [companion._row() for companion in self.companions],
             "protocols": [verdict._under(name, primary=i == 0) for i, (name, verdict) in enumerate(self.protocols.items())],
         }

@@ -51,6 +51,12 @@ def faults_of(part: str, value: Any) -> Iterator[Fault]:
     yield from strict or _faults(value, published()["$defs"][part], "")
 
 
+def faults_by(schema: Mapping[str, Any], value: Any) -> Iterator[Fault]:
+    """What is wrong with a value by a schema without references."""
+    strict = list(unfit(value))
+    yield from strict or _faults(value, schema, "")
+
+
 def _faults(value: Any, schema: Mapping[str, Any], where: str) -> Iterator[Fault]:
     if "$ref" in schema:
         yield from _faults(value, published()["$defs"][schema["$ref"].rsplit("/", 1)[-1]], where)
