@@ -2,20 +2,25 @@
 
 What is made has the names, and the bits, that it would have had by itself; so whoever asks for one of these members or tables
 afterwards finds it.  Stacks are cut from all that is wanted, whether it is there or not, so that several workers that want the
-same have the same stacks, and share them.
+same have the same stacks, and share them.  A stack that memory does not hold is done in halves, as one of a single recipe is
+(:mod:`harness.store.halving`); if they do not fit either, its members are left to whoever asks for them.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Hashable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
+from itertools import groupby
+from operator import itemgetter
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.device import memory_limit, standard_numerics
 from harness.progress import listening
 from harness.recipe import digest
-from harness.store.members import Members
+from harness.store.halving import in_halves
+from harness.store.members import Members, united
 from harness.store.names import Names
 from harness.store.orders import Order
 from harness.store.sharing import (
@@ -34,8 +39,10 @@ if TYPE_CHECKING:
     from harness.data.base import Dataset, DataSpec
     from harness.population import Population
     from harness.recipe import Recipe
+    from harness.training.train import Diverged
 
 MembersOf = tuple["Recipe", tuple[int, ...]]
+Member = tuple[int, int]  # number of the part of a stack, and seed
 EXACT_ON = "cpu"  # a GPU chooses its products by the size of the stack
 DATA_SHARE = 0.25  # of the memory for stacked work that the data of a stack's recipes may take
 
@@ -149,41 +156,61 @@ class Alongside:
     def _train(self, stack: Sequence[MembersOf], progress: Progress) -> None:
         from harness.training.alongside import Part, train_alongside
 
-        began, parts, paths = time.monotonic(), [], []
-        for recipe, seeds in stack:
-            own = self._names.member_paths(recipe, seeds)
-            missing = self._shelf.missing(own)
-            start = self._members.last(recipe.parent, missing) if recipe.parent and missing else None
-            if recipe.parent and missing and start is None:
-                return  # a parent was damaged and set aside; the shard that makes it runs again
-            if missing:
-                parts.append(Part(recipe, self._data(recipe.data), missing, start))
-                paths.append(own)
-        if not parts:
-            return
-        with standard_numerics(self._device):
-            made = [*train_alongside(parts, device=self._device, progress=progress)]
-        seconds = (time.monotonic() - began) / sum(len(part.seeds) for part in parts)
-        failures = []
-        for part, own, (kept, failed) in zip(parts, paths, made, strict=True):
-            self._members.keep(part.recipe, own, part.seeds, kept, failed, seconds)
-            failures += [failed] if failed is not None else []
+        paths = [self._names.member_paths(recipe, seeds) for recipe, seeds in stack]
+        failures: dict[str, tuple[Recipe, list[Diverged]]] = {}
+
+        def work(some: tuple[Member, ...]) -> None:
+            began, parts = time.monotonic(), []
+            for number, seeds in _by_part(some):
+                recipe = stack[number][0]
+                start = self._members.last(recipe.parent, seeds) if recipe.parent else None
+                if recipe.parent and start is None:
+                    return  # a parent was damaged and set aside; the shard that makes it runs again
+                parts.append((Part(recipe, self._data(recipe.data), seeds, start), paths[number]))
+            with standard_numerics(self._device):
+                made = [*train_alongside([part for part, _ in parts], device=self._device, progress=progress)]
+            seconds = (time.monotonic() - began) / len(some)
+            for (part, own), (kept, failed) in zip(parts, made, strict=True):
+                self._members.keep(part.recipe, own, part.seeds, kept, failed, seconds)
+                if failed is not None:
+                    failures.setdefault(part.recipe.key, (part.recipe, []))[1].append(failed)
+
+        if missing := self._missing(paths):
+            in_halves(missing, work, f"training {_named([recipe for recipe, _ in stack])}", self._device)
         if failures:
-            raise failures[0]
+            raise united(*next(iter(failures.values())))
 
     def _measure(self, measurement: Any, populations: Sequence[Population], progress: Progress) -> None:
         from harness.measure.llc.across import measured_across
 
         paths = [self._names.table_paths(each, measurement) for each in populations]
-        left = [(each, own, self._shelf.missing(own)) for each, own in zip(populations, paths, strict=True)]
-        left = [(each, own, missing) for each, own, missing in left if missing]
-        if not left:
-            return
-        seen = [(each.select(missing), self._data(each.recipe.data)) for each, _, missing in left]
-        with standard_numerics(self._device), listening(until_written(progress)):
-            tables = measured_across(measurement, seen, self._device)
-        for (each, own, missing), table in zip(left, tables, strict=True):
-            self._tables.keep(each, measurement, own, missing, table, {})  # a time in company is no rate to plan with
+
+        def work(some: tuple[Member, ...]) -> None:
+            parts = [(populations[number], paths[number], seeds) for number, seeds in _by_part(some)]
+            seen = [(each.select(seeds), self._data(each.recipe.data)) for each, _, seeds in parts]
+            with standard_numerics(self._device), listening(until_written(progress)):
+                tables = measured_across(measurement, seen, self._device)
+            for (each, own, seeds), table in zip(parts, tables, strict=True):
+                self._tables.keep(each, measurement, own, seeds, table, {})  # a time in company is no rate to plan with
+
+        if missing := self._missing(paths):
+            what = f"measuring {_named([each.recipe for each in populations])}, {measurement.name}"
+            in_halves(missing, work, what, self._device)
+
+    def _missing(self, paths: Sequence[Mapping[int, Path]]) -> tuple[Member, ...]:
+        """What of a stack has no entry, by the number of its part in it."""
+        return tuple((number, seed) for number, own in enumerate(paths) for seed in self._shelf.missing(own))
+
+
+def _by_part(some: Sequence[Member]) -> list[tuple[int, tuple[int, ...]]]:
+    """Members of a stack, those of a part together, in the order of the stack."""
+    return [(number, tuple(seed for _, seed in own)) for number, own in groupby(some, key=itemgetter(0))]
+
+
+def _named(recipes: Sequence[Recipe]) -> str:
+    """The recipes of a stack in words."""
+    others = len(recipes) - 1
+    return recipes[0].name + (f" beside {others} other recipe{'s' if others > 1 else ''}" if others else "")
 
 
 def _by_kind(wanted: Iterable[MembersOf], kind_of: Callable[[Recipe], Hashable | None]) -> list[list[MembersOf]]:

@@ -11,11 +11,11 @@ import gc
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeVar
 
 from harness import device as devices
 
-Seeds = tuple[int, ...]
+Member = TypeVar("Member")
 _SAID = ("not enough memory", "can't allocate memory", "cannot allocate memory", "out of memory", "std::bad_alloc")
 
 
@@ -23,11 +23,11 @@ class MemoryExhausted(MemoryError):  # noqa: N818 - a state of the world, not a 
     """Work ran out of memory twice; the message says what, and what to do."""
 
 
-def in_halves(seeds: Seeds, work: Callable[[Seeds], None], what: str, device: str) -> None:
+def in_halves(members: tuple[Member, ...], work: Callable[[tuple[Member, ...]], None], what: str, device: str) -> None:
     """Do some work on members, all together if memory allows.
 
     Args:
-        seeds: the members.
+        members: seeds of one recipe, or whatever names members of several.
         work: does it for some of them; what it raises besides is left to it.
         what: it is, in words: "training mlp".
         device: "cpu" or "cuda"; where.
@@ -36,23 +36,23 @@ def in_halves(seeds: Seeds, work: Callable[[Seeds], None], what: str, device: st
         MemoryExhausted: the halves do not fit either.
     """
     try:
-        work(seeds)
+        work(members)
         return
     except Exception as problem:
         if not is_exhausted(problem):
             raise
         said = str(problem).splitlines()[0] if str(problem) else type(problem).__name__
     _free(device)  # only now: the exception held all that the work did
-    size, limit = (len(seeds) + 1) // 2, devices.memory_limit(device)
+    size, limit = (len(members) + 1) // 2, devices.memory_limit(device)
     with _half_the_memory(device):
-        for some in filter(None, (seeds[:size], seeds[size:])):
+        for some in filter(None, (members[:size], members[size:])):
             try:
                 work(some)
             except Exception as problem:
                 if not is_exhausted(problem):
                     raise
                 raise MemoryExhausted(
-                    f"{what} ran out of memory on {device} with {len(seeds)} networks together, and again with {len(some)} "
+                    f"{what} ran out of memory on {device} with {len(members)} networks together, and again with {len(some)} "
                     f"and half the working memory ({said[:200]}): give --claims-memory {_size(limit // 4)}, run fewer workers "
                     "at a time (-n), or use a larger machine or a smaller scale"
                 ) from None

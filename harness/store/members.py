@@ -99,7 +99,7 @@ class Members:
 
         in_halves(missing, work, f"training {recipe.name}", self._device)
         if diverged:
-            raise diverged[0] if len(diverged) == 1 else Diverged(recipe, [s for each in diverged for s in each.seeds], {})
+            raise united(recipe, diverged)
 
     def _train_together(self, recipe: Recipe, paths: Mapping[int, Path], missing: tuple[int, ...], progress: Progress) -> None:
         from harness.own.training import elsewhere, trained
@@ -185,3 +185,10 @@ class Members:
         if len(found) < len(read):
             return None
         return {epoch: torch.stack([tensors[f"epoch {epoch}"] for tensors in found]) for epoch in recipe.kept}
+
+
+def united(recipe: Recipe, diverged: Sequence[Diverged]) -> Diverged:
+    """What one or more stacks say of members of a recipe that diverged, as one."""
+    if len(diverged) == 1:
+        return diverged[0]
+    return type(diverged[0])(recipe, [seed for each in diverged for seed in each.seeds], {})

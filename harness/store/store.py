@@ -237,7 +237,8 @@ class Store(Shown):
         failures: list[Exception] = []
         own = resolved(measurement, self.llc_engine)
         shards = self._alongside.measured(wanted, own, failures if self.engine is None else None)
-        return [*failures, *self._work(shards, name, "measured")]
+        failures += self._work(shards, name, "measured")  # which is when the shards put theirs into the list
+        return failures
 
     def lacks(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement | None = None) -> bool:
         """Whether some of these members, or their tables of a measurement, are still to be made."""

@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import replace
+from typing import Any
 
 import pytest
 import torch
 
+import harness.measure.llc.across
+import harness.training.alongside
 from harness import LLC, MLP, LLCSpec, Recipe, Store, Threat, ToyImages, device
 from harness.recipe import SGD
+from harness.store.halving import MemoryExhausted
 from harness.training.train import Diverged, train
 
 SPEC = LLCSpec(localization=10.0, chains=2, burn_in=10, draws=20)
@@ -98,3 +103,87 @@ def test_llcs_of_several_recipes_are_those_of_each(store, tmp_path):
         together = store.measure([store.population(one, seeds)], measurement)
         assert together.equals(apart.measure([apart.population(one, seeds)], measurement))
     assert store.made == made + 1
+
+
+# --- memory that is exhausted ---------------------------------------------------------------------------
+
+MEASURED = LLC(SPEC, ("all",), 96)
+PLACES = {
+    "training": (harness.training.alongside, "train_alongside", lambda parts, **_: sum(len(part.seeds) for part in parts)),
+    "measuring": (harness.measure.llc.across, "measured_across", lambda _, seen, __: sum(len(each) for each, _ in seen)),
+}
+
+
+class Memory:
+    """Holds so many networks of a stack of several recipes; those that were tried together are counted."""
+
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, what: str) -> None:
+        self.most, self.together = 0, list[int]()
+        module, name, size = PLACES[what]
+        real: Callable[..., Any] = getattr(module, name)
+
+        def made(*arguments: Any, **rest: Any) -> Any:
+            self.together.append(size(*arguments, **rest))
+            if self.together[-1] > self.most:
+                raise MemoryError
+            return real(*arguments, **rest)
+
+        monkeypatch.setattr(module, name, made)
+
+
+@pytest.fixture
+def memory(monkeypatch: pytest.MonkeyPatch, what: str) -> Memory:
+    return Memory(monkeypatch, what)
+
+
+def both(store: Store) -> list[Exception]:
+    return [*store.train_alongside(THREE, name="three"), *store.measure_alongside(THREE, MEASURED, name="three")]
+
+
+@pytest.mark.parametrize("what", PLACES)
+@pytest.mark.parametrize(
+    "there", [(), (0,), (1, 2)], ids=str
+)  # of the second recipe: halves end within recipes and between them
+def test_a_stack_that_does_not_fit_is_halved_and_is_the_same(store, memory, what, there):
+    if there:
+        store.population(THREE[1][0], there)
+        if what == "measuring":
+            store.measure([store.population(THREE[1][0], there)], MEASURED)
+    memory.most = (9 - len(there) + 1) // 2
+    assert both(store) == []
+    made, left = store.made, 9 - len(there)
+    assert memory.together == [left, (left + 1) // 2, left // 2]
+    for one, seeds in THREE:
+        population = store.population(one, seeds)
+        assert torch.equal(population.final, alone(one, seeds))
+        table = store.measure([population], MEASURED).drop(columns=["recipe", "architecture", "regime"])
+        assert table.equals(MEASURED.run(population, one.data.load(), "cpu")[table.columns])
+    assert store.made == made
+
+
+@pytest.mark.parametrize("what", PLACES)
+def test_a_stack_that_does_not_fit_in_halves_is_told_and_left_to_whoever_asks(store, memory, what):
+    failures = store.train_alongside(THREE, name="three")
+    if what == "measuring":
+        failures += store.measure_alongside(THREE, MEASURED, name="three")
+    assert memory.together == [9, 5]
+    first = [failure for failure in failures if isinstance(failure, MemoryExhausted)]
+    assert len(first) == len(failures) == 1
+    said = str(first[0])
+    assert said.startswith(what)
+    assert " beside 2 other recipes" in said
+    assert "with 9 networks together, and again with 5 and half the working memory" in said
+    assert "give --claims-memory 256MiB" in said
+    assert [store.lacks(one, seeds) for one, seeds in THREE] == [what == "training"] * 3
+    assert not any(path.exists() for one, seeds in THREE for path in store.table_paths(one, seeds, MEASURED).values())
+    populations = [store.population(*members) for members in THREE]  # each by itself
+    assert len(store.measure(populations, MEASURED)) == 9
+
+
+@pytest.mark.parametrize("what", ["training"])
+def test_networks_of_a_recipe_that_diverge_in_both_halves_are_all_named(store, memory):
+    wild = recipe(1.0, data=ToyImages(train=96, test=30, amplitude=1e30), optimiser=SGD(0.1), loss="mse")
+    memory.most = 2
+    (failure,) = store.train_alongside([(wild, (0, 1, 2))], name="wild")
+    assert isinstance(failure, Diverged)
+    assert failure.seeds == (0, 1, 2)
