@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ast
 import hashlib
+from functools import lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -12,6 +13,7 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _SPELLING = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
+@lru_cache(maxsize=4096)
 def does(source: str | bytes) -> str:
     """Hash of what a source does: its syntax tree without docstrings, comments and layout, 16 hexadecimal digits.
 
