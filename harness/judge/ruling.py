@@ -107,9 +107,9 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
         p = prediction.joint_p([part.estimate.p for part in parts if part.estimate is not None])
         estimate = replace(estimate, p=p, notes=(f"Part {decides + 1} of {len(parts)} decides.", *estimate.notes))
     both = joint_sides(prediction, [part.sides for part in parts])
-    counts = (supporting.count(Outcome.SUPPORTED), refuting.count(Outcome.REFUTED), prediction.needed)
+    firm = (supporting.count(Outcome.SUPPORTED), refuting.count(Outcome.REFUTED), prediction.needed)
     return Verdict(
-        outcome, reason, label, prediction, estimate, size, both, parts=parts, decides=decides, counts=counts, notes=notes
+        outcome, reason, label, prediction, estimate, size, both, parts=parts, decides=decides, counts=firm, notes=notes
     )
 
 
