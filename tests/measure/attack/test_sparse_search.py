@@ -72,6 +72,32 @@ def test_linear_classifiers_are_solved_exactly_inside_the_bounds(norm: str, clas
         assert np.mean(found == truth) >= 0.97
 
 
+@NORMS
+@pytest.mark.parametrize("share", [0.05, 0.2, 0.5])
+def test_inputs_of_one_slope_are_changed_one_by_one(norm: str, share: float) -> None:
+    """Average pooling at the entrance: a search that takes all inputs of a slope or none would count whole windows."""
+    torch.manual_seed(0)
+    weights = 0.1 + 2 * torch.rand(3, 16)
+    models, truth = [], []
+    for weight in weights:
+        model = torch.nn.Sequential(torch.nn.AvgPool2d(2), torch.nn.Flatten(), torch.nn.Linear(16, 2)).eval()
+        gains = (
+            (2 * 0.75 * weight.double() / 4).repeat_interleave(4).sort(descending=True).values
+        )  # an input's slope times its room
+        margin = share * float(gains.sum())
+        with torch.no_grad():
+            model[2].weight.copy_(torch.stack([weight, -weight]))
+            model[2].bias.copy_(torch.tensor([margin - 2 * 0.75 * float(weight.sum()), 0.0]))
+        models.append(model)
+        whole = int((gains.cumsum(0) <= margin).sum())
+        rest = (margin - float(gains[:whole].sum())) / float(gains[whole])
+        truth.append(whole + 1 if norm == "l0" else 0.75 * (whole + rest))
+    found = smallest_perturbation(
+        models, np.full((1, 1, 8, 8), 0.75, np.float32), np.zeros(1, int), norm=norm, bounds=(0, 1), spec=WIDE
+    )
+    np.testing.assert_allclose(found[:, 0], truth, rtol=0 if norm == "l0" else 5e-3)
+
+
 def test_without_bounds_one_input_does_in_l1() -> None:
     torch.manual_seed(0)
     model = torch.nn.Linear(6, 2)
