@@ -28,6 +28,7 @@ UNLIKELY = 0.05  # chance of being on the other side below which the end of a li
 LINE = 9  # trials along one line: two ends, and halvings to a hundredth of the axis
 NARROW = 0.02  # of an axis: an edge is known well enough
 CANDIDATES = 512  # even points among which the surface is least sure somewhere
+FIRST_BATCH = 3  # settings that are made in one go where time is limited and nothing is known of how long one takes
 ROUND = 10  # settings that are chosen from one surface, so that what they need is made in one go
 NEAR = 0.25  # of an axis, beyond which a turn of the surface is another one than that of the trials
 Judged = Callable[[Settings], "Verdict | Trial | None"]
@@ -70,6 +71,7 @@ class Explored:
     Attributes:
         trials: every setting that was tried, once, in order; not the defaults.
         drawn: the trial of every even draw; in a scope of few settings the same one, and the defaults, come up more than once.
+        began: when, by :func:`time.monotonic`.
         edges: what the lines have found.
     """
 
@@ -83,6 +85,7 @@ class Explored:
     trials: list[Trial] = field(default_factory=list)
     drawn: list[Trial] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
+    began: float = field(default_factory=lambda: time.monotonic())
     _known: dict[str, Trial] = field(default_factory=dict)
 
     @property
@@ -119,6 +122,19 @@ class Explored:
         new = {_key(each): each for each in changed if each and _key(each) not in self._known}
         if some := list(new.values())[: max(self.left, 0)]:
             self.ahead(some)
+
+    def fitting(self, count: int) -> int:
+        """How many of so many settings to make in one go: all, or those that the time left has room for at the pace so far.
+
+        What is made together is done together: a batch that the time cuts short leaves no setting that can be judged.
+        """
+        if self.until is None:
+            return count
+        if not self.trials:
+            return min(count, FIRST_BATCH)
+        now = time.monotonic()
+        pace = (now - self.began) / len(self.trials)
+        return max(1, min(count, int((self.until - now) / pace) if pace > 0 else count))
 
     def all(self) -> list[Trial]:
         """Every trial that has an effect, that at the defaults first."""
@@ -167,10 +183,13 @@ def explore(
     until = None if minutes is None else time.monotonic() + 60 * minutes
     explored = Explored(scope, judged, default, trials, until, tell, ahead)
     even = scope.even(trials - trials // 2)
-    explored.prepare(even)
-    for settings in even:
-        made = explored.at(settings, "even")
-        explored.drawn += [] if made is None else [made]
+    while even and explored.left > 0:
+        some = explored.fitting(len(even))
+        explored.prepare(even[:some])
+        for settings in even[:some]:
+            made = explored.at(settings, "even")
+            explored.drawn += [] if made is None else [made]
+        even = even[some:]
     if default.holds is not None:
         _lines(explored)
         if not explored.edges:
@@ -183,7 +202,8 @@ def _lines(explored: Explored) -> None:
     """Edges along the settings, that first along which the verdict is most likely to turn."""
     surface = explored.surface()
     axes = sorted(explored.scope.axes, key=lambda axis: -_turns(explored, axis, surface))
-    explored.prepare({axis.name: end} for axis in axes for end in _ends(explored, axis, surface))
+    ends = [{axis.name: end} for axis in axes for end in _ends(explored, axis, surface)]
+    explored.prepare(ends[: explored.fitting(len(ends))])
     for axis in axes:
         if explored.left <= 0:
             return
@@ -311,10 +331,11 @@ def _unsure(explored: Explored) -> None:
     while explored.left > 0:
         before, surface = len(explored.trials), explored.surface()
         chosen = pool if surface is None else _round(explored, surface, pool)
-        explored.prepare(chosen[: min(ROUND, explored.left)])
+        some = explored.fitting(min(ROUND, explored.left))
+        explored.prepare(chosen[:some])
         for settings in chosen:
             explored.at(settings, "surface")
-            if len(explored.trials) - before >= ROUND:
+            if len(explored.trials) - before >= some:
                 break
         if len(explored.trials) == before:
             return  # the scope is smaller than the budget

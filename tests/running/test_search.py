@@ -15,7 +15,7 @@ import planted
 import pytest
 import scipy.stats
 from filelock import FileLock
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness.report
@@ -130,6 +130,31 @@ def test_time_that_is_over_ends_it():
     found = search(scope_of(SCOPE, DEFAULTS), judged, at_default, 20, judged, minutes=0)
     assert found.trials == ()
     assert found.reason == "No setting was tried. It is refuted in none of 0 settings."
+
+
+@settings(max_examples=25)
+@given(limit=st.integers(1, 60), cost=st.integers(1, 400), together=st.floats(0, 1))
+def test_a_search_with_little_time_makes_no_more_in_one_go_than_it_can_judge(limit, cost, together):
+    """A batch that is made in one go costs less for each setting, and nothing of it can be judged before all of it is made."""
+    clock, made = [0.0], set()
+
+    def ahead(batch):
+        assert clock[0] < 60 * limit
+        clock[0] += cost * (1 + (len(batch) - 1) * together)
+        made.update(repr(each) for each in batch)
+
+    def judged(settings):
+        clock[0] += 0 if repr(settings) in made else cost
+        return verdict(0.6 + 0.3 * settings.get("noise", 1.0))
+
+    at_default = trial_of(verdict(1.0), {}, 0.0, "default")
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr("harness.running.search.time", SimpleNamespace(monotonic=lambda: clock[0]))
+        found = search(scope_of(SCOPE, DEFAULTS), judged, at_default, 12, lambda settings: None, minutes=limit, ahead=ahead)
+    first = cost * (1 + 2 * together)  # a guess; later ones take no longer than the pace of those before has room for
+    assert len(found.trials) >= (3 if first < 60 * limit else 0)
+    assert clock[0] <= max(60 * limit, first) + cost
+    assert len(found.trials) == 12 or clock[0] + cost >= 60 * limit
 
 
 def test_fresh_seeds_that_do_not_agree_leave_it_unconfirmed():
