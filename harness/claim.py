@@ -13,6 +13,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
 from harness._callable import as_its_function
+from harness.declaring import Declared, mistaken_among
 from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.gate import Gate, names_of
@@ -36,7 +37,7 @@ _ID = re.compile(r"[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
 
 
 @dataclass(frozen=True)
-class Source:
+class Source(metaclass=Declared):
     """A document that makes claims.
 
     Attributes:
@@ -75,7 +76,7 @@ class Source:
 
 
 @dataclass(frozen=True)
-class Citation:
+class Citation(metaclass=Declared):
     """A sentence in a :class:`Source`; made by :meth:`Source.at`."""
 
     source: Source
@@ -354,6 +355,8 @@ def claim(id: str, **declared: Any) -> Callable[[Body], Body]:
     def decorate(body: Body) -> Body:
         declaration: Claim | ClaimError
         try:
+            if (mistaken := mistaken_among(declared.values())) is not None:
+                raise mistaken.problem
             declared.setdefault("prediction", None)
             declaration = Claim(id=id, **declared)
         except (ClaimError, TypeError) as problem:

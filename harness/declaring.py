@@ -1,15 +1,16 @@
-"""A mistake in one prediction's constructor, kept for the claim that it belongs to.
+"""A mistake in one constructor of a declaration, kept for the claim that it belongs to.
 
-``@claim(…, prediction=PairedDifference(…, margin=-0.02))`` is evaluated when its module is imported: an error there would cost
-every claim of the module.  While pytest imports claims (:func:`declaring`), a constructor that fails therefore returns a
-:class:`Mistaken` that carries the error; whatever is made of it is mistaken as well, and the claim that gets it has a row that
-says so.  Everywhere else a constructor raises, as constructors do.
+``@claim(…, prediction=PairedDifference(…, margin=-0.02))`` is evaluated when its module is imported, and so are its gates, its
+population and its source: an error there would cost every claim of the module.  While pytest imports claims
+(:func:`declaring`), a constructor that fails therefore returns a :class:`Mistaken` that carries the error; whatever is made of
+it is mistaken as well, and the claim that gets it has a row that says so.  Everywhere else a constructor raises, as
+constructors do.
 """
 
 from __future__ import annotations
 
 from abc import ABCMeta
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -20,7 +21,7 @@ _KEPT: ContextVar[bool] = ContextVar("mistakes are kept", default=False)
 
 
 class Mistaken:
-    """In place of a prediction that could not be made.
+    """In place of a part of a declaration that could not be made.
 
     Attributes:
         problem: why.
@@ -35,13 +36,27 @@ class Mistaken:
         """Raises the error, wherever a declaration is read."""
         raise self.problem
 
+    def at(self, *given: Any, **named: Any) -> Mistaken:
+        """What a mistaken source would point at, which is as mistaken."""
+        return self
+
     def __repr__(self) -> str:
-        return f"a prediction that could not be made: {self.problem}"
+        return f"a part of a declaration that could not be made: {self.problem}"
+
+
+def mistaken_among(values: Iterable[Any]) -> Mistaken | None:
+    """The first mistake among values, and in what those hold that are tuples, lists or mappings."""
+    for value in values:
+        inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, tuple | list) else ()
+        found = value if isinstance(value, Mistaken) else mistaken_among(inner)
+        if found is not None:
+            return found
+    return None
 
 
 @contextmanager
 def declaring() -> Iterator[None]:
-    """Constructors of predictions keep their mistakes instead of raising them."""
+    """Constructors of declarations keep their mistakes instead of raising them."""
     token = _KEPT.set(True)
     try:
         yield
@@ -50,14 +65,13 @@ def declaring() -> Iterator[None]:
 
 
 class Declared(ABCMeta):
-    """Class of the classes of predictions, whose constructors can keep a mistake."""
+    """Class of the classes that declarations consist of, whose constructors can keep a mistake."""
 
     def __call__(cls, *given: Any, **named: Any) -> Any:
         """An object of the class; while mistakes are kept, a :class:`Mistaken` if there can be none."""
         if not _KEPT.get():
             return super().__call__(*given, **named)
-        parts = (part for each in (*given, *named.values()) for part in (each if isinstance(each, tuple | list) else (each,)))
-        if (before := next((part for part in parts if isinstance(part, Mistaken)), None)) is not None:
+        if (before := mistaken_among((*given, *named.values()))) is not None:
             return before
         try:
             return super().__call__(*given, **named)

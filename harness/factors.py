@@ -5,12 +5,13 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass, field
 
+from harness.declaring import Declared
 from harness.errors import ClaimError
 from harness.limits import briefly
 
 
 @dataclass(frozen=True)
-class Factors:
+class Factors(metaclass=Declared):
     """The population of a claim.
 
     A factor is a column of the table, or something that all rows share without a column for it, such as the test points.  The

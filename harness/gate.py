@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from harness.declaring import Declared
 from harness.errors import ClaimError
 from harness.limits import Limit, Limited, briefly, canonical, exact
 from harness.quantities import written
@@ -14,7 +15,7 @@ from harness.showing import Shown
 
 
 @dataclass(frozen=True, repr=False)
-class Gate(Limited, Shown):
+class Gate(Limited, Shown, metaclass=Declared):
     """A check that the evidence means anything; a gate that fails makes the verdict INVALID, never REFUTED.
 
     A gate reads one column of the evidence table and requires its value to lie between limits in every row: numbers, or other

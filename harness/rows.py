@@ -24,6 +24,7 @@ from dataclasses import dataclass
 from numbers import Number, Real
 from typing import TYPE_CHECKING, Any
 
+from harness.declaring import Declared
 from harness.errors import ClaimError
 from harness.limits import briefly
 
@@ -43,7 +44,7 @@ class NoRow(LookupError):  # noqa: N818 - a state of a table, not a fault of the
 
 
 @dataclass(frozen=True)
-class Between:
+class Between(metaclass=Declared):
     """A closed interval of numbers, for ``where``; None for an end that is open to infinity.
 
     Attributes:

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import contextlib
 import time
 from collections.abc import Callable, Generator, Mapping
 from pathlib import Path
+from types import TracebackType
 from typing import TYPE_CHECKING, Any
 
 import pytest
+from _pytest.runner import runtestprotocol
 
 from harness import deadline
 from harness.deadline import TimedOut
@@ -16,6 +19,7 @@ from harness.errors import ClaimError, Shortfall
 from harness.pytest_plugin.collect import FAULT, claim_id
 from harness.pytest_plugin.given import REMEDY, body_of, design_of, reads_a_harness
 from harness.pytest_plugin.outcome import SCALED, UNRUN, NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+from harness.spec import RecipeError
 
 if TYPE_CHECKING:
     from harness.claim import Claim, Evidence
@@ -23,7 +27,9 @@ if TYPE_CHECKING:
     from harness.store.store import Measured
 
 _BEGAN: pytest.StashKey[tuple[float, int, int]] = pytest.StashKey()
+_ENDED: pytest.StashKey[BaseException | bool] = pytest.StashKey()
 _MEASURED: pytest.StashKey[int] = pytest.StashKey()  # what was measured until then is behind the verdict; a search comes later
+_HARNESS = Path(deadline.__file__).parent
 _CLOCK = Path(deadline.__file__)  # what the clock interrupts is where it broke, not the clock
 _INSTEAD = "To leave a claim out, deselect it (-k); where there is too little to judge, raise harness.errors.Shortfall"
 _LONGEST_ERROR = 600  # characters of an error that a row keeps; all of it stands in pytest's output
@@ -46,6 +52,16 @@ class Caller:
     ) -> None:  # fmt: skip
         self._settings, self._harness, self._opened, self._families = settings, harness, opened, families
 
+    @pytest.hookimpl(tryfirst=True)
+    def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
+        """Run a claim once: a plugin that runs failing tests again would judge until the verdict is the wanted one."""
+        if claim_id(item) is None:
+            return None
+        item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
+        runtestprotocol(item, nextitem=nextitem)
+        item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        return True
+
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_setup(self, item: pytest.Item) -> Generator[None, None, None]:
         """Set up a claim's fixtures; if one of them finds too few data, the claim is invalid."""
@@ -63,9 +79,21 @@ class Caller:
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_pyfunc_call(self, pyfuncitem: pytest.Function) -> bool | None:
-        """Call the body of a claim and judge what it returns."""
+        """Call the body of a claim and judge what it returns; a plugin that calls it again gets the same answer."""
         if claim_id(pyfuncitem) is None:
             return None
+        ended = pyfuncitem.stash.get(_ENDED, None)
+        if ended is None:
+            try:
+                self._call(pyfuncitem)
+            except BaseException as problem:
+                ended = problem
+            pyfuncitem.stash[_ENDED] = ended or True
+        if isinstance(ended, BaseException):
+            raise ended
+        return True
+
+    def _call(self, pyfuncitem: pytest.Function) -> None:
         from harness.running.asking import refuse_unknown
         from harness.running.evidence import completed
 
@@ -84,7 +112,6 @@ class Caller:
         except ClaimError as problem:
             reject(pyfuncitem, f"{problem} (in {pyfuncitem.nodeid})", self._settings)
         conclude(pyfuncitem, row, self._settings)
-        return True
 
     @pytest.hookimpl(wrapper=True)
     def pytest_runtest_makereport(
@@ -94,6 +121,11 @@ class Caller:
         if call.excinfo is not None and call.when != "teardown":
             row = read_row(item) if claim_id(item) else None
             if row is not None and not isinstance(call.excinfo.value, NotSupported | Shown):
+                call.excinfo = _with_own_frames(call.excinfo)
+                if not isinstance(call.excinfo.value, Exception):  # it was interrupted: by a time limit of another plugin, say
+                    from harness.store.sharing import let_go
+
+                    let_go()
                 self._note(item, row, call.excinfo)
         report = yield
         if call.excinfo is not None:
@@ -197,6 +229,22 @@ def _show_text_alone(report: pytest.TestReport, problem: BaseException) -> None:
         report.longrepr = str(problem)
     elif isinstance(problem, Shown) and isinstance(report.longrepr, tuple):
         report.longrepr = (*report.longrepr[:2], str(problem))
+
+
+def _with_own_frames(excinfo: pytest.ExceptionInfo[BaseException]) -> pytest.ExceptionInfo[BaseException]:
+    """Of an error that says what to do about it, the user's own lines are what a reader needs."""
+    problem = excinfo.value
+    if not isinstance(problem, RecipeError | ClaimError):
+        return excinfo
+    frames, trace = [], problem.__traceback__
+    while trace is not None:
+        if not Path(trace.tb_frame.f_code.co_filename).is_relative_to(_HARNESS):
+            frames.append(trace)
+        trace = trace.tb_next
+    kept = None
+    for each in reversed([each for each in frames if each.tb_frame.f_code.co_filename != contextlib.__file__]):
+        kept = TracebackType(kept, each.tb_frame, each.tb_lasti, each.tb_lineno)
+    return pytest.ExceptionInfo.from_exception(problem.with_traceback(kept)) if kept is not None else excinfo
 
 
 def _left_over(item: pytest.Item) -> int:

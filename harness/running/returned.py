@@ -12,7 +12,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 from harness.claim import Claim, Evidence, Figure, Images
-from harness.declaring import Mistaken
 from harness.errors import ClaimError
 from harness.limits import briefly, canonical
 
@@ -38,9 +37,6 @@ def check_claim(claim: Claim) -> None:
         given = getattr(claim, name)
         if not isinstance(given, list | tuple) or not all(hasattr(each, "describe") for each in given):
             raise ClaimError(f"{owner} has {name}={briefly(given)}; give a tuple, as in {name}=({one},)")
-    for each in (claim.prediction, *claim.companions):
-        if isinstance(each, Mistaken):
-            raise ClaimError(f"{owner}: {each.problem}")
     if not hasattr(claim.prediction, "describe"):
         raise ClaimError(
             f"{owner} has prediction={briefly(claim.prediction)}; give one of harness.predict, as in "

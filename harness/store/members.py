@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 from harness.device import standard_numerics
 from harness.recipe import digest
 from harness.store import files
+from harness.store.forward import explained
 from harness.store.halving import in_halves
 from harness.store.lineages import ancestry
 from harness.store.names import Names, check_unmoved
@@ -114,7 +115,7 @@ class Members:
         data = self._data(recipe.data)
         failed: Diverged | None = None
         try:
-            with standard_numerics(self._device):
+            with standard_numerics(self._device), explained():
                 if elsewhere(recipe):
                     kept = trained(recipe, missing)
                 else:

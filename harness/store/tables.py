@@ -13,6 +13,7 @@ from harness.progress import listening
 from harness.recipe import digest
 from harness.store import files
 from harness.store.asked import check_rows
+from harness.store.forward import explained
 from harness.store.halving import in_halves
 from harness.store.names import Names, check_unmoved, stored
 from harness.store.orders import Order
@@ -78,7 +79,7 @@ class Tables:
 
             def work(some: tuple[int, ...]) -> None:
                 began = time.monotonic()
-                with standard_numerics(self._device), listening(until_written(progress)):
+                with standard_numerics(self._device), explained(), listening(until_written(progress)):
                     table = measurement.run(population.select(some), data, self._device)
                 seconds = (time.monotonic() - began) / len(some)
                 self.keep(population, measurement, every, some, table, {"seconds": seconds})
@@ -152,7 +153,7 @@ class Tables:
         unkept: list[pd.DataFrame] = []
 
         def run(progress: Progress) -> None:
-            with standard_numerics(self._device), listening(until_written(progress)):
+            with standard_numerics(self._device), explained(), listening(until_written(progress)):
                 table = compute()
             check_unmoved(name, of_code, self._names.cached(name, key, compute))
             if self._names.cached(name, key, compute, values) != path:  # a value has changed, so that this is not its name

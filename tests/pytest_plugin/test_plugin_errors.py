@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import pytest
-from papers import SUPPORTED, Project
+from papers import HIGHER_SEEDED, SUPPORTED, Project
 
 UNJUDGEABLE = """
 @declare("nothing")
@@ -222,6 +222,83 @@ def test_a_mistake_in_one_prediction_costs_that_claim_alone(project: Project, wo
     assert "unexpected keyword argument 'margin_'" in rows["misspelt"]["reason"]
     assert "margin='half'" in rows["joined"]["reason"]
     assert "margin='half'" in rows["beside"]["reason"]
+
+
+HEAD_OF_PARTS = """
+from harness import Between, Factors
+from harness.claim import Citation
+"""
+PARTS = {
+    "a gate without a limit": ("gates=(Gate('competent', 'competent'),)", "gate 'competent' admits every value"),
+    "a gate's share": ("gates=(Gate('competent', 'competent', at_least=0.5, share=2),)", "has share=2"),
+    "a misspelt limit": ("gates=(Gate('competent', 'competent', atleast=0.5),)", "unexpected keyword argument 'atleast'"),
+    "a list of gates": ("gates=[Gate('', 'competent', at_least=0.5)]", "give text that is not empty"),
+    "a condition": ("gates=(Gate('c', 'competent', at_least=0, where={'seed': Between()}),)", "Between"),
+    "a factor twice": ("population=Factors(random='seed', fixed='seed')", "names seed more than once"),
+    "a factor that is a number": ("population=Factors(random=3)", "is not the name of a factor"),
+    "a misspelt role": ("population=Factors(randomly='seed')", "unexpected keyword argument 'randomly'"),
+    "a source without a title": ("source=Source('mine').at('Intro', 'q')", "missing 1 required positional argument: 'title'"),
+    "a citation": ("source=Citation(PAPER)", "missing 2 required positional arguments"),
+    "two mistakes": ("population=Factors(random=3), gates=(Gate('c', 'competent'),)", "is not the name of a factor"),
+}
+
+
+def test_a_mistake_in_any_part_of_a_declaration_costs_that_claim_alone(project: Project):
+    bodies = [
+        f"@declare('part-{number}', {part})\ndef test_part_{number}():\n    return evidence(1.0)\n"
+        for number, (part, _) in enumerate(PARTS.values())
+    ]
+    project.claims(HEAD_OF_PARTS, *bodies, SUPPORTED)
+    assert project.run().ret == 1
+    rows = project.rows()
+    assert rows.pop("higher")["verdict"] == "supported"
+    for number, (_, said) in enumerate(PARTS.values()):
+        row = rows.pop(f"part-{number}")
+        assert row["verdict"] == "error"
+        assert said in row["reason"]
+    assert not rows
+
+
+@pytest.mark.parametrize("part", [part for part, _ in PARTS.values()])
+def test_outside_of_a_collection_such_a_mistake_raises(part: str):
+    from harness import Between, Factors
+    from harness.claim import Citation, Gate, Source
+
+    names = {"Between": Between, "Factors": Factors, "Citation": Citation, "Gate": Gate, "Source": Source}
+    with pytest.raises((ValueError, TypeError)):
+        eval(f"dict({part})", {**names, "PAPER": Source("paper", "A paper")})
+
+
+UNTRAINABLE = """
+from harness import Module, Recipe, ToyImages
+
+def build(shape, classes):
+    import torch
+
+    class Branch(torch.nn.Module):
+        def __init__(self):
+            super().__init__()
+            self.last = torch.nn.Linear(9, classes)
+
+        def forward(self, x):
+            return self.last(x.flatten(1) * 2 if x.mean() > 0 else x.flatten(1))
+
+    return Branch()
+
+@declare("untrainable")
+def test_untrainable(harness):
+    recipe = Recipe(ToyImages(train=24), Module(f"{__name__}:build", "branch"), epochs=1)
+    return Evidence(harness.store.measure(harness.store.populations([recipe], range(5)), Lengths(1.0)))
+"""
+
+
+def test_an_error_that_says_what_to_do_is_shown_with_the_users_own_lines(project: Project, told):
+    project.claims(HIGHER_SEEDED, UNTRAINABLE)
+    shown = told(project.run("claims", "-k", "untrainable"))
+    assert "torch.func" in project.rows()["untrainable"]["reason"]
+    assert "in test_untrainable" in shown or "def test_untrainable" in shown
+    assert "_functorch" not in shown
+    assert "harness/store" not in shown
 
 
 UNIMPORTABLE = """

@@ -217,3 +217,34 @@ def test_a_run_can_be_named(folder: Path, plans) -> None:
 def test_one_clear_line_where_it_cannot(folder: Path, capsys, arguments: list[str], said: str) -> None:
     assert cli.main(arguments) == 2
     assert said in capsys.readouterr().err
+
+
+WAYS = {
+    "in one expression": "return Evidence(store.measure(store.populations(BOTH, range(8)), Accuracy()))",
+    "one by one": "return Evidence(store.measure([store.population(each, range(8)) for each in BOTH], Accuracy()))",
+    "table by table": (
+        "return Evidence(pd.concat(store.measure([store.population(each, range(8))], Accuracy()) for each in BOTH))"
+    ),
+    "of one measured table": (
+        "return Evidence(store.measure(store.populations(BOTH, range(8)), Accuracy()).query('accuracy > 0')"
+        ".merge(store.measure(store.populations(BOTH, range(8)), Accuracy(epochs='all')), on='seed'))"
+    ),
+    "step by step": "made = store.populations(BOTH, range(8)); table = store.measure(made, Accuracy()); return Evidence(table)",
+}
+
+
+@pytest.mark.parametrize("way", WAYS)
+def test_however_a_body_asks_for_its_members_the_plan_counts_them(way: str) -> None:
+    from harness import Accuracy
+    from harness.claim import Evidence
+    from harness.code import ReachedCode
+    from harness.data import ToyImages
+    from harness.recipe import MLP, Recipe, Threat
+    from harness.running.asking import Designer
+
+    one = Recipe(ToyImages(train=24), MLP((2,)), epochs=0)
+    names = {"BOTH": [one, one.robust(Threat("linf", 2.0))], "Accuracy": Accuracy, "Evidence": Evidence, "pd": pd}
+    exec(f"def body(harness):\n    store = harness.store\n    {WAYS[way]}", names)
+    design = Designer("reduced", ReachedCode(Path.cwd())).design_of(names["body"])
+    assert (design.seeds, len(design.members)) == (8, 16)
+    assert design.units(("seed",), {"regime": "standard"}) == 8
