@@ -13,16 +13,19 @@ from __future__ import annotations
 import signal
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from types import FrameType
-from typing import Protocol
+from typing import Any, Protocol
 
 GRACE = 10.0  # seconds beyond its limit that a call of compiled code may take before its process is ended
 AGAIN = 5.0  # seconds until the signal comes once more: the first may meet code that swallows every exception
 IMPORTING = 0.05  # seconds until it is looked again whether an import has ended
 CAN_INTERRUPT = hasattr(signal, "setitimer")
 """Whether this system has the timer."""
+
+
+Handler = Callable[[int, FrameType | None], Any]
 
 
 class TimedOut(BaseException):
@@ -55,6 +58,7 @@ class Limit:
         self.seconds, self._left, self._hard = seconds, seconds, hard
         self._end = self._armed = self._idle = 0.0
         self._interrupts = False
+        self._other: tuple[Handler, float] | None = None  # somebody else's alarm, and when it is due
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -72,11 +76,15 @@ class Limit:
         _running = self
         self._end, self._idle = began + self._left, 0.0
         self._interrupts = can_interrupt()
-        handler, (due, every) = self._start(), (0.0, 0.0)
+        handler, (due, every), heard = self._start(), (0.0, 0.0), False
         try:
             try:
                 if self._interrupts:
                     due, every = signal.setitimer(signal.ITIMER_REAL, self._left)
+                    foreign = callable(handler) and not isinstance(getattr(handler, "__self__", None), Limit)
+                    self._other = (handler, began + due) if due and foreign else None  # type: ignore[assignment]
+                    heard = self._other is not None
+                    self._set()
                 self._arm()
                 yield
             finally:
@@ -85,8 +93,10 @@ class Limit:
             self.stop()
             if self._interrupts:
                 signal.signal(signal.SIGALRM, handler)
-                if due:
-                    signal.setitimer(signal.ITIMER_REAL, max(due - (time.monotonic() - began), 1e-3), every)
+                rung = heard and self._other is None
+                if due and (every or not rung):
+                    left = every if rung else max(due - (time.monotonic() - began), 1e-3)
+                    signal.setitimer(signal.ITIMER_REAL, left, every)
             self._left = max(self._end - time.monotonic(), 1e-3)
             _running = outer
 
@@ -122,10 +132,20 @@ class Limit:
             grace = GRACE if self._interrupts else 0.0
             self._hard.arm(max(self._end - time.monotonic(), 1e-3) + grace)
 
+    def _set(self) -> None:
+        """Ring when the time is over, or when somebody else's alarm is due: a process has one timer."""
+        end = self._end if self._other is None else min(self._end, self._other[1])
+        signal.setitimer(signal.ITIMER_REAL, max(end - time.monotonic(), 1e-3))
+
     def _ring(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
+        if self._other is not None and now >= self._other[1]:
+            (handler, _), self._other = self._other, None
+            self._set()
+            handler(number, frame)  # which may raise what ends the work
+            return
         if now < self._end:  # some of the time did not count
-            signal.setitimer(signal.ITIMER_REAL, max(self._end - now, 1e-3))
+            self._set()
             return
         if now < self._end + GRACE and _importing(frame):  # half a module would stay, and some cannot be imported twice
             signal.setitimer(signal.ITIMER_REAL, IMPORTING)

@@ -91,6 +91,46 @@ def test_of_two_clocks_the_earlier_counts() -> None:
         sleep()
 
 
+class Rung(BaseException):
+    """Somebody else's alarm."""
+
+
+@pytest.fixture
+def alarm():
+    """Set an alarm as other packages do; afterwards none is set."""
+
+    def ring(number: int, frame: object) -> None:
+        raise Rung
+
+    before = signal.getsignal(signal.SIGALRM)
+    yield lambda seconds: (signal.signal(signal.SIGALRM, ring), signal.setitimer(signal.ITIMER_REAL, seconds))
+    signal.setitimer(signal.ITIMER_REAL, 0)
+    signal.signal(signal.SIGALRM, before)
+
+
+def test_an_earlier_alarm_of_somebody_else_rings_within_the_limit_and_not_after_it(alarm) -> None:
+    alarm(SHORT)
+    with pytest.raises(Rung), Limit(60).running():
+        sleep()
+    assert signal.getitimer(signal.ITIMER_REAL)[0] == 0  # it has rung
+
+
+def test_a_later_alarm_of_somebody_else_is_kept(alarm) -> None:
+    alarm(60)
+    with pytest.raises(TimedOut), Limit(SHORT).running():
+        sleep()
+    assert 50 < signal.getitimer(signal.ITIMER_REAL)[0] < 60
+
+
+def test_an_alarm_that_ends_nothing_leaves_the_limit_as_it_was(alarm) -> None:
+    heard: list[int] = []
+    alarm(SHORT / 2)
+    signal.signal(signal.SIGALRM, lambda number, frame: heard.append(number))
+    with pytest.raises(TimedOut), Limit(SHORT).running():
+        sleep()
+    assert heard == [signal.SIGALRM]
+
+
 def test_several_goes_count_together() -> None:
     limit = Limit(3 * SHORT)
     with limit.running():

@@ -23,6 +23,7 @@ def names(requirements: list[str]) -> set[str]:
     [
         ("Needed to run", PROJECT["dependencies"]),
         ("Only if asked for", [each for name in ("ray", "slurm") for each in PROJECT["optional-dependencies"][name]]),
+        ("Only to see that other plugins do no harm", PROJECT["optional-dependencies"]["plugins"]),
         ("Only to develop", [each for name in ("dev", "docs") for each in PROJECT["optional-dependencies"][name]]),
     ],
 )

@@ -107,6 +107,7 @@ def watch() -> None:
     """Read sources as they are imported from now on, and those of the modules that are there already."""
     if any(isinstance(finder, _Watch) for finder in sys.meta_path):
         return
+    _python_folders()  # now: on Python 3.13 it imports a module when it is first asked, which must not ask it again
     sys.meta_path.insert(0, _Watch())
     for module in list(sys.modules.values()):
         spec, script = getattr(module, "__spec__", None), getattr(module, "__file__", None)

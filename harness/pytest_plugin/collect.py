@@ -20,7 +20,7 @@ from harness.code.loaded import SOURCES
 from harness.declaring import declaring
 from harness.errors import ClaimError
 from harness.pytest_plugin.given import design_in
-from harness.pytest_plugin.outcome import Settings, after_known, read_row, write_row
+from harness.pytest_plugin.outcome import RETRIES, Settings, after_known, read_row, write_row
 
 FAULT: pytest.StashKey[str] = pytest.StashKey()
 COLLECTED = "collected.json"
@@ -31,6 +31,16 @@ def claim_id(item: object) -> str | None:
     """The id of the claim that the item is the body of, or None."""
     found = getattr(getattr(item, "function", None), "__claim_id__", None)
     return None if found is None else str(found)
+
+
+def asks_for_retries(item: pytest.Item) -> bool:
+    """Whether a plugin is asked to run a failing test again until it passes: pytest-rerunfailures, pytest-retry, flaky."""
+    asked = (item.config.getoption(name, None) for name in ("reruns", "force_reruns", "retries", "force_flaky"))
+    try:
+        written = item.config.getini("reruns")
+    except (KeyError, ValueError):  # there is no such plugin
+        written = None
+    return any(asked) or bool(written) or item.get_closest_marker("flaky") is not None
 
 
 @dataclass
@@ -135,7 +145,12 @@ class Collector:
 
         declared = item.function.__claim__  # type: ignore[attr-defined]
         owner = self._owner.setdefault(claim, item.nodeid)
-        if owner != item.nodeid:
+        if "__pytest_repeat_step_number" in getattr(getattr(item, "callspec", None), "params", ()):
+            declared = ClaimError(
+                f"the claim {claim} is repeated (--count, or the marker repeat), and a claim is judged once: to see what other "
+                "seeds say, name more of them, or add --claims-until-decided"
+            )
+        elif owner != item.nodeid:
             declared = ClaimError(
                 f"the claim id {claim} is declared twice: by {owner} and by {item.nodeid}; an id names one "
                 "claim, so give this one another (a claim that varies something is not parametrised: it "
@@ -155,6 +170,8 @@ class Collector:
             item.stash[FAULT] = str(declared)
         row_id = claim if owner == item.nodeid else self._spare(claim, item.nodeid)
         write_row(item, _base_row(item, declared, row_id) | {"place": _place(item)})
+        if asks_for_retries(item):
+            item.user_properties.append((RETRIES, True))
         item.extra_keyword_matches.add(claim)
         if row_id not in self.collected.known:
             self.collected.known.append(row_id)
@@ -213,7 +230,9 @@ class Collector:
         """
         items = [] if self.collected.unknown else session.items
         claims = [item for item in items if claim_id(item) is not None]
-        self.collected.rows = [(item.nodeid, row) for item in claims if (row := read_row(item))]
+        place = {claim: at for at, claim in enumerate(self.collected.known)}  # a plugin may have shuffled the items
+        rows = [(item.nodeid, row) for item in claims if (row := read_row(item))]
+        self.collected.rows = sorted(rows, key=lambda each: place[each[1]["id"]])
         if self._settings.updating and self._settings.because is None and not session.config.option.collectonly:
             self.collected.refused = list(self._changed(claims))
             if self.collected.refused and self._folder is None:

@@ -20,6 +20,7 @@ from harness.pytest_plugin.ledger_file import SCHEMA
 from harness.pytest_plugin.options import claims_folders, leaves_out_unseen
 from harness.pytest_plugin.outcome import (
     PROPERTY,
+    RETRIES,
     SCALED,
     Row,
     Settings,
@@ -52,7 +53,7 @@ class Controller:
         self._rows: dict[str, Row] = {}
         self._run: set[str] = set()
         self._known: list[str] = []
-        self._left_out_unseen = self._partial = self._scaled = False
+        self._left_out_unseen = self._partial = self._scaled = self._retries = False
         self._broken: set[str] = set()
         self._started, self._clock = time.time(), time.perf_counter()
         self._lines: list[str] = []
@@ -106,6 +107,7 @@ class Controller:
             row = self._rows[report.nodeid] | {"verdict": "error", "reason": reason, "error": f"{reason} ({said})"}
             report.user_properties.append((PROPERTY, to_text(row)))
         self._rows[report.nodeid] = row
+        self._retries |= any(name == RETRIES for name, _ in report.user_properties)
         self._scaled |= any(name == SCALED for name, _ in report.user_properties)
         if (report.when != "setup" or not report.passed) and report.nodeid not in self._run:
             self._run.add(report.nodeid)
@@ -178,6 +180,8 @@ class Controller:
             yield "note: scale smoke decides nothing; it only shows that the claims run"
         if self._settings.scale == "reduced" and self._scaled:
             yield "note: scale reduced trains smaller models than the documents; --claims-scale full has their sizes"
+        if self._retries:
+            yield "note: claims are judged once, whatever comes out; reruns of failing tests leave them out"
         ledger = self._settings.ledger
         if ledger.path is not None and ledger.schema != SCHEMA and not self._settings.updating:
             name = shown_path(ledger.path, self._settings.root)

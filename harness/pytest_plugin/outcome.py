@@ -22,6 +22,7 @@ Row = dict[str, Any]
 Status = tuple[str, str, tuple[str, Mapping[str, bool]]]
 PROPERTY = "claim"
 SCALED = "claims-scaled"  # the property of a claim that asks for the scale
+RETRIES = "claims-retries"  # the property of a claim that a plugin would run again until it passes
 UNRUN = "not judged"
 """How the reason of a claim begins that its author left out."""
 
