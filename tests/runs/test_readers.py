@@ -218,6 +218,7 @@ def test_every_point_of_tensorboard_is_read(tmp_path):
     assert points(run, "loss") == [(step, float(step)) for step in range(10_500)]
 
 
+@pytest.mark.filterwarnings("default::DeprecationWarning")  # SQLAlchemy's of how mlflow uses it
 def test_mlflow_is_read_as_it_was_logged(tmp_path):
     mlflow = pytest.importorskip("mlflow")
     mlflow.set_tracking_uri(f"sqlite:///{tmp_path}/mlflow.db")
