@@ -6,6 +6,7 @@ Both are written into ``docs/generated`` before Sphinx reads anything, so that t
 from __future__ import annotations
 
 import inspect
+import json
 import re
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -49,6 +50,7 @@ CHAPTERS = (
     ("runs", "Runs", "Results of other tools, as tables for the judge.", ("runs",)),
 )
 INCLUDED = {"contributing": "CONTRIBUTING.md", "changelog": "CHANGELOG.md"}
+NOTEBOOK = ROOT / "examples" / "notebook" / "from_a_network_to_a_claim.ipynb"
 REPORT = "reports/reference/claims.html"  # copied beside the pages as it is
 MOVED = {"README.md": "index.md", **{source: f"generated/{page}.md" for page, source in INCLUDED.items()}}
 
@@ -87,6 +89,28 @@ def reference() -> dict[str, str]:
     }
 
 
+def notebook_page(path: Path) -> str:
+    """A notebook as a page: its text, its code, and what its kept run showed."""
+    lines: list[str] = []
+    for cell in json.loads(path.read_text(encoding="utf-8"))["cells"]:
+        source = "".join(cell["source"])
+        if cell["cell_type"] == "markdown":
+            lines += [source, ""]
+            continue
+        lines += ["```python", source, "```", ""]
+        for output in cell["outputs"]:
+            data = {kind: "".join(text) for kind, text in output.get("data", {}).items()}
+            if "image/png" in data:
+                picture = data["image/png"].strip()
+                lines += ["```{raw} html", f'<img alt="what the cell shows" src="data:image/png;base64,{picture}">']
+            elif "text/html" in data:
+                lines += ["```{raw} html", data["text/html"]]
+            else:
+                lines += ["```text", data.get("text/plain", "")]
+            lines += ["```", ""]
+    return "\n".join(lines)
+
+
 def relinked(text: str, page: Path) -> str:
     """A page's text with the links that leave the folder of the site made into links of the site.
 
@@ -122,6 +146,7 @@ def write_pages(app: Sphinx) -> None:
     made = reference()
     for page, source in INCLUDED.items():
         made[page] = relinked((ROOT / source).read_text(encoding="utf-8"), ROOT / source)
+    made["notebook"] = notebook_page(NOTEBOOK)
     GENERATED.mkdir(exist_ok=True)
     for page, text in made.items():
         there = GENERATED / f"{page}.md"

@@ -62,7 +62,10 @@ def run(chosen: argparse.Namespace) -> int:
     row = next(row for row in rows if row["id"] == chosen.claim)
     print(f"{row['id']}: {row['verdict']} at the defaults. {row['reason']}")
     if row["search"] is None:
-        print("It was not searched: it declares no scope, or its body reads no harness.")
+        print(
+            "It was not searched: there is nothing to try. Give @claim what its document leaves open, as in "
+            "scope={'epochs': st.integers(2, 16)}, and read it in the body with harness.setting('epochs', 8)."
+        )
         return 1
     print(row["search"]["reason"])
     return 0

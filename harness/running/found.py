@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
 from typing import Any
 
@@ -15,6 +15,7 @@ from harness.running.scope import Scope, Settings
 from harness.running.search import Edge, Judged, explore
 from harness.running.surface import Index, Split, best_split, even
 from harness.running.trials import Trial, in_words, tried, value_in_words
+from harness.showing import Shown
 
 OPPOSITE = {"supported": "refuted", "refuted": "supported"}
 CONFIDENCE = 0.95
@@ -39,8 +40,8 @@ class Share:
     interval: tuple[float, float]
 
 
-@dataclass(frozen=True)
-class Search:
+@dataclass(frozen=True, repr=False)
+class Search(Shown):
     """What a search found.
 
     Attributes:
@@ -88,6 +89,18 @@ class Search:
     p_adjusted: float | None = None
     survives: bool | None = None
     broke: str | None = None
+
+    def _shown(self) -> tuple[str, Mapping[str, Any]]:
+        return f"Search of {len(self.trials)} settings", {
+            "found": self.reason, "shares": tuple(f"{each.verdict} {each.count} of {each.of}" for each in self.shares),
+            "holds in": None if self.holds is None else f"{self.holds:.0%} of the scope",
+            "turns at": None if self.found is None else in_words(self.found), "confirmed on fresh seeds": self.confirmed,
+            "matters": tuple(f"{each.name} {each.total:.2g}" for each in self.importance),
+        }  # fmt: skip
+
+    def _shown_rows(self) -> tuple[Sequence[str], Sequence[Sequence[Any]]]:
+        rows = [[in_words(each.settings), each.verdict, each.effect] for each in self.trials]
+        return ("settings", "verdict", "effect"), rows
 
     def to_json(self) -> dict[str, Any]:
         """The search as a row of the report holds it."""
