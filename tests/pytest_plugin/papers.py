@@ -141,8 +141,12 @@ class Project:
         """A session in this process."""
         return self._pytester.runpytest_inprocess(*(arguments or ("claims",)))
 
+    def run_shared(self, *arguments: str) -> pytest.RunResult:
+        """A session in this process whose claims run in workers, which are processes of their own."""
+        return self._pytester.runpytest_inprocess(*arguments)
+
     def run_apart(self, *arguments: str) -> pytest.RunResult:
-        """A session in processes of its own, as with workers."""
+        """A session in a process of its own."""
         return self._pytester.runpytest_subprocess(*arguments)
 
     def report(self, folder: str = "reports") -> dict[str, Any]:

@@ -104,7 +104,7 @@ def test_an_update_without_a_reason_is_refused_before_anything_runs(known: Proje
 def test_an_update_is_refused_with_workers_too(known: Project, told):
     before = known.ledger()
     edit(known, "margin=0.5", "margin=0.2")
-    result = known.run_apart("claims", "-n", "2", "--claims-update-ledger")
+    result = known.run_shared("claims", "-n", "2", "--claims-update-ledger")
     assert result.ret != 0
     assert "paper/higher was changed: margin 0.5 → 0.2" in told(result)
     assert known.ledger() == before

@@ -87,7 +87,7 @@ def test_keywords_find_claims_by_their_ids(project: Project):
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_an_unknown_id_is_one_clear_error(project: Project, told, workers):
     project.claims(EVERY)
-    run = project.run_apart if workers else project.run
+    run = project.run_shared if workers else project.run
     result = run("claims", "--claims-only", "paper/hgher,paper/lower", *workers)
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     error = [line for line in told(result).splitlines() if line.startswith("ERROR")]

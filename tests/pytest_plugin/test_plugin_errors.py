@@ -116,7 +116,7 @@ def test_too_few_data_are_invalid(project: Project, told):
 
 def test_a_killed_worker_makes_its_claim_an_error_and_the_others_still_run(project: Project, told):
     project.claims(KILLED, SUPPORTED)
-    result = project.run_apart("claims", "-n", "2")
+    result = project.run_shared("claims", "-n", "2")
     result.stdout.fnmatch_lines(["*1 passed, 1 error*"])
     rows = project.rows()
     assert rows["higher"]["verdict"] == "supported"
@@ -211,7 +211,7 @@ def test_beside():
 @pytest.mark.parametrize("workers", [(), ("-n", "2")])
 def test_a_mistake_in_one_prediction_costs_that_claim_alone(project: Project, workers: tuple[str, ...]):
     project.claims("from harness.predict import Conjunction\n" + MISTAKEN, SUPPORTED)
-    result = (project.run_apart if workers else project.run)("claims", *workers)
+    result = (project.run_shared if workers else project.run)("claims", *workers)
     rows = project.rows()
     assert result.ret == 1
     assert rows.pop("higher")["verdict"] == "supported"
@@ -312,7 +312,7 @@ def test_odd():
 def test_claims_of_a_file_that_cannot_be_imported_have_rows_that_say_so(project: Project, how: tuple[str, ...]):
     project.claims(SUPPORTED)
     project.claims(UNIMPORTABLE, name="test_other")
-    result = (project.run_apart if "-n" in how else project.run)("claims", *how)
+    result = (project.run_shared if "-n" in how else project.run)("claims", *how)
     rows = project.rows()
     assert result.ret != 0
     assert rows["higher"]["verdict"] == "supported"

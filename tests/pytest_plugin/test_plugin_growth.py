@@ -198,7 +198,7 @@ def test_a_claim_that_gets_no_new_seeds_says_so(project: Project):
 
 def test_workers_add_seeds_as_well(project: Project):
     project.claims(SEEDED, CLEAR, NEAR)
-    project.run_apart("claims", "-n", "2", "--claims-until-decided", "-p", "no:cacheprovider")
+    project.run_shared("claims", "-n", "2", "--claims-until-decided", "-p", "no:cacheprovider")
     assert {row["verdict"] for row in project.rows().values()} == {"supported"}
 
 

@@ -228,12 +228,12 @@ def test_a_worker_that_is_killed_costs_its_claim_and_no_digit(project: Project, 
     project.run("claims", "--claims-store", "undisturbed")
     undisturbed = project.rows()["seeded"]
     project.claims(KILLED, seeded, seam, SUPPORTED)
-    project.run_apart("claims", "-n", "1").assert_outcomes(passed=1, errors=1)
+    project.run_shared("claims", "-n", "1").assert_outcomes(passed=1, errors=1)
     rows = project.rows()
     assert rows["higher"]["verdict"] == "supported"
     assert rows["seeded"]["reason"].startswith("the worker running it died")
     assert said in rows["seeded"]["reason"]
-    project.run_apart("claims", "-n", "1").assert_outcomes(passed=2)
+    project.run_shared("claims", "-n", "1").assert_outcomes(passed=2)
     again = project.rows()["seeded"]
     assert again["settings"] == undisturbed["settings"]
     assert (again["effect"], again["interval"], again["p"]) == tuple(undisturbed[name] for name in ("effect", "interval", "p"))

@@ -74,7 +74,7 @@ def test_errors_are_not_recorded(project: Project):
 
 def test_known_verdicts_are_known_to_workers(project: Project):
     project.claims(SUPPORTED, REFUTED)
-    result = project.run_apart("claims", "-n", "2", "--claims-update-ledger")
+    result = project.run_shared("claims", "-n", "2", "--claims-update-ledger")
     result.stdout.fnmatch_lines(["*1 passed, 1 refuted (known)*"])
     assert result.ret == 0
     assert project.verdicts() == {"reduced": {"paper/higher": "supported", "paper/lower": "refuted"}}

@@ -30,7 +30,7 @@ def test_a_renamed_claim_is_told(renamed: Project, told):
     assert RENAMED in text
     renamed.claims(SUPPORTED, UNDER)
     assert RENAMED in told(renamed.run("claims"))
-    assert RENAMED in told(renamed.run_apart("claims", "-n", "2"))
+    assert RENAMED in told(renamed.run_shared("claims", "-n", "2"))
 
 
 def test_a_claim_that_was_given_up_is_told_and_looks_like_no_other(renamed: Project, told):
@@ -56,7 +56,7 @@ def test_a_part_of_the_claims_tells_nothing(renamed: Project, told, part: list[s
 def test_claims_in_a_file_that_is_skipped_are_not_missing(renamed: Project, told):
     renamed.file("claims/test_other.py", "import pytest\npytest.importorskip('no_such_package')\n")
     assert "any more" not in told(renamed.run("claims"))
-    assert "any more" not in told(renamed.run_apart("claims", "-n", "2"))
+    assert "any more" not in told(renamed.run_shared("claims", "-n", "2"))
 
 
 def test_nothing_is_told_where_every_entry_has_its_claim(project: Project, told):

@@ -83,7 +83,7 @@ def test_two_workers_bring_the_same_rows_as_none(project: Project):
     project.claims(EVERY)
     project.run()
     alone = project.report()
-    result = project.run_apart("claims", "-n", "2")
+    result = project.run_shared("claims", "-n", "2")
     result.stdout.fnmatch_lines(["*2 failed, 1 passed, 1 error, 1 inconclusive*"])
     shared = project.report()
     for row in [*alone["rows"], *shared["rows"]]:

@@ -65,7 +65,7 @@ def test_every_run_is_remembered_and_shown_on_the_next_page(project: Project):
 def test_a_folder_that_cannot_be_written_is_noticed_before_anything_runs(project: Project, told, workers: str):
     project.claims(SUPPORTED)
     project.file("file", "")
-    result = project.run_apart("claims", "--claims-report", "file/reports", "-n", workers)
+    result = (project.run_shared if workers == "2" else project.run)("claims", "--claims-report", "file/reports", "-n", workers)
     result.assert_outcomes()
     assert result.ret == pytest.ExitCode.USAGE_ERROR
     text = told(result)

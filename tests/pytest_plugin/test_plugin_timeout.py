@@ -98,7 +98,7 @@ def test_every_kind_of_waiting_ends_and_the_others_are_judged(project: Project):
 def test_workers_go_on_too(project: Project):
     project.claims(STUCK, BROKEN)
     project.file("conftest.py", WARM)
-    project.run_apart("claims", "--claims-timeout", "5", "-n", "2").assert_outcomes(errors=5)
+    project.run_shared("claims", "--claims-timeout", "5", "-n", "2").assert_outcomes(errors=5)
     rows = project.rows()
     assert "the sampler diverged" in rows.pop("broken")["reason"]
     assert {row["reason"] for row in rows.values()} == {"did not return within 5 s"}
@@ -137,7 +137,7 @@ def test_a_worker_that_does_not_come_back_is_ended(project: Project):
     project.claims(IN_C, BROKEN)
     project.file("conftest.py", WARM + "harness.deadline.GRACE = 0.5\n")
     began = time.monotonic()
-    project.run_apart("claims", "--claims-timeout", "8", "-n", "2").assert_outcomes(errors=2)
+    project.run_shared("claims", "--claims-timeout", "8", "-n", "2").assert_outcomes(errors=2)
     assert time.monotonic() - began < 300
     rows = project.rows()
     assert "the sampler diverged" in rows["broken"]["reason"]
