@@ -24,10 +24,16 @@ def _amount(text: str) -> float:
     return number
 
 
+def _auth(text: str) -> str:
+    if text not in ("token", "disabled"):
+        raise ValueError(text)
+    return text
+
+
 # What each engine takes; whatever else SLURM is given is for sbatch.
 OPTIONS: Mapping[str, Mapping[str, Callable[[str], Any]]] = {
     "local": {"workers": _whole},
-    "ray": {"address": str, "cpus": _amount, "gpus": _amount, "at_once": _whole},
+    "ray": {"address": str, "cpus": _amount, "gpus": _amount, "at_once": _whole, "auth": _auth},
     "slurm": {"cluster": str, "minutes": _whole, "cpus": _whole, "gpus": int, "at_once": _whole, "parallel": _whole},
 }
 
@@ -88,6 +94,5 @@ def _meant(engine: str, name: str, value: str) -> Any:
     try:
         return OPTIONS[engine][name](value)
     except ValueError:
-        raise EngineError(
-            f"{name}={value} is not what the option {name} of the engine {engine} takes: a number above 0"
-        ) from None
+        takes = "token or disabled" if name == "auth" else "a number above 0"
+        raise EngineError(f"{name}={value} is not what the option {name} of the engine {engine} takes: {takes}") from None

@@ -30,8 +30,12 @@ if TYPE_CHECKING:
     from harness.engines.job import Job
 
 HERE, FOUND = "local", "auto"
+AUTH = "RAY_AUTH_MODE"
 CONNECTING = 5.0  # seconds that the head of a cluster may take to answer
-_TOKEN = "where the cluster uses a token, set RAY_AUTH_MODE=token, since by its address Ray does not look for one"
+_TOKEN = (
+    "where the cluster uses a token, give the engine's option auth=token or set RAY_AUTH_MODE=token, since by its address Ray "
+    "does not look for one"
+)
 
 
 class RayEngine(Engine):
@@ -41,18 +45,21 @@ class RayEngine(Engine):
         address: "local" for a cluster of this machine alone, which lives as long as the run; HOST:PORT of the head of one;
             "auto" for the one that ``ray start`` has put up on this machine. cpus: processor cores of a job. gpus: GPUs of a
             job, such as 0.25; None for none on the CPU, and for one otherwise. wants: "auto" (CUDA where ``gpus`` are asked
-            for, else the CPU), "cpu" or "cuda". at_once: jobs that are under way at a time.
+            for, else the CPU), "cpu" or "cuda". at_once: jobs that are under way at a time. auth: how the cluster knows its
+            users, "token" or "disabled"; None for what RAY_AUTH_MODE says, or else a token for a cluster that is put up.
     """
 
     name = "ray"
 
     def __init__(
-        self, *, address: str = HERE, cpus: float = 1.0, gpus: float | None = None, wants: str = "auto", at_once: int = 64
-    ) -> None:
+        self, *, address: str = HERE, cpus: float = 1.0, gpus: float | None = None, wants: str = "auto", at_once: int = 64,
+        auth: str | None = None,
+    ) -> None:  # fmt: skip
         if gpus is not None and gpus > 1 and gpus != int(gpus):
             raise EngineError(f"gpus={gpus:g}: Ray gives a job a part of one GPU, or whole ones; give 0.5, 1 or 2, say")
         self._address, self._cpus, self._wants, self.at_once = address, cpus, wants, at_once
         self._gpus = gpus if gpus is not None else float(wants == "cuda")
+        self._auth = auth
         self._task: Any = None
         self._ours = False
         self._before: tuple[dict[str, str], list[str]] | None = None
@@ -76,6 +83,8 @@ class RayEngine(Engine):
             return
         before = dict(os.environ), list(sys.path)
         os.environ.setdefault("RAY_USAGE_STATS_ENABLED", "0")  # nobody has been asked
+        if self._auth is not None:
+            os.environ[AUTH] = self._auth
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # Ray's own, of what it imports
             import ray
@@ -112,7 +121,9 @@ class RayEngine(Engine):
         self.start()
         import ray
 
-        return {"address": str(ray.get_runtime_context().gcs_address)}
+        # A new cluster of this machine asks for a token, of which a process that began before it was put up knows nothing.
+        told = {"auth": os.environ[AUTH]} if AUTH in os.environ else {}
+        return {"address": str(ray.get_runtime_context().gcs_address), **told}
 
     def close(self) -> None:
         """Leave the cluster; one of this machine alone ends with that."""

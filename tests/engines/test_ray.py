@@ -126,7 +126,9 @@ def test_the_device_is_that_of_the_jobs_and_not_of_this_machine(options, choice,
 def test_what_ray_cannot_be_told_is_said():
     with pytest.raises(EngineError, match=r"gpus=1\.5: Ray gives a job a part of one GPU, or whole ones"):
         engine_of("ray", {"gpus": "1.5"})
-    with pytest.raises(EngineError, match="the engine ray has no option partition; it has address, cpus, gpus, at_once"):
+    with pytest.raises(EngineError, match="the engine ray has no option partition; it has address, cpus, gpus, at_once, auth"):
         engine_of("ray", {"partition": "long"})
+    with pytest.raises(EngineError, match="auth=none is not what the option auth of the engine ray takes: token or disabled"):
+        engine_of("ray", {"auth": "none"})
     with pytest.raises(DeviceError, match="jobs that ask for gpus=0 have no CUDA device"):
         engine_of("ray", {"gpus": "0"}, choice="cuda").device("cuda")
