@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import string
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,14 +21,16 @@ from harness.report import lanes as tidy
 
 _DIGITS = 4  # significant; as many as the table shows and the drawing needs
 _CODED = 40  # a column with at most so many values is written as places in a list of them
+_PLACES = string.digits + string.ascii_letters  # a letter for each place
 _ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})  # nothing in a script block may end it
 
 
 def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     """A figure's data, and how it is drawn, as JSON for a script block; None where there is no figure.
 
-    ``columns`` are [name, values] with the columns in front that say which model a row is; values are numbers and texts, or
-    ``{"of": levels, "at": places}``.  ``pick`` names the columns that single out one model, ``drawn`` holds what the script
+    ``columns`` are [name, values] with the columns in front that say which model a row is; values are numbers and texts,
+    ``{"of": levels, "at": places}`` with a letter (0 to 9, a to z, A to Z) a row, or ``{"ten": t, "whole": numbers}``, which
+    are to be multiplied by 10^t.  ``pick`` names the columns that single out one model, ``drawn`` holds what the script
     needs to find a row's place in the drawing.
     """
     if figure is None:
@@ -65,12 +69,18 @@ def address(stratum: str, figure: Mapping[str, Any] | None) -> str | None:
 
 
 def _column(values: Sequence[Any]) -> Any:
+    """A column in as few letters as is simple: places in a list of its levels, numbers times one power of ten, or plain."""
     short = [_short(value) for value in values]
     found = list(dict.fromkeys(short))
-    if len(found) > _CODED or 2 * len(found) > len(short):
+    if len(found) <= _CODED and 2 * len(found) <= len(short):
+        place = {value: _PLACES[index] for index, value in enumerate(found)}
+        return {"of": found, "at": "".join(place[value] for value in short)}
+    known = [Decimal(str(value)).normalize() for value in short if tidy.is_number(value)]
+    ten = min((int(value.as_tuple().exponent) for value in known), default=0)
+    if ten >= 0 or len(known) + short.count(None) < len(short):
         return short
-    place = {value: index for index, value in enumerate(found)}
-    return {"of": found, "at": [place[value] for value in short]}
+    whole = [None if value is None else int(Decimal(str(value)).scaleb(-ten)) for value in short]
+    return min(short, {"ten": ten, "whole": whole}, key=lambda said: len(json.dumps(said, separators=(",", ":"))))
 
 
 def _short(value: Any) -> Any:

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from harness.report import behind, figures, forest, history, overview, searches, standing, text
+from harness.report import behind, figures, flips, forest, history, lanes, overview, searches, standing, text
 from harness.report.rows import Row
 
 Draw = Callable[[Mapping[str, Any], str], str]
@@ -31,7 +32,8 @@ def card(
         draw: makes an SVG of a figure; see :func:`harness.report.figures.draw`.
     """
     row = {**row, "strata": by_number(row["strata"])}
-    picture, trouble = _picture(row, f"f{position}", draw)
+    bar = forest.bar(row)
+    picture, trouble = _picture(row, f"f{position}", draw, bar)
     figure = row["figure"] if picture else None
     before = [_past(verdict, row) for verdict in past]
     own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
@@ -39,7 +41,7 @@ def card(
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
     return {
-        "row": row, "number": position, "marks": forest.forest_marks(row), "bar": forest.bar(row),
+        "row": row, "number": position, "marks": forest.forest_marks(row), "bar": bar, "flips": _flips(row),
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
         "rows": len(figure["data"][figure["y"]]) if figure else 0,
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
@@ -81,14 +83,38 @@ def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _picture(row: Row, key: str, draw: Draw) -> tuple[Markup | None, str | None]:
-    """The row's figure as SVG, or why there is none; a picture that fails must not cost the page."""
+def _flips(row: Row) -> dict[str, Any] | None:
+    """At which margins the verdict flips, its numbers for the page's script as JSON."""
+    found = flips.flips(row)
+    return found and found | {"data": json.dumps({name: found[name] for name in ("pieces", "margin", "far")})}
+
+
+def _picture(row: Row, key: str, draw: Draw, bar: forest.Bar | None) -> tuple[Markup | None, str | None]:
+    """The row's figure as SVG, with what is judged in it, or why there is none; one that fails must not cost the page."""
     if row["figure"] is None:
         return None, None
     try:
-        return Markup(draw(row["figure"], key)), None  # written by an XML serialiser
+        return Markup(draw({**row["figure"], **_judged(row, bar)}, key)), None  # every word in it is escaped
     except Exception as problem:  # of the drawing library or of the data, whatever it is
         return None, f"The figure could not be drawn: {type(problem).__name__}: {problem}"
+
+
+def _judged(row: Row, bar: forest.Bar | None) -> dict[str, Any]:
+    """What its figure says of the judged quantity: words, its interval against the margin, the panel of the deciding part."""
+    found: dict[str, Any] = {}
+    if bar is not None:
+        whole = bar.marks[0]
+        effect, interval = text.measured(row["effect"], row["interval"])
+        words = f"{row['estimand'] or 'effect'}: {effect} [{interval}]"
+        places = {name: getattr(whole, name) for name in ("effect", "low", "high", "outside")}
+        found["judged"] = {"words": words, "verdict": row["verdict"], "zone": bar.zone, "centre": bar.centre, **places}
+    part, figure = forest.deciding(row), row["figure"]
+    if part is not None and figure["facet"]:
+        levels = [str(level) for level in lanes.levels(figure["data"][figure["facet"]])]
+        named = [level for level in levels if re.search(rf"(?<!\w){re.escape(level)}(?!\w)", str(part["prediction"]))]
+        if len(named) == 1:
+            found["decides"] = named[0]
+    return found
 
 
 def _caption(row: Row, figure: Mapping[str, Any] | None) -> str:

@@ -15,12 +15,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from many_samples import COUNT, many
-from report_samples import PROVENANCE, claim_of, rows
+from report_samples import PROVENANCE, claim_of, column, rows
+from report_samples import figures as samples
 
 import harness.report
-from harness.report import ReportError, assemble, base_row, merge, render
+from harness.report import ReportError, assemble, base_row, figures, merge, render
 from harness.report.history import SHOWN, History, record
-from harness.report.svg import CLASSES
+from harness.report.svg import SERIES
 from harness.report.text import VERDICT_STYLES
 
 FOLDER = Path(harness.report.__file__).parent
@@ -312,8 +313,7 @@ class TestContent:
         assert len(blocks) == sum(bool(row["figure"]) for row in run["rows"])
         held = next(block for block in blocks if (block["drawn"]["x"], block["drawn"]["y"]) == ("epoch", "llc"))
         assert held["pick"] == ["regime", "seed"]
-        columns = {name: [each["of"][at] for at in each["at"]] if isinstance(each, dict) else each
-                   for name, each in held["columns"]}  # fmt: skip
+        columns = {name: column(each) for name, each in held["columns"]}
         assert columns["regime"] == row["figure"]["data"]["regime"]
         assert columns["llc"] == pytest.approx(row["figure"]["data"]["llc"], rel=6e-4)
         assert "Data behind the figure, down to one seed 480 rows" in card(page, "slt/peak-widens")
@@ -447,9 +447,12 @@ class TestStyle:
             assert self.contrast(colours[verdict], colours["zone"]) >= 3, verdict
 
     def test_knows_every_class_that_a_figure_is_painted_with(self) -> None:
-        for name in CLASSES.values():
-            assert f".f-{name} " in self.css or name == "grid"
-            assert f".l-{name} " in self.css
+        drawn = "".join(figures.draw(figures.figure_from_evidence(each), "k") for each in samples().values())
+        painted = {name for said in re.findall(r'class="([^"]+)"', drawn) for name in said.split()} - {"figure"}
+        series = {f"{side}-{colour}" for side in "fl" for colour in SERIES}
+        assert painted & series
+        for name in painted | series:
+            assert re.search(rf"\.{name}(?![\w-])", self.css), name
 
     def test_serves_dark_narrow_print_and_still_readers(self) -> None:
         for query in (
