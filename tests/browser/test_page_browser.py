@@ -16,6 +16,8 @@ from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
+from harness.judge import decide
+
 ROWS = {row["id"]: row for row in rows()}
 CARD = '[id="claim/slt/robust-below"]'
 
@@ -202,6 +204,15 @@ class TestDownToOneSeed:
         assert browser.one(f"{CARD} .grid caption").text == "10 of 30 rows"
 
 
+class TestComparison:
+    def test_an_id_leads_to_the_card_of_the_run(self, browser: Browser, comparison: Path) -> None:
+        browser.open(comparison)
+        link = browser.one(".changes .claim a")
+        id = link.text
+        link.click()
+        WebDriverWait(browser.driver, 20).until(lambda _: browser.run("return document.activeElement.id") == f"claim/{id}")
+
+
 class TestDeepLinks:
     def test_lead_to_a_card_and_give_it_the_focus(self, browser: Browser, page: Path) -> None:
         browser.open(page, "claim/lazy/step")
@@ -306,6 +317,34 @@ class TestAccessibility:
         assert [found.split(":")[0] for found in browser.violations()] == ["color-contrast"]
 
 
+class TestAnotherMargin:
+    def test_the_slider_says_what_the_judge_would_at_every_margin(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "claim/slt/robust-below")
+        WebDriverWait(browser.driver, 20).until(lambda _: browser.all(f"{CARD} .flips input"))
+        row = ROWS["slt/robust-below"]
+        low, high = row["interval"]
+        assert "supported with a margin of 0.005, which was fixed beforehand" in browser.one(f"{CARD} .flips output").text
+        slide = (
+            "const input = document.getElementById('claim/slt/robust-below').querySelector('.flips input');"
+            "return arguments[0].map((share) => { input.value = share * input.max; input.dispatchEvent(new Event('input'));"
+            "return [Number(input.value), input.parentNode.querySelector('output').className, input.ariaValueText]; })"
+        )
+        said = browser.run(slide, [step / 50 for step in range(51)])
+        assert {verdict for _, verdict, _ in said} == {"v-supported", "v-refuted"}
+        for margin, verdict, words in said:
+            assert verdict == f"v-{decide('above', row['centre'], margin, (low, high))[0]}", margin
+            assert verdict[2:] in (words or verdict[2:])
+
+    def test_it_does_not_filter(self, browser: Browser, page: Path) -> None:
+        browser.open(page, "claim/slt/robust-below")
+        WebDriverWait(browser.driver, 20).until(lambda _: browser.all(f"{CARD} .flips input"))
+        browser.run("arguments[0].focus()", browser.one(f"{CARD} .flips input"))
+        ActionChains(browser.driver).send_keys(Keys.END).perform()
+        assert "refuted" in browser.one(f"{CARD} .flips output").text
+        assert len(browser.cards()) == len(ROWS)
+        assert browser.state() == "claim/slt/robust-below"
+
+
 class TestWithoutScript:
     @pytest.fixture
     def scriptless(self, browser: Browser) -> Iterator[Browser]:
@@ -317,6 +356,7 @@ class TestWithoutScript:
         scriptless.open(page)
         assert not scriptless.one(".filters").is_displayed()
         assert all(card.is_displayed() for card in scriptless.all(".card"))
+        assert "up to a margin of 0.0161 it is supported" in scriptless.one(f"{CARD} .flips").text
         assert "claims.json has the same numbers" in (scriptless.one("noscript").get_attribute("textContent") or "")
 
 
