@@ -12,6 +12,7 @@ from markupsafe import Markup
 from harness.report import behind, figures, flips, forest, history, lanes, overview, searches, standing, text
 from harness.report.rows import Row
 
+_SENTENCES, _SENTENCE = re.compile(r"(?<=[.!?])\s+"), 5  # where one ends and the next begins; its fewest words
 Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "rows", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
@@ -31,7 +32,9 @@ def card(
         past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
         draw: makes an SVG of a figure; see :func:`harness.report.figures.draw`.
     """
-    row = {**row, "strata": by_number(row["strata"])}
+    once = _Once()
+    row = {**row, "strata": by_number(row["strata"]), "reason": once(str(row["reason"] or "")),
+           "notes": once.each(row["notes"])}  # fmt: skip
     bar = forest.bar(row)
     picture, trouble = _picture(row, f"f{position}", draw, bar)
     figure = row["figure"] if picture else None
@@ -40,6 +43,10 @@ def card(
     if row["rule"] == "all":  # the margin is that of the deciding part, and that may differ by protocol
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
+    parts = [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]]
+    companions = [_result(companion) for companion in row["companions"]]
+    for told in (*protocols, *parts, *companions):
+        told["reason"] = told["reason"] if told["primary"] else once(str(told["reason"] or ""))
     return {
         "row": row, "number": position, "marks": forest.forest_marks(row), "bar": bar, "flips": _flips(row),
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
@@ -49,15 +56,38 @@ def card(
         "reading": figures.reading(figure) if figure else None, "caption": _caption(row, figure),
         "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
-        "parts": [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]],
-        "companions": [_result(companion) for companion in row["companions"]],
+        "parts": parts, "companions": companions,
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "flags": overview.flags(row), "tracks": overview.tracks(row),
         "grade": standing.size(row), "holm": standing.survival(row),
-        "left_out": standing.left_out(row["rows"]), "selected": standing.selected(row),
-        "changes": standing.changes(row), "instruments": standing.instruments(row),
+        "left_out": once.each(standing.left_out(row["rows"])), "selected": standing.selected(row),
+        "changes": once.each(standing.changes(row)), "instruments": standing.instruments(row),
     }  # fmt: skip
+
+
+class _Once:
+    """Says every sentence once: one that was said before is replaced by a word that points to it."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, words: str, instead: str = "As above.") -> str:
+        """``words`` without the sentences that were said before; shorter ones than five words are no sentences to miss."""
+        kept, dropped = [], False
+        for sentence in _SENTENCES.split(words):
+            known = sentence.rstrip(".").casefold()
+            if len(known.split()) >= _SENTENCE and known in self._said:
+                dropped = True
+                continue
+            self._said.add(known)
+            kept.append(sentence)
+        told = " ".join(kept)
+        return f"{told} {instead}".strip() if dropped else told
+
+    def each(self, several: Sequence[str]) -> list[str]:
+        """Those of ``several`` of which something is left to say."""
+        return [said for words in several if (said := self(words, ""))]
 
 
 def _result(item: Mapping[str, Any]) -> dict[str, Any]:
