@@ -45,8 +45,10 @@ def card(
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
     parts = [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]]
     companions = [_result(companion) for companion in row["companions"]]
+    left_out = once.each(standing.left_out(row["rows"]))
     for told in (*protocols, *parts, *companions):
         told["reason"] = told["reason"] if told["primary"] else once(str(told["reason"] or ""))
+        told["left_out"] = [] if told["primary"] else once.each(standing.left_out(told["rows"]))
     return {
         "row": row, "number": position, "marks": forest.forest_marks(row), "bar": bar, "flips": _flips(row),
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
@@ -61,7 +63,7 @@ def card(
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "flags": overview.flags(row), "tracks": overview.tracks(row),
         "grade": standing.size(row), "holm": standing.survival(row),
-        "left_out": once.each(standing.left_out(row["rows"])), "selected": standing.selected(row),
+        "left_out": left_out, "selected": standing.selected(row),
         "changes": once.each(standing.changes(row)), "instruments": standing.instruments(row),
     }  # fmt: skip
 
