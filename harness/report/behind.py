@@ -28,9 +28,10 @@ _ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})  # no
 def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     """A figure's data, and how it is drawn, as JSON for a script block; None where there is no figure.
 
-    ``columns`` are [name, values] with the columns in front that say which model a row is; values are numbers and texts,
-    ``{"of": levels, "at": places}`` with a letter (0 to 9, a to z, A to Z) a row, or ``{"ten": t, "whole": numbers}``, which
-    are to be multiplied by 10^t.  ``pick`` names the columns that single out one model, ``drawn`` holds what the script
+    ``columns`` are [name, values] with the columns in front that say which model a row is.  Values are numbers and texts;
+    ``{"of": levels, "at": places}`` with a letter (0 to 9, a to z, A to Z) a row; ``{"of": levels, "run": r, "count": n}`` for n
+    rows in which each level stands r times and all come again and again, as in a crossed design; or
+    ``{"ten": t, "whole": numbers}``, which are to be multiplied by 10^t.  ``pick`` names the columns that single out one model, ``drawn`` holds what the script
     needs to find a row's place in the drawing.
     """
     if figure is None:
@@ -73,6 +74,9 @@ def _column(values: Sequence[Any]) -> Any:
     short = [_short(value) for value in values]
     found = list(dict.fromkeys(short))
     if len(found) <= _CODED and 2 * len(found) <= len(short):
+        run = next((row for row, value in enumerate(short) if value != short[0]), len(short))
+        if all(value == found[row // run % len(found)] for row, value in enumerate(short)):
+            return {"of": found, "run": run, "count": len(short)}
         place = {value: _PLACES[index] for index, value in enumerate(found)}
         return {"of": found, "at": "".join(place[value] for value in short)}
     known = [Decimal(str(value)).normalize() for value in short if tidy.is_number(value)]
@@ -88,4 +92,7 @@ def _short(value: Any) -> Any:
         return value
     if not math.isfinite(value):
         return None
-    return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.{_DIGITS}g}")
+    if value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    rounded = float(f"{value:.{_DIGITS}g}")
+    return rounded if math.isfinite(rounded) else value  # the largest numbers of all are rounded to infinity

@@ -106,7 +106,8 @@
 
   const unpack = (text) => {
     const data = JSON.parse(text);
-    const plain = (held) => (held.of ? [...held.at].map((at) => held.of[PLACES.indexOf(at)])
+    const plain = (held) => (held.run ? Array.from({ length: held.count }, (_, row) => held.of[Math.floor(row / held.run) % held.of.length])
+      : held.of ? [...held.at].map((at) => held.of[PLACES.indexOf(at)])
       : held.whole ? held.whole.map((one) => (one === null ? null : Number(`${one}e${held.ten}`))) : held);
     const columns = Object.fromEntries(data.columns.map(([name, held]) => [name, plain(held)]));
     const count = data.columns.length ? columns[data.columns[0][0]].length : 0;
