@@ -29,10 +29,10 @@ def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     """A figure's data, and how it is drawn, as JSON for a script block; None where there is no figure.
 
     ``columns`` are [name, values] with the columns in front that say which model a row is.  Values are numbers and texts;
-    ``{"of": levels, "at": places}`` with a letter (0 to 9, a to z, A to Z) a row; ``{"of": levels, "run": r, "count": n}`` for n
-    rows in which each level stands r times and all come again and again, as in a crossed design; or
-    ``{"ten": t, "whole": numbers}``, which are to be multiplied by 10^t.  ``pick`` names the columns that single out one model, ``drawn`` holds what the script
-    needs to find a row's place in the drawing.
+    ``{"of": levels, "at": places}`` with a letter (0 to 9, a to z, A to Z) a row; ``{"of": levels, "run": r, "count": n}`` for
+    n rows in which each level stands r times and all come again and again, as in a crossed design; or
+    ``{"ten": t, "whole": numbers}``, which are to be multiplied by 10^t.  ``pick`` names the columns that single out one
+    model, ``drawn`` holds what the script needs to find a row's place in the drawing.
     """
     if figure is None:
         return None
