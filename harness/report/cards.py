@@ -142,11 +142,19 @@ def _judged(row: Row, bar: forest.Bar | None) -> dict[str, Any]:
         found["judged"] = {"words": words, "verdict": row["verdict"], "zone": bar.zone, "centre": bar.centre, **places}
     part, figure = forest.deciding(row), row["figure"]
     if part is not None and figure["facet"]:
+        said = f"{part['prediction']} {part['estimand']}"
         levels = [str(level) for level in lanes.levels(figure["data"][figure["facet"]])]
-        named = [level for level in levels if re.search(rf"(?<!\w){re.escape(level)}(?!\w)", str(part["prediction"]))]
+        named = [
+            level for level in levels if all(re.search(rf"(?<!\w){re.escape(each)}(?!\w)", said) for each in level.split(", "))
+        ]
         if len(named) == 1:
             found["decides"] = named[0]
     return found
+
+
+def _stands(words: str, said: str) -> bool:
+    """Whether ``words`` stand in a sentence as words of their own."""
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", said) is not None
 
 
 def _caption(row: Row, figure: Mapping[str, Any] | None) -> str:

@@ -95,7 +95,7 @@ class Sheet:
         left, top = self._before(), self._above()
         each = _GAP + (self._numbers() + _TICK if self._own else 0)
         wide = (self.wide - left - 2 * _PAD - each * (self.across - 1)) / self.across
-        apart = (_HEAD if panel.name is not None else 0) + (_LINE if self._own else _GAP / 2)
+        apart = (_HEAD if panel.name is not None else 0) + (_LINE + 3 * _TICK if self._own else _GAP / 2)
         high = (self.high - top - self._below() - apart * (self.down - 1)) / self.down
         return left + panel.column * (wide + each), top + panel.row * (high + apart), wide, high
 
@@ -267,7 +267,7 @@ class Sheet:
 
     def _told(self) -> float:
         """Height of what is judged, above all else."""
-        return _LINE * (1 + len(self._told_words())) if self.style.figure.get("judged") else 0.0
+        return _LINE * len(self._told_words()) + 34 if self.style.figure.get("judged") else 0.0
 
     def _told_words(self) -> list[str]:
         return textwrap.wrap(self.style.figure["judged"]["words"], int((self.wide - 2 * _PAD) / (0.58 * _NUMBERS)))

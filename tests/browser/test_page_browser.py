@@ -278,6 +278,13 @@ class TestLooks:
         browser.open(page, state)
         assert browser.run("return document.documentElement.scrollWidth") <= width
 
+    def test_on_a_narrow_screen_words_and_figure_stand_below_each_other(self, browser: Browser, page: Path) -> None:
+        browser.look(width=390)
+        browser.open(page, "claim/slt/robust-below")
+        facts, drawn = (browser.one(f"{CARD} .{name}").rect for name in ("facts", "drawn"))
+        assert drawn["y"] >= facts["y"] + facts["height"]
+        assert min(facts["width"], drawn["width"]) > 300
+
     def test_the_comparison_fits_a_narrow_screen(self, browser: Browser, comparison: Path) -> None:
         browser.look(width=390)
         browser.open(comparison)

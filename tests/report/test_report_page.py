@@ -480,3 +480,34 @@ def test_renders_from_json_alone(run: dict[str, Any], tmp_path: Path) -> None:
         "assert len(render(read_run(Path('claims.json')))) > 1000\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+class TestJudgedInTheFigure:
+    """What is judged stands in the figure: its numbers, its interval, and the panel of the part that decides."""
+
+    def figure_of(self, run: dict[str, Any], id: str) -> ET.Element:
+        drawn = card_html(render(run), id)
+        return ET.fromstring(re.search(r'<svg [^>]*class="figure".*?</svg>', drawn, re.DOTALL)[0])  # type: ignore[index]
+
+    def test_numbers_and_interval(self, run: dict[str, Any]) -> None:
+        figure = self.figure_of(run, "slt/robust-below")
+        words = " ".join(one.text or "" for one in figure.iter("text"))
+        assert "mean paired difference of LLC per parameter, equal weight per architecture: 0.0118 [0.0081 to 0.0161]" in words
+        assert [one.get("class") for one in figure.iter("circle") if one.get("cx")] == ["v-supported at"]
+        assert [one.get("class") for one in figure.iter("rect")] == ["zone"]
+
+    @pytest.mark.parametrize(
+        ("said", "panel"),
+        [("ρ above 0 at architecture 16×1", "16×1"), ("ρ above 0", None), ("either 8×1 or 16×1", None), ("216×12", None)],
+    )
+    def test_the_deciding_panel_is_marked_if_one_is_named(self, run: dict[str, Any], said: str, panel: str | None) -> None:
+        row = next(row for row in run["rows"] if row["id"] == "slt/correlation")
+        row["parts"][1]["prediction"] = said
+        row["decides"] = 1
+        marked = [one.text for one in self.figure_of(run, "slt/correlation").iter("text") if one.get("class") == "decides"]
+        assert marked == ([f"{panel} (decides)"] if panel else [])
+
+
+def card_html(page: str, id: str) -> str:
+    """The markup of one card."""
+    return page.partition(f'id="claim/{id}"')[2].partition("</article>")[0]
