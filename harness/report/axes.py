@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from harness.report import text
 
 _STEPS = (1.0, 2.0, 2.5, 5.0, 10.0)
+_EQUAL = 1e-9  # values that differ by less of their size stand at one place
 _NARROW = 2.2  # decades, below which a logarithmic axis has ticks between the powers of ten
 
 
@@ -33,7 +34,7 @@ class Scale:
         low, high = (min(seen), max(seen)) if seen else (1.0, 1.0) if log else (0.0, 1.0)
         if log:
             low, high = math.log(low), math.log(high)
-        if high - low <= 1e-12 * max(abs(low), abs(high)):
+        if high - low <= _EQUAL * (1.0 if log else max(abs(low), abs(high))):
             room = 0.5 if log else abs(low) / 2 or 0.5
             low, high = low - room, high + room
         first, last = low - pad * (high - low), high + pad * (high - low)
@@ -72,6 +73,5 @@ class Scale:
         values = [factor * 10.0**power for power in powers if power % every == 0 for factor in factors]
         inside = [value for value in values if self.low * (1 - 1e-9) <= value <= self.high * (1 + 1e-9)]
         if len(inside) < 2:  # less than an octave: round steps, as on a linear axis
-            inside = [value for value, _ in Scale(self.low, self.high)._steps(most) if value > 0]
-            return [(value, text.number(value)) for value in inside]
+            return [(value, words) for value, words in Scale(self.low, self.high)._steps(most) if value > 0]
         return [(value, text.number(value, 1)) for value in inside]

@@ -42,6 +42,8 @@ def corners(data: str) -> list[tuple[int, int]]:
 @given(st.lists(VALUES, min_size=1, max_size=6), st.integers(2, 8))
 @example([0.0], 5)
 @example([1e9, 1e9], 5)
+@example([1.0, 1 + 1e-11], 5)
+@example([1.0, 1 + 2e-9], 8)
 def test_a_linear_axis_has_round_ticks_inside_of_it(values: list[float], most: int) -> None:
     scale = Scale.around(values, 0.06)
     assert all(0 <= scale.share(value) <= 1 for value in values)
@@ -58,6 +60,8 @@ def test_a_linear_axis_has_round_ticks_inside_of_it(values: list[float], most: i
 
 
 @given(st.lists(POSITIVE, min_size=1, max_size=6), st.integers(3, 8))
+@example([1.0, 10.0**0.00390625], 3)
+@example([1.0, 1 + 2e-9], 5)
 def test_a_logarithmic_axis_has_ticks_that_read_as_what_they_are(values: list[float], most: int) -> None:
     scale = Scale.around(values, 0.04, log=True)
     assert all(-1e-9 <= scale.share(value) <= 1 + 1e-9 for value in values)
