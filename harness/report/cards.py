@@ -116,9 +116,9 @@ def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
 
 
 def _flips(row: Row) -> dict[str, Any] | None:
-    """At which margins the verdict flips, its numbers for the page's script as JSON."""
+    """At which margins the verdict flips, its numbers for the page's script apart."""
     found = flips.flips(row)
-    return found and found | {"data": json.dumps({name: found[name] for name in ("pieces", "margin", "far")})}
+    return found and found | {"data": {name: found[name] for name in ("pieces", "margin", "far")}}
 
 
 def _picture(row: Row, key: str, draw: Draw, bar: forest.Bar | None) -> tuple[Markup | None, str | None]:
