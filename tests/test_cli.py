@@ -91,7 +91,9 @@ def test_two_runs_are_compared(folder, capsys):
     said = capsys.readouterr().out
     assert "! Error → ✗ Refuted  paper/first" in said
     assert said.endswith("as a page: reports/diff.html\n")
-    assert "1 verdict differs" in (folder / "reports" / "diff.html").read_text(encoding="utf-8")
+    page = (folder / "reports" / "diff.html").read_text(encoding="utf-8")
+    assert "1 verdict differs" in page
+    assert 'href="../new/claims.html#claim/paper/first"' in page
 
 
 @pytest.mark.parametrize("command", [[], ["report"], ["diff"], ["cache"], ["data"], ["list"]])

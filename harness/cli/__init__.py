@@ -133,14 +133,15 @@ def _report(chosen: argparse.Namespace) -> int:
 def _diff(chosen: argparse.Namespace) -> int:
     """Tell how two runs differ; exit code 1 where they demonstrably do."""
     from harness.report import ReportError, compare, read_run
-    from harness.report.diff_views import to_html, to_text
+    from harness.report.diff_views import report_beside, to_html, to_text
     from harness.report.write import write_whole
 
     try:
         found = compare(read_run(chosen.old), read_run(chosen.new))
         print(to_text(found), end="")
         if chosen.html is not None:
-            write_whole({chosen.html.name: to_html(found)}, chosen.html.parent)
+            reports = (report_beside(run, chosen.html.parent) for run in (chosen.old, chosen.new))
+            write_whole({chosen.html.name: to_html(found, *reports)}, chosen.html.parent)
             print(f"\nas a page: {chosen.html}")
     except ReportError as problem:
         raise CommandError(problem) from None

@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 import math
+import string
 from collections.abc import Mapping, Sequence
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlencode
 
@@ -19,15 +21,18 @@ from harness.report import lanes as tidy
 
 _DIGITS = 4  # significant; as many as the table shows and the drawing needs
 _CODED = 40  # a column with at most so many values is written as places in a list of them
+_PLACES = string.digits + string.ascii_letters  # a letter for each place
 _ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})  # nothing in a script block may end it
 
 
 def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     """A figure's data, and how it is drawn, as JSON for a script block; None where there is no figure.
 
-    ``columns`` are [name, values] with the columns in front that say which model a row is; values are numbers and texts, or
-    ``{"of": levels, "at": places}``.  ``pick`` names the columns that single out one model, ``drawn`` holds what the script
-    needs to find a row's place in the drawing.
+    ``columns`` are [name, values] with the columns in front that say which model a row is.  Values are numbers and texts;
+    ``{"of": levels, "at": places}`` with a letter (0 to 9, a to z, A to Z) a row; ``{"of": levels, "run": r, "count": n}`` for
+    n rows in which each level stands r times and all come again and again, as in a crossed design; or
+    ``{"ten": t, "whole": numbers}``, which are to be multiplied by 10^t.  ``pick`` names the columns that single out one
+    model, ``drawn`` holds what the script needs to find a row's place in the drawing.
     """
     if figure is None:
         return None
@@ -65,12 +70,21 @@ def address(stratum: str, figure: Mapping[str, Any] | None) -> str | None:
 
 
 def _column(values: Sequence[Any]) -> Any:
+    """A column in as few letters as is simple: places in a list of its levels, numbers times one power of ten, or plain."""
     short = [_short(value) for value in values]
     found = list(dict.fromkeys(short))
-    if len(found) > _CODED or 2 * len(found) > len(short):
+    if len(found) <= _CODED and 2 * len(found) <= len(short):
+        run = next((row for row, value in enumerate(short) if value != short[0]), len(short))
+        if all(value == found[row // run % len(found)] for row, value in enumerate(short)):
+            return {"of": found, "run": run, "count": len(short)}
+        place = {value: _PLACES[index] for index, value in enumerate(found)}
+        return {"of": found, "at": "".join(place[value] for value in short)}
+    known = [Decimal(str(value)).normalize() for value in short if tidy.is_number(value)]
+    ten = min((int(value.as_tuple().exponent) for value in known), default=0)
+    if ten >= 0 or len(known) + short.count(None) < len(short):
         return short
-    place = {value: index for index, value in enumerate(found)}
-    return {"of": found, "at": [place[value] for value in short]}
+    whole = [None if value is None else int(Decimal(str(value)).scaleb(-ten)) for value in short]
+    return min(short, {"ten": ten, "whole": whole}, key=lambda said: len(json.dumps(said, separators=(",", ":"))))
 
 
 def _short(value: Any) -> Any:
@@ -78,4 +92,7 @@ def _short(value: Any) -> Any:
         return value
     if not math.isfinite(value):
         return None
-    return int(value) if value.is_integer() and abs(value) < 1e15 else float(f"{value:.{_DIGITS}g}")
+    if value.is_integer() and abs(value) < 1e15:
+        return int(value)
+    rounded = float(f"{value:.{_DIGITS}g}")
+    return rounded if math.isfinite(rounded) else value  # the largest numbers of all are rounded to infinity

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from markupsafe import Markup
 
-from harness.report import behind, figures, forest, history, overview, searches, standing, text
+from harness.report import behind, figures, flips, forest, history, lanes, overview, searches, standing, text
 from harness.report.rows import Row
 
+_SENTENCES, _SENTENCE = re.compile(r"(?<=[.!?])\s+"), 5  # where one ends and the next begins; its fewest words
 Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "rows", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
@@ -30,16 +32,25 @@ def card(
         past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
         draw: makes an SVG of a figure; see :func:`harness.report.figures.draw`.
     """
-    row = {**row, "strata": by_number(row["strata"])}
-    picture, trouble = _picture(row, f"f{position}", draw)
+    once = _Once()
+    row = {**row, "strata": by_number(row["strata"]), "reason": once(str(row["reason"] or "")),
+           "notes": once.each(row["notes"])}  # fmt: skip
+    bar = forest.bar(row)
+    picture, trouble = _picture(row, f"f{position}", draw, bar)
     figure = row["figure"] if picture else None
     before = [_past(verdict, row) for verdict in past]
     own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
     if row["rule"] == "all":  # the margin is that of the deciding part, and that may differ by protocol
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
+    parts = [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]]
+    companions = [_result(companion) for companion in row["companions"]]
+    left_out = once.each(standing.left_out(row["rows"]))
+    for told in (*protocols, *parts, *companions):
+        told["reason"] = told["reason"] if told["primary"] else once(str(told["reason"] or ""))
+        told["left_out"] = [] if told["primary"] else once.each(standing.left_out(told["rows"]))
     return {
-        "row": row, "number": position, "marks": forest.forest_marks(row), "bar": forest.bar(row),
+        "row": row, "number": position, "marks": forest.forest_marks(row), "bar": bar, "flips": _flips(row),
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
         "rows": len(figure["data"][figure["y"]]) if figure else 0,
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
@@ -47,15 +58,38 @@ def card(
         "reading": figures.reading(figure) if figure else None, "caption": _caption(row, figure),
         "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
-        "parts": [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]],
-        "companions": [_result(companion) for companion in row["companions"]],
+        "parts": parts, "companions": companions,
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "flags": overview.flags(row), "tracks": overview.tracks(row),
         "grade": standing.size(row), "holm": standing.survival(row),
-        "left_out": standing.left_out(row["rows"]), "selected": standing.selected(row),
-        "changes": standing.changes(row), "instruments": standing.instruments(row),
+        "left_out": left_out, "selected": standing.selected(row),
+        "changes": once.each(standing.changes(row)), "instruments": standing.instruments(row),
     }  # fmt: skip
+
+
+class _Once:
+    """Says every sentence once: one that was said before is replaced by a word that points to it."""
+
+    def __init__(self) -> None:
+        self._said: set[str] = set()
+
+    def __call__(self, words: str, instead: str = "As above.") -> str:
+        """``words`` without the sentences that were said before; shorter ones than five words are no sentences to miss."""
+        kept, dropped = [], False
+        for sentence in _SENTENCES.split(words):
+            known = sentence.rstrip(".").casefold()
+            if len(known.split()) >= _SENTENCE and known in self._said:
+                dropped = True
+                continue
+            self._said.add(known)
+            kept.append(sentence)
+        told = " ".join(kept)
+        return f"{told} {instead}".strip() if dropped else told
+
+    def each(self, several: Sequence[str]) -> list[str]:
+        """Those of ``several`` of which something is left to say."""
+        return [said for words in several if (said := self(words, ""))]
 
 
 def _result(item: Mapping[str, Any]) -> dict[str, Any]:
@@ -81,14 +115,46 @@ def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
     return found
 
 
-def _picture(row: Row, key: str, draw: Draw) -> tuple[Markup | None, str | None]:
-    """The row's figure as SVG, or why there is none; a picture that fails must not cost the page."""
+def _flips(row: Row) -> dict[str, Any] | None:
+    """At which margins the verdict flips, its numbers for the page's script apart."""
+    found = flips.flips(row)
+    return found and found | {"data": {name: found[name] for name in ("pieces", "margin", "far")}}
+
+
+def _picture(row: Row, key: str, draw: Draw, bar: forest.Bar | None) -> tuple[Markup | None, str | None]:
+    """The row's figure as SVG, with what is judged in it, or why there is none; one that fails must not cost the page."""
     if row["figure"] is None:
         return None, None
     try:
-        return Markup(draw(row["figure"], key)), None  # written by an XML serialiser
+        return Markup(draw({**row["figure"], **_judged(row, bar)}, key)), None  # every word in it is escaped
     except Exception as problem:  # of the drawing library or of the data, whatever it is
         return None, f"The figure could not be drawn: {type(problem).__name__}: {problem}"
+
+
+def _judged(row: Row, bar: forest.Bar | None) -> dict[str, Any]:
+    """What its figure says of the judged quantity: words, its interval against the margin, the panel of the deciding part."""
+    found: dict[str, Any] = {}
+    if bar is not None:
+        whole = bar.marks[0]
+        effect, interval = text.measured(row["effect"], row["interval"])
+        words = f"{row['estimand'] or 'effect'}: {effect} [{interval}]"
+        places = {name: getattr(whole, name) for name in ("effect", "low", "high", "outside")}
+        found["judged"] = {"words": words, "verdict": row["verdict"], "zone": bar.zone, "centre": bar.centre, **places}
+    part, figure = forest.deciding(row), row["figure"]
+    if part is not None and figure["facet"]:
+        said = f"{part['prediction']} {part['estimand']}"
+        levels = [str(level) for level in lanes.levels(figure["data"][figure["facet"]])]
+        named = [
+            level for level in levels if all(re.search(rf"(?<!\w){re.escape(each)}(?!\w)", said) for each in level.split(", "))
+        ]
+        if len(named) == 1:
+            found["decides"] = named[0]
+    return found
+
+
+def _stands(words: str, said: str) -> bool:
+    """Whether ``words`` stand in a sentence as words of their own."""
+    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", said) is not None
 
 
 def _caption(row: Row, figure: Mapping[str, Any] | None) -> str:

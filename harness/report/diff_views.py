@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterator, Sequence
+from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
-from harness.report import forest, text
+from markupsafe import Markup
+
+from harness.report import figures, forest, text
 from harness.report import page as environment
 from harness.report.causes import Cause
 from harness.report.diff import Change, Diff
@@ -80,14 +85,65 @@ def to_text(diff: Diff) -> str:
     return "\n".join(map(text.visible, _lines(diff))) + "\n"
 
 
-def to_html(diff: Diff) -> str:
-    """The comparison as one page; the same for the same runs, byte for byte."""
+def report_beside(run: Path, folder: Path) -> str | None:
+    """The address, from a page in ``folder``, of the report that lies beside a run's JSON; None where there is none."""
+    page = run.with_suffix(".html")
+    if not page.is_file():
+        return None
+    try:
+        return quote(Path(os.path.relpath(page.resolve(), folder.resolve())).as_posix())
+    except ValueError:  # another drive
+        return page.resolve().as_uri()
+
+
+def to_html(diff: Diff, old: str | None = None, new: str | None = None) -> str:
+    """The comparison as one page; the same for the same runs and addresses, byte for byte.
+
+    Args:
+        diff: what was compared.
+        old: address of the old run's report, whose cards the page then links to.
+        new: that of the new run's.
+    """
     common = [cause for cause in diff.causes if cause.what != "scale"]
     return environment.template("diff.html").render(
         diff=diff, looks=VERDICT_STYLES, headline=headline(diff), rest=rest(diff), sections=_sections(diff),
         runs=[("Old", diff.old), ("New", diff.new)], effects=effects, shown=_shown, common=common, why=causes,
         style=environment.style(), forest_scale=[(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
+        reports={"old": old, "new": new}, parts=parts, pictures=_pictures(diff),
     )  # fmt: skip
+
+
+def parts(change: Change) -> list[tuple[str, dict[str, Any] | None, dict[str, Any] | None]]:
+    """The parts of a conjunction that both runs or one of them judged: (prediction, the old result, the new one).
+
+    Parts are the same where their predictions are; what only one run has stands at the end.
+    """
+    before = {str(part["prediction"]): part for part in change.old["parts"]}
+    after = {str(part["prediction"]): part for part in change.new["parts"]}
+    return [(said, before.get(said), after.get(said)) for said in dict.fromkeys([*after, *before])]
+
+
+def _pictures(diff: Diff) -> dict[str, list[tuple[str, Markup]]]:
+    """The figures of what there is to report, old and new; where both show the same rows, one."""
+    told = [change for _, _, changes in _sections(diff) for change in changes]
+    found: dict[str, list[tuple[str, Markup]]] = {}
+    for place, change in enumerate(told):
+        rows = (
+            [("both", change.new)]
+            if change.old["figure"] == change.new["figure"]
+            else [("old", change.old), ("new", change.new)]
+        )
+        drawn = [(name, _picture(row, f"d{place}-{name}")) for name, row in rows]
+        found[change.id] = [(name, picture) for name, picture in drawn if picture is not None]
+    return found
+
+
+def _picture(row: Any, key: str) -> Markup | None:
+    """A figure without what is judged, which stands above; None where there is none or it cannot be drawn."""
+    try:
+        return Markup(figures.draw(row["figure"], key)) if row["figure"] else None  # every word in it is escaped
+    except Exception:  # a run of another version, or of another program: its card says why
+        return None
 
 
 def _sections(diff: Diff) -> list[tuple[str, str, list[Change]]]:

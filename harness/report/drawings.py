@@ -1,7 +1,4 @@
-"""Drawings of figures, kept under everything that decides them, so that an unchanged figure is not drawn again.
-
-Drawing takes a tenth of a second per figure, which is much of the time of a run whose numbers are all in the store.
-"""
+"""Drawings of figures, kept under everything that decides them, so that an unchanged figure is not drawn again."""
 
 from __future__ import annotations
 
@@ -13,7 +10,6 @@ from pathlib import Path
 from typing import Any
 
 from harness.code import CodeError, code_digest
-from harness.code.project import version_of
 from harness.report import figures
 from harness.store import files
 
@@ -22,7 +18,7 @@ _MOST = 512  # drawings in the file; those that were not asked for the longest g
 
 
 class Drawings:
-    """A file of drawings, all made by one code and one version of matplotlib; any other or unreadable file counts as empty.
+    """A file of drawings, all made by one code; any other or unreadable file counts as empty.
 
     Args:
         folder: where it lies; it is made when something is kept.
@@ -31,7 +27,7 @@ class Drawings:
     def __init__(self, folder: Path) -> None:
         self._file = folder / NAME
         try:
-            self._code: str | None = f"{code_digest(figures)}, matplotlib {version_of('matplotlib')}"
+            self._code: str | None = code_digest(figures)
         except CodeError:  # what draws has no name, so that nothing can be kept
             self._code = None
         self._held = self._read()

@@ -6,21 +6,19 @@ lines and series carry classes, which the page's style sheet colours for light a
 
 from __future__ import annotations
 
-import io
-import math
-import warnings
+import json
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import ClaimError, Figure
 from harness.report import lanes as tidy
-from harness.report import text
+from harness.report import svg, text
 from harness.report.lanes import FigureStyle
 from harness.report.rows import plain
+from harness.report.sheet import Sheet
 
 if TYPE_CHECKING:
     import pandas as pd
-    from matplotlib.figure import Figure as Canvas
 
 KINDS: tuple[str, ...] = ("scatter", "lines", "paired", "strip", "bars")
 MAX_ROWS = 1500  # 77 figures of this many points still make a page that a browser opens at once
@@ -41,10 +39,6 @@ _READING = {
     "bars": "Bar: mean; whisker: one standard deviation either side.",
 }
 _SINGLE = {"lines": "One row at each place of a line.", "bars": "One row a bar."}  # nothing is averaged, and nothing spreads
-_SIZES = {
-    1: (5.6, 3.3),
-    2: (7.6, 3.1),
-}  # inches of (whole figure) by the number of columns; more: three columns
 
 
 def figure_from_evidence(figure: Figure) -> dict[str, Any]:
@@ -87,23 +81,16 @@ def draw(figure: Mapping[str, Any], key: str) -> str:
     Raises:
         ValueError, KeyError, TypeError: the figure is not one that :func:`figure_from_evidence` makes.
     """
-    import matplotlib as mpl
-    from matplotlib.backends.backend_svg import FigureCanvasSVG
-
-    from harness.report import panels
-    from harness.report.svg import themed
-
-    style: dict[Any, Any] = panels.STYLE | {"svg.hashsalt": key}
-    out = io.StringIO()
-    with warnings.catch_warnings(), mpl.rc_context():
-        mpl.rcdefaults()  # what a user's own settings say is no part of a figure
-        mpl.rcParams.update(style)
-        # A letter that the measuring font lacks is only measured wrongly: the browser draws the text.
-        warnings.simplefilter("ignore")
-        canvas: Any = FigureCanvasSVG(_compose(figure))
-        canvas.print_svg(out, metadata={"Date": None})
-    places = [_box(axis) for axis in canvas.figure.axes if axis.get_visible()]
-    return themed(out.getvalue(), key=key, title=str(figure["title"]), description=describe(figure), panels=places)
+    sheet = Sheet.of(figure, tidy.where(figure["data"], _drawable(figure)), key)
+    size, panels = (sheet.wide, sheet.high), json.dumps(sheet.boxes(), separators=(",", ":"))
+    return svg.whole(
+        sheet.write(),
+        key=key,
+        size=size,
+        title=str(figure["title"]),
+        description=describe(figure),
+        more={"data_panels": panels},
+    )
 
 
 def lanes(figure: Mapping[str, Any]) -> dict[str, Any]:
@@ -114,14 +101,6 @@ def lanes(figure: Mapping[str, Any]) -> dict[str, Any]:
         "facets": facets, "hues": list(style.hues), "categories": list(style.categories) if style.categorical else None,
         "lanes": [round(style.lane(position), 4) for position in range(len(style.hues))],
     }  # fmt: skip
-
-
-def _box(axis: Any) -> list[float]:
-    """A panel's place in the drawing (left, top, width, height) and its ranges (x from, to, y from, to)."""
-    canvas, place = axis.figure, axis.get_position()
-    wide, high = canvas.get_figwidth() * 72, canvas.get_figheight() * 72
-    box = (place.x0 * wide, (1 - place.y1) * high, place.width * wide, place.height * high)
-    return [*(round(float(edge), 1) for edge in box), *(float(f"{end:.6g}") for end in (*axis.get_xlim(), *axis.get_ylim()))]
 
 
 def describe(figure: Mapping[str, Any]) -> str:
@@ -139,11 +118,20 @@ def reading(figure: Mapping[str, Any]) -> str:
     """How to read a figure of this kind, and how many rows it could not draw."""
     single = figure["kind"] in _SINGLE and not _spreads(figure)
     said = (_SINGLE if single else _READING)[figure["kind"]]
+    if figure["kind"] == "lines" and (looks := _looks(figure)) & {"thread"}:
+        said = "Thick line: mean; thin lines: one network each."
+        said += " Band: one standard deviation either side." if "band" in looks else ""
     if lost := len(figure["data"][figure["y"]]) - sum(_drawable(figure)):
         log = figure["log_x"] or figure["log_y"]
         why = "missing, or not positive on a logarithmic axis" if log else "missing"
         said += f" {lost} {'row is' if lost == 1 else 'rows are'} not drawn ({why})."
     return said
+
+
+def _looks(figure: Mapping[str, Any]) -> set[str]:
+    """How the marks of a figure look, over all panels."""
+    sheet = Sheet.of(figure, tidy.where(figure["data"], _drawable(figure)), "")
+    return {shape.look for panel in sheet.panels for shape in panel.shapes}
 
 
 def _spreads(figure: Mapping[str, Any]) -> bool:
@@ -152,33 +140,6 @@ def _spreads(figure: Mapping[str, Any]) -> bool:
     places = zip(*(data[name] for name in (figure["x"], figure["hue"], figure["facet"]) if name is not None), strict=True)
     found: dict[tuple[Any, ...], Any] = {}
     return any(found.setdefault(place, value) != value for place, value in zip(places, data[figure["y"]], strict=True))
-
-
-def _compose(figure: Mapping[str, Any]) -> Canvas:
-    """A matplotlib figure with one panel per level of the facet; no pyplot, so no global state."""
-    from matplotlib.figure import Figure as Canvas
-
-    from harness.report import panels
-
-    table = tidy.where(figure["data"], _drawable(figure))
-    facets = tidy.levels(figure["data"][figure["facet"]]) if figure["facet"] else []
-    panel_count = max(1, len(facets))
-    across = min(panel_count, 2 if panel_count in (2, 4) else 3)
-    down = math.ceil(panel_count / across)
-    width, height = _SIZES.get(across, (9.0, 2.9))
-    canvas = Canvas(figsize=(width, 0.5 + (height - 0.5) * down), layout="constrained")
-    shared = not figure["own_axes"]
-    axes = list(canvas.subplots(down, across, sharex=shared, sharey=shared, squeeze=False).flatten())
-    style = FigureStyle.of(figure)
-    if not facets:
-        panels.draw(axes[0], table, style)
-    for axis, level in zip(axes, facets, strict=False):
-        panels.draw(axis, tidy.at_level(table, figure["facet"], level), style)
-        axis.set_title(f"{text.worded(figure['facet'])} {text.cell(level)}" if tidy.is_number(level) else str(level))
-    for axis in axes[panel_count:]:
-        axis.set_visible(False)
-    panels.label(canvas, axes[:panel_count], across, style)
-    return canvas
 
 
 def _drawable(figure: Mapping[str, Any]) -> list[bool]:

@@ -95,6 +95,7 @@
 
   // The data behind a figure: rows as the page carries them, a table of those that are picked, and their place in the drawing.
   const LONGEST = 200;
+  const PLACES = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const SVG = "http://www.w3.org/2000/svg";
   const shown = (one) => (one === null ? "—" : one === true ? "yes" : one === false ? "no" : String(one).replace("-", "−"));
   const make = (tag, given = {}, ...inside) => {
@@ -105,7 +106,10 @@
 
   const unpack = (text) => {
     const data = JSON.parse(text);
-    const columns = Object.fromEntries(data.columns.map(([name, held]) => [name, held.of ? held.at.map((at) => held.of[at]) : held]));
+    const plain = (held) => (held.run ? Array.from({ length: held.count }, (_, row) => held.of[Math.floor(row / held.run) % held.of.length])
+      : held.of ? [...held.at].map((at) => held.of[PLACES.indexOf(at)])
+      : held.whole ? held.whole.map((one) => (one === null ? null : Number(`${one}e${held.ten}`))) : held);
+    const columns = Object.fromEntries(data.columns.map(([name, held]) => [name, plain(held)]));
     const count = data.columns.length ? columns[data.columns[0][0]].length : 0;
     return { ...data, columns, names: data.columns.map(([name]) => name), count };
   };
@@ -132,7 +136,7 @@
       const place = [left + width * scale(at, x0, x1, logX && !categories), top + height * (1 - scale(of(y), y0, y1, logY))];
       const ring = document.createElementNS(SVG, "circle");
       const [cx, cy] = place;
-      for (const [name, to] of Object.entries({ cx, cy, r: kind === "lines" ? 2.2 : 4.5 })) ring.setAttribute(name, to.toFixed(1));
+      for (const [name, to] of Object.entries({ cx, cy, r: kind === "lines" ? 4.4 : 9 })) ring.setAttribute(name, to.toFixed(1));
       layer.append(ring);
       const who = [of(facet), of(hue), ...data.pick.filter((name) => name !== x).map(of)].join("\u0000");
       strokes.set(who, [...(strokes.get(who) || []), place]);
@@ -221,15 +225,17 @@
   const save = (name, address) => make("a", { download: name, href: address }).click();
   const asData = (type, text) => `data:${type};charset=utf-8,${encodeURIComponent(text)}`;
 
+  const PAINTED = ["fill", "stroke", "stroke-width", "stroke-dasharray", "opacity", "paint-order"];
+  const LETTERED = ["font-family", "font-size", "font-weight", "text-anchor"];
+
   // The drawing with the page's colours written into it, so that it stands by itself.
   const alone = (figure) => {
     const twin = figure.cloneNode(true);
     const [from, to] = [figure, twin].map((one) => [one, ...one.querySelectorAll("*")]);
     from.forEach((one, index) => {
-      const { fill, stroke, fontFamily } = getComputedStyle(one);
-      to[index].setAttribute("fill", fill);
-      to[index].setAttribute("stroke", stroke);
-      if (one.tagName === "text") to[index].setAttribute("font-family", fontFamily.replaceAll('"', "'"));
+      const looks = getComputedStyle(one);
+      for (const name of PAINTED) to[index].setAttribute(name, looks.getPropertyValue(name));
+      if (one.tagName === "text") for (const name of LETTERED) to[index].setAttribute(name, looks.getPropertyValue(name).replaceAll('"', "'"));
       to[index].removeAttribute("class");
     });
     const [, , wide, high] = figure.getAttribute("viewBox").split(" ").map(Number);
@@ -276,7 +282,32 @@
       box.append(button);
     }
   };
-  const near = new IntersectionObserver((seen) => seen.forEach((one) => one.isIntersecting && offer(one.target)),
+  // Another margin: a slider that looks up what the judge's rule gave at each.  The numbers come from Python; nothing is decided here.
+  const GLYPHS = Object.fromEntries(toggles.map((one) => [one.dataset.verdict, one.querySelector(".glyph").textContent]));
+  const slide = (card) => {
+    const box = card.querySelector(".flips");
+    if (!box || box.dataset.made) return;
+    box.dataset.made = "yes";
+    const { pieces, margin, far } = JSON.parse(box.dataset.flips);
+    const input = make("input", { type: "range", min: 0, max: far, step: far / 400, value: margin });
+    input.setAttribute("aria-label", "Another margin");
+    const said = make("output");
+    const tell = () => {
+      const chosen = Number(input.value);
+      const near = Math.abs(chosen - margin) <= far / 800 ? margin : chosen;  // the slider has no step at the margin itself
+      const [start, at, after] = pieces.filter((piece) => piece[0] <= near).pop();
+      const verdict = near === start ? at : after;
+      said.className = `v-${verdict}`;
+      said.replaceChildren(make("span", { className: "glyph", textContent: GLYPHS[verdict] || "" }),
+        ` ${verdict} with a margin of ${shown(Number(near.toPrecision(3)))}${near === margin ? ", which was fixed beforehand" : ""}`);
+      input.setAttribute("aria-valuetext", said.textContent.trim());
+    };
+    input.addEventListener("input", tell);
+    input.addEventListener("change", (event) => event.stopPropagation());
+    tell();
+    box.append(input, said);
+  };
+  const near = new IntersectionObserver((seen) => seen.forEach((one) => one.isIntersecting && (offer(one.target), slide(one.target))),
     { rootMargin: "400px" });
   cards.forEach((card) => near.observe(card));
 

@@ -55,7 +55,6 @@ def _environment() -> Environment:
     environment.globals |= {
         "measured": text.measured, "place": forest.place, "margin_mark": forest.margin_mark, "level": _level,
         "counted": text.counted, "bayes": voices.bayes, "severity": voices.severity,
-        "left_out": standing.left_out,
     }  # fmt: skip
     return environment
 

@@ -1,149 +1,110 @@
-"""From matplotlib's SVG to one that belongs to the page.
+"""What a drawing is written with: colours as classes, points as short paths, one shape a mark.
 
-Styles become classes that the page's style sheet colours (so that one drawing serves light, dark and print), ids get the
-figure's own prefix, coordinates are rounded to a tenth of a point, and what a reader cannot see is left out.
+The page's style sheet colours the classes, so that one drawing serves light, dark and print.  A drawing has two units a point,
+and whole numbers of them: half a point is less than a reader sees, and a figure of a thousand marks stays small.
 """
 
 from __future__ import annotations
 
-import json
-import re
-from collections.abc import Iterator, Sequence
-from xml.etree import ElementTree as ET
+import math
+import unicodedata
+from collections.abc import Iterator, Mapping, Sequence
+from xml.sax.saxutils import escape, quoteattr
 
-# What the drawing paints with, and the class that each colour becomes.  Series are Okabe and Ito's colours
-# (2008, "Color universal design"), which readers with any colour vision can tell apart.
-INK, SOFT, GRID, GUIDE, PAPER = "#111111", "#555555", "#dddddd", "#777777", "#fefefe"
-SERIES = ("#0072b2", "#d55e00", "#009e73", "#cc79a7", "#56b4e9", "#e69f00", "#000001")
-CLASSES = {INK: "ink", SOFT: "soft", GRID: "grid", GUIDE: "guide", PAPER: "paper"} | {
-    colour: f"s{index}" for index, colour in enumerate(SERIES, 1)
-}
+# Okabe and Ito's colours (2008, "Color universal design"), which readers with any colour vision can tell apart, by class.
+SERIES = ("s1", "s2", "s3", "s4", "s5", "s6", "s7")
+MARKERS = ("o", "s", "^", "D", "v", "P", "X", "<", ">", "p", "h", "*")
+DASHES = 4
+UNITS = 2  # a point
+# Regular polygons: corners, by how many turns they are rotated, and how much larger than a disc they are drawn.
+_REGULAR = {"s": (4, 0.125, 1.25), "D": (4, 0.0, 1.2), "^": (3, 0.0, 1.25), "v": (3, 0.5, 1.25), "<": (3, 0.75, 1.25),
+            ">": (3, 0.25, 1.25), "p": (5, 0.0, 1.1), "h": (6, 0.0, 1.1)}  # fmt: skip
 
-_SVG = "http://www.w3.org/2000/svg"
-_LINK = "{http://www.w3.org/1999/xlink}href"
-_NUMBER = re.compile(r"-?\d*\.\d+(?:e-?\d+)?")
-_STILL = re.compile(r"rotate\(-?0 [^)]*\)$")
-_DROPPED = ("metadata", "style")
-_KEPT = {
-    "stroke-width": "1", "stroke-dasharray": "none", "stroke-opacity": "1", "fill-opacity": "1", "opacity":
-    "1", "font-size": "", "text-anchor": "start",
-}  # fmt: skip
+Point = tuple[float, float]
 
 
-def themed(source: str, *, key: str, title: str, description: str, panels: Sequence[Sequence[float]] = ()) -> str:
+def element(tag: str, inside: str = "", **attributes: object) -> str:
+    """One element; attributes that are None are left out, and names may end in ``_`` and have ``_`` for ``-``."""
+    said = "".join(
+        f" {name.rstrip('_').replace('_', '-')}={quoteattr(str(value))}"
+        for name, value in attributes.items()
+        if value is not None
+    )
+    return f"<{tag}{said}>{inside}</{tag}>" if inside else f"<{tag}{said}/>"
+
+
+def text(words: str, x: float, y: float, **attributes: object) -> str:
+    """Words at a place, literally."""
+    return element("text", escape(words), x=round(x), y=round(y), **attributes)
+
+
+def path(strokes: Sequence[Sequence[Point]], closed: bool = False) -> str:
+    """Lines through points as the data of one path: whole units, each relative to the one before."""
+    said, at = [], (0, 0)
+    for stroke in strokes:
+        places = [(round(x), round(y)) for x, y in stroke]
+        for index, (x, y) in enumerate(places):
+            step = f"{'l' if index else 'm'}{x - at[0]} {y - at[1]}"
+            said.append(step.replace(" -", "-"))
+            at = (x, y)
+        if closed and places:
+            said.append("z")
+            at = places[0]
+    return "M" + "".join(said)[1:] if said else ""
+
+
+def marker(kind: str, size: float) -> str:
+    """The outline of a mark around its place, as an element without looks.
+
+    Args:
+        kind: one of ``MARKERS``.
+        size: diameter of a disc, in units; other shapes have about its area.
+    """
+    half = size / 2
+    if kind == "o":
+        return f'<circle r="{half:.3g}"/>'
+    return f'<path d="{"".join(_outline(kind, half))}z"/>'
+
+
+def _outline(kind: str, half: float) -> Iterator[str]:
+    if kind in "PX":  # a plus of strokes a third wide, and the same turned
+        arm = half / 3
+        corners = [(-arm, -half), (arm, -half), (arm, -arm), (half, -arm), (half, arm), (arm, arm), (arm, half), (-arm, half),
+                   (-arm, arm), (-half, arm), (-half, -arm), (-arm, -arm)]  # fmt: skip
+        turn = math.pi / 4 if kind == "X" else 0.0
+        corners = [(x * math.cos(turn) - y * math.sin(turn), x * math.sin(turn) + y * math.cos(turn)) for x, y in corners]
+    elif kind == "*":
+        corners = [_around(half * (1.25 if point % 2 == 0 else 0.55), point / 10) for point in range(10)]
+    else:
+        count, turn, larger = _REGULAR[kind]
+        corners = [_around(half * larger, turn + point / count) for point in range(count)]
+    for index, (x, y) in enumerate(corners):
+        yield f"{'L' if index else 'M'}{x:.1f} {y:.1f}"
+
+
+def _around(radius: float, turns: float) -> Point:
+    """A place on a circle, from the top clockwise."""
+    return radius * math.sin(2 * math.pi * turns), -radius * math.cos(2 * math.pi * turns)
+
+
+def width(words: str, size: float) -> float:
+    """About how wide words are in a sans-serif of this size: browsers choose the font, so that no more can be known."""
+    return size * sum(1.0 if unicodedata.east_asian_width(letter) in "WF" else 0.6 for letter in words)
+
+
+def whole(inside: str, *, key: str, size: Point, title: str, description: str, more: Mapping[str, object]) -> str:
     """The drawing as an inline ``<svg>`` with a title, a description and role "img".
 
     Args:
-        source: what matplotlib's SVG backend wrote.
+        inside: its elements.
         key: prefix of every id.
+        size: width and height, in units.
         title: name of the picture for a screen reader.
         description: what it shows, in words.
-        panels: place and ranges of every panel, for a script that marks rows in it.
+        more: further attributes.
     """
-    root = ET.fromstring(source)
-    for element in root.iter():
-        element.tag = element.tag.removeprefix(f"{{{_SVG}}}")
-    parent = ET.Element("svg")
-    names = _rename_ids(root, key)
-    box = root.get("viewBox", "")
-    width = float(box.split()[2])
-    parent.attrib = {
-        "viewBox": box, "role": "img", "class": "figure", "aria-labelledby": f"{key}-title {key}-text",
-        "style": f"--natural:{width:.0f}px", "data-panels": json.dumps(panels, separators=(",", ":")),
-    }  # fmt: skip
-    for tag, words in (("title", title), ("desc", description)):
-        element = ET.SubElement(parent, tag, {"id": f"{key}-{'title' if tag == 'title' else 'text'}"})
-        element.text = words
-    for child in root:
-        _append(parent, child, names)
-    _string(parent, {})
-    return ET.tostring(parent, encoding="unicode")
-
-
-def _rename_ids(root: ET.Element, key: str) -> dict[str, str]:
-    """New names for the ids that something refers to; all others are matplotlib's bookkeeping."""
-    text = " ".join(value for element in root.iter() for name, value in element.attrib.items() if name != "id")
-    used = set(re.findall(r"#([\w.-]+)", text))
-    found = [id for element in root.iter() if (id := element.get("id")) in used and id is not None]
-    return {id: f"{key}-{index}" for index, id in enumerate(dict.fromkeys(found))}
-
-
-def _append(parent: ET.Element, element: ET.Element, names: dict[str, str]) -> None:
-    """Copy ``element`` into ``parent`` in the page's terms; groups that say nothing are dissolved."""
-    if element.tag in _DROPPED or not isinstance(element.tag, str):
-        return
-    attributes = dict(_attributes(element, names))
-    if element.tag == "defs" and not any(child.tag not in _DROPPED for child in element):
-        return
-    target = parent
-    if element.tag != "g" or attributes:
-        target = ET.SubElement(parent, element.tag, attributes)
-        target.text = element.text if element.tag in ("text", "tspan") else None
-    for child in element:
-        _append(target, child, names)
-
-
-def _attributes(element: ET.Element, names: dict[str, str]) -> Iterator[tuple[str, str]]:
-    for name, value in element.attrib.items():
-        if name == "id":
-            if value in names:
-                yield "id", names[value]
-        elif name == "style":
-            yield from _styles(value)
-        elif name == _LINK:
-            yield "href", "#" + names[value[1:]]
-        elif name == "clip-path":
-            yield name, f"url(#{names[value[5:-1]]})"
-        elif name == "transform":
-            if not _STILL.match(value):
-                yield name, _rounded(value)
-        else:
-            precise = element.tag == "path" and "id" in element.attrib  # the shape of a marker is small
-            yield name, _rounded(" ".join(value.split()), 2 if precise else 1)
-
-
-def _styles(style: str) -> Iterator[tuple[str, str]]:
-    """Colours as classes ("fill" f-…, "stroke" l-…), the rest as attributes where it is not the default."""
-    rules = dict(part.strip().split(": ", 1) for part in style.split(";") if ": " in part)
-    classes = []
-    for role, prefix in (("fill", "f"), ("stroke", "l")):
-        colour = rules.get(role)
-        if colour == "none" and role == "fill":
-            yield "fill", "none"
-        elif colour in CLASSES:
-            classes.append(f"{prefix}-{CLASSES[colour]}")
-    if classes:
-        yield "class", " ".join(classes)
-    for name, default in _KEPT.items():
-        if name in rules and rules[name] != default:
-            yield name, _rounded(rules[name].removesuffix("px"), 2)
-
-
-def _string(element: ET.Element, made: dict[tuple[tuple[str, str], ...], str]) -> None:
-    """Replace a series of marks by one line whose corners carry the mark: a quarter of the bytes and nodes.
-
-    A group with n uses of one shape becomes an SVG marker (which is that use) and a line through n places.
-
-    Args:
-        element: the group, or what holds groups.
-        made: names of the markers that there are, by how they look; added to.
-    """
-    for child in element:
-        _string(child, made)
-    looks = {tuple(sorted((k, v) for k, v in child.items() if k not in "xy")) for child in element}
-    if element.tag != "g" or len(element) < 2 or len(looks) > 1 or any(c.tag != "use" for c in element):
-        return
-    look = looks.pop()
-    places = " ".join(f"{child.get('x')},{child.get('y')}" for child in element)
-    for child in list(element):
-        element.remove(child)
-    if look not in made:
-        made[look] = f"{dict(look)['href'][1:]}-mark-{len(made)}"
-        marker = {"id": made[look], "overflow": "visible", "markerUnits": "userSpaceOnUse"}
-        ET.SubElement(ET.SubElement(element, "marker", marker), "use", dict(look))
-    ends = {f"marker-{part}": f"url(#{made[look]})" for part in ("start", "mid", "end")}
-    ET.SubElement(element, "polyline", {"points": places, "class": "marks", **ends})
-
-
-def _rounded(text: str, digits: int = 1) -> str:
-    return _NUMBER.sub(lambda found: f"{float(found[0]):.{digits}f}".rstrip("0").rstrip(".") or "0", text)
+    wide, high = (round(side) for side in size)
+    named = element("title", escape(title) or " ", id=f"{key}-title") + element("desc", escape(description), id=f"{key}-text")
+    looks = {"viewBox": f"0 0 {wide} {high}", "role": "img", "class_": "figure", "aria_labelledby": f"{key}-title {key}-text",
+             "style": f"--natural:{wide / UNITS:.0f}px", **more}  # fmt: skip
+    return element("svg", named + inside, **looks)

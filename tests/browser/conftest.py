@@ -48,11 +48,11 @@ def page(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.fixture(scope="session")
-def comparison(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """A comparison of two runs with something to tell."""
+def comparison(tmp_path_factory: pytest.TempPathFactory, page: Path) -> Path:
+    """A comparison of two runs with something to tell, and with the report of the new one."""
     old = assemble(rows(), scale="reduced", device="cpu", provenance=PROVENANCE)
     changed = {"verdict": "refuted", "effect": -0.01, "interval": [-0.02, 0.0]}
     new = old | {"rows": [old["rows"][0] | changed, *old["rows"][1:-1]]}
     path = tmp_path_factory.mktemp("comparison") / "diff.html"
-    path.write_text(to_html(compare(old, new)), encoding="utf-8")
+    path.write_text(to_html(compare(old, new), None, page.as_uri()), encoding="utf-8")
     return path

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from typing import Any
 
@@ -350,3 +351,14 @@ def rows() -> list[dict[str, Any]]:
 def run_of_rows(*gathered: dict[str, Any]) -> dict[str, Any]:
     """A run of these rows."""
     return assemble(gathered, scale="reduced", device="cpu", provenance=PROVENANCE)
+
+
+def column(held: Any) -> list[Any]:
+    """The values of a column, as the page's script reads them."""
+    if not isinstance(held, dict):
+        return list(held)
+    if "run" in held:
+        return [held["of"][row // held["run"] % len(held["of"])] for row in range(held["count"])]
+    if "of" in held:
+        return [held["of"][(string.digits + string.ascii_letters).index(at)] for at in held["at"]]
+    return [None if one is None else float(f"{one}e{held['ten']}") for one in held["whole"]]

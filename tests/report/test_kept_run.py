@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import html
 import json
+import re
 import statistics
+from collections import Counter
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 import harness.report
+from harness.report import render
 
 KEPT = Path(harness.report.__file__).parents[2] / "reports" / "reference"
 
@@ -27,6 +31,25 @@ def test_its_reasons_are_short(kept: dict[str, Any]) -> None:
     lengths = {row["id"]: len(row["reason"].split()) for row in kept["rows"]}
     assert statistics.median(lengths.values()) <= 30
     assert max(lengths.values()) <= 60, max(lengths, key=lengths.__getitem__)
+
+
+def prose(card: str) -> list[str]:
+    """The sentences of a card, of five words and more: without drawings, data, heads of columns and lists of numbers."""
+    card = re.sub(
+        r"<(script|svg|noscript|thead|caption)\b.*?</\1>|<details class=\"why\">.*?</details>", " ", card, flags=re.DOTALL
+    )
+    blocks = re.split(r"</?(?:p|div|td|th|dd|dt|li|span|summary|figcaption|footer|h3|tr|table|header|details)\b[^>]*>", card)
+    words = [html.unescape(re.sub(r"\s+|<[^>]+>", " ", block)).strip() for block in blocks]
+    sentences = [one.rstrip(".").casefold() for block in words for one in re.split(r"(?<=[.!?])\s+", block)]
+    return [one for one in sentences if len(one.split()) >= 5]
+
+
+def test_no_card_says_a_sentence_twice(kept: dict[str, Any]) -> None:
+    cards = re.findall(r'<article[^>]*id="claim/([^"]+)"(.*?)</article>', render(kept), flags=re.DOTALL)
+    assert len(cards) == len(kept["rows"])
+    twice = {id: [said for said, count in Counter(prose(card)).items() if count > 1] for id, card in cards}
+    assert sum(len(prose(card)) for _, card in cards) > 10 * len(cards)
+    assert {id: said for id, said in twice.items() if said} == {}
 
 
 def test_the_picture_in_the_readme_is_of_it() -> None:

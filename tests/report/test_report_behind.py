@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 import pytest
-from report_samples import figures
+from hypothesis import given
+from hypothesis import strategies as st
+from report_samples import column, figures
 
 from harness.report.behind import address, embedded
 from harness.report.figures import draw, figure_from_evidence, lanes
@@ -16,15 +19,31 @@ DRAWN = {name: figure_from_evidence(figure) for name, figure in figures().items(
 
 def unpacked(figure: dict[str, Any]) -> dict[str, list[Any]]:
     held = json.loads(str(embedded(figure)))
-    return {name: [each["of"][at] for at in each["at"]] if isinstance(each, dict) else each for name, each in held["columns"]}
+    return {name: column(each) for name, each in held["columns"]}
+
+
+@given(st.lists(st.none() | st.floats(allow_infinity=False, allow_nan=False) | st.integers(-99, 99), min_size=1, max_size=90))
+def test_every_value_comes_back_to_four_digits(values: list[Any]) -> None:
+    figure = DRAWN["strip"] | {"x": "y", "hue": None, "y": "y", "data": {"y": values}}
+    found = unpacked(figure)["y"]
+    assert all(
+        back == (one if one is None else pytest.approx(one, rel=6e-4, abs=0)) for back, one in zip(found, values, strict=True)
+    )
+
+
+@given(st.integers(1, 5), st.integers(1, 5), st.integers(1, 4), st.integers(0, 3))
+def test_a_crossed_design_comes_back_and_one_that_is_cut_too(levels: int, run: int, times: int, cut: int) -> None:
+    values = [f"level {level}" for _ in range(times) for level in range(levels) for _ in range(run)][cut:]
+    figure = DRAWN["strip"] | {"x": "y", "hue": None, "y": "y", "data": {"y": values}}
+    assert unpacked(figure)["y"] == values
 
 
 @pytest.mark.parametrize("name", DRAWN)
 def test_all_rows_come_back_with_the_model_in_front(name: str) -> None:
     data, columns = DRAWN[name]["data"], unpacked(DRAWN[name])
     assert set(columns) == set(data)
-    for column, values in columns.items():
-        for value, whole in zip(values, data[column], strict=True):
+    for each, values in columns.items():
+        for value, whole in zip(values, data[each], strict=True):
             assert value == (pytest.approx(whole, rel=6e-4) if isinstance(whole, float) else whole)
     known = [column for column in ("architecture", "regime", "seed") if column in data]
     assert list(columns)[: len(known)] == known
@@ -77,8 +96,8 @@ class TestPlaces:
     def test_every_panel_has_a_box_inside_the_drawing(self) -> None:
         assert len(self.boxes("facets")) == len(lanes(DRAWN["facets"])["facets"]) == 3
         for left, top, width, height, *_ in self.boxes("facets"):
-            assert 0 < left < left + width < 9.0 * 72
-            assert 0 < top < top + height < 2.9 * 72
+            assert 0 < left < left + width < 9.0 * 144
+            assert 0 < top < top + height < 2.9 * 144
 
     def test_a_mark_lies_where_box_and_ranges_say(self) -> None:
         (box,) = self.boxes("paired")
@@ -87,9 +106,12 @@ class TestPlaces:
         at = how["categories"].index(data["regime"][0]) + how["lanes"][0]
         place = (left + width * (at - x0) / (x1 - x0), top + height * (1 - (data["llc"][0] - y0) / (y1 - y0)))
         svg = draw(DRAWN["paired"], "k")
-        pairs = [pair for part in svg.split('points="')[1:] for pair in part.split('"')[0].split()]
-        marks = [tuple(map(float, pair.split(","))) for pair in pairs]
-        assert min(max(abs(x - place[0]), abs(y - place[1])) for x, y in marks) < 0.15
+        x = y = 0
+        marks = []
+        for right, down in re.findall(r"[Ml](-?\d+) ?(-?\d+)", svg.split('class="pair ')[1].split("/>")[0].replace("m", "l")):
+            x, y = x + int(right), y + int(down)
+            marks.append((x, y))
+        assert min(max(abs(x - place[0]), abs(y - place[1])) for x, y in marks) <= 0.6  # whole units, and a box to a tenth
 
     def test_colours_have_lanes_beside_their_category(self) -> None:
         assert lanes(DRAWN["strip"])["lanes"] == [-0.24, 0.0, 0.24]

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import copy
+import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import pytest
-from report_samples import claim_of, recipe
+from report_samples import claim_of, figures, part, recipe
 
-from harness.report import ReportError, assemble, base_row, compare, merge
-from harness.report.diff_views import headline, to_html, to_text
+from harness.report import ReportError, assemble, base_row, compare, figure_from_evidence, merge, write_reports
+from harness.report.diff_views import headline, report_beside, to_html, to_text
 
 Run = dict[str, Any]
 FACTS = {"started": "2026-03-01T00:00:00+00:00", "commit": "aaa", "dirty": False, "torch": "2.13.0", "code": {"harness": "h1"}}
@@ -213,3 +215,43 @@ class TestViews:
     def test_other_scales_are_a_warning(self) -> None:
         page = to_html(compare(run_of(row("a")), run_of(row("a"), scale="full")))
         assert "networks of different sizes" in page
+
+
+class TestPage:
+    def both(self, old: dict[str, Any], new: dict[str, Any]) -> str:
+        changed = {"verdict": "refuted", "effect": -1.0, "interval": [-1.3, -0.7]}
+        return to_html(compare(run_of(row("a", **old)), run_of(row("a", **new) | changed)), "../old/claims.html", "claims.html")
+
+    def test_a_conjunction_is_shown_part_by_part(self) -> None:
+        before = [part("ρ above 0 in one", "supported", 0.6, 0.4, 0.8), part("gone", "supported", 0.6, 0.4, 0.8)]
+        after = [part("ρ above 0 in one", "refuted", -0.6, -0.8, -0.4), part("fresh", "supported", 0.5, 0.4, 0.6)]
+        page = self.both({"rule": "all", "parts": before}, {"rule": "all", "parts": after})
+        said = re.findall(r'<tr class="part">.*?colspan="6">(.*?)</th>(.*?)(?=<tr class="(?:part|told)">)', page, re.DOTALL)
+        assert [name for name, _ in said] == ["ρ above 0 in one", "fresh", "gone"]
+        shown = [re.findall(r'<th scope="row">(\w+)</th><td>.*?badge v-(\w+)', lines, re.DOTALL) for _, lines in said]
+        assert shown == [[("old", "supported"), ("new", "refuted")], [("new", "supported")], [("old", "supported")]]
+        assert all("<svg" in lines for _, lines in said)
+
+    def test_ids_lead_to_the_cards_of_both_reports(self) -> None:
+        page = self.both({}, {})
+        links = set(re.findall(r'href="([^"]+)"', page))
+        assert {"../old/claims.html#claim/slt/a", "claims.html#claim/slt/a"} <= links
+
+    def test_figures_stand_side_by_side_and_one_that_is_the_same_once(self) -> None:
+        figure = figure_from_evidence(figures()["paired"])
+        other = figure | {"data": figure["data"] | {"llc": [2 * value for value in figure["data"]["llc"]]}}
+        page = self.both({"figure": figure}, {"figure": other})
+        assert re.findall(r'<figcaption class="quiet">(.*?)</figcaption>', page) == ["Old run", "New run"]
+        ids = re.findall(r'id="(d0[^"]*)"', page)
+        assert len(set(ids)) == len(ids) >= 4
+        assert self.both({"figure": figure}, {"figure": figure}).count('class="figure"') == 1
+
+    def test_a_figure_that_cannot_be_drawn_costs_no_page(self) -> None:
+        assert "slt/a" in self.both({"figure": {"kind": "pie"}}, {"figure": None})
+
+    def test_the_report_beside_a_run_is_found(self, tmp_path: Path) -> None:
+        files = write_reports(run_of(row("a")), tmp_path / "one run")
+        address = report_beside(files["claims.json"], tmp_path / "pages")
+        assert address == "../one%20run/claims.html"
+        os.remove(files["claims.html"])
+        assert report_beside(files["claims.json"], tmp_path / "pages") is None

@@ -15,12 +15,13 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from many_samples import COUNT, many
-from report_samples import PROVENANCE, claim_of, rows
+from report_samples import PROVENANCE, claim_of, column, rows
+from report_samples import figures as samples
 
 import harness.report
-from harness.report import ReportError, assemble, base_row, merge, render
+from harness.report import ReportError, assemble, base_row, figures, merge, render
 from harness.report.history import SHOWN, History, record
-from harness.report.svg import CLASSES
+from harness.report.svg import SERIES
 from harness.report.text import VERDICT_STYLES
 
 FOLDER = Path(harness.report.__file__).parent
@@ -312,8 +313,7 @@ class TestContent:
         assert len(blocks) == sum(bool(row["figure"]) for row in run["rows"])
         held = next(block for block in blocks if (block["drawn"]["x"], block["drawn"]["y"]) == ("epoch", "llc"))
         assert held["pick"] == ["regime", "seed"]
-        columns = {name: [each["of"][at] for at in each["at"]] if isinstance(each, dict) else each
-                   for name, each in held["columns"]}  # fmt: skip
+        columns = {name: column(each) for name, each in held["columns"]}
         assert columns["regime"] == row["figure"]["data"]["regime"]
         assert columns["llc"] == pytest.approx(row["figure"]["data"]["llc"], rel=6e-4)
         assert "Data behind the figure, down to one seed 480 rows" in card(page, "slt/peak-widens")
@@ -447,9 +447,12 @@ class TestStyle:
             assert self.contrast(colours[verdict], colours["zone"]) >= 3, verdict
 
     def test_knows_every_class_that_a_figure_is_painted_with(self) -> None:
-        for name in CLASSES.values():
-            assert f".f-{name} " in self.css or name == "grid"
-            assert f".l-{name} " in self.css
+        drawn = "".join(figures.draw(figures.figure_from_evidence(each), "k") for each in samples().values())
+        painted = {name for said in re.findall(r'class="([^"]+)"', drawn) for name in said.split()} - {"figure"}
+        series = {f"{side}-{colour}" for side in "fl" for colour in SERIES}
+        assert painted & series
+        for name in painted | series:
+            assert re.search(rf"\.{name}(?![\w-])", self.css), name
 
     def test_serves_dark_narrow_print_and_still_readers(self) -> None:
         for query in (
@@ -477,3 +480,34 @@ def test_renders_from_json_alone(run: dict[str, Any], tmp_path: Path) -> None:
         "assert len(render(read_run(Path('claims.json')))) > 1000\nassert 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True, cwd=tmp_path)
+
+
+class TestJudgedInTheFigure:
+    """What is judged stands in the figure: its numbers, its interval, and the panel of the part that decides."""
+
+    def figure_of(self, run: dict[str, Any], id: str) -> ET.Element:
+        drawn = card_html(render(run), id)
+        return ET.fromstring(re.search(r'<svg [^>]*class="figure".*?</svg>', drawn, re.DOTALL)[0])  # type: ignore[index]
+
+    def test_numbers_and_interval(self, run: dict[str, Any]) -> None:
+        figure = self.figure_of(run, "slt/robust-below")
+        words = " ".join(one.text or "" for one in figure.iter("text"))
+        assert "mean paired difference of LLC per parameter, equal weight per architecture: 0.0118 [0.0081 to 0.0161]" in words
+        assert [one.get("class") for one in figure.iter("circle") if one.get("cx")] == ["v-supported at"]
+        assert [one.get("class") for one in figure.iter("rect")] == ["zone"]
+
+    @pytest.mark.parametrize(
+        ("said", "panel"),
+        [("ρ above 0 at architecture 16×1", "16×1"), ("ρ above 0", None), ("either 8×1 or 16×1", None), ("216×12", None)],
+    )
+    def test_the_deciding_panel_is_marked_if_one_is_named(self, run: dict[str, Any], said: str, panel: str | None) -> None:
+        row = next(row for row in run["rows"] if row["id"] == "slt/correlation")
+        row["parts"][1]["prediction"] = said
+        row["decides"] = 1
+        marked = [one.text for one in self.figure_of(run, "slt/correlation").iter("text") if one.get("class") == "decides"]
+        assert marked == ([f"{panel} (decides)"] if panel else [])
+
+
+def card_html(page: str, id: str) -> str:
+    """The markup of one card."""
+    return page.partition(f'id="claim/{id}"')[2].partition("</article>")[0]
