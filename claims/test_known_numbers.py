@@ -202,20 +202,20 @@ def test_learning_coefficients(harness: Harness) -> Evidence:
     prediction=Proportion(
         of="ratio", at_most=1.05, unit=("regime", "seed"), exceeds=0.7, margin=0.1,
         names={"ratio": "a median ratio to the exact ones"},
-        margin_reason="nearly all networks: twelve of twelve give an interval above 0.75",
+        margin_reason="nearly all networks: twelve seeds of twelve give an interval above 0.75",
     ),
     gates=(Gate("none is smaller than the exact one", "least", at_least=1 - 2e-4, reason="twice the gap of the exact solver"),),
     population=Factors(random="seed", fixed=("regime", "test points")),
     tags=("robustness", "exact"),
 )  # fmt: skip
 def test_exact_perturbations(harness: Harness) -> Evidence:
-    """Six standard and six robust networks, four held-out points each."""
+    """Twelve standard and twelve robust networks, three held-out points each."""
     from fixtures.known.exact import perturbations
 
     found = perturbations(harness)
     figure = Figure(
         "scatter", found.table, x="exact", y="found", hue="regime", slope=1.0, log_x=True, log_y=True,
-        title="Smallest perturbation found against the exact one: medians of four held-out images",
+        title="Smallest perturbation found against the exact one: medians of three held-out images",
         x_label="exact smallest perturbation (L∞)", y_label="smallest perturbation found (L∞)",
     )  # fmt: skip
     return found.evidence(figure)
