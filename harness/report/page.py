@@ -140,7 +140,8 @@ def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[
         "claimed": standing.claimed(rows),
         "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])),
         "tags": sorted({str(tag) for row in rows for tag in row["tags"]}),
-        "lede": standing.lede(rows), "surviving": standing.surviving(rows), "lists": overview.lists(rows),
+        "lede": standing.lede([row for row in rows if row["role"] == "document"] or rows),
+        "surviving": standing.surviving(rows), "lists": overview.lists(rows),
         "choices": [each for each in (overview.choice(rows), *standing.choices(rows)) if each],
     }  # fmt: skip
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_samples import PROVENANCE, SLT, Predicted, claim_of
 
@@ -138,6 +138,7 @@ class TestRows:
 
 
 class TestControls:
+    @settings(deadline=None, max_examples=20)
     @given(verdicts=st.lists(st.sampled_from(VERDICTS), min_size=1, max_size=5))
     def test_controls_are_counted_apart(self, verdicts: list[str]) -> None:
         source = Source("known", "What is known", role="control")
@@ -151,5 +152,9 @@ class TestControls:
             "claims": 1, "documents": 1, "besides": [f"Controls: {passing} of {len(verdicts)} as expected."]
         }  # fmt: skip
         assert {row["p_adjusted_all"] for row in rows if row["role"] == "control"} == {None}
+        page = render(assemble(rows, scale="full", device="cpu", provenance=PROVENANCE))
+        told = page.partition('class="lede">')[2].partition("</p>")[0]
+        assert told.startswith("1 claim from 1 document, ")
+        assert told.endswith(f" whether any was changed after a first run. Controls: {passing} of {len(verdicts)} as expected.")
         failed = [flag for heading, kinds in overview.lists(rows) if "distrust" in heading for flag, *_ in kinds]
         assert (failed[:1] == ["failed-control"]) == (passing < len(verdicts))
