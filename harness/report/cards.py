@@ -39,7 +39,7 @@ def card(
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
     return {
-        "row": row, "number": position, "marks": forest.forest_marks(row), "bar": forest.bar(row),
+        "row": row, "number": position, "bar": forest.bar(row),
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
         "rows": len(figure["data"][figure["y"]]) if figure else 0,
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
