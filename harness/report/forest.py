@@ -279,11 +279,13 @@ def bar(row: Item) -> Bar | None:
 
 def _printed_of(row: Item) -> float | None:
     """The document's number for the estimate that a row gives: its own, or that of the part that decides."""
-    printed, decides = _printed(row), deciding(row)
+    printed = _printed(row)
     if isinstance(printed, list):
-        place = next((place for place, part in enumerate(row["parts"]) if part is decides), len(printed))
-        printed = printed[place] if place < len(printed) else None
-    return float(printed) if is_number(printed) and (row["rule"] != "all" or decides is not None) else None
+        decides = deciding(row)
+        printed = next((each for each, part in zip(printed, row["parts"], strict=False) if part is decides), None)
+    elif row["rule"] == "all":
+        return None
+    return float(printed) if is_number(printed) else None
 
 
 def _severity(row: Item, at: Callable[[float], float]) -> str | None:

@@ -134,9 +134,7 @@ def _context(run: Mapping[str, Any], past: History, draw: Draw, *, told: bool) -
     }  # fmt: skip
 
 
-def _overview(
-    run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[str, Any]], *, told: bool
-) -> dict[str, Any]:
+def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[str, Any]], *, told: bool) -> dict[str, Any]:
     """What the page says about all claims together."""
     stories = run.get("stories") or {}
     return {
@@ -167,7 +165,9 @@ def _drawn(
             }
             one = card(row, position, known, past.of(row["id"], run["scale"]), draw)
             one |= _pieces(one, whole, line, shared)
-            _overview(run, [row], [one], told=told)  # whatever cannot be counted with the others is found here
+            _overview(
+                {**run, "stories": {}}, [row], [one], told=told
+            )  # whatever cannot be counted with the others is found here
             recipes = known
         except Exception as problem:  # a row of another version, or of another program
             row = undrawable(given, position, problem)

@@ -18,7 +18,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
-from functools import cache
+from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
 
@@ -71,6 +71,7 @@ def _markdown() -> MarkdownIt:
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
 
+@lru_cache(maxsize=64)
 def read(markdown: str) -> Story:
     """What a file says.  Every text is a story: without a heading of level 2 all of it is the introduction."""
     lines = markdown.splitlines()
@@ -80,7 +81,7 @@ def read(markdown: str) -> Story:
         for place, token in enumerate(tokens)
         if token.type == "heading_open" and token.level == 0 and token.map
     ]
-    ends = [*(start for start, *_ in heads[1:]), len(lines)]
+    ends = [*(start for start, *_ in heads), len(lines)][1:]
     intro = "\n".join(lines[: heads[0][0] if heads else len(lines)]).strip()
     sections: list[tuple[str, list[str], dict[str, Words]]] = []
     for (_, begin, level, words), end in zip(heads, ends, strict=True):
@@ -166,7 +167,9 @@ def gathered(folder: Path, documents: Iterable[str]) -> dict[str, str]:
             try:
                 found[key] = path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as problem:
-                raise ReportError(f"cannot read {path}, which is written about {key}: {problem}; it has to be UTF-8") from problem
+                raise ReportError(
+                    f"cannot read {path}, which is written about {key}: {problem}; it has to be UTF-8"
+                ) from problem
     return found
 
 
@@ -322,4 +325,3 @@ def _raw(html: str) -> Token:
 
 def _text(words: str) -> Token:
     return Token("text", "", 0, content=words)
-
