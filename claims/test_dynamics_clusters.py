@@ -245,7 +245,8 @@ def test_cluster_labels_decouple(harness: Harness) -> Evidence:
     "trained on the two classes; it scales as √d and does not depend on the number of clusters.",
     source=DYNAMICS.at(
         "Detailed Feature-Level Supervisory Label", "if one is provided detailed feature level label, some two-layer ReLU "
-        "network can learn feature-decoupled solutions, which is provably more robust.", reported="O(√d) against O(√(d/k))", number=(None, 0.5, None),
+        "network can learn feature-decoupled solutions, which is provably more robust.", reported="O(√d) against O(√(d/k))",
+        number=(None, 0.5, None),
     ),
     prediction=Conjunction((
         more_robust(CLUSTER),

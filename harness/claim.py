@@ -74,8 +74,8 @@ class Source(metaclass=Declared):
             section: heading under which the sentence stands.
             quote: the document's own words.
             reported: the number that the document prints for it, as printed; None where it prints none.
-            number: the same as a value of what is judged (the difference, the exponent), which the report draws beside ours; for
-                a conjunction one for each part, in order, None where the document prints none.
+            number: the same as a value of what is judged (the difference, the exponent), which the report draws beside ours;
+                for a conjunction one for each part, in order, None where the document prints none.
 
         Raises:
             ClaimError: ``number`` is not a finite number, or a sequence of such.
@@ -103,7 +103,8 @@ def _numbers(given: Any) -> float | tuple[float | None, ...] | None:
         known = isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
         if not known and each is not None:
             raise ClaimError(
-                f"the document's number is {given!r}; give number=0.5, or for a conjunction one for each part, number=(0.5, None)"
+                f"the document's number is {given!r}; give number=0.5, or for a conjunction one for each part, as in "
+                "number=(0.5, None)"
             )
     return tuple(given) if several else given
 

@@ -244,4 +244,4 @@ def test_stamps_keep_prose_and_verdicts_together(folder, capsys):
 def test_a_folder_without_stories_is_one_line(folder, capsys):
     write_reports(run_of(first="a"), folder / "one")
     assert cli.main(["story", "one/claims.json"]) == 2
-    assert "write docs/findings/paper.md, or name another folder with --folder" in capsys.readouterr().err
+    assert "nothing in docs/findings is about a document of this run; write docs/findings/paper.md" in capsys.readouterr().err

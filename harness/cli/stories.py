@@ -32,10 +32,10 @@ def _story(chosen: argparse.Namespace) -> int:
         documents = list(dict.fromkeys(str(row["document"]) for row in rows))
         stories = prose.gathered(chosen.folder, documents)
         if not stories:
+            first = f"{chosen.folder / documents[0]}.md" if documents else "a file for each document"
             raise CommandError(
-                f"no document of this run is written about in {chosen.folder}; write {chosen.folder / documents[0]}.md, or name "
-                "another folder with --folder" if documents else "this run has no claims"
-            )  # fmt: skip
+                f"nothing in {chosen.folder} is about a document of this run; write {first}, or name another folder with --folder"
+            )
         wrong = 0
         for key, written in stories.items():
             own = {prose.slug(row): row for row in rows if row["document"] == key}

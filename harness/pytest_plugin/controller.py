@@ -224,7 +224,7 @@ class Controller:
         return assemble(self._rows.values(), scale=scale, device=used, provenance=facts, stories=self._stories())
 
     def _stories(self) -> dict[str, str]:
-        """What is written about the documents of the run; a file that cannot be read costs its chapter the prose, and is named."""
+        """What is written about the documents of the run; a file that cannot be read costs its own chapter, and is named."""
         from harness.report.prose import gathered
         from harness.report.rows import ReportError
 

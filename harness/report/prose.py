@@ -1,8 +1,8 @@
-"""What people write about a document, in Markdown: one file is a page of a project's documentation and a chapter of its report.
+"""What people write about a document, in Markdown: one file is a page of the documentation and a chapter of the report.
 
-Its headings of level 2 are the document's sections, and answers to what a reader asks; those of level 3 name claims.  Below such
-a heading stands a *stamp*, which is made from a run (:func:`stamp`), then the prose.  The report draws verdicts and numbers from
-its own run and only compares the stamp with it, so that prose written for another verdict says so.
+Its headings of level 2 are the document's sections, and answers to what a reader asks; those of level 3 name claims.  Below
+such a heading stands a *stamp*, which is made from a run (:func:`stamp`), then the prose.  The report draws verdicts and
+numbers from its own run and only compares the stamp with it, so that prose written for another verdict says so.
 
     ## Extended Epochs
 
@@ -45,7 +45,7 @@ class Words:
 
 @dataclass(frozen=True)
 class Section:
-    """A heading with what is below it: prose in Markdown, and what is written about its claims, by the last part of their ids."""
+    """A heading with what is below it: prose in Markdown, and what is written about claims, by the last part of their ids."""
 
     heading: str
     prose: str
@@ -86,7 +86,7 @@ def read(markdown: str) -> Story:
     sections: list[tuple[str, list[str], dict[str, Words]]] = []
     for (_, begin, level, words), end in zip(heads, ends, strict=True):
         below = "\n".join(lines[begin:end]).strip()
-        if level == 1 or not sections and level > 2:
+        if level == 1 or (not sections and level > 2):
             intro = "\n\n".join(filter(None, (intro, below)))
         elif level == 2:
             sections.append((words, [below], {}))
@@ -215,8 +215,7 @@ def _judged(row: Row) -> Iterator[Row]:
     for item in (row, *row["parts"], *row["companions"], *row["protocols"]):
         yield item
         yield from item.get("strata") or ()
-    for trial in (row["search"] or {}).get("trials") or ():
-        yield trial
+    yield from (row["search"] or {}).get("trials") or ()
 
 
 def _bounded(item: Row) -> bool:
@@ -307,8 +306,10 @@ class Page:
 
     def _glyph(self, row: Row) -> str:
         look = self.glyphs[row["verdict"]]
-        return str(Markup(' <span class="v-{}" title="{}"><span class="glyph" aria-hidden="true">{}</span><span class="hidden">{}'
-                          "</span></span>").format(row["verdict"], look.word, look.glyph, look.word))  # fmt: skip
+        sign = Markup('<span class="glyph" aria-hidden="true">{}</span><span class="hidden">{}</span>').format(
+            look.glyph, look.word
+        )
+        return str(Markup(' <span class="v-{}" title="{}">{}</span>').format(row["verdict"], look.word, sign))
 
     def _with_marks(self, words: str, strange: list[str]) -> str:
         self.marked = True

@@ -1,8 +1,8 @@
 """A chapter for each document, in the document's order: its words, its number and ours on one axis, the verdict, and why.
 
 A chapter is made of a run alone: of what was declared and judged, and of the prose that travels in the run
-(:mod:`harness.report.prose`).  Without prose it has the sections in the order in which the claims were declared, and the judge's
-reasons.
+(:mod:`harness.report.prose`).  Without prose it has the sections in the order in which the claims were declared, and the
+judge's reasons.
 """
 
 from __future__ import annotations
@@ -10,8 +10,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
-from markupsafe import Markup
-
+from harness import links
 from harness.report import forest, overview, prose, searches, standing
 from harness.report.rows import Row
 from harness.report.text import VERDICT_STYLES, counted
@@ -20,7 +19,6 @@ _ANSWERS = (
     "what a reader should now believe", "what it hangs on", "what these hang on", "what the document could not have seen",
 )  # fmt: skip
 """Headings whose prose stands open; other prose after the claims is folded."""
-_RELATIONS: Mapping[str, str] = {"requires": "Requires", "explains": "Explains", "contradicts": "Contradicts"}
 _TRACKS = (
     (True, True, "holds by both: with the document’s own procedure and measured soundly",
      "hold by both: with the document’s own procedure and measured soundly"),
@@ -94,7 +92,7 @@ def _item(card: Mapping[str, Any], words: prose.Words, page: prose.Page, known: 
         "card": card, "row": row, "prose": page.html(words.prose, [row]), "drift": prose.drift(words, row),
         "bar": forest.bar(row), "mark": None if forest.bar(row) else _deciding_mark(row),
         "figure": title if title and not title.startswith("What is judged") else "",
-        "agrees": searches.agreement(row), "links": links(row, known),
+        "agrees": searches.agreement(row), "leaning": leaning(row, known),
     }  # fmt: skip
 
 
@@ -135,32 +133,22 @@ def _regions(rows: Iterable[Row]) -> dict[str, Any]:
     return {"searched": searched, "unsearched": len(scoped)}
 
 
-def links(row: Row, known: Mapping[str, Row]) -> list[dict[str, Any]]:
-    """How a claim leans on others: relation, the claims, and what follows from their verdicts.
+def leaning(row: Row, known: Mapping[str, Row]) -> dict[str, Any] | None:
+    """How a claim leans on others, and what their verdicts say against it; None where it has no links.
 
     Args:
-        row: the claim's row; its field ``links`` names others by relation, where it has one.
+        row: the claim's row.
         known: all rows of the run by id.
     """
-    found = []
-    for relation, word in _RELATIONS.items():
-        ids = list((row.get("links") or {}).get(relation) or ())
-        if ids:
-            others = [{"id": id, "row": known.get(id)} for id in ids]
-            found.append({"relation": word, "others": others, "flags": list(_flags(relation, row, others))})
-    return found
-
-
-def _flags(relation: str, row: Row, others: Iterable[Mapping[str, Any]]) -> Iterator[str]:
-    for other in others:
-        verdict = other["row"]["verdict"] if other["row"] else None
-        if relation == "requires" and verdict not in ("supported", None):
-            said = {"refuted": "refuted", "inconclusive": "undecided"}.get(str(verdict), f"not known ({verdict})")
-            yield f"What it requires is {said}: {other['id']}."
-        if relation == "contradicts" and verdict == row["verdict"] == "supported":
-            yield f"It contradicts {other['id']}, and both are supported."
+    said = [
+        {"relation": kind.capitalize(), "others": [{"id": id, "row": known.get(id)} for id in row["links"][kind]]}
+        for kind in links.KINDS if row["links"].get(kind)
+    ]  # fmt: skip
+    found = {kind: [id for id in ids if id in known] for kind, ids in (row["shaken"] or {}).items()}
+    against = links.sentences(found, {id: each["verdict"] for id, each in known.items()}) if found else []
+    return {"links": said, "against": against} if said or against else None
 
 
 def _hanging(rows: Iterable[Row], known: Mapping[str, Row]) -> list[dict[str, Any]]:
     """All links of a document: claim, and how it leans on others."""
-    return [{"row": row, "links": told} for row in rows if (told := links(row, known))]
+    return [{"row": row, "leaning": told} for row in rows if (told := leaning(row, known))]

@@ -45,15 +45,18 @@ class TestForest:
         assert browser.lines() == sorted(ROWS)
         several = next(id for id, row in ROWS.items() if row["parts"])
         count = browser.run(
-            "return document.querySelector(`.forest a[href='#claim/${arguments[0]}']`).closest('tbody').querySelectorAll('.part').length",
+            "const line = document.querySelector(`.forest a[href='#claim/${arguments[0]}']`).closest('tbody');"
+            "return line.querySelectorAll('.part').length",
             several,
         )
         assert count == len(ROWS[several]["parts"])
 
     def test_marks_lie_on_the_scale_above_them(self, browser: Browser, page: Path) -> None:
         browser.open(page)
-        left = browser.run("return [...document.querySelectorAll('.forest .plot')].filter((p) => p.getClientRects().length)"
-                           ".map((p) => p.getBoundingClientRect()).map((b) => `${Math.round(b.left)} ${Math.round(b.width)}`)")  # fmt: skip
+        left = browser.run(
+            "return [...document.querySelectorAll('.forest .plot')].filter((p) => p.getClientRects().length)"
+            ".map((p) => p.getBoundingClientRect()).map((b) => `${Math.round(b.left)} ${Math.round(b.width)}`)"
+        )
         assert len(set(left)) == 1
 
 
@@ -75,7 +78,8 @@ class TestChapters:
         assert browser.run(SHOWN, there)
         top = browser.run("return arguments[0].getBoundingClientRect().top", there)
         bar = browser.run(
-            "const f = document.querySelector('.filters'); return getComputedStyle(f).position === 'sticky' ? f.offsetHeight : 0"
+            "const bar = document.querySelector('.filters');"
+            "return getComputedStyle(bar).position === 'sticky' ? bar.offsetHeight : 0"
         )
         assert bar - 1 <= top <= 1000
         browser.follow(browser.one(f"{told('lazy/perturbation')} h5 a"))

@@ -239,15 +239,21 @@ class TestPartNames:
     """What tells the parts of a conjunction apart."""
 
     def test_what_differs_names_the_parts_of_one_kind(self) -> None:
-        said = [f"On average over pairs, LLC is higher in a than in b, where threshold = {at} and regime = {regime} (for others like "
-                "these seeds); the smallest that matters is 0.1" for at in (2, 3) for regime in ("robust", "finetuned")]  # fmt: skip
+        begin, end = (
+            "On average over pairs, LLC is higher in a than in b, where",
+            "(for others like these); the smallest is 0.1",
+        )
+        said = [f"{begin} threshold = {at} and regime = {regime} {end}" for at in (2, 3) for regime in ("robust", "finetuned")]
         assert part_names(said) == [
             f"threshold = {at} and regime = {regime}" for at in (2, 3) for regime in ("robust", "finetuned")
         ]  # fmt: skip
 
     def test_parts_of_different_kinds_are_named_by_their_sentences(self) -> None:
-        said = ["On average over pairs with the same k, d and seed, each k with equal weight, r is higher in a than in b (for others "
-                "like these)", "With one fit for each seed, r scales as d to the power 0.5 ± 0.125, where k = 8"]  # fmt: skip
+        said = [
+            "On average over pairs with the same k, d and seed, each k with equal weight, r is higher in a than in b "
+            "(for others like these)",
+            "With one fit for each seed, r scales as d to the power 0.5 ± 0.125, where k = 8",
+        ]
         assert part_names(said) == ["R is higher in a than in b", "R scales as d to the power 0.5 ± 0.125, where k = 8"]
 
     @given(st.lists(st.text(st.sampled_from("ab =,.2()"), max_size=30), max_size=5))

@@ -166,7 +166,7 @@ def test_files_are_gathered_by_document(tmp_path: Path) -> None:
 
 
 def test_the_findings_say_what_the_kept_run_says() -> None:
-    """``python -m harness story reports/reference/claims.json --write`` brings the stamps up to date; then look at the prose."""
+    """``python -m harness story … --write`` brings the stamps up to date; then look at the prose."""
     from harness.report import read_run
 
     root = Path(prose.__file__).parents[2]

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.report import prose, render, story
+from harness.report import adjust, prose, render, story
 from harness.report.merge import check_fields, merge
 from harness.report.page import render_alone
 from harness.report.rows import complete
@@ -110,37 +110,36 @@ def test_regions_are_those_that_were_searched(bare: dict[str, Any]) -> None:
         assert (f'href="#story/{row["id"]}"' in region) == bool(row["search"]), row["id"]
 
 
-LEANING = [("supported", "supported", []), ("refuted", "supported", ["What it requires is refuted: slt/b."]),
-           ("inconclusive", "supported", ["What it requires is undecided: slt/b."]),
-           ("invalid", "supported", ["What it requires is not known (invalid): slt/b."])]  # fmt: skip
+def leaning_run(bare: dict[str, Any], **linked: list[str]) -> tuple[str, dict[str, Any]]:
+    """A run whose first claim has links, and that claim's id."""
+    first, *others = bare["rows"]
+    links = {"requires": [], "explains": [], "contradicts": []} | linked
+    return first["id"], bare | {"rows": adjust([first | {"links": links}, *others])}
 
 
-@pytest.mark.parametrize(("verdict", "own", "flags"), LEANING)
-def test_a_claim_says_what_became_of_its_requirement(verdict: str, own: str, flags: list[str]) -> None:
-    row = {"id": "slt/a", "verdict": own, "links": {"requires": ["slt/b", "slt/gone"], "explains": []}}
-    (told,) = story.links(row, {"slt/b": {"id": "slt/b", "verdict": verdict}})
-    assert told["relation"] == "Requires"
-    assert told["flags"] == flags
+@pytest.mark.parametrize("verdict", ["supported", "refuted", "inconclusive", "invalid"])
+def test_a_claim_says_what_became_of_its_requirement(bare: dict[str, Any], verdict: str) -> None:
+    other = next(row["id"] for row in bare["rows"][1:] if row["verdict"] == verdict)
+    id, run = leaning_run(bare, requires=[other], explains=["x/y"])
+    told = item(render(run), id)
+    assert (f"It requires {other}, which" in told) == (verdict != "supported")
+    assert "x/y <span" in told
+    assert "(not in this run)" in told
 
 
-@pytest.mark.parametrize("own", ["supported", "refuted"])
-@pytest.mark.parametrize("other", ["supported", "inconclusive"])
-def test_a_contradiction_between_two_supported_claims_is_flagged(own: str, other: str) -> None:
-    row = {"id": "slt/a", "verdict": own, "links": {"contradicts": ["slt/b"]}}
-    (told,) = story.links(row, {"slt/b": {"id": "slt/b", "verdict": other}})
-    both = own == other == "supported"
-    assert told["flags"] == (["It contradicts slt/b, and both are supported."] if both else [])
+@pytest.mark.parametrize("verdict", ["supported", "refuted"])
+def test_a_contradiction_between_two_supported_claims_is_flagged_on_both(bare: dict[str, Any], verdict: str) -> None:
+    other = next(row["id"] for row in bare["rows"][1:] if row["verdict"] == verdict)
+    id, run = leaning_run(bare, contradicts=[other])
+    page = render(run)
+    for mine, theirs in ((id, other), (other, id)):
+        assert (f"It contradicts {theirs}" in item(page, mine)) == (verdict == "supported")
 
 
 def test_links_are_drawn_where_there_are_any(bare: dict[str, Any]) -> None:
     assert "How its claims lean on each other" not in render(bare)
-    first, *others = bare["rows"]
-    refuted = next(row["id"] for row in others if row["verdict"] == "refuted")
-    page = render(bare | {"rows": [first | {"links": {"requires": [refuted], "explains": ["x/y"]}}, *others]})
-    told = item(page, first["id"])
-    assert f"What it requires is refuted: {refuted}." in told
-    assert "(not in this run)" in told
-    assert "How its claims lean on each other" in page
+    _, run = leaning_run(bare, explains=[bare["rows"][1]["id"]])
+    assert "How its claims lean on each other" in chapter_of(render(run), "slt")
 
 
 def test_stories_travel_with_the_run(bare: dict[str, Any]) -> None:
