@@ -34,7 +34,7 @@ def _story(chosen: argparse.Namespace) -> int:
         if not stories:
             first = f"{chosen.folder / documents[0]}.md" if documents else "a file for each document"
             raise CommandError(
-                f"nothing in {chosen.folder} is about a document of this run; write {first}, or name another folder with --folder"
+                f"nothing in {chosen.folder} is about a document of this run; write {first}, or name another --folder"
             )
         wrong = 0
         for key, written in stories.items():
