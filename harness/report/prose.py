@@ -74,17 +74,11 @@ def _markdown() -> MarkdownIt:
 @lru_cache(maxsize=64)
 def read(markdown: str) -> Story:
     """What a file says.  Every text is a story: without a heading of level 2 all of it is the introduction."""
-    lines = markdown.splitlines()
-    tokens = _markdown().parse(markdown)
-    heads = [
-        (token.map[0], token.map[1], int(token.tag[1]), tokens[place + 1].content.strip())
-        for place, token in enumerate(tokens)
-        if token.type == "heading_open" and token.level == 0 and token.map
-    ]
-    ends = [*(start for start, *_ in heads), len(lines)][1:]
+    lines, heads = _lines(markdown), _heads(markdown)
+    ends = [*(first for first, *_ in heads), len(lines)][1:]
     intro = "\n".join(lines[: heads[0][0] if heads else len(lines)]).strip()
     sections: list[tuple[str, list[str], dict[str, Words]]] = []
-    for (_, begin, level, words), end in zip(heads, ends, strict=True):
+    for (start, begin, level, words), end in zip(heads, ends, strict=True):
         below = "\n".join(lines[begin:end]).strip()
         if level == 1 or (not sections and level > 2):
             intro = "\n\n".join(filter(None, (intro, below)))
@@ -92,9 +86,29 @@ def read(markdown: str) -> Story:
             sections.append((words, [below], {}))
         elif level == 3 and _SLUG.fullmatch(words.strip("`")) and words.strip("`") not in sections[-1][2]:
             sections[-1][2][words.strip("`")] = _words(below)
-        else:  # a heading of the prose itself
-            sections[-1][1].append("\n".join(lines[begin - 1 : end]).strip())
+        else:  # a heading of the prose itself, of the claim under which it stands or of the section
+            own, said = sections[-1][2], "\n".join(lines[start:end]).strip()
+            if level > 3 and own:
+                last = next(reversed(own))
+                own[last] = Words(own[last].stamp, f"{own[last].prose}\n\n{said}".strip())
+            else:
+                sections[-1][1].append(said)
     return Story(intro, tuple(Section(head, "\n\n".join(filter(None, own)), claims) for head, own, claims in sections))
+
+
+def _lines(markdown: str) -> list[str]:
+    """The lines of a text, as CommonMark ends them."""
+    return markdown.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _heads(markdown: str) -> list[tuple[int, int, int, str]]:
+    """The headings of a text: first line, line after the last, level, words."""
+    tokens = _markdown().parse(markdown)
+    return [
+        (token.map[0], token.map[1], int(token.tag[1]), tokens[place + 1].content.strip())
+        for place, token in enumerate(tokens)
+        if token.type == "heading_open" and token.level == 0 and token.map
+    ]
 
 
 def _words(below: str) -> Words:
@@ -134,24 +148,15 @@ def stamped(markdown: str, rows: Mapping[str, Row]) -> str:
         markdown: what is written about a document.
         rows: the run's rows by the last part of their ids.
     """
-    lines, found = markdown.splitlines(), list[str]()
-    slug = None
-    for line in lines:
-        head = re.fullmatch(r"### `?([a-z0-9][a-z0-9-]*)`?", line.strip())
-        if head or line.startswith(("# ", "## ")):
-            slug = head[1] if head and head[1] in rows else None
-            found.append(line)
-            if slug:
-                found += ["", stamp(rows[slug])]
-            continue
-        if slug and line.strip():
-            if not _STAMP.fullmatch(line.strip()):
-                found += ["", line]
-            slug = None
-            continue
-        if not slug:
-            found.append(line)
-    return "\n".join(found) + "\n"
+    lines = _lines(markdown)
+    for _, end, level, words in reversed(_heads(markdown)):
+        slug = words.strip("`")
+        if level == 3 and slug in rows:
+            first = next((place for place in range(end, len(lines)) if lines[place].strip()), len(lines))
+            old = first < len(lines) and _STAMP.fullmatch(lines[first].strip())
+            said = [stamp(rows[slug])] if old else ["", stamp(rows[slug])] + ([""] if first < len(lines) else [])
+            lines[first if old else end : first + 1 if old else first] = said
+    return "\n".join(lines).rstrip("\n") + "\n"
 
 
 def gathered(folder: Path, documents: Iterable[str]) -> dict[str, str]:

@@ -59,6 +59,7 @@ class TestRead:
         ]  # fmt: skip
         assert story.claims["robust-below"].stamp == "**refuted**: 0.5 (0.1 to 0.9), n 3"
         assert story.claims["robust-below"].prose.startswith("It falls by")
+        assert story.claims["robust-below"].prose.endswith("#### A heading of the prose\n\n- and more")
         assert story.claims["not-there"] == prose.Words("", "Nothing of this run.")
 
     def test_a_heading_in_a_block_of_code_is_none(self) -> None:
@@ -66,7 +67,7 @@ class TestRead:
         assert [section.heading for section in story.sections] == ["A"]
         assert list(story.claims) == ["d"]
 
-    @given(st.text(st.sampled_from("#ab -*|`\n[](){}<>!&"), max_size=80))
+    @given(st.text(st.sampled_from("#ab -*|`\n\r\x0b\u2028[](){}<>!&"), max_size=80))
     def test_every_text_is_a_story_that_can_be_shown(self, written: str) -> None:
         story = prose.read(written)
         shown = page()
@@ -100,6 +101,10 @@ class TestStamp:
         words = [line for line in once.split() if line.strip("*:")]
         for each in written.split():
             assert each in words or not each.strip("*:")
+
+    def test_what_only_looks_like_a_heading_gets_none(self) -> None:
+        written = "## A\n\n```sh\n### robust-below\n```\n"
+        assert prose.stamped(written, ROWS) == written
 
     @pytest.mark.parametrize("verdict", VERDICTS)
     def test_prose_of_another_verdict_says_so(self, verdict: str) -> None:
