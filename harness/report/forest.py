@@ -7,14 +7,13 @@ them.
 from __future__ import annotations
 
 import math
-import re
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from difflib import SequenceMatcher
 from typing import Any
 
 from harness.report import text
 from harness.report.lanes import is_number
+from harness.report.part_names import part_names
 from harness.report.rows import INTERVAL_RULES
 
 Item = Mapping[str, Any]  # a row, or a part, companion, protocol or stratum of one
@@ -23,18 +22,6 @@ _LEFT, _RIGHT = -10.0, 30.0  # margins; what lies beyond is clipped with an arro
 TICKS = (-10, -3, -1, 0, 1, 3, 10, 30)
 TALL = 34  # of the drawing of a severity curve
 _PAD = 2.0  # per cent kept free at both ends, for arrows and markers
-_SHORT = 90  # characters of a part's name
-_ALIKE = 0.7  # share of their words that sentences have in common where the others make their names
-_BESIDE = re.compile(r" \((?:for others like|on these very).*|; the smallest.*|: (?:its slope|it|the difference) lies [^,]*")
-"""What a sentence says besides: of other levels, of the margin."""
-_SAME = r"pairs with the same (?:\w+(?: \w+){0,5}, )*\w+(?: \w+){0,5} and \w+(?: \w+){0,3}"
-_OPENING = re.compile(
-    rf"^(?:On average over (?:{_SAME}|[^,]*)|With one fit for each[^,]*|Across[^,]*)"
-    r"(?:, each [^,]* with equal weight|, within each [^,]*)*, "
-)
-_PIECE = re.compile(
-    r"(?:higher|lower) in [^,]+? than in [^,]+?(?=,|$)|[^\s,=]+(?: [^\s,=]+)?(?= = ) = [^,]+?(?=,| and |$)|at [\d.]+|[^\s]+"
-)
 
 
 @dataclass(frozen=True)
@@ -171,39 +158,6 @@ def _titled(part: Item) -> str:
 def _printed(row: Item) -> Any:
     """The document's number for what is judged: one, or a list with one for each part."""
     return (row.get("source") or {}).get("number")
-
-
-def part_names(predictions: Sequence[str]) -> list[str]:
-    """What tells the parts of a conjunction apart, in a few words each.
-
-    Where sentences are alike but for some words, the name is these words, with the setting in which they stand ("regime =
-    robust"); where they are not, it is the sentence without what it says of units and of other levels.
-    """
-    said = [_BESIDE.sub("", each) for each in predictions]
-    pieces = [_PIECE.findall(each) for each in said]
-    shared = pieces[0] if pieces else []
-    for each in pieces[1:]:
-        blocks = SequenceMatcher(None, shared, each, autojunk=False).get_matching_blocks()
-        shared = [piece for block in blocks for piece in shared[block.a : block.a + block.size]]
-    if len(shared) >= _ALIKE * max(map(len, pieces), default=1):
-        names = [_apart(each, shared) for each in pieces]
-        if len(set(names)) == len(names) and all(0 < len(name) <= _SHORT for name in names):
-            return names
-    short = [_OPENING.sub("", each) for each in said]
-    return [each[:1].upper() + each[1:] for each in short]
-
-
-def _apart(pieces: Sequence[str], shared: Sequence[str]) -> str:
-    """The pieces that are not shared; those that stood apart are separated by commas."""
-    found: list[list[str]] = [[]]
-    blocks = SequenceMatcher(None, shared, pieces, autojunk=False).get_matching_blocks()
-    common = {place for block in blocks for place in range(block.b, block.b + block.size)}
-    for place, piece in enumerate(pieces):
-        if place in common:
-            found.append([])
-        else:
-            found[-1].append(piece)
-    return ", ".join(re.sub("^(?:where|and) ", "", " ".join(some)).strip(" ,;:") for some in found if some)
 
 
 def deciding(row: Item) -> Item | None:

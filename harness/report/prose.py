@@ -23,8 +23,6 @@ from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
-from markdown_it.token import Token
-from markupsafe import Markup, escape
 
 from harness.report import text
 from harness.report.rows import VERDICTS, ReportError
@@ -66,7 +64,7 @@ class Story:
 
 
 @cache
-def _markdown() -> MarkdownIt:
+def markdown_reader() -> MarkdownIt:
     """CommonMark with tables; HTML in it is text."""
     return MarkdownIt("commonmark", {"html": False}).enable("table")
 
@@ -103,7 +101,7 @@ def _lines(markdown: str) -> list[str]:
 
 def _heads(markdown: str) -> list[tuple[int, int, int, str]]:
     """The headings of a text: first line, line after the last, level, words."""
-    tokens = _markdown().parse(markdown)
+    tokens = markdown_reader().parse(markdown)
     return [
         (token.map[0], token.map[1], int(token.tag[1]), tokens[place + 1].content.strip())
         for place, token in enumerate(tokens)
@@ -207,10 +205,10 @@ def foreign(prose: str, rows: Iterable[Row]) -> list[str]:
     A number may be given with the other sign, as a fall instead of a rise.
     """
     known = [tuple(item["interval"]) for row in rows for item in _judged(row) if _bounded(item)]
-    return [found[0] for found in _BETWEEN.finditer(_unbroken(prose)) if not _is_known(found["low"], found["high"], known)]
+    return [found[0] for found in _BETWEEN.finditer(unbroken(prose)) if not _is_known(found["low"], found["high"], known)]
 
 
-def _unbroken(prose: str) -> str:
+def unbroken(prose: str) -> str:
     """The text with each interval on one line, wherever its writer broke lines."""
     return _BETWEEN.sub(lambda found: " ".join(found[0].split()), prose)
 
@@ -238,96 +236,3 @@ def _near(written: str, value: float) -> bool:
     plain = written.replace("−", "-").replace(",", "")
     digits = len(plain.partition(".")[2])
     return abs(float(plain) - value) <= 0.5 * 10.0**-digits + 1e-9
-
-
-@dataclass
-class Page:
-    """Makes HTML of the prose of one document.
-
-    Attributes:
-        key: the document's key.
-        rows: its rows by the last part of their ids.
-        glyphs: sign and word of each verdict.
-        marked: whether a number was marked as not of this run.
-    """
-
-    key: str
-    rows: Mapping[str, Row]
-    glyphs: Mapping[str, Any]
-    marked: bool = False
-
-    def html(self, prose: str, about: Iterable[Row] | None = None) -> Markup:
-        """A text as HTML.
-
-        A link to a claim, ``[words](#slug)``, shows its verdict in this run; links to other places of the file, or to other
-        files, are left out, since the report stands alone; HTML is shown as text.  An interval that is none of this run's is
-        marked.
-
-        Args:
-            prose: Markdown.
-            about: the rows whose intervals it may give; those of the whole document where that is not said.
-        """
-        if not prose:
-            return Markup("")
-        known = list(self.rows.values() if about is None else about)
-        tokens = _markdown().parse(_unbroken(prose))
-        for token in tokens:
-            if token.type == "inline":
-                token.children = list(self._inline(token.children or [], foreign(token.content, known)))
-            elif token.type in ("heading_open", "heading_close"):
-                token.tag = "h5"
-        return Markup(_markdown().renderer.render(tokens, _markdown().options, {}))
-
-    def _inline(self, tokens: list[Token], strange: list[str]) -> Iterator[Token]:
-        closing: list[str] = []
-        for token in tokens:
-            if token.type == "link_open":
-                address = str(token.attrs.get("href", ""))
-                slug = address.removeprefix("#")
-                row = self.rows.get(slug) if address.startswith("#") else None
-                if row is not None:
-                    token.attrs = {"href": f"#story/{self.key}/{slug}"}
-                    closing.append(self._glyph(row))
-                elif address.lower().startswith(("https://", "http://")):
-                    token.attrs["rel"] = "noopener noreferrer"
-                    closing.append("")
-                else:
-                    closing.append("gone")
-                    continue
-            elif token.type == "link_close":
-                after = closing.pop()
-                if after == "gone":
-                    continue
-                yield token
-                if after:
-                    yield _raw(after)
-                continue
-            elif token.type == "image":
-                token = _text(token.content)
-            if token.type == "text" and any(each in token.content for each in strange):
-                yield _raw(self._with_marks(token.content, strange))
-            else:
-                yield token
-
-    def _glyph(self, row: Row) -> str:
-        look = self.glyphs[row["verdict"]]
-        sign = Markup('<span class="glyph" aria-hidden="true">{}</span><span class="hidden">{}</span>').format(
-            look.glyph, look.word
-        )
-        return str(Markup(' <span class="v-{}" title="{}">{}</span>').format(row["verdict"], look.word, sign))
-
-    def _with_marks(self, words: str, strange: list[str]) -> str:
-        self.marked = True
-        said = str(escape(words))
-        for each in dict.fromkeys(strange):
-            found = re.escape(str(escape(each)))
-            said = re.sub(rf"{found}[^)]*\)?", lambda match: f'{match[0]}<sup title="not a number of this run">†</sup>', said)
-        return said
-
-
-def _raw(html: str) -> Token:
-    return Token("html_inline", "", 0, content=html)
-
-
-def _text(words: str) -> Token:
-    return Token("text", "", 0, content=words)

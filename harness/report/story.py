@@ -12,6 +12,7 @@ from typing import Any
 
 from harness import links
 from harness.report import forest, overview, prose, searches, standing
+from harness.report.prose_page import ProsePage
 from harness.report.rows import Row
 from harness.report.text import VERDICT_STYLES, counted
 
@@ -41,7 +42,7 @@ def chapter(key: str, cards: Sequence[Mapping[str, Any]], written: str | None, k
     """
     story = prose.read(written or "")
     own = {prose.slug(card["row"]): card for card in cards}
-    page = prose.Page(key, {slug: card["row"] for slug, card in own.items()}, VERDICT_STYLES)
+    page = ProsePage(key, {slug: card["row"] for slug, card in own.items()}, VERDICT_STYLES)
     rows = [card["row"] for card in cards]
     sections = [
         {"heading": heading, "prose": page.html(said), "items": [_item(own[slug], words, page, known) for slug, words in told]}
@@ -72,7 +73,7 @@ def _sections(
         yield heading, "", claims
 
 
-def _asides(story: prose.Story, page: prose.Page) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+def _asides(story: prose.Story, page: ProsePage) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
     """Sections without claims: those before the first claim, and those after it."""
     before: list[dict[str, Any]] = []
     after: list[dict[str, Any]] = []
@@ -85,7 +86,7 @@ def _asides(story: prose.Story, page: prose.Page) -> tuple[list[dict[str, Any]],
     return before, after
 
 
-def _item(card: Mapping[str, Any], words: prose.Words, page: prose.Page, known: Mapping[str, Row]) -> dict[str, Any]:
+def _item(card: Mapping[str, Any], words: prose.Words, page: ProsePage, known: Mapping[str, Row]) -> dict[str, Any]:
     row: Row = card["row"]
     title = str((row["figure"] or {}).get("title") or "")
     return {

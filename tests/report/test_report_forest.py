@@ -11,7 +11,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_samples import voiced
 
-from harness.report.forest import TALL, bar, in_margins, lines, margin_mark, nice_ticks, part_names, place, whole
+from harness.report.forest import TALL, bar, in_margins, lines, margin_mark, nice_ticks, place, whole
+from harness.report.part_names import part_names
 from harness.report.text import bayes, severity
 
 

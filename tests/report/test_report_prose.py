@@ -12,6 +12,7 @@ from hypothesis import strategies as st
 from report_samples import rows
 
 from harness.report import prose
+from harness.report.prose_page import ProsePage
 from harness.report.rows import VERDICTS, ReportError, complete
 from harness.report.text import VERDICT_STYLES
 
@@ -46,8 +47,8 @@ Nothing of this run.
 """
 
 
-def page() -> prose.Page:
-    return prose.Page("slt", ROWS, VERDICT_STYLES)
+def page() -> ProsePage:
+    return ProsePage("slt", ROWS, VERDICT_STYLES)
 
 
 class TestRead:
