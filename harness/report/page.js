@@ -286,7 +286,8 @@
     try { target = document.getElementById(decodeURIComponent(name)); } catch { /* not an address of ours */ }
     if (target) {
       // The bar of filters lies over what is scrolled to, and how many lines it has depends on the screen.
-      document.documentElement.style.scrollPaddingTop = `${form.offsetHeight + 8}px`;
+      const over = getComputedStyle(form).position === "sticky" ? form.offsetHeight : 0;
+      document.documentElement.style.scrollPaddingTop = `${over + 8}px`;
       if (target.hidden || !form.shown.textContent) set(new URLSearchParams());
       if (further.length) drill(target, new URLSearchParams(further.join("&")));
       target.scrollIntoView();

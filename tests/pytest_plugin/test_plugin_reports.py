@@ -139,7 +139,7 @@ def test_the_fixture_gives_what_was_asked_for(project: Project, monkeypatch):
 def test_what_is_written_about_a_document_stands_in_its_chapter(project: Project, told):
     project.claims(SUPPORTED)
     ini = project.path / "tox.ini"
-    ini.write_text(ini.read_text(encoding="utf-8") + "claims_stories = notes\n", encoding="utf-8")
+    ini.write_text(ini.read_text(encoding="utf-8") + "\nclaims_stories = notes\n", encoding="utf-8")
     (project.path / "notes").mkdir()
     story = project.path / "notes" / "paper.md"
     story.write_text("## Intro\n\n### higher\n\nBecause it is so.\n", encoding="utf-8")
