@@ -151,5 +151,6 @@ def leaning(row: Row, known: Mapping[str, Row]) -> dict[str, Any] | None:
 
 
 def _hanging(rows: Iterable[Row], known: Mapping[str, Row]) -> list[dict[str, Any]]:
-    """All links of a document: claim, and how it leans on others."""
-    return [{"row": row, "leaning": told} for row in rows if (told := leaning(row, known))]
+    """All links of a document: claim, and how it leans on others; what the verdicts say against it stands where it is told."""
+    found = ((row, leaning(row, known)) for row in rows)
+    return [{"row": row, "leaning": told | {"against": []}} for row, told in found if told and told["links"]]
