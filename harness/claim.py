@@ -80,7 +80,8 @@ class Source(metaclass=Declared):
         Raises:
             ClaimError: ``number`` is not a finite number, or a sequence of such.
         """
-        return Citation(self, section, quote, reported, _numbers(number))
+        given: Any = number  # the citation makes a tuple of a sequence
+        return Citation(self, section, quote, reported, given)
 
 
 @dataclass(frozen=True)
@@ -95,6 +96,9 @@ class Citation(metaclass=Declared):
     quote: str
     reported: str | None = None
     number: float | tuple[float | None, ...] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", _numbers(self.number))
 
 
 def _numbers(given: Any) -> float | tuple[float | None, ...] | None:
