@@ -187,7 +187,7 @@ def test_features_averaged(harness: Harness) -> Evidence:
     source=DYNAMICS.at(
         "Averaged Features are Non-robust Features", "the model has nearly zero δ-robust accuracy for perturbation radius "
         "δ = Ω(√(d/k)) […] the attack can be chosen as ε ∝ −Σ_{j∈J+} μ_j + Σ_{j∈J−} μ_j",
-        reported="robust accuracy near 0 at Ω(√(d/k))",
+        reported="robust accuracy near 0 at Ω(√(d/k))", number=(None, 0.5, -0.5),
     ),
     prediction=Conjunction((
         share_of("along_direction", "an accuracy at 2 √(d/k) along the direction", BINARY, at_most=0.05),
@@ -246,6 +246,7 @@ def test_cluster_labels_decouple(harness: Harness) -> Evidence:
     source=DYNAMICS.at(
         "Detailed Feature-Level Supervisory Label", "if one is provided detailed feature level label, some two-layer ReLU "
         "network can learn feature-decoupled solutions, which is provably more robust.", reported="O(√d) against O(√(d/k))",
+        number=(None, 0.5, None),
     ),
     prediction=Conjunction((
         more_robust(CLUSTER),

@@ -175,7 +175,7 @@ def test_robust_error_high(harness: Harness) -> Evidence:
     "input dimension d.",
     source=LAZY.at(
         "7. Experiments", "Experimental results closely match the theoretical bound for different network widths and weight "
-        "deviations: 1. ‖δ‖ = O(1/√d)", reported="slope −1/2",
+        "deviations: 1. ‖δ‖ = O(1/√d)", reported="slope −1/2", number=-0.5,
     ),
     prediction=exponent("relative_size", -0.5, CENTRE),
     companions=tuple(exponent("relative_size", -0.5, where) for where in (*NEIGHBOURS, FROM_100)),
@@ -198,7 +198,7 @@ def test_perturbation_scales(harness: Harness) -> Evidence:
     "dimension d.",
     source=LAZY.at(
         "7. Experiments", "Experimental results closely match the theoretical bound for different network widths and weight "
-        "deviations: […] 2. |η| = O(1/d)", reported="slope −1",
+        "deviations: […] 2. |η| = O(1/d)", reported="slope −1", number=-1,
     ),
     prediction=exponent("step", -1.0, CENTRE),
     companions=tuple(exponent("step", -1.0, where) for where in (*NEIGHBOURS, FROM_100)),
@@ -224,7 +224,7 @@ def test_step_scales(harness: Harness) -> Evidence:
         "7. Experiments", "the norm of the gradient ‖∇_x f(x; a, W)‖ for W in the lazy regime (middle) […] as a function of "
         "the input dimension for a fixed value of C₀ = 10 and different network widths m […] for a fixed network width of "
         "m = 10⁵ and different value of C₀. Experimental results closely match the theoretical bound.",
-        reported="slope 1/2: ‖δ‖ = |η| ‖∇f‖ with ‖δ‖ = O(1/√d) and |η| = O(1/d)",
+        reported="slope 1/2: ‖δ‖ = |η| ‖∇f‖ with ‖δ‖ = O(1/√d) and |η| = O(1/d)", number=(0.5, None, None),
     ),
     prediction=Conjunction((
         exponent("gradient_norm", 0.5, CENTRE),

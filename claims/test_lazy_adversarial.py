@@ -46,7 +46,7 @@ def sharp(every: str) -> Proportion:
     "perturbation budget, and the budget where it drops scales as d^(−1/2).",
     source=LAZY.at(
         "7. Experiments", "a sharp drop in robust accuracy about the O(1/√d) threshold for the perturbation budget ‖δ‖ as "
-        "predicted by the theorem.", reported="threshold about 1/√d",
+        "predicted by the theorem.", reported="threshold about 1/√d", number=(-0.5, None),
     ),
     prediction=Conjunction((law("dimension"), sharp("dimension"))),
     companions=(law("dimension", {"dimension": [100, 400, 784]}),),
@@ -73,7 +73,7 @@ def test_adversarial_training_threshold(harness: Harness) -> Evidence:
     statement="Adversarially trained networks turn robust at a weight deviation V that scales as m^(−1/2) with the width.",
     source=LAZY.at(
         "7. Experiments", "a phase transition in the robust test accuracy at the value of V around O(1/√m) as required by the "
-        "theorem.", reported="transition at V about 1/√m",
+        "theorem.", reported="transition at V about 1/√m", number=(-0.5, None),
     ),
     prediction=Conjunction((law("width"), sharp("width"))),
     gates=(CROSSED, CLEAN_AT_THE_ROBUST_END),

@@ -50,7 +50,7 @@ def curves_of(experiment: Curves, attacks: list[str], title: str, x_label: str, 
     "with 120,000.",
     source=OVERPARAM.at(
         "Clean Data Results", "Let f_nd denote the model with 3 · 10⁶ parameters, and f_n denote the model with 120,000 "
-        "parameters. Test accuracy: f_nd 0.985, f_n 0.980", reported="0.985 (large) against 0.980 (small)",
+        "parameters. Test accuracy: f_nd 0.985, f_n 0.980", reported="0.985 (large) against 0.980 (small)", number=0.005,
     ),
     prediction=PairedDifference(
         value="accuracy", factor="model", higher="large", lower="small", pair="seed", margin=0.0025,
@@ -71,7 +71,7 @@ def test_mnist_large_more_accurate(harness: Harness) -> Evidence:
     statement="On MNIST the network with 3·10⁶ parameters, trained to zero loss, has the higher test loss.",
     source=OVERPARAM.at(
         "Clean Data Results", "Let f_nd denote the model with 3 · 10⁶ parameters, and f_n denote the model with 120,000 "
-        "parameters. Test loss: f_nd 0.587, f_n 0.211", reported="0.587 (large) against 0.211 (small)",
+        "parameters. Test loss: f_nd 0.587, f_n 0.211", reported="0.587 (large) against 0.211 (small)", number=0.376,
     ),
     prediction=PairedDifference(
         value="loss", factor="model", higher="large", lower="small", pair="seed", margin=0.188,

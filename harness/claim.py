@@ -7,8 +7,9 @@ imports a numerical library.
 from __future__ import annotations
 
 import hashlib
+import math
 import re
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
@@ -64,25 +65,52 @@ class Source(metaclass=Declared):
         if self.role not in ROLES:
             raise ClaimError(f"source {self.key!r} has role={self.role!r}; allowed are {', '.join(ROLES)}")
 
-    def at(self, section: str, quote: str, *, reported: str | None = None) -> Citation:
+    def at(
+        self, section: str, quote: str, *, reported: str | None = None, number: float | Sequence[float | None] | None = None
+    ) -> Citation:
         """Point at the place in the document that makes a claim.
 
         Args:
             section: heading under which the sentence stands.
             quote: the document's own words.
             reported: the number that the document prints for it, as printed; None where it prints none.
+            number: the same as a value of what is judged (the difference, the exponent), which the report draws beside ours;
+                for a conjunction one for each part, in order, None where the document prints none.
+
+        Raises:
+            ClaimError: ``number`` is not a finite number, or a sequence of such.
         """
-        return Citation(self, section, quote, reported)
+        given: Any = number  # the citation makes a tuple of a sequence
+        return Citation(self, section, quote, reported, given)
 
 
 @dataclass(frozen=True)
 class Citation(metaclass=Declared):
-    """A sentence in a :class:`Source`; made by :meth:`Source.at`."""
+    """A sentence in a :class:`Source`; made by :meth:`Source.at`.
+
+    ``number`` is only drawn, and so has no part in the digest of a claim, which is made of this object's ``repr``.
+    """
 
     source: Source
     section: str
     quote: str
     reported: str | None = None
+    number: float | tuple[float | None, ...] | None = field(default=None, repr=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "number", _numbers(self.number))
+
+
+def _numbers(given: Any) -> float | tuple[float | None, ...] | None:
+    several = isinstance(given, list | tuple)
+    for each in given if several else (given,):
+        known = isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
+        if not known and each is not None:
+            raise ClaimError(
+                f"the document's number is {given!r}; give number=0.5, or for a conjunction one for each part, as in "
+                "number=(0.5, None)"
+            )
+    return tuple(given) if several else given
 
 
 @dataclass(frozen=True, repr=False)

@@ -208,3 +208,42 @@ def test_the_module_is_the_command():
     done = subprocess.run([sys.executable, "-m", "harness", "--help"], capture_output=True, text=True, check=False)
     assert done.returncode == 0
     assert "usage: python -m harness" in done.stdout
+
+
+STORY = "What it says.\n\n## I\n\n### first\n\nWhy.\n"
+
+
+def test_what_is_written_about_a_document_goes_into_the_report(folder, capsys):
+    write_reports(run_of(first="a"), folder / "one")
+    (folder / "notes").mkdir()
+    (folder / "notes" / "paper.md").write_text(STORY, encoding="utf-8")
+    assert cli.main(["report", "one/claims.json", "--out", "two", "--stories", "notes"]) == 0
+    assert "What it says." in (folder / "two" / "claims.html").read_text(encoding="utf-8")
+    assert cli.main(["report", "two/claims.json", "--out", "three"]) == 0
+    page = (folder / "three" / "claims.html").read_text(encoding="utf-8")
+    assert "What it says." in page, "it travels in claims.json"
+
+
+def test_stamps_keep_prose_and_verdicts_together(folder, capsys):
+    write_reports(run_of(first="a", second="b"), folder / "one")
+    (folder / "docs").mkdir()
+    story = folder / "docs" / "paper.md"
+    story.write_text(STORY, encoding="utf-8")
+    command = ["story", "one/claims.json", "--folder", "docs"]
+    assert cli.main(command) == 0
+    assert "note: nothing is written about second" in capsys.readouterr().out
+    assert cli.main([*command, "--write"]) == 0
+    assert story.read_text(encoding="utf-8") == STORY.replace("Why.", "**error**\n\nWhy.")
+    story.write_text(STORY.replace("Why.", "**refuted**\n\nWhy.") + "\n### third\n\nx\n", encoding="utf-8")
+    capsys.readouterr()
+    assert cli.main(command) == 1
+    said = capsys.readouterr().out
+    assert "first: This was written for another verdict (refuted); this run says error." in said
+    assert "third is no claim of this run" in said
+    assert "2 differences" in said
+
+
+def test_a_folder_without_stories_is_one_line(folder, capsys):
+    write_reports(run_of(first="a"), folder / "one")
+    assert cli.main(["story", "one/claims.json"]) == 2
+    assert "nothing in docs/findings is about a document of this run; write docs/findings/paper.md" in capsys.readouterr().err

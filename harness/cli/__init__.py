@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
-from harness.cli import cache, fixed, hypotheses, new, search, train
+from harness.cli import cache, fixed, hypotheses, new, search, stories, train
 from harness.cli import costs as costing
 from harness.cli.words import counted
 
@@ -72,6 +72,8 @@ def _parser() -> argparse.ArgumentParser:
     )
     report.add_argument("--preregistration", type=Path, metavar="FILE",
                         help="say for every claim whether it is as python -m harness preregister wrote it down")  # fmt: skip
+    report.add_argument("--stories", type=Path, metavar="DIR",
+                        help="take what is written about the documents from the files DOCUMENT.md there")  # fmt: skip
     report.set_defaults(command=_report)
 
     diff = commands.add_parser("diff", help="compare two runs: verdicts that flipped, effects that moved, and why")
@@ -106,12 +108,13 @@ def _parser() -> argparse.ArgumentParser:
     search.add(commands)
     hypotheses.add(commands)
     new.add(commands)
+    stories.add(commands)
     return parser
 
 
 def _report(chosen: argparse.Namespace) -> int:
     from harness.pytest_plugin.registration import RegistrationError, read_registration
-    from harness.report import ReportError, merge, read_run, write_reports
+    from harness.report import ReportError, merge, prose, read_run, write_reports
     from harness.report.citing import table
 
     try:
@@ -120,6 +123,8 @@ def _report(chosen: argparse.Namespace) -> int:
             registration = read_registration(chosen.preregistration)
             registration.check_scale(run["scale"])
             run["rows"] = [{**row, "registered": registration.check(row)} for row in run["rows"]]
+        if chosen.stories is not None:
+            run["stories"] = prose.gathered(chosen.stories, dict.fromkeys(str(row["document"]) for row in run["rows"]))
         if chosen.table is not None:
             print(table(run, chosen.table), end="")
             return 0

@@ -221,7 +221,20 @@ class Controller:
             selected=self._selected(),
         )
         scale, used = self._settings.scale, self._device()
-        return assemble(self._rows.values(), scale=scale, device=used, provenance=facts)
+        return assemble(self._rows.values(), scale=scale, device=used, provenance=facts, stories=self._stories())
+
+    def _stories(self) -> dict[str, str]:
+        """What is written about the documents of the run; a file that cannot be read costs its own chapter, and is named."""
+        from harness.report.prose import gathered
+        from harness.report.rows import ReportError
+
+        folder, found = self._config.getini("claims_stories"), dict[str, str]()
+        for key in dict.fromkeys(str(row["document"]) for row in self._rows.values()) if folder else ():
+            try:
+                found |= gathered(self._config.rootpath / folder, [key])
+            except ReportError as problem:
+                self._lines.append(f"note: {problem}")
+        return found
 
     def _carry_searches(self) -> None:
         """Rows keep the last search of their claim; of verdicts by another rule than the ordinary one nothing was searched."""

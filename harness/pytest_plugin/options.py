@@ -81,6 +81,7 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("claims_ledger", "file with the verdicts that this project knows", default="")
     parser.addini("claims_searches", "claims.json of runs whose searches the report shows for claims that are not searched now",
                   "args", default=[])  # fmt: skip
+    parser.addini("claims_stories", "folder with DOCUMENT.md, what is written about each document", default="")
     parser.addini("claims_timeout", "seconds after which a claim is ended; empty for no limit", default="")
 
 

@@ -50,7 +50,7 @@ def card(
         told["reason"] = told["reason"] if told["primary"] else once(str(told["reason"] or ""))
         told["left_out"] = [] if told["primary"] else once.each(standing.left_out(told["rows"]))
     return {
-        "row": row, "number": position, "marks": forest.forest_marks(row), "bar": bar, "flips": _flips(row),
+        "row": row, "number": position, "bar": bar, "flips": _flips(row),
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
         "rows": len(figure["data"][figure["y"]]) if figure else 0,
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},

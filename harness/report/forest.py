@@ -8,10 +8,12 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from harness.report import text
+from harness.report.lanes import is_number
+from harness.report.part_names import part_names
 from harness.report.rows import INTERVAL_RULES
 
 Item = Mapping[str, Any]  # a row, or a part, companion, protocol or stratum of one
@@ -38,6 +40,7 @@ class Mark:
         name: what it is, for the reader who points at it.
         words: the numbers.
         n: units behind it.
+        ring: place of the number that the document prints; None where it declares none.
     """
 
     effect: float
@@ -51,6 +54,32 @@ class Mark:
     name: str
     words: str
     n: int | None
+    ring: float | None = None
+
+
+@dataclass(frozen=True)
+class Line:
+    """A part of a conjunction on a line of its own.
+
+    Attributes:
+        name: what tells it from the other parts, in a few words.
+        title: all of its prediction, with what is estimated and over which unit.
+        verdict: its own.
+        mark: on the forest's scale; None where it has no interval.
+        effect: its estimate.
+        interval: its interval.
+        n: units behind it.
+        decides: whether the conjunction's numbers are this part's.
+    """
+
+    name: str
+    title: str
+    verdict: str
+    mark: Mark | None
+    effect: float | None
+    interval: Sequence[float | None] | None
+    n: int | None
+    decides: bool
 
 
 @dataclass(frozen=True)
@@ -100,12 +129,35 @@ def place(margins: float) -> float:
     return round(_PAD + (100 - 2 * _PAD) * min(1.0, max(0.0, share)), 2)
 
 
-def forest_marks(row: Item) -> tuple[Mark, ...]:
-    """What the forest shows of a row: its estimate, or those of its parts where it is a conjunction."""
-    items = [(row, row["verdict"], str(row["estimand"] or row["id"]))]
-    if in_margins(row) is None:
-        items = [(part, part["verdict"], str(part["prediction"])) for part in row["parts"]]
-    return tuple(mark for item, verdict, name in items if (mark := margin_mark(item, verdict, name)) is not None)
+def whole(row: Item) -> Mark | None:
+    """What the forest shows of a row that is judged by its own interval."""
+    return margin_mark(row, row["verdict"], str(row["estimand"] or row["id"]), _printed(row))
+
+
+def lines(row: Item) -> tuple[Line, ...]:
+    """What the forest shows of a conjunction: a line for each part, with the ground of that part's own prediction."""
+    parts = row["parts"]
+    names = part_names([str(part["prediction"] or "") for part in parts])
+    printed = _printed(row)
+    printed = printed if isinstance(printed, list) else [None] * len(parts)
+    decides = deciding(row)
+    return tuple(
+        Line(
+            name, _titled(part), part["verdict"], margin_mark(part, part["verdict"], name, number), part["effect"],
+            part["interval"], part.get("n"), part is decides,
+        )
+        for part, name, number in zip(parts, names, [*printed, *[None] * len(parts)], strict=False)
+    )  # fmt: skip
+
+
+def _titled(part: Item) -> str:
+    unit = f"; unit: {part['unit']}" if part["unit"] else ""
+    return f"{part['prediction']}" + (f" ({part['estimand']}{unit})" if part["estimand"] else "")
+
+
+def _printed(row: Item) -> Any:
+    """The document's number for what is judged: one, or a list with one for each part."""
+    return (row.get("source") or {}).get("number")
 
 
 def deciding(row: Item) -> Item | None:
@@ -117,15 +169,27 @@ def deciding(row: Item) -> Item | None:
     return next(same, None)
 
 
-def margin_mark(item: Item, verdict: str, name: str) -> Mark | None:
-    """``item`` on the forest's scale, or None if it has no place there."""
+def margin_mark(item: Item, verdict: str, name: str, printed: Any = None) -> Mark | None:
+    """``item`` on the forest's scale, or None if it has no place there.
+
+    Args:
+        item: a row, or a part, companion or protocol of one.
+        verdict: the verdict that colours it.
+        name: what it is.
+        printed: the number that the document prints for it, in natural units; whatever is no number is left out.
+    """
     scaled = in_margins(item)
     if scaled is None:
         return None
     effect, low, high = (f"{value:.2g}".replace("-", "−").replace("inf", "∞") for value in scaled)
     words = f"{effect} margins, interval {low} to {high}"
     drawn = _places(scaled, place, (_LEFT, _RIGHT))
-    return Mark(**drawn, band=item["rule"] == "within", verdict=verdict, name=name, words=words, n=item.get("n"))
+    ring = None
+    if is_number(printed):
+        sign = -1.0 if item["rule"] == "below" else 1.0
+        ring = place(sign * (printed - (item["centre"] or 0.0)) / abs(item["margin"]))
+        words += f"; the document has {text.number(printed)}"
+    return Mark(**drawn, band=item["rule"] == "within", verdict=verdict, name=name, words=words, n=item.get("n"), ring=ring)
 
 
 def bar(row: Item) -> Bar | None:
@@ -142,7 +206,9 @@ def bar(row: Item) -> Bar | None:
         rule, (centre - margin, centre + margin)
     )
     strata = [stratum for stratum in row["strata"] if _ends(stratum) is not None and row["rule"] != "all"]
-    low, high = _domain(row, strata, (centre, *(edge for edge in zone if math.isfinite(edge))))
+    printed = _printed_of(row)
+    core = (centre, *(edge for edge in zone if math.isfinite(edge)), *([] if printed is None else [printed]))
+    low, high = _domain(row, strata, core)
 
     def at(value: float) -> float:
         return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
@@ -154,6 +220,8 @@ def bar(row: Item) -> Bar | None:
 
     name = "All" if strata else "Deciding part" if row["rule"] == "all" else "Estimate"
     whole = mark(row, row["verdict"], name)
+    if printed is not None:
+        whole = replace(whole, ring=at(printed), words=f"{whole.words}; the document has {text.number(printed)}")
     return Bar(
         marks=(whole, *(mark(stratum, "stratum", stratum["name"]) for stratum in strata)),
         centre=at(centre),
@@ -161,6 +229,17 @@ def bar(row: Item) -> Bar | None:
         ticks=tuple((at(tick), text.number(tick)) for tick in nice_ticks(low, high)),
         severity=_severity(row, lambda value: 100 * (value - low) / (high - low)),
     )
+
+
+def _printed_of(row: Item) -> float | None:
+    """The document's number for the estimate that a row gives: its own, or that of the part that decides."""
+    printed = _printed(row)
+    if isinstance(printed, list):
+        decides = deciding(row)
+        printed = next((each for each, part in zip(printed, row["parts"], strict=False) if part is decides), None)
+    elif row["rule"] == "all":
+        return None
+    return float(printed) if is_number(printed) else None
 
 
 def _severity(row: Item, at: Callable[[float], float]) -> str | None:

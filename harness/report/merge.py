@@ -96,11 +96,13 @@ def merge(runs: Sequence[Mapping[str, Any]]) -> Run:
         return {**ordered[0], "rows": adjust(ordered[0]["rows"])}
     rows, giver = _latest_results(ordered)
     devices = list(dict.fromkeys(str(run["device"]) for run in ordered))
+    stories = {key: said for run in ordered for key, said in (run.get("stories") or {}).items()}
     return {
         "schema": SCHEMA,
         "scale": scales[0],
         "device": " and ".join(devices),
         "provenance": _provenance(ordered, giver),
+        **({"stories": stories} if stories else {}),
         "rows": adjust(rows),
     }
 

@@ -5,9 +5,9 @@
   const form = document.querySelector(".filters");
   const toggles = [...form.querySelectorAll(".toggle")];
   const cards = [...document.querySelectorAll(".card")];
-  const lines = [...document.querySelectorAll(".forest tr[data-claim]")];
+  const lines = [...document.querySelectorAll(".forest [data-claim]")];
   const groups = [...document.querySelectorAll("[data-group]")];
-  const [flatLines, flatCards] = [document.querySelector("tbody.flat"), document.querySelector("div.flat")];
+  const [flatLines, flatCards] = [document.querySelector("table.flat"), document.querySelector("div.flat")];
   const homes = cards.map((card, index) => [lines[index].parentNode, card.parentNode]);
   const reset = form.querySelector("[type=reset]");
   const none = document.querySelector(".empty");
@@ -69,7 +69,7 @@
       if (card.hidden === fits) card.hidden = lines[index].hidden = !fits;
       shown += fits;
     });
-    groups.forEach((group) => { group.hidden = !group.querySelector(".card:not([hidden]), tr[data-claim]:not([hidden])"); });
+    groups.forEach((group) => { group.hidden = !group.querySelector(".card:not([hidden]), [data-claim]:not([hidden])"); });
     form.shown.textContent = shown === cards.length ? `${cards.length} claims` : `${shown} of ${cards.length} claims`;
     reset.hidden = shown === cards.length && !wanted.length && !verdicts.length && !value("sort");
     none.hidden = shown > 0 || !cards.length;
@@ -317,7 +317,8 @@
     try { target = document.getElementById(decodeURIComponent(name)); } catch { /* not an address of ours */ }
     if (target) {
       // The bar of filters lies over what is scrolled to, and how many lines it has depends on the screen.
-      document.documentElement.style.scrollPaddingTop = `${form.offsetHeight + 8}px`;
+      const over = getComputedStyle(form).position === "sticky" ? form.offsetHeight : 0;
+      document.documentElement.style.scrollPaddingTop = `${over + 8}px`;
       if (target.hidden || !form.shown.textContent) set(new URLSearchParams());
       if (further.length) drill(target, new URLSearchParams(further.join("&")));
       target.scrollIntoView();
@@ -344,4 +345,25 @@
   addEventListener("hashchange", read);
   form.hidden = false;
   read();
+})();
+
+// Forest and chapters: what folds opens for the address that leads into it, and for a filter that shows claims of it.
+(() => {
+  const groups = [...document.querySelectorAll("details.group")];
+  const form = document.querySelector(".filters");
+  const unfold = (target) => {
+    for (let at = target; at; at = at.parentElement) if (at.tagName === "DETAILS") at.open = true;
+  };
+  const follow = () => {
+    let target = null;
+    try { target = document.getElementById(decodeURIComponent(location.hash.slice(1).split("&")[0])); } catch { /* not ours */ }
+    if (target && target.closest(".stories")) {
+      unfold(target);
+      target.scrollIntoView();
+      target.focus({ preventScroll: true });
+    } else if (/[=]/.test(location.hash) && !target) groups.forEach((group) => { group.open ||= !group.hidden; });
+  };
+  for (const happening of ["input", "change"]) form.addEventListener(happening, follow);
+  addEventListener("hashchange", follow);
+  follow();
 })();

@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.report import behind, citing, figures, forest, overview, standing, text
+from harness.report import behind, citing, figures, forest, overview, standing, story, text
 from harness.report import text as voices
 from harness.report.cards import Draw, all_recipes, card
 from harness.report.history import SHOWN, History
@@ -106,7 +106,7 @@ def render(run: Mapping[str, Any], past: History | None = None, draw: Draw = fig
     """
     own_script = script()
     script_hash = base64.b64encode(hashlib.sha256(own_script.encode()).digest()).decode()
-    whole = _context(run, past or History(), draw)
+    whole = _context(run, past or History(), draw, told=True)
     return template("page.html").render(**whole, script=Markup(own_script), script_hash=script_hash)
 
 
@@ -116,28 +116,29 @@ def render_alone(run: Mapping[str, Any]) -> str:
     Raises:
         ReportError: ``run`` is not a run of claims.
     """
-    return template("alone.html").render(**_context(run, History(), figures.draw))
+    return template("alone.html").render(**_context(run, History(), figures.draw, told=False))
 
 
-def _context(run: Mapping[str, Any], past: History, draw: Draw) -> dict[str, Any]:
-    """What the templates read."""
+def _context(run: Mapping[str, Any], past: History, draw: Draw, *, told: bool) -> dict[str, Any]:
+    """What the templates read; ``told`` says whether the documents have chapters on the page."""
     check_run(run)
-    rows, cards, recipes = _drawn(run, past, draw)
+    rows, cards, recipes = _drawn(run, past, draw, told=told)
     return {
         "run": run, "provenance": run["provenance"], "terms": _TERMS, "looks": VERDICT_STYLES,
         "banner": _BANNERS.get(run["scale"]),
         "forest_scale": [(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
         "bibtex": behind.scripted(citing.entries(run, rows)), "recipes": recipes.values(),
         "sorts": _SORTS, "past": past, "shown_past": SHOWN, "style": style(),
-        **_overview(run, rows, cards),
+        **_overview(run, rows, cards, told=told),
     }  # fmt: skip
 
 
-def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[str, Any]]) -> dict[str, Any]:
+def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[str, Any]], *, told: bool) -> dict[str, Any]:
     """What the page says about all claims together."""
+    stories = run.get("stories") or {}
     return {
-        "documents": _documents(cards), "total": _tally(rows), "count": len(rows), "facts": _facts(run, rows),
-        "claimed": standing.claimed(rows),
+        "documents": _documents(cards, stories if told else None), "total": _tally(rows), "count": len(rows),
+        "facts": _facts(run, rows), "claimed": standing.claimed(rows),
         "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])),
         "tags": sorted({str(tag) for row in rows for tag in row["tags"]}),
         "lede": standing.lede([row for row in rows if row["role"] == "document"] or rows),
@@ -147,10 +148,10 @@ def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[
 
 
 def _drawn(
-    run: Mapping[str, Any], past: History, draw: Draw
+    run: Mapping[str, Any], past: History, draw: Draw, *, told: bool
 ) -> tuple[list[Row], list[dict[str, Any]], dict[str, dict[str, Any]]]:
     """Rows, cards and recipes; a row of which no card can be made becomes one that says so, and costs no other."""
-    shared = {"run": run, "looks": VERDICT_STYLES, "shown_past": SHOWN}
+    shared = {"run": run, "looks": VERDICT_STYLES, "shown_past": SHOWN, "told": told}
     whole, line = template("card.html"), template("line.html")
     rows: list[Row] = []
     cards: list[dict[str, Any]] = []
@@ -163,28 +164,43 @@ def _drawn(
                 key: recipe | {"place": len(recipes) + recipe["place"]} for key, recipe in own.items() if key not in recipes
             }
             one = card(row, position, known, past.of(row["id"], run["scale"]), draw)
-            one |= {"html": Markup(whole.render(card=one, **shared)), "line": Markup(line.render(card=one, **shared))}
-            _overview(run, [row], [one])  # whatever cannot be counted with the others is found here
+            one |= _pieces(one, whole, line, shared)
+            _overview(
+                {**run, "stories": {}}, [row], [one], told=told
+            )  # whatever cannot be counted with the others is found here
             recipes = known
         except Exception as problem:  # a row of another version, or of another program
             row = undrawable(given, position, problem)
             one = card(row, position, {}, (), draw)
-            one |= {"html": Markup(whole.render(card=one, **shared)), "line": Markup(line.render(card=one, **shared))}
+            one |= _pieces(one, whole, line, shared)
         rows.append(row)
         cards.append(one)
     return rows, cards, recipes
 
 
-def _documents(cards: Sequence[dict[str, Any]]) -> list[dict[str, Any]]:
-    """Cards by document in order of appearance, with the document's particulars and its tally of verdicts."""
+def _pieces(one: Mapping[str, Any], whole: Template, line: Template, shared: Mapping[str, Any]) -> dict[str, Markup]:
+    """A row's card and its lines in the forest."""
+    row = one["row"]
+    parts = forest.lines(row) if forest.in_margins(row) is None else ()
+    drawn = {"whole": forest.whole(row), "parts": parts}
+    return {
+        "html": Markup(whole.render(card=one, **shared)),
+        "line": Markup(line.render(card=one, lines=drawn, **shared)),
+    }
+
+
+def _documents(cards: Sequence[dict[str, Any]], stories: Mapping[str, Any] | None) -> list[dict[str, Any]]:
+    """Cards by document in order of appearance, with the document's particulars, its tally of verdicts and its chapter."""
     found: dict[str, list[dict[str, Any]]] = {}
     for one in cards:
         found.setdefault(str(one["row"]["document"]), []).append(one)
+    known = {str(one["row"]["id"]): one["row"] for one in cards}
     return [
         {
             "key": key, "cards": members, "tally": _tally([each["row"] for each in members]),
             "sizes": standing.sizes([each["row"] for each in members]),
             "highlights": overview.highlights([each["row"] for each in members]),
+            "chapter": None if stories is None else story.chapter(key, members, stories.get(key), known),
             "source": next((c["row"]["source"] for c in members if c["row"]["source"]["title"]), None),
         }
         for key, members in found.items()

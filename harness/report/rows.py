@@ -29,7 +29,7 @@ NOT_RUN = "the claim did not run"
 NEVER = "not run: the session ended before its turn"
 
 _INSTEAD = "the row holds something that this version cannot show, and claims.json has its numbers"
-_NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported"))
+_NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported", "number"))
 _BLANK: Row = {
     "id": None, "document": None, "kind": None, "statement": None, "source": _NO_SOURCE, "tags": [],
     "digest": None, "verdict": "error", "label": None, "grade": None, "reason": NOT_RUN, "notes": [],
@@ -88,6 +88,7 @@ def base_row(claim: Claim | ClaimError, id: str) -> Row:
     row["source"] = {
         **{key: _or_none(partial(getattr, cited.source, key)) for key in ("title", "authors", "year", "address")},
         **{key: _or_none(partial(getattr, cited, key)) for key in ("section", "quote", "reported")},
+        "number": plain(_or_none(partial(getattr, cited, "number"))),
     }
     row |= {"role": cited.source.role, "links": links.of(claim), "passes": list(claim.passes)}
     row["prediction"] = _or_none(lambda: str(prediction))
@@ -143,7 +144,14 @@ def complete(row: Mapping[str, Any]) -> Row:
     return blank_row() | dict(row) | {"source": _NO_SOURCE | dict(row.get("source") or {})}
 
 
-def assemble(rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, provenance: Mapping[str, Any]) -> Run:
+def assemble(
+    rows: Iterable[Mapping[str, Any]],
+    *,
+    scale: str,
+    device: str,
+    provenance: Mapping[str, Any],
+    stories: Mapping[str, str] | None = None,
+) -> Run:
     """The run that ``claims.json`` holds: rows in the order of collection, p-values adjusted.
 
     Args:
@@ -152,6 +160,7 @@ def assemble(rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, prov
         device: where the models were trained and measured.
         provenance: started, seconds, commit, dirty, python, torch, platform, command, workers, llc_engine,
             version.
+        stories: what is written about each document, in Markdown, by its key (:mod:`harness.report.prose`).
 
     Raises:
         ReportError: two rows have the same id.
@@ -163,7 +172,8 @@ def assemble(rows: Iterable[Mapping[str, Any]], *, scale: str, device: str, prov
             raise ReportError(f"two claims have the id {row['id']!r}; an id names one claim, so rename one of them")
         seen.add(row["id"])
     known = {"schema": SCHEMA, "scale": scale, "device": device, "provenance": plain(provenance)}
-    return {**known, "rows": adjust(gathered)}
+    told = {"stories": plain(stories)} if stories else {}
+    return {**known, **told, "rows": adjust(gathered)}
 
 
 def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:

@@ -95,7 +95,7 @@ class Browser:
     def lines(self) -> list[str]:
         """Ids of the claims in the forest, in order."""
         return [str(id) for id in self.run(
-            "return [...document.querySelectorAll('.forest tr[data-claim]')].filter((l) => l.getClientRects().length)"
+            "return [...document.querySelectorAll('.forest [data-claim]')].filter((l) => l.checkVisibility())"
             ".map((l) => l.querySelector('a').hash.slice(7))"
         )]  # fmt: skip
 

@@ -134,3 +134,26 @@ def test_the_fixture_gives_what_was_asked_for(project: Project, monkeypatch):
     row = project.rows()["stored"]
     assert row["settings"]["folder"] == str(project.path / ".harness")
     assert row["settings"]["scale"] == "smoke"
+
+
+def test_what_is_written_about_a_document_stands_in_its_chapter(project: Project, told):
+    project.claims(SUPPORTED)
+    ini = project.path / "tox.ini"
+    ini.write_text(ini.read_text(encoding="utf-8") + "\nclaims_stories = notes\n", encoding="utf-8")
+    (project.path / "notes").mkdir()
+    story = project.path / "notes" / "paper.md"
+    story.write_text("## Intro\n\n### higher\n\nBecause it is so.\n", encoding="utf-8")
+    assert project.run("claims").ret == 0
+    assert project.report()["stories"] == {"paper": story.read_text(encoding="utf-8")}
+    assert "Because it is so." in (project.path / "reports" / "claims.html").read_text(encoding="utf-8")
+    story.write_bytes(b"\xff")
+    result = project.run("claims")
+    assert result.ret == 0
+    assert "note: cannot read" in told(result)
+    assert "stories" not in project.report()
+
+
+def test_the_number_of_the_document_reaches_the_row(project: Project):
+    project.claims(SUPPORTED.replace('@declare("higher"', '@declare("higher", source=PAPER.at("Intro", "q", number=0.7)'))
+    project.run("claims")
+    assert [row["source"]["number"] for row in project.report()["rows"]] == [0.7]

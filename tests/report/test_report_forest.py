@@ -11,12 +11,15 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from report_samples import voiced
 
-from harness.report.forest import TALL, bar, forest_marks, in_margins, margin_mark, nice_ticks, place
+from harness.report.forest import TALL, bar, in_margins, lines, margin_mark, nice_ticks, place, whole
+from harness.report.part_names import part_names
 from harness.report.text import bayes, severity
 
 
 def item(effect: Any, interval: Any, rule: str = "above", **more: Any) -> dict[str, Any]:
     known = {
+        "source": {},
+        "decides": None,
         "id": "slt/a",
         "effect": effect,
         "interval": interval,
@@ -74,11 +77,41 @@ class TestForest:
         marks = [margin_mark(item(0.1, [0.0, 0.2], rule), "refuted", "x") for rule in ("above", "below", "within")]
         assert [mark.band for mark in marks if mark] == [False, False, True]
 
-    def test_a_conjunction_shows_its_parts_with_their_own_verdicts(self) -> None:
-        parts = [item(0.5, [0.2, 0.9], prediction="one", verdict="supported")]
-        parts.append(item(0.1, [-0.2, 0.3], prediction="two", verdict="refuted"))
-        marks = forest_marks(item(0.1, [-0.2, 0.3], "all", parts=parts, verdict="refuted"))
-        assert [(mark.name, mark.verdict) for mark in marks] == [("one", "supported"), ("two", "refuted")]
+    def test_a_conjunction_has_a_line_for_each_part_on_the_ground_of_its_own_prediction(self) -> None:
+        parts = [item(0.5, [0.2, 0.9], prediction="one", verdict="supported", unit="seed")]
+        parts.append(item(0.1, [-0.2, 0.3], "within", prediction="two", verdict="refuted", unit=None))
+        drawn = lines(item(0.1, [-0.2, 0.3], "all", parts=parts, verdict="refuted", decides=1))
+        assert [(line.name, line.verdict, line.decides) for line in drawn] == [
+            ("One", "supported", False),
+            ("Two", "refuted", True),
+        ]
+        assert [line.mark.band for line in drawn if line.mark] == [False, True]
+        assert drawn[0].title == "one (d; unit: seed)"
+
+    @pytest.mark.parametrize(("rule", "printed", "at"), [("above", 0.5, 1), ("below", 0.5, -1), ("within", -0.5, -1)])
+    def test_the_number_of_the_document_is_a_ring_on_the_same_scale(self, rule: str, printed: float, at: float) -> None:
+        mark = whole(item(0.1, [0.0, 0.2], rule, source={"number": printed}))
+        assert mark is not None
+        assert mark.ring == place(at)
+        assert f"the document has {printed}".replace("-", "−") in mark.words
+        drawn = bar(item(0.1, [0.0, 0.2], rule, source={"number": printed}))
+        assert drawn is not None
+        assert 0 < drawn.marks[0].ring < 100
+
+    def test_parts_have_their_own_rings(self) -> None:
+        parts = [item(0.5, [0.2, 0.9], prediction=name, verdict="supported", unit=None) for name in ("one", "two", "three")]
+        row = item(
+            0.5, [0.2, 0.9], "all", parts=parts, decides=2, source={"number": [None, 1.0]}, voice={"rule": "above"} | {"at": []}
+        )
+        assert [line.mark.ring for line in lines(row) if line.mark] == [None, place(2), None]
+        assert bar(row).marks[0].ring is None
+        assert 0 < bar(row | {"decides": 1}).marks[0].ring < 100
+
+    @pytest.mark.parametrize("printed", [None, "0.5", True, [0.5], {}])
+    def test_what_is_no_number_has_no_ring(self, printed: Any) -> None:
+        mark = whole(item(0.1, [0.0, 0.2], source={"number": printed}))
+        assert mark is not None
+        assert mark.ring is None
 
     def test_words_hold_the_numbers(self) -> None:
         mark = margin_mark(item(-0.5, [-1.0, None]), "refuted", "x")
@@ -201,3 +234,29 @@ def test_severity_in_words(rule: str, said: str) -> None:
     voice = {"rule": rule, "severity_null": 0.9984, "severity_margin": 0.312}
     assert severity({"voice": voice, "centre": 0.0, "margin": 0.3}) == said
     assert "above 0.999" in severity({"voice": voice | {"severity_margin": 0.9999}, "centre": 0.0, "margin": 0.3})
+
+
+class TestPartNames:
+    """What tells the parts of a conjunction apart."""
+
+    def test_what_differs_names_the_parts_of_one_kind(self) -> None:
+        begin, end = (
+            "On average over pairs, LLC is higher in a than in b, where",
+            "(for others like these); the smallest is 0.1",
+        )
+        said = [f"{begin} threshold = {at} and regime = {regime} {end}" for at in (2, 3) for regime in ("robust", "finetuned")]
+        assert part_names(said) == [
+            f"threshold = {at} and regime = {regime}" for at in (2, 3) for regime in ("robust", "finetuned")
+        ]  # fmt: skip
+
+    def test_parts_of_different_kinds_are_named_by_their_sentences(self) -> None:
+        said = [
+            "On average over pairs with the same k, d and seed, each k with equal weight, r is higher in a than in b "
+            "(for others like these)",
+            "With one fit for each seed, r scales as d to the power 0.5 ± 0.125, where k = 8",
+        ]
+        assert part_names(said) == ["R is higher in a than in b", "R scales as d to the power 0.5 ± 0.125, where k = 8"]
+
+    @given(st.lists(st.text(st.sampled_from("ab =,.2()"), max_size=30), max_size=5))
+    def test_every_part_has_one(self, said: list[str]) -> None:
+        assert len(part_names(said)) == len(said)

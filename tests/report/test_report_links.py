@@ -133,8 +133,11 @@ class TestRows:
         found = {flag: count for _, kinds in overview.lists(rows) for flag, count, _ in kinds}
         assert (found["conflict"], found["unmet"]) == (2, 1)
         page = render(assemble(rows, scale="full", device="cpu", provenance=PROVENANCE))
-        assert page.count("It contradicts slt/b as both are worded") == 1
-        assert page.count("It requires slt/c, which is refuted.") == 1
+        said = {"slt/a": "It contradicts slt/b as both are worded", "slt/b": "It requires slt/c, which is refuted."}
+        for id, sentence in said.items():
+            card = page.partition(f'id="claim/{id}"')[2].partition("</article>")[0]
+            assert card.count(sentence) == 1
+            assert page.count(sentence) == 2, "on the card, and once in the chapter"
 
 
 class TestControls:

@@ -97,7 +97,7 @@ class TestStructure:
         for row in run["rows"]:
             assert len(page.all("article", id=f"claim/{row['id']}")) == 1
             assert f"#claim/{row['id']}" in links
-        assert len([line for line in page.all("tr") if "data-claim" in line]) == len(run["rows"])
+        assert len([line for line in page.all("tbody") if "data-claim" in line]) == len(run["rows"])
 
     def test_ids_are_unique_and_links_lead_somewhere(self, page: Page) -> None:
         ids = [attributes["id"] for _, attributes, _, _ in page.found if "id" in attributes]
@@ -287,7 +287,7 @@ class TestContent:
         assert "! Error" in text
         assert "RuntimeError: not finite" in text
         assert "refuted" not in text.lower()
-        line = next(line for line in page.all("tr") if "robust-error" in line["text"])
+        line = next(line for line in page.all("tbody") if "robust-error" in line["text"])
         assert line["text"].endswith("could not run")
         assert "v-error" in line["class"]
 

@@ -1,0 +1,238 @@
+"""What people write about a document, in Markdown: one file is a page of the documentation and a chapter of the report.
+
+Its headings of level 2 are the document's sections, and answers to what a reader asks; those of level 3 name claims.  Below
+such a heading stands a *stamp*, which is made from a run (:func:`stamp`), then the prose.  The report draws verdicts and
+numbers from its own run and only compares the stamp with it, so that prose written for another verdict says so.
+
+    ## Extended Epochs
+
+    ### long-training-leaves-llc
+
+    **inconclusive**: −0.12 (−0.16 to −0.09), n 12
+
+    Two sentences why.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass, field
+from functools import cache, lru_cache
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+from harness.report import text
+from harness.report.rows import VERDICTS, ReportError
+
+Row = Mapping[str, Any]
+_SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
+_STAMP = re.compile(rf"\*\*(?P<verdict>{'|'.join(VERDICTS)})(, [a-z ]+)?\*\*(: .*)?")
+_BETWEEN = re.compile(r"\((?P<low>[−-]?\d[\d,]*(?:\.\d+)?)\s+to\s+(?P<high>[−-]?\d[\d,]*(?:\.\d+)?)(?=[;,) ])")
+
+
+@dataclass(frozen=True)
+class Words:
+    """What is written about one claim: the stamp, or nothing, and the prose in Markdown."""
+
+    stamp: str
+    prose: str
+
+
+@dataclass(frozen=True)
+class Section:
+    """A heading with what is below it: prose in Markdown, and what is written about claims, by the last part of their ids."""
+
+    heading: str
+    prose: str
+    claims: Mapping[str, Words] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Story:
+    """What is written about a document: what comes before the first section, and the sections."""
+
+    intro: str = ""
+    sections: tuple[Section, ...] = ()
+
+    @property
+    def claims(self) -> dict[str, Words]:
+        """What is written about each claim, in the order of the file."""
+        return {slug: words for section in self.sections for slug, words in section.claims.items()}
+
+
+@cache
+def markdown_reader() -> MarkdownIt:
+    """CommonMark with tables; HTML in it is text."""
+    return MarkdownIt("commonmark", {"html": False}).enable("table")
+
+
+@lru_cache(maxsize=64)
+def read(markdown: str) -> Story:
+    """What a file says.  Every text is a story: without a heading of level 2 all of it is the introduction."""
+    lines, heads = _lines(markdown), _heads(markdown)
+    ends = [*(first for first, *_ in heads), len(lines)][1:]
+    intro = "\n".join(lines[: heads[0][0] if heads else len(lines)]).strip()
+    sections: list[tuple[str, list[str], dict[str, Words]]] = []
+    for (start, begin, level, words), end in zip(heads, ends, strict=True):
+        below = "\n".join(lines[begin:end]).strip()
+        if level == 1 or (not sections and level > 2):
+            intro = "\n\n".join(filter(None, (intro, below)))
+        elif level == 2:
+            sections.append((words, [below], {}))
+        elif level == 3 and _SLUG.fullmatch(words.strip("`")) and words.strip("`") not in sections[-1][2]:
+            sections[-1][2][words.strip("`")] = _words(below)
+        else:  # a heading of the prose itself, of the claim under which it stands or of the section
+            own, said = sections[-1][2], "\n".join(lines[start:end]).strip()
+            if level > 3 and own:
+                last = next(reversed(own))
+                own[last] = Words(own[last].stamp, f"{own[last].prose}\n\n{said}".strip())
+            else:
+                sections[-1][1].append(said)
+    return Story(intro, tuple(Section(head, "\n\n".join(filter(None, own)), claims) for head, own, claims in sections))
+
+
+def _lines(markdown: str) -> list[str]:
+    """The lines of a text, as CommonMark ends them."""
+    return markdown.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+
+
+def _heads(markdown: str) -> list[tuple[int, int, int, str]]:
+    """The headings of a text: first line, line after the last, level, words."""
+    tokens = markdown_reader().parse(markdown)
+    return [
+        (token.map[0], token.map[1], int(token.tag[1]), tokens[place + 1].content.strip())
+        for place, token in enumerate(tokens)
+        if token.type == "heading_open" and token.level == 0 and token.map
+    ]
+
+
+def _words(below: str) -> Words:
+    first, _, rest = below.partition("\n")
+    return Words(first.strip(), rest.strip()) if _STAMP.fullmatch(first.strip()) else Words("", below)
+
+
+def stamp(row: Row) -> str:
+    """The line that stands first in what is written about a claim: verdict and number of a run."""
+    label = row["label"] or row["grade"]
+    said = f"**{row['verdict']}{', ' + label if label else ''}**"
+    if row["effect"] is None:
+        return said
+    effect, interval = text.measured(row["effect"], row["interval"])
+    if row["rule"] == "exact":
+        said += f": {row['estimand'] or 'effect'} {effect}"
+    else:
+        said += f": {effect}" + (f" ({interval})" if row["interval"] else "")
+    return said + (f", n {text.number(row['n'])}" if row["n"] is not None else "")
+
+
+def drift(words: Words, row: Row) -> str:
+    """How a run differs from what the prose was written for, as a sentence; empty where it does not."""
+    if not words.stamp or words.stamp == stamp(row):
+        return ""
+    then = words.stamp.replace("**", "")
+    verdict = _STAMP.fullmatch(words.stamp)
+    if verdict and verdict["verdict"] != row["verdict"]:
+        return f"This was written for another verdict ({then}); this run says {row['verdict']}."
+    return f"This was written for other numbers: {then}."
+
+
+def stamped(markdown: str, rows: Mapping[str, Row]) -> str:
+    """The text with the stamps of a run: those that are there are replaced, where there is none it is put in.
+
+    Args:
+        markdown: what is written about a document.
+        rows: the run's rows by the last part of their ids.
+    """
+    lines = _lines(markdown)
+    for _, end, level, words in reversed(_heads(markdown)):
+        slug = words.strip("`")
+        if level == 3 and slug in rows:
+            first = next((place for place in range(end, len(lines)) if lines[place].strip()), len(lines))
+            old = first < len(lines) and _STAMP.fullmatch(lines[first].strip())
+            said = [stamp(rows[slug])] if old else ["", stamp(rows[slug])] + ([""] if first < len(lines) else [])
+            lines[first if old else end : first + 1 if old else first] = said
+    return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def gathered(folder: Path, documents: Iterable[str]) -> dict[str, str]:
+    """What is written about documents: the text of ``folder/DOCUMENT.md`` by the document's key, of those that are there.
+
+    Raises:
+        ReportError: a file cannot be read, or is not text.
+    """
+    found = {}
+    for key in documents:
+        path = folder / f"{key}.md"
+        if Path(key).name == key and path.is_file():
+            try:
+                found[key] = path.read_text(encoding="utf-8")
+            except (OSError, UnicodeDecodeError) as problem:
+                raise ReportError(
+                    f"cannot read {path}, which is written about {key}: {problem}; it has to be UTF-8"
+                ) from problem
+    return found
+
+
+def slug(row: Row) -> str:
+    """The last part of a claim's id, by which prose names it."""
+    return str(row["id"]).partition("/")[2] or str(row["id"])
+
+
+def compared(markdown: str, rows: Mapping[str, Row]) -> tuple[list[str], list[str]]:
+    """What a text says that a run does not: faults (claims that there are not, stamps of other verdicts or numbers), and notes.
+
+    Args:
+        markdown: what is written about a document.
+        rows: the run's rows by the last part of their ids.
+    """
+    told = read(markdown).claims
+    faults = [f"{name} is no claim of this run" for name in told if name not in rows]
+    notes = [f"nothing is written about {name}" for name in rows if name not in told]
+    for name, words in told.items():
+        if name in rows:
+            said = drift(words, rows[name])
+            faults += [f"{name}: {said} --write writes {stamp(rows[name])}"] if said else []
+            notes += [f"{name}: the interval {each[1:]} is none of this run’s" for each in foreign(words.prose, [rows[name]])]
+    return faults, notes
+
+
+def foreign(prose: str, rows: Iterable[Row]) -> list[str]:
+    """The intervals in a text, "(0.1 to 0.3", that are none of these rows, to the digits with which they are written.
+
+    A number may be given with the other sign, as a fall instead of a rise.
+    """
+    known = [tuple(item["interval"]) for row in rows for item in _judged(row) if _bounded(item)]
+    return [found[0] for found in _BETWEEN.finditer(unbroken(prose)) if not _is_known(found["low"], found["high"], known)]
+
+
+def unbroken(prose: str) -> str:
+    """The text with each interval on one line, wherever its writer broke lines."""
+    return _BETWEEN.sub(lambda found: " ".join(found[0].split()), prose)
+
+
+def _judged(row: Row) -> Iterator[Row]:
+    """A row and all in it that has an interval."""
+    for item in (row, *row["parts"], *row["companions"], *row["protocols"]):
+        yield item
+        yield from item.get("strata") or ()
+    yield from (row["search"] or {}).get("trials") or ()
+
+
+def _bounded(item: Row) -> bool:
+    ends = item.get("interval")
+    return bool(ends) and all(end is not None for end in ends or ())
+
+
+def _is_known(low: str, high: str, known: Iterable[tuple[float, float]]) -> bool:
+    return any(
+        (_near(low, ends[0]) and _near(high, ends[1])) or (_near(low, -ends[1]) and _near(high, -ends[0])) for ends in known
+    )
+
+
+def _near(written: str, value: float) -> bool:
+    plain = written.replace("−", "-").replace(",", "")
+    digits = len(plain.partition(".")[2])
+    return abs(float(plain) - value) <= 0.5 * 10.0**-digits + 1e-9

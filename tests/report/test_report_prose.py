@@ -1,0 +1,185 @@
+"""What people write about a document: read, held against a run, shown."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+from report_samples import rows
+
+from harness.report import prose
+from harness.report.prose_page import ProsePage
+from harness.report.rows import VERDICTS, ReportError, complete
+from harness.report.text import VERDICT_STYLES
+
+ROWS = {prose.slug(row): complete(row) for row in rows() if row["document"] == "slt"}
+ROBUST = ROWS["robust-below"]
+WRITTEN = """# slt — a title
+
+What it says.
+
+## What a reader should now believe
+
+[It is lower](#robust-below), see [there](other.md), [here](https://x.org/a) and [below](#nowhere).
+
+## Experimentation
+
+About all of it.
+
+### robust-below
+
+**refuted**: 0.5 (0.1 to 0.9), n 3
+
+It falls by 0.0118 (0.0081 to 0.0161), and elsewhere by 0.3 (0.1
+to 0.5).
+
+#### A heading of the prose
+
+- and more
+
+### not-there
+
+Nothing of this run.
+"""
+
+
+def page() -> ProsePage:
+    return ProsePage("slt", ROWS, VERDICT_STYLES)
+
+
+class TestRead:
+    def test_headings_are_sections_and_claims(self) -> None:
+        story = prose.read(WRITTEN)
+        assert story.intro == "What it says."
+        assert [(section.heading, list(section.claims)) for section in story.sections] == [
+            ("What a reader should now believe", []), ("Experimentation", ["robust-below", "not-there"]),
+        ]  # fmt: skip
+        assert story.claims["robust-below"].stamp == "**refuted**: 0.5 (0.1 to 0.9), n 3"
+        assert story.claims["robust-below"].prose.startswith("It falls by")
+        assert story.claims["robust-below"].prose.endswith("#### A heading of the prose\n\n- and more")
+        assert story.claims["not-there"] == prose.Words("", "Nothing of this run.")
+
+    def test_a_heading_in_a_block_of_code_is_none(self) -> None:
+        story = prose.read("## A\n\n```sh\n## B\n### c\n```\n\n### d\n\nx")
+        assert [section.heading for section in story.sections] == ["A"]
+        assert list(story.claims) == ["d"]
+
+    @given(st.text(st.sampled_from("#ab -*|`\n\r\x0b\u2028[](){}<>!&"), max_size=80))
+    def test_every_text_is_a_story_that_can_be_shown(self, written: str) -> None:
+        story = prose.read(written)
+        shown = page()
+        for said in (story.intro, *(section.prose for section in story.sections), *(w.prose for w in story.claims.values())):
+            html = shown.html(said)
+            assert not re.search(r"<(script|img|style|iframe)|javascript:", html)
+
+
+class TestStamp:
+    def test_says_verdict_and_number(self) -> None:
+        assert prose.stamp(ROBUST) == "**supported, at least m**: 0.0118 (0.0081 to 0.0161), n 18"
+
+    @pytest.mark.parametrize("slug", list(ROWS))
+    def test_every_row_has_one_that_is_read_again(self, slug: str) -> None:
+        said = prose.stamp(ROWS[slug])
+        assert prose.read(f"## A\n\n### {slug}\n\n{said}\n\nWhy.").claims[slug] == prose.Words(said, "Why.")
+
+    def test_writing_replaces_or_adds_the_stamps_and_nothing_else(self) -> None:
+        once = prose.stamped(WRITTEN, ROWS)
+        assert prose.stamped(once, ROWS) == once
+        assert once == WRITTEN.replace("**refuted**: 0.5 (0.1 to 0.9), n 3", prose.stamp(ROBUST))
+        bare = WRITTEN.replace("**refuted**: 0.5 (0.1 to 0.9), n 3\n\n", "")
+        assert prose.stamped(bare, ROWS) == once
+        assert prose.compared(once, ROWS)[0] == ["not-there is no claim of this run"]
+
+    @given(st.lists(st.sampled_from([*ROWS, "else"]), unique=True), st.text(st.sampled_from("ab *\n"), max_size=20))
+    def test_what_was_written_is_not_lost(self, slugs: list[str], said: str) -> None:
+        written = "## A\n\n" + "".join(f"### {slug}\n\n{said}\n\n" for slug in slugs)
+        once = prose.stamped(written, ROWS)
+        assert prose.stamped(once, ROWS) == once
+        words = [line for line in once.split() if line.strip("*:")]
+        for each in written.split():
+            assert each in words or not each.strip("*:")
+
+    def test_what_only_looks_like_a_heading_gets_none(self) -> None:
+        written = "## A\n\n```sh\n### robust-below\n```\n"
+        assert prose.stamped(written, ROWS) == written
+
+    @pytest.mark.parametrize("verdict", VERDICTS)
+    def test_prose_of_another_verdict_says_so(self, verdict: str) -> None:
+        words = prose.read(WRITTEN).claims["robust-below"]
+        said = prose.drift(words, ROBUST | {"verdict": verdict})
+        assert ("another verdict" in said) == (verdict != "refuted")
+        assert said
+        assert not prose.drift(prose.Words("", "x"), ROBUST)
+        assert not prose.drift(prose.Words(prose.stamp(ROBUST), "x"), ROBUST)
+
+
+class TestForeign:
+    @given(st.floats(-5, 5), st.floats(0.01, 5), st.integers(0, 4), st.booleans())
+    def test_an_interval_of_the_run_is_known_to_the_digits_that_are_written(
+        self, low: float, width: float, digits: int, turned: bool
+    ) -> None:
+        row = ROBUST | {
+            "interval": [low, low + width],
+            "parts": [],
+            "companions": [],
+            "protocols": [],
+            "strata": [],
+            "search": None,
+        }
+        ends = (-low - width, -low) if turned else (low, low + width)
+        written = "(" + " to ".join(f"{end:.{digits}f}".replace("-", "−") for end in ends) + ")"
+        assert prose.foreign(f"by 1 {written} or so", [row]) == []
+        far = f"({20:.{digits}f} to {24 + width:.{digits}f})"
+        assert prose.foreign(far, [row]) == [far[:-1]]
+
+    def test_parts_protocols_and_strata_count_as_well(self) -> None:
+        assert prose.foreign("(0.010 to 0.019), (0.0081 to 0.0161)", [ROBUST]) == []
+
+    def test_it_is_marked_where_it_stands_even_across_lines(self) -> None:
+        shown = page()
+        html = shown.html(prose.read(WRITTEN).claims["robust-below"].prose, [ROBUST])
+        assert re.search(r"\(0\.1 to 0\.5\)<sup[^>]*>†</sup>", html)
+        assert html.count("†") == 1
+        assert shown.marked
+
+
+def test_links_lead_to_the_story_and_show_the_verdict_of_the_run() -> None:
+    html = page().html(prose.read(WRITTEN).sections[0].prose)
+    assert '<a href="#story/slt/robust-below">It is lower</a> <span class="v-supported"' in html
+    assert "see there, " in html
+    assert '<a href="https://x.org/a" rel="noopener noreferrer">here</a>' in html
+    assert "and below." in html
+
+
+def test_html_in_prose_is_text() -> None:
+    html = page().html("<script>alert(1)</script> ![a](x.png) [b](javascript:alert(1)) <a href='#x'>y</a>")
+    assert "<script" not in html
+    assert "<img" not in html
+    assert "<a" not in html
+
+
+def test_files_are_gathered_by_document(tmp_path: Path) -> None:
+    (tmp_path / "slt.md").write_text("é", encoding="utf-8")
+    (tmp_path / "secret.md").write_text("x", encoding="utf-8")
+    assert prose.gathered(tmp_path, ["slt", "lazy", "../" + tmp_path.name + "/secret"]) == {"slt": "é"}
+    (tmp_path / "lazy.md").write_bytes(b"\xff\xfe")
+    with pytest.raises(ReportError, match=r"lazy\.md, which is written about lazy: .* it has to be UTF-8"):
+        prose.gathered(tmp_path, ["lazy"])
+
+
+def test_the_findings_say_what_the_kept_run_says() -> None:
+    """``python -m harness story … --write`` brings the stamps up to date; then look at the prose."""
+    from harness.report import read_run
+
+    root = Path(prose.__file__).parents[2]
+    kept: list[dict[str, Any]] = [complete(row) for row in read_run(root / "reports" / "reference" / "claims.json")["rows"]]
+    stories = prose.gathered(root / "docs" / "findings", dict.fromkeys(row["document"] for row in kept))
+    for key in dict.fromkeys(row["document"] for row in kept):
+        own = {prose.slug(row): row for row in kept if row["document"] == key}
+        faults, notes = prose.compared(stories[key], own)
+        assert faults == []
+        assert [note for note in notes if "nothing is written" in note] == []
