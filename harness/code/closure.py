@@ -222,6 +222,12 @@ def _home(root: Any) -> dict[str, Any]:
             f"{root.__qualname__} says that it is of the module {root.__module__!r}, which is not loaded, so that its source "
             "cannot be found: define it in a module"
         )
+    spec = getattr(module, "__spec__", None)
+    if root.__module__ == "__main__" and isinstance(spec, ModuleSpec) and own_file(spec) is None:
+        if vars(module).get(root.__qualname__.partition(".")[0]) is None:
+            return {
+                "__name__": "__main__"
+            }  # ``python -m pytest`` and the like: who was started is not where the user's text ran
     return vars(module)
 
 

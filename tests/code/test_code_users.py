@@ -497,6 +497,24 @@ def test_a_class_of_a_cell_may_only_inherit() -> None:
     assert book.digest("M") != before
 
 
+@pytest.mark.parametrize("started", ["import {name}", "import runpy\nrunpy.run_path({path!r}, run_name='__main__')",
+                                     "import sys\nexec(compile(open({path!r}).read(), {path!r}, 'exec'), "
+                                     "{{'__name__': '__main__', '__file__': {path!r}}})"])  # fmt: skip
+@pytest.mark.parametrize("whose", ["timeit", "pytest"])
+def test_a_class_without_methods_counts_whoever_was_started(tmp_path: Path, started: str, whose: str) -> None:
+    """``python -m`` of a profiler, a debugger or pytest leaves that in ``__main__`` while it runs the user's text."""
+    digests = []
+    for value in (1, 2, 1):
+        path = tmp_path / "users.py"
+        path.write_text(f"from harness.code import code_digest\nclass C:\n    k = {value}\nprint(code_digest(C))\n")
+        begin = f"import sys, importlib.util\nsys.modules['__main__'].__spec__ = importlib.util.find_spec({whose!r})\n"
+        text = begin + started.format(name="users", path=str(path))
+        done = subprocess.run([sys.executable, "-B", "-c", text], capture_output=True, text=True, check=False, cwd=tmp_path)
+        assert done.returncode == 0, done.stderr
+        digests.append(done.stdout)
+    assert digests[0] == digests[2] != digests[1]
+
+
 def test_what_has_no_name_in_a_cell_is_an_error(notebook: Notebook) -> None:
     notebook.run("class State:\n    pass\nstate = State()\ndef run(x):\n    return state.value * x\n")
     with pytest.raises(CodeError, match="run uses state, a State, whose state has no name that would change with it: give it"):
