@@ -223,11 +223,9 @@ def _home(root: Any) -> dict[str, Any]:
             "cannot be found: define it in a module"
         )
     spec = getattr(module, "__spec__", None)
-    if root.__module__ == "__main__" and isinstance(spec, ModuleSpec) and own_file(spec) is None:
-        if vars(module).get(root.__qualname__.partition(".")[0]) is None:
-            return {
-                "__name__": "__main__"
-            }  # ``python -m pytest`` and the like: who was started is not where the user's text ran
+    foreign = root.__module__ == "__main__" and isinstance(spec, ModuleSpec) and own_file(spec) is None
+    if foreign and root.__qualname__.partition(".")[0] not in vars(module):
+        return {"__name__": "__main__"}  # ``python -m pytest`` and the like: what was started is not where the user's text ran
     return vars(module)
 
 
