@@ -69,6 +69,7 @@ def _web(address: Any) -> bool:
     return str(address).lower().startswith(("https://", "http://"))
 
 
+_BEHIND = {"question": 1, "control": 2}  # by role: these come behind what documents claim
 _BANNERS: Mapping[str, tuple[str, str]] = {
     "smoke": (
         "Smoke scale: decides nothing",
@@ -190,9 +191,12 @@ def _pieces(one: Mapping[str, Any], whole: Template, line: Template, shared: Map
 
 
 def _documents(cards: Sequence[dict[str, Any]], stories: Mapping[str, Any] | None) -> list[dict[str, Any]]:
-    """Cards by document in order of appearance, with the document's particulars, its tally of verdicts and its chapter."""
+    """Cards by document, with the document's particulars, its tally of verdicts and its chapter.
+
+    In order of appearance; questions and controls of one's own come behind what documents claim.
+    """
     found: dict[str, list[dict[str, Any]]] = {}
-    for one in cards:
+    for one in sorted(cards, key=lambda one: _BEHIND.get(one["row"]["role"], 0)):
         found.setdefault(str(one["row"]["document"]), []).append(one)
     known = {str(one["row"]["id"]): one["row"] for one in cards}
     return [

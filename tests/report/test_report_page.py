@@ -511,3 +511,14 @@ class TestJudgedInTheFigure:
 def card_html(page: str, id: str) -> str:
     """The markup of one card."""
     return page.partition(f'id="claim/{id}"')[2].partition("</article>")[0]
+
+
+def test_questions_and_controls_come_behind_what_documents_claim(bare: dict[str, Any]) -> None:
+    roles = ("control", "document", "question", "document")
+    rows = [
+        row | {"id": f"d{at}/one", "document": f"d{at}", "role": role}
+        for at, (row, role) in enumerate(zip(bare["rows"], roles, strict=False))
+    ]
+    page = render(bare | {"rows": rows})
+    found = re.findall(r'<article[^>]* id="claim/(d\d)/one"', page)
+    assert found == ["d1", "d3", "d2", "d0"]
