@@ -12,7 +12,7 @@ import scipy.stats
 from harness.running.confirm import again
 from harness.running.maps import Map, maps_of
 from harness.running.scope import Scope, Settings
-from harness.running.search import Edge, Judged, explore
+from harness.running.search import Ahead, Edge, Judged, explore
 from harness.running.surface import Index, Split, best_split, even
 from harness.running.trials import Trial, in_words, tried, value_in_words
 from harness.showing import Shown
@@ -109,7 +109,7 @@ class Search(Shown):
 
 def search(
     scope: Scope, judged: Judged, default: Trial, trials: int, fresh: Judged, *, minutes: float | None = None,
-    tell: Callable[[Trial], None] = lambda trial: None, ahead: Callable[[Sequence[Settings]], None] = lambda settings: None,
+    tell: Callable[[Trial], None] = lambda trial: None, ahead: Ahead = lambda settings: False,
 ) -> Search:  # fmt: skip
     """Search a scope.
 
@@ -121,7 +121,8 @@ def search(
         fresh: judges the claim with some settings on seeds that nothing has used before; None where it uses no seeds.
         minutes: after which no further setting is tried; None for no limit.
         tell: told of every trial.
-        ahead: told of settings that are about to be tried, so that what they need can be made in one go.
+        ahead: told of settings that are about to be tried, so that what they need can be made in one go; says whether all of
+            it is made.
 
     Raises:
         ValueError: ``trials`` is below 1.

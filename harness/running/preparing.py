@@ -99,7 +99,7 @@ class _Asking:
 def prepared(
     body: Body, harness: Harness, batch: Sequence[Settings], *, seeds: Seeds | None = None, name: str = "search",
     going: Callable[[], bool] = lambda: True,
-) -> None:  # fmt: skip
+) -> bool:  # fmt: skip
     """Make what the claim asks for in some settings; whatever breaks is left to the call that judges.
 
     Args:
@@ -108,12 +108,15 @@ def prepared(
         batch: the settings.
         seeds: maps the seeds that are asked for to those that are taken; None to take them as they are.
         name: for the progress line.
-        going: asked before every round whether there is time left.
+        going: asked whether there is time left, before anything is made.
+
+    Returns:
+        Whether all of it is made.
     """
     store = harness.store
     known = [set[str]() for _ in batch]
     left = list(range(len(batch)))
-    while left and going():
+    while left:
         needs: list[Lacking] = []
         for number in list(left):
             asking = cast("Store", _Asking(store, known[number]))
@@ -123,11 +126,14 @@ def prepared(
                 left.remove(number)
             else:
                 needs.append(need)
+        if needs and not going():  # asked only before something is made: what is made may be known to be all
+            return False
         store.train_alongside([each for need in needs if need.measurement is None for each in need.members], name=name)
         measurements = {digest(need.measurement): need.measurement for need in needs if need.measurement is not None}
         for key, measurement in measurements.items():
             own_needs = [need for need in needs if need.measurement is not None and digest(need.measurement) == key]
             store.measure_alongside([each for need in own_needs for each in need.members], measurement, name=name)
+    return True
 
 
 def _need_of(body: Body, harness: Harness) -> Lacking | None:

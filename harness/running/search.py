@@ -32,6 +32,7 @@ FIRST_BATCH = 3  # settings that are made in one go where time is limited and no
 ROUND = 10  # settings that are chosen from one surface, so that what they need is made in one go
 NEAR = 0.25  # of an axis, beyond which a turn of the surface is another one than that of the trials
 Judged = Callable[[Settings], "Verdict | Trial | None"]
+Ahead = Callable[[Sequence[Settings]], bool]
 
 
 @dataclass(frozen=True)
@@ -66,7 +67,8 @@ class Explored:
         budget: trials that may be made.
         until: time of :func:`time.monotonic` after which none is; None for no limit.
         tell: told of every trial.
-        ahead: told of settings that are about to be tried, so that what they need can be made in one go.
+        ahead: told of settings that are about to be tried, so that what they need can be made in one go; says whether all of
+            it is made, which the time may have cut short.
 
     Attributes:
         trials: every setting that was tried, once, in order; not the defaults.
@@ -81,12 +83,13 @@ class Explored:
     budget: int
     until: float | None = None
     tell: Callable[[Trial], None] = lambda trial: None
-    ahead: Callable[[Sequence[Settings]], None] = lambda settings: None
+    ahead: Ahead = lambda settings: False
     trials: list[Trial] = field(default_factory=list)
     drawn: list[Trial] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     began: float = field(default_factory=lambda: time.monotonic())
     _known: dict[str, Trial] = field(default_factory=dict)
+    _ready: set[str] = field(default_factory=set)
 
     @property
     def left(self) -> int:
@@ -102,8 +105,8 @@ class Explored:
             return self.default
         key = _key(changed)
         if key not in self._known:
-            if self.left <= 0:
-                return None
+            if len(self.trials) >= self.budget or (self.left <= 0 and key not in self._ready):
+                return None  # what is ready was paid for, and is judged in a moment
             made = tried(self.judged, changed, why)
             assert made is not None
             self._known[key] = made
@@ -120,8 +123,9 @@ class Explored:
         """Say which settings are about to be tried, as far as they are new and the budget reaches."""
         changed = [self.scope.changed(each) for each in settings]
         new = {_key(each): each for each in changed if each and _key(each) not in self._known}
-        if some := list(new.values())[: max(self.left, 0)]:
-            self.ahead(some)
+        some = dict(list(new.items())[: max(self.left, 0)])
+        if some and self.ahead(list(some.values())):
+            self._ready |= set(some)
 
     def fitting(self, count: int) -> int:
         """How many of so many settings to make in one go: all, or those that the time left has room for at the pace so far.
@@ -162,7 +166,7 @@ def explore(
     trials: int,
     tell: Callable[[Trial], None] = lambda trial: None,
     minutes: float | None = None,
-    ahead: Callable[[Sequence[Settings]], None] = lambda settings: None,
+    ahead: Ahead = lambda settings: False,
 ) -> Explored:
     """Try settings of a scope: an even half, then edges.
 
@@ -173,7 +177,7 @@ def explore(
         trials: settings to try.
         tell: told of every trial.
         minutes: after which no further setting is tried; None for no limit.
-        ahead: told of settings that are about to be tried.
+        ahead: told of settings that are about to be tried; see :class:`Explored`.
 
     Raises:
         ValueError: ``trials`` is below 1.

@@ -120,8 +120,12 @@ class _Settings:
     began: float = field(default_factory=time.monotonic)
     seen: dict[str, Verdict | None] = field(default_factory=dict)
 
-    def prepare(self, batch: Sequence[Settings]) -> None:
-        """Make in one go what the first look at some settings needs, and then what the second does where that is undecided."""
+    def prepare(self, batch: Sequence[Settings]) -> bool:
+        """Make in one go what the first look at some settings needs, and then what the second does where that is undecided.
+
+        Returns:
+            Whether all of it is made, so that judging them takes no time to speak of.
+        """
         new = [settings for settings in batch if self.notes.read(settings) is None]
         number = len(self.done) + 1
         name = f"{self.claim.id}, settings {number} to {number + len(batch) - 1} of {self.trials}"
@@ -129,15 +133,15 @@ class _Settings:
         before, store.engine = store.engine, store.engine or self.engine
         try:
             if self.screen.share is not None:
-                self._make(new, self.screen.seeds, f"{name}, first look")
-                new = [settings for settings in new if self._going() and self._first(settings) is None]
-            self._make(new, None, name)
+                if not self._make(new, self.screen.seeds, f"{name}, first look"):
+                    return False
+                new = [settings for settings in new if self._first(settings) is None]
+            return self._make(new, None, name)
         finally:
             store.engine = before
 
-    def _make(self, batch: Sequence[Settings], seeds: Seeds | None, name: str) -> None:
-        if len(batch) > 1 and self._going():
-            prepared(self.body, self.harness, batch, seeds=seeds, name=name, going=self._going)
+    def _make(self, batch: Sequence[Settings], seeds: Seeds | None, name: str) -> bool:
+        return prepared(self.body, self.harness, batch, seeds=seeds, name=name, going=self._going)
 
     def _first(self, settings: Settings) -> Verdict | None:
         """The verdict of the first look, which is taken once."""

@@ -79,6 +79,23 @@ def test_it_takes_a_stack_a_kind_and_not_a_stack_a_setting(tmp_path):
     assert harness.store.made == 5  # standard, robust, finetuned, and the chains of all 72 in two
 
 
+@pytest.mark.parametrize("rounds", [0, 1, 2, 100])
+def test_it_says_whether_the_time_was_enough_to_make_all(tmp_path, rounds):
+    harness, asked = opened(tmp_path), []
+
+    def going():
+        asked.append(harness.store.made)
+        return len(asked) <= rounds
+
+    whole = prepared(lower, harness, BATCH, going=going)
+    made = harness.store.made
+    tables = [lower(replace(harness, settings=settings)).table for settings in BATCH]
+    assert whole == (harness.store.made == made)
+    assert {0: False, 100: True}.get(rounds, whole) == whole
+    assert len(tables) == len(BATCH)
+    assert prepared(lower, harness, BATCH, going=lambda: False), "nothing is left to be made"
+
+
 def test_processes_make_the_same(tmp_path):
     harness = opened(tmp_path / "there")
     engine = harness.store.engine = LocalEngine(workers=2)

@@ -22,7 +22,8 @@ PAPER = Source("grokking", "An example: what falls when a network groks")
 SEEDS = {"smoke": 2, "reduced": 8, "full": 20}
 EPOCHS = {"smoke": 8, "reduced": 800, "full": 800}
 SHARE = 0.7  # of the pairs: memorised by epoch 100, generalised by 800, in pilot members (seeds 1000 to 1002)
-SAMPLER = {scale: LLCSpec(localization=10.0, budget=40 if scale == "smoke" else 3000) for scale in SEEDS}
+# At γ = 100 chains of the pilot members agree after 2000 gradients (R̂ at most 1.03); at γ = 10 they did not after 3000.
+SAMPLER = {scale: LLCSpec(localization=100.0, budget=40 if scale == "smoke" else 2000) for scale in SEEDS}
 
 
 @quantity("relative_llc")
