@@ -54,7 +54,7 @@ def _searched(run: Run, scale: str) -> list[Row]:
     return [
         {**row, "search": {**row["search"], "as_of": row["search"].get("as_of") or row["as_of"] or began}}
         for row in map(complete, run["rows"])
-        if row["search"] is not None and not row["search"].get("broke")
+        if row["search"] is not None and row["search"].get("trials") and not row["search"].get("broke")
     ]
 
 

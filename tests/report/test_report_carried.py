@@ -12,7 +12,9 @@ from harness.report import ReportError, assemble, base_row
 from harness.report.carried import carried
 from harness.report.searches import searched
 
-FOUND = {"looked_for": "refuted", "trials": [], "found": None, "confirmed": None, "confirmation": None, "reason": "So."}
+TRIAL = {"settings": {"noise": 2.0}, "verdict": "supported", "reason": "So.", "effect": 1.0, "interval": [0.5, 1.5], "n": 8,
+         "seconds": 1.0, "why": "even"}  # fmt: skip
+FOUND = {"looked_for": "refuted", "trials": [TRIAL], "found": None, "confirmed": None, "confirmation": None, "reason": "So."}
 MARCH, MAY = "2026-03-01T00:00:00+00:00", "2026-05-01T00:00:00+00:00"
 
 
@@ -49,12 +51,13 @@ def test_a_search_of_something_else_is_not(tmp_path, other):
     assert carried({0: row(**other)}, scale="reduced", reports=tmp_path, named=[path]) == {}
 
 
-def test_neither_is_one_at_another_scale_one_that_broke_or_one_for_a_claim_that_has_its_own(tmp_path):
+def test_neither_is_one_at_another_scale_one_that_broke_or_tried_nothing_or_one_for_a_claim_that_has_its_own(tmp_path):
     path = kept(tmp_path / "kept.json", row(search=FOUND))
     assert carried({0: row()}, scale="full", reports=tmp_path, named=[path]) == {}
     assert carried({0: row(search=FOUND)}, scale="reduced", reports=tmp_path, named=[path]) == {}
-    path = kept(tmp_path / "kept.json", row(search=FOUND | {"broke": "ValueError: no"}))
-    assert carried({0: row()}, scale="reduced", reports=tmp_path, named=[path]) == {}
+    for empty in ({"broke": "ValueError: no"}, {"trials": []}):
+        path = kept(tmp_path / "kept.json", row(search=FOUND | empty))
+        assert carried({0: row()}, scale="reduced", reports=tmp_path, named=[path]) == {}
 
 
 @pytest.mark.parametrize(("of_report", "latest"), [(MAY, MAY), ("2026-01-01T00:00:00+00:00", MARCH)])
