@@ -36,8 +36,9 @@ def test_its_reasons_are_short(kept: dict[str, Any]) -> None:
 def prose(card: str) -> list[str]:
     """The sentences of a card, of five words and more: without drawings, data, heads of columns and lists of numbers."""
     card = re.sub(
-        r"<(script|svg|noscript|thead|caption)\b.*?</\1>|<details class=\"why\">.*?</details>", " ", card, flags=re.DOTALL
-    )
+        r"<(script|svg|noscript|thead|caption)\b.*?</\1>|<details class=\"why\">.*?</details>|<p class=\"shares\".*?</p>",
+        " ", card, flags=re.DOTALL,
+    )  # fmt: skip
     blocks = re.split(r"</?(?:p|div|td|th|dd|dt|li|span|summary|figcaption|footer|h3|tr|table|header|details)\b[^>]*>", card)
     words = [html.unescape(re.sub(r"\s+|<[^>]+>", " ", block)).strip() for block in blocks]
     sentences = [one.rstrip(".").casefold() for block in words for one in re.split(r"(?<=[.!?])\s+", block)]

@@ -149,3 +149,14 @@ def test_a_line_says_where_a_claim_holds():
     )
     assert line({**ROW, "id": "a/b", "search": None}) is None
     assert "its search broke: ValueError: no" in line({**ROW, "id": "a/b", "search": found(broke="ValueError: no")})
+
+
+def test_why_settings_could_not_be_judged_is_said_once():
+    failed = [
+        {"settings": {"noise": float(at)}, "verdict": "invalid", "reason": f"Gate {at % 2} failed.", "why": "even"}
+        for at in range(6)
+    ]
+    row = {"effect": None, "interval": None, "verdict": "supported", "centre": None, "margin": None, "rule": "above"}
+    shown = searched({"looked_for": "refuted", "trials": failed, "reason": "So."}, row)
+    assert [trial["reason"] for trial in shown["trials"]] == ["Gate 0 failed.", "Gate 1 failed.", None, None, None, None]
+    assert [each["reason"] for each in failed] == [f"Gate {at % 2} failed." for at in range(6)], "the row's own trials stay"
