@@ -46,7 +46,7 @@ def provenance(
         selected: None where all claims were, else {"claims": how many, "of": how many, or None if unknown}.
     """
     return {
-        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="seconds"),
+        "started": datetime.fromtimestamp(started, UTC).isoformat(timespec="milliseconds"),
         "seconds": round(seconds, 3),
         "commit": start["commit"],
         "dirty": start["dirty"],
