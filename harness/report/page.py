@@ -166,9 +166,8 @@ def _drawn(
             }
             one = card(row, position, known, past.of(row["id"], run["scale"]), draw)
             one |= _pieces(one, whole, line, shared)
-            _overview(
-                {**run, "stories": {}}, [row], [one], told=told
-            )  # whatever cannot be counted with the others is found here
+            # whatever cannot be counted with the others is found here
+            _overview({**run, "stories": {}}, [row], [one], told=told)
             recipes = known
         except Exception as problem:  # a row of another version, or of another program
             row = undrawable(given, position, problem)
