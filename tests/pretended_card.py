@@ -238,13 +238,15 @@ class Stream:
 
 @contextmanager
 def pretended_card(patch: pytest.MonkeyPatch, free: int = 2**30) -> Iterator[Card]:
-    """A card with so many bytes free, for as long as it is entered."""
+    """A card with so many bytes free, for as long as it is entered; Triton, which compiles for real ones, is not there."""
     from harness import device
+    from harness.cuda import steps
 
     @contextmanager
     def on_stream(stream: Stream) -> Iterator[None]:
         yield
 
+    patch.setattr(steps, "fused", None)
     patch.setattr(torch, "Generator", Generator)
     patch.setattr(device, "may_have_cuda", lambda *given, **named: True)
     patch.setattr(torch.cuda, "is_available", lambda: True)

@@ -16,10 +16,6 @@ from pretended_card import pretended_card
 from harness import device
 from harness.cuda import steps
 from harness.device import standard_numerics
-from harness.measure.attack import attack
-from harness.measure.llc import kinetic_step, sgld
-from harness.networks import ascent
-from harness.training import descent
 
 FILE = Path(__file__).parents[1] / "benchmarks" / "gpu.py"
 
@@ -71,8 +67,7 @@ def test_a_card_that_is_not_there(tmp_path: Path) -> None:
 @pytest.mark.parametrize("section", ["LLC", "training", "attack"])
 def test_a_section_on_a_card(section: str, monkeypatch: pytest.MonkeyPatch) -> None:
     gpu = module(monkeypatch)
-    for owner, name in ((descent.Descent, "step"), (ascent, "ascend"), (attack, "ascend"), (kinetic_step.Walk, "step"),
-                        (sgld._Walk, "run")):  # fmt: skip
+    for owner, name in steps.PLACES:
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(steps, "_FORMS", type(steps._FORMS)())
     monkeypatch.setattr(gpu, "devinterp", lambda *given: 1.0)  # which pickles what it is given, as Foolbox looks at its type

@@ -6,36 +6,75 @@ Each takes the place of one method or function, and hands on to it whatever does
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Hashable, Mapping, Sequence
+from collections.abc import Hashable, Iterator, Mapping, Sequence
 from typing import Any
 
 import torch
 
+from harness import regime
 from harness.code import code_digest
 from harness.cuda import chains
 from harness.cuda.capture import Captured, on_card
+from harness.cuda.checked import Checked
+from harness.cuda.starts import Starts
 from harness.measure.attack import attack
 from harness.measure.llc import kinetic_step, sgld
 from harness.networks import Loss, Parameters, Program, ascent
+from harness.networks.mlp import MLPProgram
 from harness.training import descent
 
+try:
+    from harness.cuda import fused
+except ImportError:  # no Triton, as on a CPU
+    fused = None  # type: ignore[assignment]
+
+PLACES = (  # what is replaced on a card
+    (descent.Descent, "step"), (descent, "_blocks"), (ascent, "ascend"), (attack, "ascend"), (regime.Adversarial, "examples"),
+    (kinetic_step.Walk, "step"), (sgld._Walk, "run"),
+)  # fmt: skip
 KEPT_FORMS = 8  # recorded steps of ascent that are kept, with their memory
 _ORIGINAL_STEP = descent.Descent.step
 _ORIGINAL_ASCENT = ascent.ascend
+_ORIGINAL_EXAMPLES = regime.Adversarial.examples
+_ORIGINAL_BLOCKS = descent._blocks
 
 
 def capture_steps() -> None:
     """Put the captured steps in place, for the rest of the process."""
-    for owner, name, step in (
-        (descent.Descent, "step", training_step), (ascent, "ascend", ascending), (attack, "ascend", ascending),
-        (kinetic_step.Walk, "step", chains.kinetic_step), (sgld._Walk, "run", chains.sgld_run),
-    ):  # fmt: skip
+    for (owner, name), step in zip(
+        PLACES, (training_step, blocks, ascending, ascending, examples, chains.kinetic_step, chains.sgld_run), strict=True
+    ):
         setattr(owner, name, step)
 
 
 def steps_digest() -> str:
     """Digest of the code of the captured steps, which decides numbers made on a card."""
-    return code_digest(training_step, ascending, chains.kinetic_step)
+    return code_digest(training_step, ascending, examples, chains.kinetic_step, *([] if fused is None else [fused.ascend]))
+
+
+def blocks(values: torch.Tensor) -> Iterator[slice]:
+    """:func:`harness.training.descent._blocks`: one block on a card, which has no cache to stay in but launches to save."""
+    return iter((slice(0, values.shape[1]),)) if on_card(values) else _ORIGINAL_BLOCKS(values)
+
+
+_STARTS = Starts()
+
+
+def examples(
+    own: regime.Adversarial, step: regime.TrainingStep, inputs: torch.Tensor, targets: torch.Tensor
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """:meth:`harness.regime.Adversarial.examples` with its starts drawn ahead; a subclass may draw other things in between."""
+    ahead = type(own) is regime.Adversarial and own.threat.norm == "linf" and own.threat.random_start
+    if not (ahead and on_card(inputs) and round(own.adversarial_share * inputs.shape[-1])):
+        return _ORIGINAL_EXAMPLES(own, step, inputs, targets)
+    threat, count = own.threat, round(own.adversarial_share * inputs.shape[-1])
+    clean, labels = inputs[..., :count].contiguous(), targets[..., :count].contiguous()
+    radius = clean.new_full((len(clean), count), threat.epsilon)
+    inputs[..., :count] += ascending(
+        step.program, step.parameters, clean, labels, delta=_STARTS(clean.shape, radius, step.generators), radius=radius,
+        step_sizes=[threat.relative_step / threat.steps] * threat.steps, norm=threat.norm, bounds=step.bounds,
+    )  # fmt: skip
+    return inputs, targets
 
 
 def training_step(
@@ -113,6 +152,7 @@ class Ascent:
         return found.clone()
 
 
+_CHECKED = Checked(lambda *given, **named: fused.ascend(*given, **named))
 _FORMS: OrderedDict[Hashable, Ascent] = OrderedDict()
 
 
@@ -121,8 +161,19 @@ def ascending(
     radius: torch.Tensor, step_sizes: Sequence[float], norm: str, bounds: ascent.Bounds = None,
     aim: torch.Tensor | None = None,
 ) -> torch.Tensor:  # fmt: skip
-    """:func:`harness.networks.ascent.ascend` with a captured step, where all steps have one size."""
+    """:func:`harness.networks.ascent.ascend` in one kernel, or with a captured step where all steps have one size."""
     sizes = set(step_sizes)
+    if (
+        fused is not None
+        and on_card(inputs)
+        and isinstance(program, MLPProgram)
+        and fused.takes(program, parameters, step_sizes)
+        and _CHECKED.good(program, norm, bounds, inputs.device)
+    ):
+        return fused.ascend(
+            program, parameters, inputs, targets, delta=delta, radius=radius, step_sizes=step_sizes, norm=norm, bounds=bounds,
+            aim=aim,
+        )  # fmt: skip
     moving = {"inputs": inputs, "targets": targets, "delta": delta, "radius": radius, "aim": aim}
     if not on_card(inputs) or len(sizes) != 1:
         return _ORIGINAL_ASCENT(

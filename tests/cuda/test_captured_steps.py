@@ -15,11 +15,8 @@ from harness import cuda, device
 from harness.cuda import capture, steps
 from harness.data import ToyImages
 from harness.device import standard_numerics
-from harness.measure.attack import attack
 from harness.measure.attack.attack import pgd
-from harness.measure.llc import kinetic_step, sgld
 from harness.measure.llc.estimate import LLCSpec, llc
-from harness.networks import ascent
 from harness.optimiser import Until
 from harness.population import Population
 from harness.recipe import MLP, SGD, Adam, Module, Recipe, Threat
@@ -54,8 +51,7 @@ SPECS = {
 @pytest.fixture
 def captured(monkeypatch: pytest.MonkeyPatch) -> Callable[[], Any]:
     """Puts the captured steps in place; the ordinary ones are back after the test."""
-    for owner, name in ((descent.Descent, "step"), (ascent, "ascend"), (attack, "ascend"), (kinetic_step.Walk, "step"),
-                        (sgld._Walk, "run")):  # fmt: skip
+    for owner, name in steps.PLACES:
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(steps, "_FORMS", type(steps._FORMS)())
     return cuda.capture_steps
