@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import argparse
-import importlib.util
+import importlib
 import json
 import subprocess
 import sys
@@ -26,14 +26,9 @@ def run(*arguments: str) -> subprocess.CompletedProcess[str]:
     )
 
 
-def module(monkeypatch: pytest.MonkeyPatch) -> Any:
-    spec = importlib.util.spec_from_file_location("gpu", FILE)
-    assert spec is not None
-    assert spec.loader is not None
-    found = importlib.util.module_from_spec(spec)
-    monkeypatch.setitem(sys.modules, "gpu", found)
-    spec.loader.exec_module(found)
-    return found
+def module(monkeypatch: pytest.MonkeyPatch, name: str) -> Any:
+    monkeypatch.syspath_prepend(str(FILE.parent))
+    return importlib.import_module(name)
 
 
 def test_it_writes_what_it_has_and_says_what_was_cut_short(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -55,7 +50,7 @@ def test_it_writes_what_it_has_and_says_what_was_cut_short(tmp_path: Path, monke
     )
     rows: list[object] = []
     given = argparse.Namespace(device="cpu", size="tiny")
-    assert module(monkeypatch).in_time("grid", given, 1.0, rows.append) == "ended after 1 s"
+    assert module(monkeypatch, "gpu").in_time("grid", given, 1.0, rows.append) == "ended after 1 s"
 
 
 def test_a_card_that_is_not_there(tmp_path: Path) -> None:
@@ -66,16 +61,16 @@ def test_a_card_that_is_not_there(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("section", ["LLC", "training", "attack"])
 def test_a_section_on_a_card(section: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    gpu = module(monkeypatch)
+    sections = module(monkeypatch, "gpu_sections")
     for owner, name in steps.PLACES:
         monkeypatch.setattr(owner, name, getattr(owner, name))
     monkeypatch.setattr(steps, "_FORMS", type(steps._FORMS)())
-    monkeypatch.setattr(gpu, "devinterp", lambda *given: 1.0)  # which pickles what it is given, as Foolbox looks at its type
+    monkeypatch.setattr(sections, "devinterp", lambda *given: 1.0)  # which pickles what it is given
     monkeypatch.setattr("torch.set_num_threads", lambda count: None)
     try:
         with pretended_card(monkeypatch) as card, standard_numerics("cuda"):
             seen = []
-            for each in gpu.RUN[section]("cuda", gpu.TINY):
+            for each in sections.RUN[section]("cuda", sections.TINY):
                 seen.append((each["what"], card.replayed))
                 assert section == "LLC" or each["ours"] > 0  # a difference of two times, which are too short here
     finally:
