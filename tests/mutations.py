@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import random
 from collections.abc import Iterator, Sequence
 from typing import Any
 
@@ -16,6 +17,14 @@ ODD: Sequence[Any] = (
     {"a": {"b": []}},
 )  # fmt: skip
 """Values of every type, and the awkward ones among them."""
+
+WORDS: tuple[bytes, ...] = (
+    b"a: [", b"\t", b"!!python/object:os.system {}", b"- 1\n", b"&a [*a]", b"${b}", b"${oc.env:X}", b"nan", b"1e999", b"-inf",
+    b'"', b",", b",,", b"\x00", b"\xff\xfe", b"\xe2\x80\xae", b"[" * 2000, b'{"a":' * 1500, b"null", b"2026-01-01",
+    b"9" * 5000, b"0x1", b"### ", b"## ", b"**supported**", b"<script>", b"[a]: b", b"| a |\n|---|", b"> " * 300, b"```\n",
+    b"\r", b"[](" * 300,
+)  # fmt: skip
+"""What a file of text may hold where nobody expects it."""
 
 
 def places(value: Any, path: Path = ()) -> Iterator[Path]:
@@ -48,6 +57,22 @@ def changed(value: Any, path: Path, by: Any, *, remove: bool) -> Any:
     except (LookupError, TypeError):
         return value
     return whole
+
+
+def nested(content: bytes, rng: random.Random) -> bytes:
+    """A value of a file of JSON nested so deep that a parser that calls itself cannot follow."""
+    at = rng.choice([place for place, byte in enumerate(content[:20_000]) if byte == ord(":")] or [len(content) - 1]) + 1
+    times = rng.choice((200, 900, 5000, 100_000))
+    opened, closed = rng.choice(((b"[", b"]"), (b'{"a":', b"}")))
+    return content[:at] + times * opened + b"0" + (times * closed + b"," + content[at:] if rng.random() < 0.5 else b"")
+
+
+def with_words(content: bytes, rng: random.Random) -> bytes:
+    """Text with some of the awkward words put in, beside or instead of others of it."""
+    for _ in range(rng.choice((1, 1, 2, 3))):
+        at = rng.randrange(len(content) + 1)
+        content = content[:at] + rng.choice(WORDS) + content[at + rng.choice((0, 0, 1, 4, 20)) :]
+    return content
 
 
 @st.composite

@@ -9,6 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from harness.errors import understood
 from harness.recipe import RecipeError
 
 if TYPE_CHECKING:
@@ -49,32 +50,28 @@ def read(source: Any, key: str | None = None) -> State:
 
 
 def _safetensors(path: Path) -> State:
-    from safetensors import SafetensorError
     from safetensors.torch import load_file
 
-    try:
+    with understood(RecipeError, path.name, "safetensors"):
         return load_file(path)
-    except (SafetensorError, OSError) as problem:
-        raise RecipeError(f"{path.name} cannot be read as safetensors ({problem})") from None
 
 
 def _saved(path: Path, key: str | None) -> State:
     """What torch.save wrote; nothing but tensors, numbers, texts and their containers is let in."""
     import torch
 
-    try:
-        found = torch.load(path, map_location="cpu", weights_only=True)
-    except pickle.UnpicklingError as problem:
+    with understood(RecipeError, path.name, "a file of torch.save"):
         try:
-            held = ", ".join(torch.serialization.get_unsafe_globals_in_checkpoint(path))
-        except Exception:  # of an old format, or cut short: what it holds is not known
-            held = str(problem).splitlines()[0]
-        raise RecipeError(
-            f"{path.name} holds more than weights ({held}), and loading it would run code: save the state_dict by itself, "
-            "torch.save(model.state_dict(), …), or load it where you trust it and give the state_dict"
-        ) from None
-    except (RuntimeError, EOFError, OSError, ValueError) as problem:
-        raise RecipeError(f"{path.name} cannot be read as a file of torch.save ({str(problem).splitlines()[0]})") from None
+            found = torch.load(path, map_location="cpu", weights_only=True)
+        except pickle.UnpicklingError as problem:
+            try:
+                held = ", ".join(torch.serialization.get_unsafe_globals_in_checkpoint(path))
+            except Exception:  # of an old format, or cut short: what it holds is not known
+                held = str(problem).splitlines()[0]
+            raise RecipeError(
+                f"{path.name} holds more than weights ({held}), and loading it would run code: save the state_dict by itself, "
+                "torch.save(model.state_dict(), …), or load it where you trust it and give the state_dict"
+            ) from None
     if not isinstance(found, Mapping):
         raise RecipeError(f"{path.name} holds {type(found).__name__}; it has to hold a state_dict")
     return _state(found, path.name, key)
@@ -112,10 +109,9 @@ def _folder(path: Path) -> State:
         if old.is_file():
             return _saved(old, None)
         raise RecipeError(f"{path.name} holds neither {SINGLE} nor {INDEX}; give the folder that save_pretrained wrote")
-    try:
-        held: dict[str, str] = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
-    except (ValueError, KeyError, OSError) as problem:
-        raise RecipeError(f"{index.name} of {path.name} cannot be read ({problem})") from None
+    with understood(RecipeError, f"{index.name} of {path.name}", "an index of weights"):
+        named = json.loads(index.read_text(encoding="utf-8"))["weight_map"]
+        held = {name: str(file) for name, file in named.items()}
     found: State = {}
     for shard in sorted(set(held.values())):
         if Path(shard).name != shard or not (path / shard).is_file():

@@ -8,7 +8,7 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, understood
 
 Places = str | PathLike[str] | Sequence[str | PathLike[str]]
 
@@ -54,14 +54,11 @@ def read(paths: Places, delimiter: str, *, with_file: bool) -> tuple[dict[str, l
 
 
 def _lines(file: Path, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    try:
-        with file.open(encoding="utf-8-sig", newline="") as text:
-            reader = csv.reader(text, delimiter=delimiter, strict=True)
-            for cells in reader:
-                if cells:
-                    yield reader.line_num, cells
-    except (OSError, UnicodeDecodeError, csv.Error) as problem:
-        raise ClaimError(f"{file.name} cannot be read as a table of text in UTF-8 ({problem})") from None
+    with understood(ClaimError, file.name, "a table of text in UTF-8"), file.open(encoding="utf-8-sig", newline="") as text:
+        reader = csv.reader(text, delimiter=delimiter, strict=True)
+        for cells in reader:
+            if cells:
+                yield reader.line_num, cells
 
 
 def found(paths: Places) -> list[Path]:

@@ -8,7 +8,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, understood
 from harness.runs.csv_files import read as read_csv
 from harness.runs.needed import needed
 from harness.runs.points import Point, Run, flat, number, step_of
@@ -31,8 +31,12 @@ def read(root: str | PathLike[str], results: str, step: str | None) -> tuple[lis
     omega = needed("omegaconf", "omegaconf", "hydra", "configurations of Hydra").OmegaConf
     runs = []
     for job in sorted(jobs, key=_place):
-        config = _plain(omega, omega.load(job / _CONFIG), str(job / _CONFIG))
-        choices = _choices(omega, job / _OWN)
+        with understood(ClaimError, str(job / _CONFIG), "a configuration"):
+            config = _plain(omega, omega.load(job / _CONFIG), str(job / _CONFIG))
+        with understood(
+            ClaimError, str(job / _OWN), "what Hydra notes of itself", "; without the file its choices are left out"
+        ):
+            choices = _choices(omega, job / _OWN)
         config |= {(name if name not in config else f"choice of {name}"): value for name, value in choices.items()}
         name = job.relative_to(top).as_posix() if job != top else job.name
         file = job / results
@@ -100,12 +104,10 @@ def _points(file: Path, run: str, step: str | None) -> dict[str, list[Point]]:
 
 
 def _json(file: Path, where: str) -> list[Mapping[str, Any]]:
-    try:
+    with understood(ClaimError, where, "JSON"):
         text = file.read_text(encoding="utf-8")
         held = [json.loads(line) for line in text.splitlines() if line.strip()] if file.suffix == ".jsonl" else json.loads(text)
-    except (ValueError, OSError) as problem:
-        raise ClaimError(f"{where} cannot be read as JSON ({problem})") from None
-    rows = held if isinstance(held, list) else [held]
-    if not all(isinstance(row, dict) for row in rows):
-        raise ClaimError(f"{where} has to hold a number for each metric, by name, or a list of such rows")
-    return [{name: value for name, value in flat(row) if not isinstance(value, str)} for row in rows]
+        rows = held if isinstance(held, list) else [held]
+        if not all(isinstance(row, dict) for row in rows):
+            raise ClaimError(f"{where} has to hold a number for each metric, by name, or a list of such rows")
+        return [{name: value for name, value in flat(row) if not isinstance(value, str)} for row in rows]

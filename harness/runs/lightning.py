@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, understood
 from harness.runs.csv_files import read as read_csv
 from harness.runs.needed import needed
 from harness.runs.points import Point, Run, flat, number, step_of
@@ -64,11 +64,13 @@ def _config(file: Path) -> dict[str, Any]:
     if not file.is_file():
         return {}
     yaml = needed("yaml", "pyyaml", "lightning", "hparams.yaml")
-    try:
-        held = yaml.safe_load(file.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError, UnicodeDecodeError) as problem:
-        raise ClaimError(
-            f"{file.parent.name}/{HPARAMS} holds more than plain values, and reading it would run code "
-            f"({str(problem).splitlines()[0]}): read the metrics alone with hparams=False, or log plain values"
-        ) from None
-    return dict(flat(held)) if isinstance(held, dict) else {}
+    name, remedy = f"{file.parent.name}/{HPARAMS}", ": read the metrics alone with hparams=False"
+    with understood(ClaimError, name, "hyperparameters", remedy):
+        try:
+            held = yaml.safe_load(file.read_text(encoding="utf-8"))
+        except yaml.constructor.ConstructorError as problem:
+            raise ClaimError(
+                f"{name} holds more than plain values, and reading it would run code ({str(problem).splitlines()[0]})"
+                f"{remedy}, or log plain values"
+            ) from None
+        return dict(flat(held)) if isinstance(held, dict) else {}

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, understood
 from harness.runs.csv_files import found
 from harness.runs.needed import needed
 
@@ -28,11 +28,9 @@ def read(paths: str | PathLike[str] | Sequence[str | PathLike[str]]) -> tuple[di
         files += [(file, _parts(file, each)) for file in inside] or [(file, {}) for file in found(each)]
     columns: dict[str, list[Any]] = {}
     for number, (file, parts) in enumerate(files):
-        try:
+        with understood(ClaimError, file.name, "Parquet"):
             table = parquet.ParquetFile(file).read()
-        except Exception as problem:  # of pyarrow's own kinds, which are there only with it
-            raise ClaimError(f"{file.name} cannot be read as Parquet ({problem})") from None
-        cells = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
+            cells = {name: column.to_pylist() for name, column in zip(table.column_names, table.columns, strict=True)}
         cells |= {name: [value] * table.num_rows for name, value in parts.items()}
         if number and set(cells) != set(columns):
             differ = sorted(set(cells) ^ set(columns))

@@ -7,7 +7,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, understood
 from harness.runs.needed import needed
 from harness.runs.points import Point, Run
 
@@ -33,6 +33,11 @@ def _run(folder: Path, top: Path) -> Run:
     """What one folder holds: TensorBoard's own notion of a run."""
     reader = needed("tensorboard.backend.event_processing.event_accumulator", "tensorboard", "tensorboard", "event files")
     tensors = needed("tensorboard.util.tensor_util", "tensorboard", "tensorboard", "event files")
+    with understood(ClaimError, folder.name, "event files of TensorBoard"):
+        return _scalars(folder, top, reader, tensors)
+
+
+def _scalars(folder: Path, top: Path, reader: Any, tensors: Any) -> Run:
     every = {"scalars": 0, "tensors": 0}  # the defaults are samples: 10,000 scalars, 10 tensors
     found = reader.EventAccumulator(str(folder), size_guidance=every).Reload()
     points: dict[str, list[Point]] = {}

@@ -14,7 +14,7 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, understood
 from harness.runs import wire
 from harness.runs.points import Point, Run, flat, step_of
 
@@ -55,7 +55,7 @@ def _run(file: Path, step: str) -> Run:
     """One run; it has finished if its last record says so with exit code 0."""
     name, config, finished = "", dict[str, Any](), False
     points: dict[str, list[Point]] = {}
-    try:
+    with understood(ClaimError, file.name, "a file of wandb"):
         for record in _records(file.read_bytes()):
             for field, value in wire.fields(record):
                 if not isinstance(value, bytes):
@@ -69,13 +69,9 @@ def _run(file: Path, step: str) -> Run:
                     _row(value, step, points, f"{file.name}")
                 elif field == _EXIT:
                     finished = wire.whole(value, 1) == 0
-    except ClaimError:
-        raise
-    except (ValueError, OSError) as problem:
-        raise ClaimError(f"{file.name} cannot be read as a file of wandb ({problem})") from None
-    if not name:
-        name = file.stem.removeprefix("run-")  # killed before its first record was written
-    return Run(name, dict(flat(config)), points, "finished" if finished else "unfinished")
+        if not name:
+            name = file.stem.removeprefix("run-")  # killed before its first record was written
+        return Run(name, dict(flat(config)), points, "finished" if finished else "unfinished")
 
 
 def _records(content: bytes) -> Iterator[bytes]:
