@@ -210,6 +210,8 @@ class Dispatch:
         sent.there = sent.there or now
         if sent.answer is None and now - sent.there < GRACE:
             return False
+        if sent.answer is None:
+            sent.future.cancel()  # the scheduler may have queued it again, and it would begin when all is over
         self._done.made += 1
         return True
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import os
 import re
+import shutil
 import signal
 import stat
 import threading
@@ -116,6 +117,31 @@ def test_jobs_wait_in_a_queue_as_long_as_it_takes_and_are_lost_when_they_are_gon
     assert (slurm / "cancelled").read_text() == "7\n"
     engine.close()
     assert any((store.folder / "jobs").iterdir())  # logs of what was lost stay
+
+
+def test_a_job_that_was_queued_again_although_its_entries_are_there_is_taken_back(slurm, tmp_path, monkeypatch):
+    """SLURM requeues a job by hand or for another, and a job has some seconds to finish; the queue is left empty."""
+    monkeypatch.setattr("harness.engines.dispatch.GRACE", 0.5)
+    (slurm / "hold").touch()
+    engine = SlurmEngine()
+    store, made = Store(tmp_path / "store", engine=engine), Store(tmp_path / "made")
+    made.population(OTHER, SEEDS)
+    seen: list[str] = []
+
+    def work() -> None:
+        end = time.monotonic() + 30
+        while not (slurm / "queue" / "7").exists() and time.monotonic() < end:
+            time.sleep(0.05)
+        shutil.copytree(made.folder / "members", store.folder / "members", dirs_exist_ok=True)  # as the job did before
+        seen.append("made")
+
+    worker = threading.Thread(target=work)
+    worker.start()
+    store.population(OTHER, SEEDS)
+    worker.join()
+    engine.close()
+    assert seen == ["made"]
+    assert (slurm / "cancelled").read_text() == "7\n"
 
 
 def test_a_job_that_is_killed_and_one_that_is_out_of_time_are_trained_to_the_end(diary, tmp_path):
