@@ -18,7 +18,7 @@ FLOORS = {
     "harness.design": 0, "harness.device": 0,
     "harness.drawn": 0, "harness.errors": 0, "harness.factors": 0, "harness.fixed": 0, "harness.gate": 0, "harness.kept": 0,
     "harness.kinds": 0, "harness.limits": 0, "harness.links": 0, "harness.networks": 0, "harness.optimiser": 0,
-    "harness.own": 0, "harness.population": 0,
+    "harness.own": 0, "harness.parsing": 0, "harness.population": 0,
     "harness.progress": 0, "harness.quantities": 0, "harness.recipe": 0, "harness.regime": 0, "harness.registry": 0,
     "harness.rows": 0, "harness.runs": 0, "harness.showing": 0, "harness.spec": 0, "harness.stats": 0, "harness.streams": 0,
     "harness.deadline": 0, "harness.strict": 0,

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import understood
+from harness.parsing import understood
 from harness.recipe import RecipeError
 
 if TYPE_CHECKING:

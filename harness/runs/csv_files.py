@@ -8,7 +8,8 @@ from collections.abc import Iterator, Sequence
 from os import PathLike
 from pathlib import Path
 
-from harness.errors import ClaimError, understood
+from harness.errors import ClaimError
+from harness.parsing import understood
 
 Places = str | PathLike[str] | Sequence[str | PathLike[str]]
 

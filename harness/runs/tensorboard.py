@@ -7,7 +7,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ClaimError, understood
+from harness.errors import ClaimError
+from harness.parsing import understood
 from harness.runs.needed import needed
 from harness.runs.points import Point, Run
 

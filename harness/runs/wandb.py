@@ -14,7 +14,8 @@ from os import PathLike
 from pathlib import Path
 from typing import Any
 
-from harness.errors import ClaimError, understood
+from harness.errors import ClaimError
+from harness.parsing import understood
 from harness.runs import wire
 from harness.runs.points import Point, Run, flat, step_of
 

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from mutations import damaged, nested, with_words
 
 from harness import ClaimError, Runs
-from harness.errors import understood
+from harness.parsing import understood
 
 FILES = Path(__file__).parent / "files"
 
