@@ -61,11 +61,13 @@ def costs(chosen: argparse.Namespace) -> int:
     print(f"scale {chosen.scale}, on {store.device}; the store is {folder}\n")
     print(f"{'':34} {'networks':>8} {'tables':>8} {'time':>9} {'to do':>9} {'memory':>8} {'disk':>8}")
     untimed: dict[str, None] = {}
+    at_most = False
     documents = list(dict.fromkeys(document for document, _ in designs))
     for document in documents:
         own = {name: design for (of, name), design in designs.items() if of == document}
         whole = cost_of(Needed.of(own.values()), rates, store, base)
         untimed |= dict.fromkeys(whole.untimed)
+        at_most |= whole.at_most
         print(_line(document, whole))
         for name, design in own.items():
             if design.recipes:
@@ -73,8 +75,8 @@ def costs(chosen: argparse.Namespace) -> int:
     if len(documents) > 1:
         print(_line("all", cost_of(Needed.of(designs.values()), rates, store, base)))
     print(f"\n{NOTE}")
-    if any(recipe.until for design in designs.values() for recipe, _ in design.recipes):
-        print("≤: members may stop before the last epoch, and count in full.")
+    if at_most:
+        print("≤: members may stop before the last epoch, were not seen to within some seconds, and count in full.")
     if untimed:
         print(f"Not timed, and not in the times: {len(untimed)} things, of which {'; '.join([*untimed][:4])}", file=sys.stderr)
     return 0

@@ -3,6 +3,8 @@
 A member that is in the store says how long it took.  Other trainings are timed for a few steps of their own stack, and other
 measurements on a few members until a time limit; what is left is in proportion.  Recipes are taken in groups (one architecture,
 regime and data), of which the one with the least and the one with the most work are timed; the rest is scaled by work.
+Where training ends as soon as it has reached something, two members are trained to their end, to see which share of the
+work that is.
 """
 
 from __future__ import annotations
@@ -37,6 +39,9 @@ TRAINED_FOR = (
     5.0  # seconds that training may take so that a measurement is timed on trained members; else they are as they begin
 )
 MEMBERS = 8  # that a measurement is timed on
+REMEMBERED = 2**24  # bytes that such members may have to be kept for the next measurement
+STOPPING = 2  # members that are trained to see when they stop
+LOOKED_FOR = 10.0  # seconds that this may take
 HEADER, TABLE = 600, 1500  # bytes beside the parameters of a member, and of a table whose size is not known
 _CANNOT = (Shortfall, ValueError, OSError, RuntimeError)  # data that are not there, a training that diverges: its claim says so
 
@@ -108,6 +113,8 @@ class Rates:
     def __init__(self, store: Store, needed: Needed, seconds: float) -> None:
         self._store, self._trained, self._measured = store, {}, {}  # type: ignore[var-annotated]
         self._sizes: dict[str, float] = {}
+        self._few: dict[str, Any] = {}
+        self._endless: set[str] = set()
         self._groups: dict[str, list[Recipe]] = {}
         self._seeds = {recipe.key: len(seeds) for recipe, seeds in needed.members.items()}
         for recipe in needed.members:
@@ -128,6 +135,10 @@ class Rates:
             return None
         rate = self._between(self._groups[_group(recipe)], recipe, self._work, self._training_rate)
         return None if rate is None else rate * work + ENTRY
+
+    def at_most(self, recipe: Recipe) -> bool:
+        """Whether members may stop earlier than is counted, because nobody has seen them stop."""
+        return recipe.until is not None and any(each.key in self._endless for each in self._groups[_group(recipe)])
 
     def measuring(self, measurement: Measurement, recipe: Recipe, seeds: Iterable[int]) -> float | None:
         """Seconds that the measurement of one member takes; None if that cannot be found out."""
@@ -206,7 +217,32 @@ class Rates:
             steps *= 4
             more, high = self._steps(recipe, data, steps, stack)
             if more - less > LONG_ENOUGH or steps >= whole:
-                return max(more - less, 0.05 * more) / (high - low) / stack
+                return max(more - less, 0.05 * more) / (high - low) / stack * self._share_of_epochs(recipe, data)
+
+    def _share_of_epochs(self, recipe: Recipe, data: Dataset) -> float:
+        """The share of all its epochs' work that a member of the recipe takes before it stops; 1 where that is not seen."""
+        from harness.training.train import Diverged, initial, train
+
+        until = recipe.until
+        if until is None:
+            return 1.0
+        seeds, began, first = range(STOPPING), self._clock(), 0.0
+
+        def heard(done: float) -> None:
+            nonlocal first
+            if done * recipe.epochs < until.every + 0.5:  # no member can have stopped before
+                first = (self._clock() - began) / done
+            if self._clock() - began > LOOKED_FOR:
+                raise _Enough(done)
+
+        try:
+            with standard_numerics(self._store.device):
+                few = replace(recipe, parent=None, checkpoints=())
+                train(few, data, seeds, start=initial(recipe, seeds), device=self._store.device, progress=heard)
+        except (_Enough, Diverged):
+            self._endless.add(recipe.key)
+            return 1.0
+        return min(1.0, (self._clock() - began) / first) if first else 1.0
 
     def _steps(self, recipe: Recipe, data: Dataset, steps: int, stack: int) -> tuple[float, float]:
         """Seconds of that many steps of a stack, with what comes before them, and their work for one member."""
@@ -246,7 +282,15 @@ class Rates:
             return None
 
     def _members(self, recipe: Recipe) -> Any:
-        """A few members: those of the store, or trained for this if that is quick, or as they begin."""
+        """A few members: those of the store, or trained for this if that is quick, or as they begin; once for all tables."""
+        if recipe.key in self._few:
+            return self._few[recipe.key]
+        made = self._made(recipe)
+        if 4 * recipe.program().layout.total * len(recipe.kept) * MEMBERS < REMEMBERED:
+            self._few[recipe.key] = made
+        return made
+
+    def _made(self, recipe: Recipe) -> Any:
         from harness.population import Population
         from harness.training.train import initial, train
 
@@ -305,7 +349,7 @@ def cost_of(needed: Needed, rates: Rates, store: Store, base: int) -> Cost:
         absent = len(seeds) - len(store.measured_of(recipe, sorted(seeds), measurement))
         seconds, left = seconds + len(seeds) * each, left + absent * each
         disk += len(seeds) * rates.bytes_of(measurement, recipe)
-    at_most = any(recipe.until is not None for recipe in needed.members)
+    at_most = any(map(rates.at_most, needed.members))
     return Cost(
         sum(map(len, needed.members.values())), tables, seconds, left, base + memory, int(disk), at_most, tuple(untimed)
     )  # fmt: skip

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from harness import Accuracy, Store, Threat, ToyImages, cli
+from harness import Accuracy, Gaps, Store, Threat, ToyImages, cli
 from harness.device import memory_limit
 from harness.optimiser import Until
 from harness.progress import tell
@@ -91,10 +91,51 @@ def test_memory_holds_a_stack_or_what_stacked_work_is_allowed(tmp_path: Path, pa
     assert memory_limit("cpu") < cost(tmp_path, design((BASE, 2))).memory < 1.1 * memory_limit("cpu")
 
 
-def test_early_stops_and_what_cannot_be_timed_are_said(tmp_path: Path, paced: dict[str, list[Any]]) -> None:
-    found = cost(tmp_path, design((replace(BASE, until=Until("loss", 0.1)), 2)), design((BASE, 1), alone=("a table",)))
-    assert (found.at_most, found.untimed) == (True, ("a table",))
-    assert not cost(tmp_path, design((BASE, 1))).at_most
+def test_what_cannot_be_timed_is_said(tmp_path: Path, paced: dict[str, list[Any]]) -> None:
+    found = cost(tmp_path, design((BASE, 1), alone=("a table",)))
+    assert (found.at_most, found.untimed) == (False, ("a table",))
+
+
+@pytest.mark.parametrize(("stops", "share"), [(2, 0.1), (4, 0.2), (10, 0.5), (40, 1.0)])
+def test_members_that_stop_early_count_as_long_as_they_were_seen_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: int, share: float
+) -> None:
+    """By a clock that an epoch advances while somebody goes on; who is not seen to stop within some seconds counts whole."""
+    passed = [0.0]
+    monkeypatch.setattr(costs, "ENTRY", 0.0)
+    monkeypatch.setattr(costs, "LOOKED_FOR", 15.5)
+    monkeypatch.setattr(Rates, "_clock", lambda self: passed[0])
+    monkeypatch.setattr(Rates, "_steps", lambda self, recipe, data, steps, stack: (1.0 * steps, 1.0 * steps))
+
+    def train(recipe: Recipe, data: Any, seeds: range, *, progress: Any, **more: Any) -> None:
+        for epoch in range(1, recipe.epochs + 1):
+            passed[0] += epoch <= stops
+            progress(epoch / recipe.epochs)
+
+    monkeypatch.setattr("harness.training.train.train", train)
+    recipe = replace(BASE, epochs=20, until=Until("loss", 0.1, every=2))
+    whole = cost(tmp_path, design((replace(recipe, until=None), 2)))
+    found = cost(tmp_path, design((recipe, 2)))
+    assert found.seconds == pytest.approx(share * whole.seconds)
+    assert found.at_most is (stops > recipe.epochs)
+    assert not whole.at_most
+
+
+def test_what_a_measurement_is_timed_on_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    made: list[str] = []
+    whole = Rates._made
+
+    def counted(self: Rates, recipe: Recipe) -> Any:
+        made.append(recipe.key)
+        return whole(self, recipe)
+
+    monkeypatch.setattr(Rates, "_made", counted)
+    asked = ClaimDesign(((BASE, (0, 1)),), measured=tuple((each, ((BASE, (0, 1)),)) for each in (Accuracy(), Gaps())))
+    cost(tmp_path, asked)
+    assert made == [BASE.key]
+    monkeypatch.setattr(costs, "REMEMBERED", 0)
+    cost(tmp_path, asked)
+    assert made == [BASE.key] * 3  # what is large is not kept
 
 
 def test_a_training_and_a_measurement_are_timed_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
