@@ -48,22 +48,29 @@ def write(path: Path, content: bytes) -> None:
     Raises:
         StoreError: the folder cannot be written.
     """
-    # Not tempfile: its files can be read by nobody else, and a store may be shared.
-    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
     try:
-        path.parent.mkdir(parents=True, exist_ok=True)
         try:
-            with temporary.open("xb") as file:
-                file.write(content)
-                file.flush()
-                os.fsync(file.fileno())
-            os.replace(temporary, path)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+            _renamed(path, content)
+        except FileNotFoundError:  # a host whose clock is days ahead has taken it for what a killed process left
+            _renamed(path, content)
     except OSError as problem:
         raise unwritable(path, problem) from problem
+
+
+def _renamed(path: Path, content: bytes) -> None:
+    # Not tempfile: its files can be read by nobody else, and a store may be shared.
+    temporary = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    try:
+        with temporary.open("xb") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(file.fileno())
+        os.replace(temporary, path)
+    except BaseException:
+        with contextlib.suppress(OSError):
+            temporary.unlink()
+        raise
 
 
 def checksum(*parts: bytes) -> str:

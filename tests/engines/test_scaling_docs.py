@@ -57,3 +57,15 @@ def test_every_command_is_of_a_kind_that_is_tested_and_every_option_is_told():
     assert len(COMMANDS) > 10
     told = set(re.findall(r"`(\w+)=`", TEXT))
     assert told == {name for engine in ("ray", "slurm") for name in OPTIONS[engine]}
+
+
+def test_every_fault_names_tests_that_there_are():
+    """A link of the table is a test's name in words, and leads to its file."""
+    table = TEXT.split("## What happens when something breaks", 1)[1]
+    rows = [line for line in table.splitlines() if line.startswith("| ") and "](../tests/" in line]
+    assert len(rows) > 20
+    for row in rows:
+        named = re.findall(r"\[([^]]+)\]\(\.\./tests/([^)]+)\)", row)
+        for words, file in named:
+            assert f"def test_{words.replace(' ', '_')}(" in (ROOT / "tests" / file).read_text(encoding="utf-8"), (words, file)
+    assert table.count("\n| ") == len(rows) + 1

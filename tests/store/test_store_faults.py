@@ -231,6 +231,31 @@ def test_times_of_files_say_nothing(tmp_path, trainings, undisturbed, jump: floa
     assert len(trainings) == trained
 
 
+def test_a_clock_that_jumps_while_work_is_done_changes_nothing(tmp_path, monkeypatch, undisturbed):
+    """By weeks, back and forth, every time that somebody looks at it: what takes how long is read off another clock."""
+    real, looks = time.time, iter(range(10**9))
+    monkeypatch.setattr(time, "time", lambda: real() + (-1) ** next(looks) * 30 * DAY)
+    same(numbers(tmp_path), undisturbed)
+    same(numbers(tmp_path), undisturbed)
+    assert all(entry.valid() for entry in Store(tmp_path).entries())
+
+
+def test_what_a_host_with_a_wrong_clock_removes_half_written_is_written_again(tmp_path, monkeypatch, undisturbed):
+    """It takes what is being written for what a killed process left days ago; once for each entry is seldom enough."""
+    replace, swept = os.replace, set()
+
+    def found_gone(source, target) -> None:
+        if target not in swept:
+            swept.add(target)
+            Path(source).unlink()
+        replace(source, target)
+
+    monkeypatch.setattr(os, "replace", found_gone)
+    same(numbers(tmp_path), undisturbed)
+    assert len(swept) == len(Store(tmp_path).entries()) == 25
+    assert list(tmp_path.rglob("*.part")) == []
+
+
 def part(folder: Path, age: float, name: str = "members/ab/.abcdef0123456789.safetensors-0a1b2c3d.part") -> Path:
     path = folder / name
     path.parent.mkdir(parents=True, exist_ok=True)
