@@ -35,10 +35,10 @@ if TYPE_CHECKING:
 FEWEST = 3  # steps of a timed training; others, 4, 16, 64 … times as many, show what steps take without what comes before
 LONG_ENOUGH = 0.2  # seconds of steps
 ENTRY = 0.003  # seconds of naming, writing and reading an entry
-TRAINED_FOR = (
-    5.0  # seconds that training may take so that a measurement is timed on trained members; else they are as they begin
-)
-MEMBERS = 8  # that a measurement is timed on
+# Seconds that training may take so that a measurement is timed on trained members, of which there are fewer then; where two
+# take longer than the most, members are as they begin.
+TRAINED_FOR, AT_MOST = 1.0, 5.0
+MEMBERS, FEWEST_MEMBERS = 8, 2  # that a measurement is timed on
 REMEMBERED = 2**24  # bytes that such members may have to be kept for the next measurement
 STOPPING = 2  # members that are trained to see when they stop
 LOOKED_FOR = 10.0  # seconds that this may take
@@ -299,7 +299,8 @@ class Rates:
             return self._store.population(recipe, seeds)
         each = self.training(recipe, ()) if recipe.parent is None and recipe in self._groups.get(_group(recipe), ()) else None
         parameters: Mapping[int, torch.Tensor]
-        if each is not None and each * len(seeds) < TRAINED_FOR:
+        if each is not None and each * FEWEST_MEMBERS < AT_MOST:
+            seeds = seeds[: max(FEWEST_MEMBERS, int(TRAINED_FOR / each))]
             with standard_numerics(self._store.device):
                 parameters = train(recipe, self._store.data(recipe.data), seeds, device=self._store.device)
         else:

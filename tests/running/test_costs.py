@@ -17,6 +17,7 @@ from harness.running import costs
 from harness.running.asking import ClaimDesign
 from harness.running.costs import Cost, Needed, Rates, cost_of
 from harness.store.sharing import measuring_work, training_work
+from harness.training.train import initial
 
 DATA = ToyImages(train=64, test=20)
 BASE = Recipe(DATA, MLP((4,)), epochs=2)
@@ -121,6 +122,23 @@ def test_members_that_stop_early_count_as_long_as_they_were_seen_to_go(
     assert not whole.at_most
 
 
+@pytest.mark.parametrize(("each", "members", "trained"), [(0.01, 8, True), (0.3, 3, True), (2.0, 2, True), (3.0, 8, False)])
+def test_a_measurement_is_timed_on_as_many_members_as_are_trained_soon(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each: float, members: int, trained: bool
+) -> None:
+    asked: list[int] = []
+
+    def train(recipe: Recipe, data: Any, seeds: Any, **more: Any) -> dict[int, Any]:
+        asked.append(len(seeds))
+        return dict.fromkeys(recipe.kept, initial(recipe, seeds))
+
+    monkeypatch.setattr("harness.training.train.train", train)
+    monkeypatch.setattr(Rates, "training", lambda self, recipe, seeds: each)
+    rates = Rates(Store(tmp_path), Needed.of([design((BASE, 20))]), 1.0)
+    assert len(rates._members(BASE)) == members
+    assert asked == [members] * trained
+
+
 def test_what_a_measurement_is_timed_on_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     made: list[str] = []
     whole = Rates._made
@@ -161,7 +179,7 @@ def test_a_training_and_a_measurement_are_timed_as_they_are(tmp_path: Path, monk
 
     monkeypatch.setattr(Accuracy, "run", run)
     monkeypatch.setattr("harness.progress.SECONDS", -1.0)
-    monkeypatch.setattr(costs, "TRAINED_FOR", 0.0)
+    monkeypatch.setattr(costs, "AT_MOST", 0.0)
     assert rates.measuring(Accuracy(), WIDE, (0, 1)) == pytest.approx(300.0 / 2)
 
 
