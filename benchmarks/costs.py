@@ -1,12 +1,12 @@
 """What ``plan --cost`` says of claims, against what a run of them really took.
 
-    python benchmarks/costs.py STORE [--scale reduced] [--seconds 60]
+    python benchmarks/costs.py STORE [DOCUMENT…] [--scale reduced] [--seconds 60] [--share 1.0]
 
 STORE is the store of such a run: its entries say how long each network and each table took.  The prediction is made for an
 empty store, by calibration alone.  Printed by document and by kind of work (training, LLC, attacks, other): predicted and real
-seconds, and their ratio; entries that the store lacks, and tables that belong to no network, are in neither.  An entry holds
-seconds on the clock of a stack that its members shared, the prediction CPU time of one process by itself: on a machine whose
-cores were also busy with other work the real times are longer, in every row by the same.
+seconds, and their ratio; entries that the store lacks, and tables that belong to no network, are in neither.  The prediction is
+CPU time; an entry holds seconds on the clock, which go on while other work has the cores.  ``--share`` is the part of them that
+the processes of the run were given (their CPU time by the time that they lived), and real seconds are multiplied by it.
 """
 
 from __future__ import annotations
@@ -48,10 +48,15 @@ def said(paths: list[Path], read: Any) -> list[float]:
     return found
 
 
-def compared(scale: str, folder: Path, seconds: float) -> dict[tuple[str, str], list[float]]:
+def compared(scale: str, folder: Path, seconds: float, documents: list[str]) -> dict[tuple[str, str], list[float]]:
     """By document and kind: predicted seconds, real ones, entries that were asked for, entries found."""
     designs: dict[str, list[Any]] = defaultdict(list)
-    each_claim(ROOT / "claims", lambda item, claim: designs[claim.document].append(design_of(item, scale)), [])
+
+    def look(item: Any, claim: Any) -> None:
+        if not documents or claim.document in documents:
+            designs[claim.document].append(design_of(item, scale))
+
+    each_claim(ROOT / "claims", look, [])
     real = open_harness(folder, scale=scale, device="cpu").store
     found: dict[tuple[str, str], list[float]] = {}
     with tempfile.TemporaryDirectory() as empty:
@@ -83,13 +88,16 @@ def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
     parser.add_argument("store", type=Path)
+    parser.add_argument("documents", nargs="*")
     parser.add_argument("--scale", default="reduced")
     parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--share", type=float, default=1.0)
     chosen = parser.parse_args()
     print("| document | kind | of entries | predicted, s | real, s | ratio |\n|---|---|---|---|---|---|")
     for (document, kind), (predicted, real, asked, there) in sorted(
-        compared(chosen.scale, chosen.store, chosen.seconds).items()
+        compared(chosen.scale, chosen.store, chosen.seconds, chosen.documents).items()
     ):
+        real *= chosen.share
         ratio = f"{predicted / real:.2f}" if real else "-"
         print(f"| {document} | {kind} | {there:.0f}/{asked:.0f} | {predicted:.0f} | {real:.0f} | {ratio} |")
 

@@ -3,8 +3,8 @@
 A member that is in the store says how long it took.  Other trainings are timed for a few steps of their own stack, and other
 measurements on a few members until a time limit; what is left is in proportion.  Recipes are taken in groups (one architecture,
 regime and data), of which the one with the least and the one with the most work are timed; the rest is scaled by work.
-Where training ends as soon as it has reached something, two members are trained to their end, to see which share of the
-work that is.
+Where training ends as soon as it has reached something, which depends on more than work, each architecture is timed, and
+two members are trained to their end, to see which share of the work that is.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ TRAINED_FOR, AT_MOST = 1.0, 5.0
 MEMBERS, FEWEST_MEMBERS = 8, 2  # that a measurement is timed on
 REMEMBERED = 2**24  # bytes that such members may have to be kept for the next measurement
 STOPPING = 2  # members that are trained to see when they stop
-LOOKED_FOR = 10.0  # seconds that this may take
+LOOKED_FOR = 30.0  # seconds that this may take, twice as many for all recipes together
 HEADER, TABLE = 600, 1500  # bytes beside the parameters of a member, and of a table whose size is not known
 _CANNOT = (Shortfall, ValueError, OSError, RuntimeError)  # data that are not there, a training that diverges: its claim says so
 
@@ -115,6 +115,7 @@ class Rates:
         self._sizes: dict[str, float] = {}
         self._few: dict[str, Any] = {}
         self._endless: set[str] = set()
+        self._looks = 2 * LOOKED_FOR
         self._groups: dict[str, list[Recipe]] = {}
         self._seeds = {recipe.key: len(seeds) for recipe, seeds in needed.members.items()}
         for recipe in needed.members:
@@ -166,7 +167,8 @@ class Rates:
         ranked = sorted((each for each in group if each.key in works), key=lambda each: works[each.key])
         if not ranked or recipe.key not in works:
             return None
-        ends = [(works[each.key], found) for each in (ranked[0], ranked[-1]) if (found := rate(each)) is not None]
+        outer = ranked[:1] if works[ranked[0].key] == works[ranked[-1].key] else [ranked[0], ranked[-1]]
+        ends = [(works[each.key], found) for each in outer if (found := rate(each)) is not None]
         if not ends:
             return None
         (low, slow), (high, fast) = ends[0], ends[-1]
@@ -226,13 +228,13 @@ class Rates:
         until = recipe.until
         if until is None:
             return 1.0
-        seeds, began, first = range(STOPPING), self._clock(), 0.0
+        seeds, began, first, limit = range(STOPPING), self._clock(), 0.0, min(LOOKED_FOR, self._looks)
 
         def heard(done: float) -> None:
             nonlocal first
             if done * recipe.epochs < until.every + 0.5:  # no member can have stopped before
                 first = (self._clock() - began) / done
-            if self._clock() - began > LOOKED_FOR:
+            if self._clock() - began > limit:
                 raise _Enough(done)
 
         try:
@@ -242,6 +244,8 @@ class Rates:
         except (_Enough, Diverged):
             self._endless.add(recipe.key)
             return 1.0
+        finally:
+            self._looks -= self._clock() - began
         return min(1.0, (self._clock() - began) / first) if first else 1.0
 
     def _steps(self, recipe: Recipe, data: Dataset, steps: int, stack: int) -> tuple[float, float]:
@@ -376,7 +380,8 @@ def _group(recipe: Recipe) -> str:
     """Recipes whose times are in proportion to their work: one kind of network, data, regime and optimiser."""
     kinds = (recipe.architecture, recipe.data, recipe.optimiser)
     built = str(getattr(recipe.architecture, "build", ""))  # modules of one function
-    return " ".join([recipe.regime.name, built, *(type(each).__name__ for each in kinds)])
+    stopping = [recipe.architecture.name, describe(recipe.until)] if recipe.until else []
+    return " ".join(map(str, [recipe.regime.name, built, *(type(each).__name__ for each in kinds), *stopping]))
 
 
 def _timed_as(measurement: Measurement, recipe: Recipe) -> str:
