@@ -24,7 +24,8 @@ sys.path.insert(0, str(ROOT))
 
 from harness.cli.fixed import each_claim  # noqa: E402
 from harness.pytest_plugin.given import design_of  # noqa: E402
-from harness.running.costs import Needed, Rates  # noqa: E402
+from harness.running.costs import Needed  # noqa: E402
+from harness.running.rates import Rates  # noqa: E402
 from harness.running.session import open_harness  # noqa: E402
 from harness.store import files  # noqa: E402
 

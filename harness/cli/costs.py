@@ -45,7 +45,8 @@ def costs(chosen: argparse.Namespace) -> int:
     from harness.cli.fixed import each_claim
     from harness.device import DeviceError
     from harness.pytest_plugin.given import design_of
-    from harness.running.costs import Needed, Rates, cost_of
+    from harness.running.costs import Needed, cost_of
+    from harness.running.rates import Rates
     from harness.running.session import open_harness, store_folder
 
     designs: dict[tuple[str, str], ClaimDesign] = {}

@@ -13,9 +13,10 @@ from harness.device import memory_limit
 from harness.optimiser import Until
 from harness.progress import tell
 from harness.recipe import MLP, Recipe
-from harness.running import costs
+from harness.running import rates as timing
 from harness.running.asking import ClaimDesign
-from harness.running.costs import Cost, Needed, Rates, cost_of
+from harness.running.costs import Cost, Needed, cost_of
+from harness.running.rates import Rates
 from harness.store.sharing import measuring_work, training_work
 from harness.training.train import initial
 
@@ -39,7 +40,7 @@ def design(*recipes: tuple[Recipe, int], measured: int = 0, alone: tuple[str, ..
 def paced(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """Timing takes no time, and gives one pace; what was timed."""
     timed: dict[str, list[Any]] = {"trained": [], "measured": []}
-    monkeypatch.setattr(costs, "ENTRY", 0.0)
+    monkeypatch.setattr(timing, "ENTRY", 0.0)
 
     def training(self: Rates, recipe: Recipe) -> float:
         timed["trained"].append(recipe)
@@ -103,8 +104,8 @@ def test_members_that_stop_early_count_as_long_as_they_were_seen_to_go(
 ) -> None:
     """By a clock that an epoch advances while somebody goes on; who is not seen to stop within some seconds counts whole."""
     passed = [0.0]
-    monkeypatch.setattr(costs, "ENTRY", 0.0)
-    monkeypatch.setattr(costs, "LOOKED_FOR", 15.5)
+    monkeypatch.setattr(timing, "ENTRY", 0.0)
+    monkeypatch.setattr(timing, "LOOKED_FOR", 15.5)
     monkeypatch.setattr(Rates, "_clock", lambda self: passed[0])
     monkeypatch.setattr(Rates, "_steps", lambda self, recipe, data, steps, stack: (1.0 * steps, 1.0 * steps))
 
@@ -151,7 +152,7 @@ def test_what_a_measurement_is_timed_on_is_made_once(tmp_path: Path, monkeypatch
     asked = ClaimDesign(((BASE, (0, 1)),), measured=tuple((each, ((BASE, (0, 1)),)) for each in (Accuracy(), Gaps())))
     cost(tmp_path, asked)
     assert made == [BASE.key]
-    monkeypatch.setattr(costs, "REMEMBERED", 0)
+    monkeypatch.setattr(timing, "REMEMBERED", 0)
     cost(tmp_path, asked)
     assert made == [BASE.key] * 3  # what is large is not kept
 
@@ -159,7 +160,7 @@ def test_what_a_measurement_is_timed_on_is_made_once(tmp_path: Path, monkeypatch
 def test_a_training_and_a_measurement_are_timed_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """By a clock that counts: the steps of a training, and the share of a measurement."""
     passed = [0.0]
-    monkeypatch.setattr(costs, "ENTRY", 0.0)
+    monkeypatch.setattr(timing, "ENTRY", 0.0)
     monkeypatch.setattr(Rates, "_clock", lambda self: passed[0])
 
     def train(recipe: Recipe, data: Any, seeds: range, **more: Any) -> dict[int, Any]:
@@ -179,7 +180,7 @@ def test_a_training_and_a_measurement_are_timed_as_they_are(tmp_path: Path, monk
 
     monkeypatch.setattr(Accuracy, "run", run)
     monkeypatch.setattr("harness.progress.SECONDS", -1.0)
-    monkeypatch.setattr(costs, "AT_MOST", 0.0)
+    monkeypatch.setattr(timing, "AT_MOST", 0.0)
     assert rates.measuring(Accuracy(), WIDE, (0, 1)) == pytest.approx(300.0 / 2)
 
 
