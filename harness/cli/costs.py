@@ -20,7 +20,7 @@ if TYPE_CHECKING:
 NOTE = (
     "Times are of one process on this machine; several share them, each with its memory. Networks and tables that claims share "
     "count once in every line.\nWhat the store has is taken as its entries say. The rest is timed; against a whole run these "
-    "were trainings 0.7 to 1.0 of what they took, attacks 0.7 to 0.9, other tables 0.6 to 1.3, LLC 1.5: a sampler that stops "
+    "were trainings 0.7 to 1.0 of what they took, attacks 0.7 to 1.0, other tables 0.6 to 1.3, LLC 1.8: a sampler that stops "
     "once it is precise counts with its whole budget where its timing was cut short."
 )
 
