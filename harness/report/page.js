@@ -231,7 +231,13 @@
   // The drawing with the page's colours written into it, so that it stands by itself.
   const alone = (figure) => {
     const twin = figure.cloneNode(true);
-    const [from, to] = [figure, twin].map((one) => [one, ...one.querySelectorAll("*")]);
+    const held = [...figure.querySelectorAll("[marker-start], [marker-mid]")].map((one) => one.getAttribute("marker-start") || one.getAttribute("marker-mid"));
+    // The marks of a figure that a chapter shows, too, are defined outside of it.
+    const lent = [...new Set(held)].map((id) => document.getElementById(id.slice(5, -1))).filter((one) => one && !figure.contains(one));
+    twin.prepend(...lent.map((one) => one.cloneNode(true)));
+    const every = (one) => [...one.querySelectorAll("*")];
+    const from = [figure, ...lent.flatMap((one) => [one, ...every(one)]), ...every(figure)];
+    const to = [twin, ...every(twin)];
     from.forEach((one, index) => {
       const looks = getComputedStyle(one);
       for (const name of PAINTED) to[index].setAttribute(name, looks.getPropertyValue(name));

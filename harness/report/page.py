@@ -17,7 +17,7 @@ from typing import Any
 from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 
-from harness.report import behind, citing, figures, forest, overview, standing, story, text
+from harness.report import behind, citing, figures, forest, overview, standing, story, svg, text
 from harness.report import text as voices
 from harness.report.cards import Draw, all_recipes, card
 from harness.report.history import SHOWN, History
@@ -128,6 +128,7 @@ def _context(run: Mapping[str, Any], past: History, draw: Draw, *, told: bool) -
         "run": run, "provenance": run["provenance"], "terms": _TERMS, "looks": VERDICT_STYLES,
         "banner": _BANNERS.get(run["scale"]),
         "forest_scale": [(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
+        "lent": [one["marks"] for one in cards if one.get("marks")],
         "bibtex": behind.scripted(citing.entries(run, rows)), "recipes": recipes.values(),
         "sorts": _SORTS, "past": past, "shown_past": SHOWN, "style": style(),
         **_overview(run, rows, cards, told=told),
@@ -157,6 +158,7 @@ def _drawn(
     rows: list[Row] = []
     cards: list[dict[str, Any]] = []
     recipes: dict[str, dict[str, Any]] = {}
+    twice = story.key_figures(run.get("stories") or {}) if told else set()
     for position, given in enumerate(run["rows"]):
         try:
             row = complete(given)
@@ -165,6 +167,8 @@ def _drawn(
                 key: recipe | {"place": len(recipes) + recipe["place"]} for key, recipe in own.items() if key not in recipes
             }
             one = card(row, position, known, past.of(row["id"], run["scale"]), draw)
+            if row["id"] in twice and one["picture"]:
+                one |= svg.twice(one["picture"], f"f{position}", str(row["figure"]["title"]), f"As on the card of {row['id']}.")
             one |= _pieces(one, whole, line, shared)
             # whatever cannot be counted with the others is found here
             _overview({**run, "stories": {}}, [row], [one], told=told)

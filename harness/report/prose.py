@@ -11,13 +11,17 @@ numbers from its own run and only compares the stamp with it, so that prose writ
     **inconclusive**: −0.12 (−0.16 to −0.09), n 12
 
     Two sentences why.
+
+    #### The document's key figure
+
+    What the document draws, and what ours shows: the caption under which the chapter shows the claim's figure.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
 from typing import Any
@@ -30,15 +34,28 @@ from harness.report.rows import VERDICTS, ReportError
 Row = Mapping[str, Any]
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 _STAMP = re.compile(rf"\*\*(?P<verdict>{'|'.join(VERDICTS)})(, [a-z ]+)?\*\*(: .*)?")
+_KEY_FIGURE = "the document's key figure"  # a heading under the claim whose figure it is
 _BETWEEN = re.compile(r"\((?P<low>[−-]?\d[\d,]*(?:\.\d+)?)\s+to\s+(?P<high>[−-]?\d[\d,]*(?:\.\d+)?)(?=[;,) ])")
 
 
 @dataclass(frozen=True)
 class Words:
-    """What is written about one claim: the stamp, or nothing, and the prose in Markdown."""
+    """What is written about one claim: the stamp, or nothing, and the prose in Markdown.
+
+    Attributes:
+        stamp: verdict and number of the run for which the prose was written.
+        prose: why.
+        drawn: caption of the claim's figure, where that is the document's key figure; else empty.
+    """
 
     stamp: str
     prose: str
+    drawn: str = ""
+
+    @property
+    def whole(self) -> str:
+        """Prose and caption."""
+        return f"{self.prose}\n\n{self.drawn}".strip()
 
 
 @dataclass(frozen=True)
@@ -61,6 +78,11 @@ class Story:
     def claims(self) -> dict[str, Words]:
         """What is written about each claim, in the order of the file."""
         return {slug: words for section in self.sections for slug, words in section.claims.items()}
+
+    @property
+    def drawn(self) -> list[str]:
+        """The claims whose figures are said to be the document's key figure: one, if the text is as it should be."""
+        return [slug for slug, words in self.claims.items() if words.drawn]
 
 
 @cache
@@ -88,7 +110,10 @@ def read(markdown: str) -> Story:
             own, said = sections[-1][2], "\n".join(lines[start:end]).strip()
             if level > 3 and own:
                 last = next(reversed(own))
-                own[last] = Words(own[last].stamp, f"{own[last].prose}\n\n{said}".strip())
+                if words.replace("’", "'").casefold() == _KEY_FIGURE and below:
+                    own[last] = replace(own[last], drawn=below)
+                else:
+                    own[last] = replace(own[last], prose=f"{own[last].prose}\n\n{said}".strip())
             else:
                 sections[-1][1].append(said)
     return Story(intro, tuple(Section(head, "\n\n".join(filter(None, own)), claims) for head, own, claims in sections))
@@ -188,14 +213,18 @@ def compared(markdown: str, rows: Mapping[str, Row]) -> tuple[list[str], list[st
         markdown: what is written about a document.
         rows: the run's rows by the last part of their ids.
     """
-    told = read(markdown).claims
+    told, drawn = read(markdown).claims, read(markdown).drawn
     faults = [f"{name} is no claim of this run" for name in told if name not in rows]
+    faults += [f"{name} has no figure that could be the document's key figure" for name in drawn
+               if name in rows and not rows[name]["figure"]]  # fmt: skip
+    if len(drawn) > 1:
+        faults.append(f"a document has one key figure, and these are said to be it: {', '.join(drawn)}")
     notes = [f"nothing is written about {name}" for name in rows if name not in told]
     for name, words in told.items():
         if name in rows:
             said = drift(words, rows[name])
             faults += [f"{name}: {said} --write writes {stamp(rows[name])}"] if said else []
-            notes += [f"{name}: the interval {each[1:]} is none of this run’s" for each in foreign(words.prose, [rows[name]])]
+            notes += [f"{name}: the interval {each[1:]} is none of this run’s" for each in foreign(words.whole, [rows[name]])]
     return faults, notes
 
 

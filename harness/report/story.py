@@ -44,7 +44,7 @@ def chapter(key: str, cards: Sequence[Mapping[str, Any]], written: str | None, k
     own = {prose.slug(card["row"]): card for card in cards}
     page = ProsePage(key, {slug: card["row"] for slug, card in own.items()}, VERDICT_STYLES)
     rows = [card["row"] for card in cards]
-    sections = [
+    sections: list[dict[str, Any]] = [
         {"heading": heading, "prose": page.html(said), "items": [_item(own[slug], words, page, known) for slug, words in told]}
         for heading, said, told in _sections(story, own)
     ]
@@ -52,6 +52,7 @@ def chapter(key: str, cards: Sequence[Mapping[str, Any]], written: str | None, k
     return {
         "key": key, "intro": page.html(story.intro), "before": before, "sections": sections, "after": after,
         "surviving": standing.surviving(rows), "procedures": procedures(rows), "regions": _regions(rows),
+        "drawn": next((item["row"] for section in sections for item in section["items"] if item["drawn"]), None),
         "hangs": _hanging(rows, known), "absent": [slug for slug in story.claims if slug not in own], "marked": page.marked,
     }  # fmt: skip
 
@@ -94,7 +95,13 @@ def _item(card: Mapping[str, Any], words: prose.Words, page: ProsePage, known: M
         "bar": forest.bar(row), "mark": None if forest.bar(row) else _deciding_mark(row),
         "figure": title if title and not title.startswith("What is judged") else "",
         "agrees": searches.agreement(row), "leaning": leaning(row, known),
+        "drawn": page.html(words.drawn, [row]) if words.drawn and card.get("again") else None,
     }  # fmt: skip
+
+
+def key_figures(stories: Mapping[str, str]) -> set[str]:
+    """Ids of the claims whose figures stand in the chapters, one a document."""
+    return {f"{key}/{slug}" for key, written in stories.items() for slug in prose.read(written).drawn[:1]}
 
 
 def _deciding_mark(row: Row) -> forest.Mark | None:

@@ -7,9 +7,12 @@ and whole numbers of them: half a point is less than a reader sees, and a figure
 from __future__ import annotations
 
 import math
+import re
 import unicodedata
 from collections.abc import Iterator, Mapping, Sequence
 from xml.sax.saxutils import escape, quoteattr
+
+from markupsafe import Markup
 
 # Okabe and Ito's colours (2008, "Color universal design"), which readers with any colour vision can tell apart, by class.
 SERIES = ("s1", "s2", "s3", "s4", "s5", "s6", "s7")
@@ -108,3 +111,34 @@ def whole(inside: str, *, key: str, size: Point, title: str, description: str, m
     looks = {"viewBox": f"0 0 {wide} {high}", "role": "img", "class_": "figure", "aria_labelledby": f"{key}-title {key}-text",
              "style": f"--natural:{wide / UNITS:.0f}px", **more}  # fmt: skip
     return element("svg", named + inside, **looks)
+
+
+_PARTS = re.compile(r"(<svg[^>]*>)(<title.*?</desc>)((?:<marker.*?</marker>)*)(.*)</svg>", re.DOTALL)
+
+
+def twice(drawing: str, key: str, title: str, description: str) -> dict[str, Markup]:
+    """A drawing that a page shows at two places, written once.
+
+    Its marks have to stand where nothing is ever hidden, since browsers draw no mark that is defined in what is hidden.
+
+    Args:
+        drawing: as :func:`whole` writes it.
+        key: prefix of its ids.
+        title: name of the second showing for a screen reader.
+        description: what that shows.
+
+    Returns:
+        ``picture``, the drawing without the definitions of its marks; ``marks``, these; ``again``, the second showing.
+
+    Raises:
+        ValueError: ``drawing`` is none of :func:`whole`.
+    """
+    found = _PARTS.fullmatch(drawing)
+    if found is None:
+        raise ValueError("this is not a drawing that svg.whole wrote")
+    head, named, marks, inside = found.groups()
+    held = element("g", inside, id=f"{key}-all", class_="figure")  # looks go by this class, in a copy, too
+    looks = dict(re.findall(r'(viewBox|style)="([^"]*)"', head))
+    shown = element("title", escape(title) or " ") + element("desc", escape(description)) + element("use", href=f"#{key}-all")
+    again = element("svg", shown, role="img", class_="figure", **looks)
+    return {"picture": Markup(f"{head}{named}{held}</svg>"), "marks": Markup(marks), "again": Markup(again)}

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 from browsing import Browser
-from report_samples import rows
-from selenium.webdriver.support.ui import Select
+from report_samples import PROVENANCE, rows
+from selenium.webdriver.support.ui import Select, WebDriverWait
+
+from harness.report import assemble, render
 
 ROWS = {row["id"]: row for row in rows()}
+KEYED = next(id for id, row in ROWS.items() if row["figure"] and row["figure"]["kind"] == "scatter")
 SHOWN = "return arguments[0].getClientRects().length > 0 && arguments[0].checkVisibility()"
 
 
@@ -106,6 +110,59 @@ class TestChapters:
         browser.open(page)
         browser.run("document.querySelectorAll('.chapter, .group').forEach((fold) => { fold.open = true; })")
         assert browser.run("return document.documentElement.scrollWidth <= innerWidth")
+
+
+class TestKeyFigure:
+    @pytest.fixture
+    def drawn(self, tmp_path: Path) -> Path:
+        """A report whose chapter shows the figure of a claim."""
+        row = ROWS[KEYED]
+        written = f"## A\n\n### {KEYED.partition('/')[2]}\n\nWhy.\n\n#### The document's key figure\n\nA caption.\n"
+        run = assemble(rows(), scale="reduced", device="cpu", provenance=PROVENANCE)
+        path = tmp_path / "claims.html"
+        path.write_text(render(run | {"stories": {row["document"]: written}}), encoding="utf-8")
+        return path
+
+    def test_it_looks_the_same_whether_its_card_is_shown_or_not(self, browser: Browser, drawn: Path) -> None:
+        browser.open(drawn, f"story/{KEYED}")
+        figure = browser.one(f"{told(KEYED)} svg.figure")
+        shown = figure.screenshot_as_png
+        assert browser.one(f'[id="claim/{KEYED}"]').is_displayed()
+        browser.run("document.querySelectorAll('.card').forEach((card) => { card.hidden = true; })")
+        assert figure.screenshot_as_png == shown
+        browser.run("document.querySelectorAll('.symbols marker').forEach((mark) => mark.remove())")
+        assert figure.screenshot_as_png != shown, "marks are seen"
+
+    def test_it_looks_as_on_the_card(self, browser: Browser, drawn: Path) -> None:
+        looks = (
+            "return [...arguments[0].querySelectorAll('text')].map((one) => { const looks = getComputedStyle(one);"
+            "return [one.textContent, looks.fontSize, looks.textAnchor, looks.fill].join(); })"
+        )
+        browser.open(drawn, f"story/{KEYED}")
+        browser.run(
+            "const use = document.querySelector(arguments[0]);"
+            "const copy = document.getElementById(use.getAttribute('href').slice(1)).cloneNode(true);"
+            "copy.dataset.copy = ''; use.replaceWith(copy);",
+            f"{told(KEYED)} svg.figure use",
+        )
+        assert browser.run(looks, browser.one("[data-copy]")) == browser.run(
+            looks, browser.one(f'[id="claim/{KEYED}"] svg.figure')
+        )
+
+    def test_taken_along_from_the_card_it_has_its_marks(self, browser: Browser, drawn: Path) -> None:
+        browser.open(drawn, f"claim/{KEYED}")
+        browser.one(f'[id="claim/{KEYED}"]')
+        WebDriverWait(browser.driver, 20).until(lambda _: browser.all(f'[id="claim/{KEYED}"] .actions button'))
+        browser.run(
+            "HTMLAnchorElement.prototype.click = function () { window.saved = decodeURIComponent(this.href); };"
+            "[...document.getElementById(arguments[0]).querySelectorAll('.actions button')]"
+            ".find((one) => one.textContent === 'Figure as SVG').click()",
+            f"claim/{KEYED}",
+        )
+        saved = browser.run("return window.saved")
+        used = set(re.findall(r"url\((?:&quot;|\")?#([^)\"&]+)", saved))
+        assert used == set(re.findall(r'<marker id="([^"]+)"', saved)) != set()
+        assert not re.search(r"<marker[^>]*(?<!-)fill=\"rgb\(0, 0, 0\)", saved)
 
 
 class TestWithoutScript:

@@ -68,11 +68,20 @@ class TestRead:
         assert [section.heading for section in story.sections] == ["A"]
         assert list(story.claims) == ["d"]
 
+    @pytest.mark.parametrize("mark", ["'", "’"])
+    def test_the_caption_of_a_key_figure_is_apart_from_the_prose(self, mark: str) -> None:
+        story = prose.read(
+            f"## A\n\n### b\n\nWhy.\n\n#### The document{mark}s key figure\n\nIt draws.\n\n#### More\n\nx\n\n### c\n"
+        )
+        assert story.claims["b"] == prose.Words("", "Why.\n\n#### More\n\nx", "It draws.")
+        assert story.drawn == ["b"]
+
     @given(st.text(st.sampled_from("#ab -*|`\n\r\x0b\u2028[](){}<>!&"), max_size=80))
     def test_every_text_is_a_story_that_can_be_shown(self, written: str) -> None:
         story = prose.read(written)
         shown = page()
-        for said in (story.intro, *(section.prose for section in story.sections), *(w.prose for w in story.claims.values())):
+        words = [said for w in story.claims.values() for said in (w.prose, w.drawn)]
+        for said in (story.intro, *(section.prose for section in story.sections), *words):
             html = shown.html(said)
             assert not re.search(r"<(script|img|style|iframe)|javascript:", html)
 
@@ -102,6 +111,19 @@ class TestStamp:
         words = [line for line in once.split() if line.strip("*:")]
         for each in written.split():
             assert each in words or not each.strip("*:")
+
+    def test_a_key_figure_has_to_be_there_and_is_one(self) -> None:
+        drawn = "\n\n#### The document's key figure\n\nIt draws.\n\n"
+        with_figure = next(slug for slug, row in ROWS.items() if row["figure"])
+        bare = ROWS | {with_figure: ROWS[with_figure] | {"figure": None}}
+        assert prose.compared(f"## A\n\n### {with_figure}{drawn}", ROWS)[0] == []
+        assert prose.compared(f"## A\n\n### {with_figure}{drawn}", bare)[0] == [
+            f"{with_figure} has no figure that could be the document's key figure"
+        ]
+        two = [slug for slug, row in ROWS.items() if row["figure"]][:2]
+        assert prose.compared("## A\n\n" + "".join(f"### {slug}{drawn}" for slug in two), ROWS)[0] == [
+            f"a document has one key figure, and these are said to be it: {', '.join(two)}"
+        ]
 
     def test_what_only_looks_like_a_heading_gets_none(self) -> None:
         written = "## A\n\n```sh\n### robust-below\n```\n"
@@ -184,3 +206,4 @@ def test_the_findings_say_what_the_kept_run_says() -> None:
         faults, notes = prose.compared(stories[key], own)
         assert faults == []
         assert [note for note in notes if "nothing is written" in note] == []
+        assert len(prose.read(stories[key]).drawn) == any(row["role"] == "document" for row in own.values())

@@ -162,6 +162,33 @@ def test_a_number_of_the_document_is_drawn_as_a_ring(bare: dict[str, Any]) -> No
     assert "the document has 0.009" in line
 
 
+DRAWN = "## A\n\n### {slug}\n\nWhy.\n\n#### The document’s key figure\n\n*The document* draws a line.\n"
+
+
+def test_the_key_figure_stands_in_the_chapter_and_its_bytes_once_on_the_page(run: dict[str, Any]) -> None:
+    row = next(row for row in run["rows"] if row["figure"] and row["figure"]["kind"] == "lines")
+    key, _, slug = row["id"].partition("/")
+    one = run | {"rows": [row]}
+    without, page = (render(one | {"stories": given}) for given in ({}, {key: DRAWN.format(slug=slug)}))
+    told = item(page, row["id"])
+    assert "<em>The document</em> draws a line." in told
+    assert '<use href="#f0-all"/>' in told
+    assert f'The document’s key figure is redrawn at <a href="#story/{row["id"]}">' in chapter_of(page, key)
+    for name in ("d", "id"):
+        drawn = re.findall(rf' {name}="([^"]{{4,}})"', without)
+        again = re.findall(rf' {name}="([^"]{{4,}})"', page)
+        assert sorted(each for each in again if each != "f0-all") == sorted(drawn)
+    assert "<marker" in page.partition("</defs>")[0]
+    assert "<marker" not in page.partition("</defs>")[2].partition("<script")[0]
+    assert len(page) - len(without) < 2000
+
+
+def test_what_is_said_of_a_figure_that_is_not_there_is_not_shown(bare: dict[str, Any]) -> None:
+    page = render(bare | {"stories": {"slt": DRAWN.format(slug="robust-below")}})
+    assert "draws a line" not in page
+    assert "key figure" not in chapter_of(page, "slt")
+
+
 def test_a_stamp_is_no_part_of_the_prose_that_is_shown(bare: dict[str, Any]) -> None:
     row = complete(bare["rows"][0])
     page = render(bare | {"stories": {"slt": f"## A\n\n### robust-below\n\n{prose.stamp(row)}\n\nWhy."}})
