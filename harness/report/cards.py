@@ -10,6 +10,7 @@ from typing import Any
 from markupsafe import Markup
 
 from harness.report import behind, figures, flips, forest, history, lanes, overview, searches, standing, text
+from harness.report.part_names import grid, part_names
 from harness.report.rows import Row
 
 _SENTENCES, _SENTENCE = re.compile(r"(?<=[.!?])\s+"), 5  # where one ends and the next begins; its fewest words
@@ -58,7 +59,7 @@ def card(
         "reading": figures.reading(figure) if figure else None, "caption": _caption(row, figure),
         "wide": bool(figure and figure["facet"]),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
-        "parts": parts, "companions": companions,
+        "parts": parts, "grid": grid(part_names([str(part["prediction"] or "") for part in parts])), "companions": companions,
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "flags": overview.flags(row), "tracks": overview.tracks(row),

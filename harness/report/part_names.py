@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import dataclass
 from difflib import SequenceMatcher
 
 _SHORT = 90  # characters of a part's name
@@ -18,6 +19,45 @@ _OPENING = re.compile(
 _PIECE = re.compile(
     r"(?:higher|lower) in [^,]+? than in [^,]+?(?=,|$)|[^\s,=]+(?: [^\s,=]+)?(?= = ) = [^,]+?(?=,| and |$)|at [\d.]+|[^\s]+"
 )
+_BETWEEN = re.compile(r", | and (?=[^,=]+ = )")  # what stands between the settings of a name
+
+
+@dataclass(frozen=True)
+class Grid:
+    """Parts that are all combinations of two settings, or of one with several others.
+
+    Attributes:
+        rows: names of the rows.
+        columns: names of the columns.
+        cells: which part stands where, row by row, by its place among the parts.
+    """
+
+    rows: tuple[str, ...]
+    columns: tuple[str, ...]
+    cells: tuple[tuple[int, ...], ...]
+
+
+def grid(names: Sequence[str]) -> Grid | None:
+    """Parts as a grid, where their names say that they are one; else None.
+
+    Args:
+        names: of :func:`part_names`.
+
+    Returns:
+        The grid whose columns have the shortest names; every part stands in it once, and there are at least two rows and two
+        columns.
+    """
+    settings = [_BETWEEN.split(name) for name in names]
+    if len({len(each) for each in settings}) != 1:
+        return None
+    found = []
+    for place in range(len(settings[0])):
+        keys = [(", ".join(each[:place] + each[place + 1 :]), each[place]) for each in settings]
+        rows, columns = (tuple(dict.fromkeys(key[side] for key in keys)) for side in (0, 1))
+        if min(len(rows), len(columns)) >= 2 and len(set(keys)) == len(keys) == len(rows) * len(columns):
+            cells = tuple(tuple(keys.index((row, column)) for column in columns) for row in rows)
+            found.append(Grid(rows, columns, cells))
+    return min(found, key=lambda each: sum(map(len, each.columns)), default=None)
 
 
 def part_names(predictions: Sequence[str]) -> list[str]:
