@@ -57,7 +57,7 @@ def card(
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
         "trained": _trained(row, recipes),
         "reading": figures.reading(figure) if figure else None, "caption": _caption(row, figure),
-        "wide": bool(figure and figure["facet"]),
+        "shape": _shape(figure),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
         "parts": parts, "grid": grid(part_names([str(part["prediction"] or "") for part in parts])), "companions": companions,
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
@@ -114,6 +114,11 @@ def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
         known = {"name": name, "digest": None if digest is None else str(digest), "rest": rest}
         found.setdefault(_recipe_key(recipe), known | {"place": len(found)})
     return found
+
+
+def _shape(figure: Mapping[str, Any] | None) -> str:
+    """How a card divides its width: "plain" beside one panel, "broad" where several need more of it."""
+    return "broad" if figure and figure["facet"] else "plain"
 
 
 def _flips(row: Row) -> dict[str, Any] | None:

@@ -14,9 +14,11 @@ from browsing import Browser
 from report_samples import rows
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
+from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from harness.judge import decide
+from harness.report import read_run, render
 
 ROWS = {row["id"]: row for row in rows()}
 CARD = '[id="claim/slt/robust-below"]'
@@ -153,7 +155,8 @@ class TestOrder:
 class TestDownToOneSeed:
     def test_from_the_stratum_to_the_seed_to_its_mark(self, browser: Browser, page: Path) -> None:
         browser.open(page)
-        browser.run("arguments[0].scrollIntoView({block: 'center'})", browser.one(f"{CARD} .strips a"))
+        browser.run("arguments[0].scrollIntoView({block: 'center'})", browser.one(f"{CARD} .folds"))
+        browser.one(f"{CARD} .strata > summary").click()
         browser.follow(browser.one(f"{CARD} .strips a"))
         assert browser.state() == "claim/slt/robust-below&architecture=8×1"
         table = browser.one(f"{CARD} .grid")
@@ -302,6 +305,59 @@ class TestLooks:
         assert all(browser.run(shown, cell) > 0 for cell in browser.all(".forest tbody .num")[:4]), "effects and intervals"
         pdf = base64.b64decode(browser.driver.execute_cdp_cmd("Page.printToPDF", {})["data"])
         assert pdf.count(b"/Type /Page\n") > 3
+
+
+class TestOneScreen:
+    """What a card shows before anything is unfolded."""
+
+    HEIGHTS = (
+        "return [...document.querySelectorAll('.card')].map((card) => {"
+        "card.style.contentVisibility = 'visible'; return card.getBoundingClientRect().height; })"
+    )
+
+    @pytest.fixture
+    def kept(self, tmp_path: Path) -> Path:
+        run = read_run(Path(__file__).parents[2] / "reports" / "reference" / "claims.json")
+        path = tmp_path / "kept.html"
+        path.write_text(render(run), encoding="utf-8")
+        return path
+
+    def test_most_cards_are_one_screen(self, browser: Browser, kept: Path) -> None:
+        for width, height, share in ((1440, 900, 0.95), (1280, 800, 0.75)):
+            browser.look(width=width)
+            browser.open(kept)
+            heights = browser.run(self.HEIGHTS)
+            assert sum(each <= height for each in heights) >= share * len(heights)
+
+    def test_verdict_figure_numbers_and_margin_are_shown_and_all_else_is_folded(self, browser: Browser, page: Path) -> None:
+        browser.look(width=1440)
+        browser.open(page)
+        for name in ("h3", ".badge", ".reason", "svg.figure", ".beside", ".facts .strips", ".flips"):
+            assert browser.run("return arguments[0].checkVisibility()", browser.one(f"{CARD} {name}")), name
+        folded = browser.all(f"{CARD} .folds > *")
+        assert len(folded) >= 4
+        assert all(each.tag_name == "details" and each.get_attribute("open") is None for each in folded)
+
+    def test_what_is_folded_opens_over_the_whole_width(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.run("arguments[0].scrollIntoView({block: 'center'})", browser.one(f"{CARD} .folds"))
+        summary = browser.one(f"{CARD} .checks > summary")
+        summary.click()
+        wide = "return arguments[0].getBoundingClientRect().width"
+        assert browser.one(f"{CARD} .gates").is_displayed()
+        assert browser.run(wide, browser.one(f"{CARD} .checks")) == browser.run(wide, browser.one(f"{CARD} .folds"))
+
+    def test_parts_and_checks_are_printed_though_they_are_folded(self, browser: Browser, page: Path) -> None:
+        browser.open(page)
+        browser.look(printed=True)
+        height = "return arguments[0].getBoundingClientRect().height"
+        for name in (".results", ".facts .strips", ".strata .strips"):
+            assert all(browser.run(height, each) > 0 for each in browser.all(f".card {name}") if not self.deep(browser, each))
+
+    @staticmethod
+    def deep(browser: Browser, table: WebElement) -> bool:
+        """Whether a table stands in a fold of a fold, which is not printed."""
+        return bool(browser.run("return arguments[0].closest('.full, details:not(.kept)') !== null", table))
 
 
 class TestAccessibility:

@@ -245,7 +245,7 @@ class TestContent:
             "✓ Supported", "It lies above.", "“With each architecture", "Experimentation",
             "The document reports 0.021 against 0.030 Measured here 0.0118 90 % interval 0.0081 to 0.0161",
             "Smallest effect of interest 0.005 half of the difference that the document's Figure 3 shows",
-            "n 18 unit: pair (architecture × seed)",
+            "n 18; unit: pair (architecture × seed)",
             "p 0.003 of the interval, for supporting: 0.002",
             "p, Holm 0.01 within the document; the verdict survives", "Judged under 2 protocols",
             "sound (decides)", "The protocols disagree", "no say in the verdict", "models are competent",
@@ -271,7 +271,7 @@ class TestContent:
         assert "ρ > 0 in robust models" in text
         assert "the prediction says how many of them have to come true" in text
         assert "Measured here, deciding part" in text
-        assert "Prediction, fixed beforehand All of: the 3 parts below" in text
+        assert "Prediction, fixed beforehand All of: its 3 parts" in text
 
     def test_example_images_stand_in_a_grid_and_say_what_they_are(self, page: Page) -> None:
         (table,) = page.all("table", class_="images")
