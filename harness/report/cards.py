@@ -14,11 +14,12 @@ from harness.report.part_names import grid, part_names
 from harness.report.rows import Row
 
 _SENTENCES, _SENTENCE = re.compile(r"(?<=[.!?])\s+"), 5  # where one ends and the next begins; its fewest words
+_ROW = 3  # panels in a row
 Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "rows", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
-)) | {"strata": [], "gates": []}  # fmt: skip
+)) | {"strata": [], "gates": [], "flips": None}  # fmt: skip
 
 
 def card(
@@ -39,12 +40,13 @@ def card(
     bar = forest.bar(row)
     picture, trouble = _picture(row, f"f{position}", draw, bar)
     figure = row["figure"] if picture else None
+    drawn = figure and {**figure, **_judged(row, bar)}
     before = [_past(verdict, row) for verdict in past]
     own = {name: row[name] for name in ("rule", "centre", "margin", "alpha")}
     if row["rule"] == "all":  # the margin is that of the deciding part, and that may differ by protocol
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
-    parts = [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]]
+    parts = [_result(part) | {"primary": part is forest.deciding(row), "flips": flips.flips(part)} for part in row["parts"]]
     companions = [_result(companion) for companion in row["companions"]]
     left_out = once.each(standing.left_out(row["rows"]))
     for told in (*protocols, *parts, *companions):
@@ -56,7 +58,7 @@ def card(
         "rows": len(figure["data"][figure["y"]]) if figure else 0,
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
         "trained": _trained(row, recipes),
-        "reading": figures.reading(figure) if figure else None, "caption": _caption(row, figure),
+        "reading": figures.reading(drawn) if drawn else None, "caption": _caption(row, figure),
         "shape": _shape(figure),
         "protocols": protocols, "disagree": len({protocol["verdict"] for protocol in protocols}) > 1,
         "parts": parts, "grid": grid(part_names([str(part["prediction"] or "") for part in parts])), "companions": companions,
@@ -117,14 +119,17 @@ def all_recipes(rows: Sequence[Row]) -> dict[str, dict[str, Any]]:
 
 
 def _shape(figure: Mapping[str, Any] | None) -> str:
-    """How a card divides its width: "plain" beside one panel, "broad" where several need more of it."""
-    return "broad" if figure and figure["facet"] else "plain"
+    """How a card divides its width, as classes: "plain" beside one panel, "broad" beside a row, "tall" beside several rows."""
+    if not figure or not figure["facet"]:
+        return "plain"
+    rows = -(-len(lanes.levels(figure["data"][figure["facet"]])) // _ROW)
+    return ("broad", "broad tall", "broad tall tower")[min(rows, 3) - 1] if rows else "broad"
 
 
 def _flips(row: Row) -> dict[str, Any] | None:
     """At which margins the verdict flips, its numbers for the page's script apart."""
     found = flips.flips(row)
-    return found and found | {"data": {name: found[name] for name in ("pieces", "margin", "far")}}
+    return found and found | {"data": {name: found[name] for name in ("pieces", "margin", "far", "times") if name in found}}
 
 
 def _picture(row: Row, key: str, draw: Draw, bar: forest.Bar | None) -> tuple[Markup | None, str | None]:
@@ -147,6 +152,8 @@ def _judged(row: Row, bar: forest.Bar | None) -> dict[str, Any]:
         places = {name: getattr(whole, name) for name in ("effect", "low", "high", "outside")}
         found["judged"] = {"words": words, "verdict": row["verdict"], "zone": bar.zone, "centre": bar.centre, **places}
     part, figure = forest.deciding(row), row["figure"]
+    if bar is not None and _on_the_axis(row, figure):
+        found["margin"] = abs(row["margin"])
     if part is not None and figure["facet"]:
         said = f"{part['prediction']} {part['estimand']}"
         levels = [str(level) for level in lanes.levels(figure["data"][figure["facet"]])]
@@ -158,9 +165,17 @@ def _judged(row: Row, bar: forest.Bar | None) -> dict[str, Any]:
     return found
 
 
-def _stands(words: str, said: str) -> bool:
-    """Whether ``words`` stand in a sentence as words of their own."""
-    return re.search(rf"(?<!\w){re.escape(words)}(?!\w)", said) is not None
+_DIFFERENCE = re.compile(r"(mean |paired |trimmed |height )*difference of ")
+
+
+def _on_the_axis(row: Row, figure: Mapping[str, Any]) -> bool:
+    """Whether what decides is a difference of the very column on a figure's vertical axis: its margin is a length there."""
+    declared = (row["declared"] or {}).get("prediction") or {}
+    parts = declared.get("parts") or []
+    if row["parts"]:
+        declared = parts[row["decides"]] if row["decides"] is not None and row["decides"] < len(parts) else {}
+    column = declared.get("value") or declared.get("y")
+    return column == figure["y"] and not figure["log_y"] and bool(_DIFFERENCE.match(str(row["estimand"])))
 
 
 def _caption(row: Row, figure: Mapping[str, Any] | None) -> str:

@@ -121,6 +121,8 @@ def reading(figure: Mapping[str, Any]) -> str:
     if figure["kind"] == "lines" and (looks := _looks(figure)) & {"thread"}:
         said = "Thick line: mean; thin lines: one network each."
         said += " Band: one standard deviation either side." if "band" in looks else ""
+    if figure.get("margin") and Sheet.of(figure, tidy.where(figure["data"], _drawable(figure)), "").lengths():
+        said += f" The bar at the right edge is as long as the margin, {text.number(figure['margin'])}."
     if lost := len(figure["data"][figure["y"]]) - sum(_drawable(figure)):
         log = figure["log_x"] or figure["log_y"]
         why = "missing, or not positive on a logarithmic axis" if log else "missing"

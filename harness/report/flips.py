@@ -63,8 +63,11 @@ def outcome(found: Sequence[Piece], margin: float) -> str:
 def flips(row: Mapping[str, Any]) -> dict[str, Any] | None:
     """What the card shows: pieces, the ends of a slider, and a sentence for those without a script.
 
-    None where no interval decides, and where the interval alone does not: another opinion or a second test had its say.
+    For a conjunction see :func:`joint`.  None where no interval decides, and where the interval alone does not: another opinion
+    or a second test had its say.
     """
+    if row["rule"] == "all":
+        return _joint(row)
     if row["rule"] not in INTERVAL_RULES or not row["interval"] or not row["margin"] or row["interval"] == [None, None]:
         return None
     found = pieces(row["rule"], row["centre"] or 0.0, row["interval"])
@@ -76,6 +79,61 @@ def flips(row: Mapping[str, Any]) -> dict[str, Any] | None:
         "pieces": [[piece.start, piece.at, piece.after] for piece in found], "margin": margin, "far": far, "said": _said(found),
         "verdict": row["verdict"],
     }  # fmt: skip
+
+
+def joint(parts: Sequence[Sequence[Piece]], margins: Sequence[float]) -> list[tuple[float, str, str]]:
+    """Whether all parts are supported, by the factor with which all their margins are multiplied: (factor, at it, beyond it).
+
+    Args:
+        parts: the pieces of each part.
+        margins: the margin that was fixed for each, greater than 0.
+    """
+    turns = sorted({piece.start / margin for found, margin in zip(parts, margins, strict=True) for piece in found})
+    told: list[tuple[float, str, str]] = []
+    for place, factor in enumerate(turns):
+        inside = (factor + turns[place + 1]) / 2 if place + 1 < len(turns) else 2 * factor or 1.0
+        at, after = (_all_supported(parts, margins, each) for each in (factor, inside))
+        if not told or (at, after) != (told[-1][2], told[-1][2]):
+            told.append((factor, at, after))
+    return told
+
+
+def _all_supported(parts: Sequence[Sequence[Piece]], margins: Sequence[float], factor: float) -> str:
+    held = []
+    for found, margin in zip(parts, margins, strict=True):
+        # A turn is a margin, not a factor: what lies at one is put there again, whatever the division has cost.
+        at = (piece.start for piece in found if math.isclose(piece.start, factor * margin, rel_tol=1e-12))
+        held.append(outcome(found, next(at, factor * margin)))
+    return "supported" if all(each == "supported" for each in held) else "not supported"
+
+
+def _joint(row: Mapping[str, Any]) -> dict[str, Any] | None:
+    """The same for a conjunction all of whose parts have to come true, with all margins changed by one factor.
+
+    Only whether it is supported: that follows from the parts' own intervals, while a refutation of the whole is read at another
+    level.  None where a part has no interval, or is not what its interval says.
+    """
+    parts = row["parts"]
+    if not parts or (row["counts"] or {}).get("needed") != len(parts) or any(flips(part) is None for part in parts):
+        return None
+    found = [pieces(part["rule"], part["centre"] or 0.0, part["interval"]) for part in parts]
+    margins = [abs(part["margin"]) for part in parts]
+    whole = joint(found, margins)
+    if (_all_supported(found, margins, 1.0) == "supported") != (row["verdict"] == "supported"):
+        return None
+    far = 2 * max(1.0, whole[-1][0])
+    return {"pieces": [list(each) for each in whole], "margin": 1, "far": far, "said": _said_jointly(whole), "times": True,
+            "verdict": row["verdict"]}  # fmt: skip
+
+
+def _said_jointly(whole: Sequence[tuple[float, str, str]]) -> str:
+    if len(whole) == 1:
+        return f"With these intervals the whole is {whole[0][2]} whatever the margins are."
+    said = [f"up to {text.number(whole[1][0])} times the margins that were fixed it is {whole[0][2]}"]
+    for each, after in zip(whole[1:], [*whole[2:], None], strict=True):
+        until = f" up to {text.number(after[0])} times" if after is not None else ""
+        said.append(f"beyond that{until} {each[2]}")
+    return f"With these intervals, {', '.join(said)}."
 
 
 def _said(found: Sequence[Piece]) -> str:

@@ -294,7 +294,8 @@
     const box = card.querySelector(".flips");
     if (!box || box.dataset.made) return;
     box.dataset.made = "yes";
-    const { pieces, margin, far } = JSON.parse(box.dataset.flips);
+    const { pieces, margin, far, times } = JSON.parse(box.dataset.flips);
+    if (pieces.length < 2) return;  // nothing flips
     const input = make("input", { type: "range", min: 0, max: far, step: far / 400, value: margin });
     input.setAttribute("aria-label", "Another margin");
     const said = make("output");
@@ -303,9 +304,10 @@
       const near = Math.abs(chosen - margin) <= far / 800 ? margin : chosen;  // the slider has no step at the margin itself
       const [start, at, after] = pieces.filter((piece) => piece[0] <= near).pop();
       const verdict = near === start ? at : after;
-      said.className = `v-${verdict}`;
-      said.replaceChildren(make("span", { className: "glyph", textContent: GLYPHS[verdict] || "" }),
-        ` ${verdict} with a margin of ${shown(Number(near.toPrecision(3)))}${near === margin ? ", which was fixed beforehand" : ""}`);
+      said.className = `v-${verdict in GLYPHS ? verdict : "stratum"}`;
+      said.replaceChildren(verdict in GLYPHS ? make("span", { className: "glyph", textContent: GLYPHS[verdict] }) : "",
+        times ? ` ${verdict} with ${near === margin ? "the margins that were fixed beforehand" : `all margins times ${shown(Number(near.toPrecision(3)))}`}`
+          : ` ${verdict} with a margin of ${shown(Number(near.toPrecision(3)))}${near === margin ? ", which was fixed beforehand" : ""}`);
       input.setAttribute("aria-valuetext", said.textContent.trim());
     };
     input.addEventListener("input", tell);

@@ -144,6 +144,8 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
     own = {"settings": {}, "effect": row["effect"], "interval": row["interval"], "verdict": row["verdict"]}
     if len(shown) < 3 or not default:
         return None
+    turned = [each for each in trials if each["found"] and _drawable(each)][:1]
+    shown += [each for each in turned if each not in shown]
     shown = sorted([*shown, *([own] if _drawable(own) else [])], key=lambda each: each["effect"])
     ends = [end for each in shown for end in each["interval"]]
     centre, margin = row["centre"] or 0.0, row["margin"]
@@ -157,7 +159,8 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
 
     points = [
         {"x": round(_LEFT + step * (at + 0.5), 1), "y": y(each["effect"]), "low": y(each["interval"][0]),
-         "high": y(each["interval"][1]), "verdict": each["verdict"], "own": each is own}
+         "high": y(each["interval"][1]), "verdict": each["verdict"], "own": each is own,
+         "ringed": each in turned}
         for at, each in enumerate(shown)
     ]  # fmt: skip
     settings = [{**default, **each["settings"]} for each in shown]
@@ -171,6 +174,7 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
         "wide": _WIDE, "high": _HIGH + _ROW * (len(rows) + 1), "left": _LEFT, "points": points, "rows": rows,
         "guides": [{"y": y(value), "said": text.number(value)} for value in guides],
         "title": f"{len(shown)} effects in order of size, with intervals; below them the value of each setting, low to high",
+        "ringed": bool(turned),
     }  # fmt: skip
 
 

@@ -112,7 +112,7 @@ class Sheet:
         said, marks = [], dict[tuple[int, float], str]()
         for panel in self.panels:
             said.append("".join([*self._axes(panel), *self._marks(panel, marks), *self._guides(panel)]))
-        return self._defined(marks) + "".join([*self._judged(), *said, *self._names(marks)])
+        return self._defined(marks) + "".join([*self._judged(), *said, *self._lengths(), *self._names(marks)])
 
     # What surrounds the panels.
 
@@ -288,6 +288,21 @@ class Sheet:
         yield svg.element("path", class_=f"v-{told['verdict']} ci", d=svg.path([[(at["low"], top + 6), (at["high"], top + 6)]]))
         if not told["outside"]:
             yield svg.element("circle", class_=f"v-{told['verdict']} at", cx=round(at["effect"]), cy=round(top + 6), r=6)
+
+    def lengths(self) -> list[tuple[Panel, float]]:
+        """How long the margin is on the vertical axis: of the panel that decides, or of each; none where it does not fit."""
+        margin, decides = self.style.figure.get("margin"), self.style.figure.get("decides")
+        panels = [panel for panel in self.panels if decides is None or str(panel.level) == decides] if margin else []
+        found = [(panel, self.box(panel)[3] * (panel.y.share(panel.y.low + (margin or 0.0)))) for panel in panels]
+        return [(panel, length) for panel, length in found if 2 <= length <= self.box(panel)[3]]
+
+    def _lengths(self) -> Iterator[str]:
+        """The margin as a length beside the panel, in the middle of its height, where no mark ever lies."""
+        for panel, length in self.lengths():
+            left, top, wide, high = self.box(panel)
+            x, y = left + wide + 7, top + (high - length) / 2
+            ends = [[(x - 3, y), (x + 3, y)], [(x, y), (x, y + length)], [(x - 3, y + length), (x + 3, y + length)]]
+            yield svg.element("path", class_="span", d=svg.path(ends))
 
     def _sample(self, paint: int, x: float, y: float, marks: Mapping[tuple[int, float], str]) -> str:
         """How a series is drawn, beside its name."""

@@ -11,14 +11,14 @@ from xml.etree import ElementTree as ET
 
 import pytest
 from browsing import Browser
-from report_samples import rows
+from report_samples import PROVENANCE, rows
 from selenium.webdriver.common.action_chains import ActionChains
 from selenium.webdriver.common.keys import Keys
 from selenium.webdriver.remote.webelement import WebElement
 from selenium.webdriver.support.ui import Select, WebDriverWait
 
 from harness.judge import decide
-from harness.report import read_run, render
+from harness.report import assemble, read_run, render
 
 ROWS = {row["id"]: row for row in rows()}
 CARD = '[id="claim/slt/robust-below"]'
@@ -310,10 +310,9 @@ class TestLooks:
 class TestOneScreen:
     """What a card shows before anything is unfolded."""
 
-    HEIGHTS = (
-        "return [...document.querySelectorAll('.card')].map((card) => {"
-        "card.style.contentVisibility = 'visible'; return card.getBoundingClientRect().height; })"
-    )
+    HEIGHTS = "return [...document.querySelectorAll('.card')].map((card) => card.getBoundingClientRect().height)"
+    MADE = "return document.querySelectorAll('.card')[arguments[0]].querySelector('.actions button') !== null"
+    SEEN = "const card = document.querySelectorAll('.card')[arguments[0]]; card.scrollIntoView(); return card.offsetHeight"
 
     @pytest.fixture
     def kept(self, tmp_path: Path) -> Path:
@@ -326,6 +325,10 @@ class TestOneScreen:
         for width, height, share in ((1440, 900, 0.95), (1280, 800, 0.75)):
             browser.look(width=width)
             browser.open(kept)
+            browser.run("for (const card of document.querySelectorAll('.card')) card.style.contentVisibility = 'visible'")
+            for place in range(len(browser.all(".card"))):  # what a script adds to a card, it adds when the card is seen
+                browser.run(self.SEEN, place)
+                WebDriverWait(browser.driver, 20, 0.02).until(lambda _, at=place: browser.run(self.MADE, at))
             heights = browser.run(self.HEIGHTS)
             assert sum(each <= height for each in heights) >= share * len(heights)
 
@@ -398,6 +401,22 @@ class TestAnotherMargin:
         for margin, verdict, words in said:
             assert verdict == f"v-{decide('above', row['centre'], margin, (low, high))[0]}", margin
             assert verdict[2:] in (words or verdict[2:])
+
+    def test_that_of_a_conjunction_changes_all_margins_at_once(self, browser: Browser, tmp_path: Path) -> None:
+        one = ROWS["slt/robust-below"]
+        parts = [one | {"parts": []}, one | {"parts": [], "interval": [0.006, 0.0081]}]
+        counts = {"supporting": 2, "refuting": 0, "needed": 2}
+        row = one | {"rule": "all", "parts": parts, "counts": counts, "figure": None}
+        path = tmp_path / "claims.html"
+        run = assemble([row], scale="reduced", device="cpu", provenance=PROVENANCE)
+        path.write_text(render(run), encoding="utf-8")
+        browser.open(path, "claim/slt/robust-below")
+        WebDriverWait(browser.driver, 20).until(lambda _: browser.all(f"{CARD} .flips input"))
+        output = browser.one(f"{CARD} .flips output")
+        assert "supported with the margins that were fixed beforehand" in output.text
+        browser.run("arguments[0].focus()", browser.one(f"{CARD} .flips input"))
+        ActionChains(browser.driver).send_keys(Keys.END).perform()
+        assert output.text.startswith("not supported with all margins times 3.2")
 
     def test_it_does_not_filter(self, browser: Browser, page: Path) -> None:
         browser.open(page, "claim/slt/robust-below")

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from report_samples import rows
 
 from harness.judge.rule import decide
-from harness.report.flips import flips, outcome, pieces
+from harness.report.flips import flips, joint, outcome, pieces
 
 NUMBERS = st.floats(-1e6, 1e6)
 GRID = st.integers(-64, 64).map(lambda number: number / 16)  # sums and differences of these are exact
@@ -70,3 +70,50 @@ def test_a_card_says_it_in_words() -> None:
 def test_where_the_interval_does_not_decide_nothing_is_said(change: dict[str, Any]) -> None:
     row = next(row for row in rows() if row["id"] == "slt/robust-below")
     assert flips(row | change) is None
+
+
+MARGINS = st.sampled_from([0.25, 0.5, 1.0, 3.0])
+PARTS = st.lists(st.tuples(RULES, GRID, st.tuples(GRID, GRID).map(sorted), MARGINS), min_size=1, max_size=4)
+
+
+@given(PARTS, st.integers(0, 400).map(lambda number: number / 16))
+def test_a_whole_is_supported_at_a_factor_just_where_the_judge_supports_all_its_parts(parts: Any, factor: float) -> None:
+    found = joint([pieces(rule, centre, ends) for rule, centre, ends, _ in parts], [margin for *_, margin in parts])
+    starts = [start for start, *_ in found]
+    assert starts == sorted(set(starts))
+    assert starts[0] == 0
+    for at in (factor, *(start for start in starts if (start * 64).is_integer())):
+        start, exactly, after = [piece for piece in found if piece[0] <= at][-1]
+        said = exactly if at == start else after
+        held = [decide(rule, centre, at * margin, (ends[0], ends[1]))[0] == "supported" for rule, centre, ends, margin in parts]
+        assert (said == "supported") == all(held)
+
+
+def conjunction(**changed: Any) -> dict[str, Any]:
+    one = next(row for row in rows() if row["id"] == "slt/robust-below")
+    parts = [one | {"parts": []}, one | {"parts": [], "interval": [0.006, 0.0081]}]
+    counts = {"supporting": 2, "refuting": 0, "needed": 2}
+    return one | {"rule": "all", "verdict": "supported", "parts": parts, "counts": counts} | changed
+
+
+def test_a_conjunction_flips_where_its_first_part_does() -> None:
+    found = flips(conjunction())
+    assert found is not None
+    assert found["said"] == (
+        "With these intervals, up to 1.62 times the margins that were fixed it is supported, beyond that not supported."
+    )
+    assert found["pieces"] == [[0.0, "supported", "supported"], [pytest.approx(1.62), "supported", "not supported"]]
+
+
+@pytest.mark.parametrize(
+    "changed",
+    [{"verdict": "inconclusive"}, {"counts": {"supporting": 2, "refuting": 0, "needed": 1}}, {"counts": None}, {"parts": []}],
+)
+def test_a_conjunction_that_is_not_what_its_intervals_say_has_no_slider(changed: dict[str, Any]) -> None:
+    assert flips(conjunction(**changed)) is None
+
+
+def test_a_part_that_another_opinion_decides_leaves_the_whole_without_one() -> None:
+    whole = conjunction()
+    whole["parts"][1] |= {"verdict": "inconclusive"}
+    assert flips(whole) is None

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import html
 import json
 import re
 import subprocess
@@ -13,13 +14,16 @@ from pathlib import Path
 from typing import Any
 from xml.etree import ElementTree as ET
 
+import pandas as pd
 import pytest
 from many_samples import COUNT, many
 from report_samples import PROVENANCE, claim_of, column, rows
 from report_samples import figures as samples
 
 import harness.report
-from harness.report import ReportError, assemble, base_row, figures, merge, render
+from harness.claim import Figure
+from harness.report import ReportError, assemble, base_row, cards, figures, merge, render
+from harness.report.figures import draw, figure_from_evidence, reading
 from harness.report.history import SHOWN, History, record
 from harness.report.svg import SERIES
 from harness.report.text import VERDICT_STYLES
@@ -316,7 +320,7 @@ class TestContent:
         columns = {name: column(each) for name, each in held["columns"]}
         assert columns["regime"] == row["figure"]["data"]["regime"]
         assert columns["llc"] == pytest.approx(row["figure"]["data"]["llc"], rel=6e-4)
-        assert "Data behind the figure, down to one seed 480 rows" in card(page, "slt/peak-widens")
+        assert "Data behind the figure 480 rows" in card(page, "slt/peak-widens")
 
     def test_a_stratum_leads_to_its_rows(self, page: Page) -> None:
         links = {link["text"]: link["href"] for link in page.all("a")}
@@ -506,6 +510,47 @@ class TestJudgedInTheFigure:
         row["decides"] = 1
         marked = [one.text for one in self.figure_of(run, "slt/correlation").iter("text") if one.get("class") == "decides"]
         assert marked == ([f"{panel} (decides)"] if panel else [])
+
+
+class TestMarginOnTheAxis:
+    """The margin as a length on the axis of a figure that shows what is judged."""
+
+    def drawn(self, margin: float, **changed: Any) -> tuple[str, list[list[float]], str]:
+        table = pd.DataFrame({"regime": ["a", "b"] * 8, "asr": [0.1 * (row % 7) for row in range(16)], "seed": range(16)})
+        given = {"x": "regime", "y": "asr", "x_label": "", "y_label": "", "title": "t", **changed}
+        figure = figure_from_evidence(Figure("strip", table, **given)) | {"margin": margin}
+        svg = draw(figure, "k")
+        return svg, json.loads(html.unescape(re.search(r'data-panels="([^"]*)"', svg)[1])), reading(figure)  # type: ignore[index]
+
+    @pytest.mark.parametrize("margin", [0.05, 0.1, 0.3, 0.6])
+    def test_it_is_as_long_as_the_axis_says(self, margin: float) -> None:
+        svg, [[left, top, wide, high, _, _, low, most]], said = self.drawn(margin)
+        length = int(re.search(r'class="span" d="M[^l]*l6 0m-3 0l0 (\d+)', svg)[1])  # type: ignore[index]
+        assert length / high == pytest.approx(margin / (most - low), abs=1 / high)
+        x, y = map(int, re.search(r'class="span" d="M(\d+) (\d+)', svg).groups())  # type: ignore[union-attr]
+        assert x >= left + wide, "beside all marks"
+        assert top <= y <= y + length <= top + high + 1
+        assert f"as long as the margin, {margin}." in said
+
+    @pytest.mark.parametrize("margin", [1e-6, 5.0])
+    def test_one_that_cannot_be_drawn_is_not_spoken_of(self, margin: float) -> None:
+        svg, _, said = self.drawn(margin)
+        assert "span" not in svg
+        assert "margin" not in said
+
+    @pytest.mark.parametrize(
+        ("declared", "estimand", "drawn"),
+        [({"value": "asr"}, "mean paired difference of asr", True), ({"value": "llc"}, "mean paired difference of llc", False),
+         ({"y": "asr"}, "mean paired height difference of asr", True), ({"value": "asr"}, "mean slope of asr", False),
+         ({}, "mean paired difference of asr", False)],
+    )  # fmt: skip
+    def test_only_a_difference_of_what_the_axis_shows_has_one(self, declared: Any, estimand: str, drawn: bool) -> None:
+        row = {"declared": {"prediction": declared}, "parts": [], "decides": None, "estimand": estimand}
+        assert cards._on_the_axis(row, {"y": "asr", "log_y": False}) == drawn
+        assert not cards._on_the_axis(row, {"y": "asr", "log_y": True})
+        parts = {"declared": {"prediction": {"parts": [{}, declared]}}, "parts": [1, 2], "estimand": estimand}
+        assert cards._on_the_axis(parts | {"decides": 1}, {"y": "asr", "log_y": False}) == drawn
+        assert not cards._on_the_axis(parts | {"decides": 0}, {"y": "asr", "log_y": False})
 
 
 def card_html(page: str, id: str) -> str:

@@ -34,6 +34,20 @@ def test_the_curve_has_the_even_effects_and_the_claims_own_in_order():
     assert [guide["said"] for guide in curve["guides"]] == ["0", "0.5"]
 
 
+@pytest.mark.parametrize("place", range(4))
+def test_the_setting_in_which_the_verdict_turns_is_ringed_even_if_it_was_not_drawn_evenly(place):
+    curve = searched(found(*FOUR) | {"found": FOUR[place]["settings"]}, ROW)["curve"]
+    assert curve["ringed"]
+    ringed = [point for point in curve["points"] if point["ringed"]]
+    assert len(ringed) == 1
+    lowest_first = sorted([*(each["effect"] for each in FOUR if each["why"] == "even"), ROW["effect"],
+                           *([FOUR[place]["effect"]] if FOUR[place]["why"] != "even" else [])])  # fmt: skip
+    assert curve["points"].index(ringed[0]) == lowest_first.index(FOUR[place]["effect"])
+    without = searched(found(*FOUR), ROW)["curve"]
+    assert not without["ringed"]
+    assert not any(point["ringed"] for point in without["points"])
+
+
 @pytest.mark.parametrize("trials", [(), FOUR[:2], (trial(None, noise=2.0),) * 5])
 def test_too_few_effects_make_no_curve(trials):
     assert searched(found(*trials), ROW)["curve"] is None
