@@ -19,7 +19,7 @@ Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
     "name", "primary", "rows", "prediction", "verdict", "label", "grade", "reason", "rule", "estimand", "unit", "effect",
     "interval", "centre", "margin", "alpha", "p", "n",
-)) | {"strata": [], "gates": [], "flips": None}  # fmt: skip
+)) | {"strata": [], "gates": [], "flips": []}  # fmt: skip
 
 
 def card(
@@ -46,12 +46,15 @@ def card(
     if row["rule"] == "all":  # the margin is that of the deciding part, and that may differ by protocol
         own["margin"] = None
     protocols = [{**_NO_RESULT, **own, **protocol} for protocol in row["protocols"]]
-    parts = [_result(part) | {"primary": part is forest.deciding(row), "flips": flips.flips(part)} for part in row["parts"]]
+    parts = [_result(part) | {"primary": part is forest.deciding(row)} for part in row["parts"]]
     companions = [_result(companion) for companion in row["companions"]]
     left_out = once.each(standing.left_out(row["rows"]))
     for told in (*protocols, *parts, *companions):
         told["reason"] = told["reason"] if told["primary"] else once(str(told["reason"] or ""))
         told["left_out"] = [] if told["primary"] else once.each(standing.left_out(told["rows"]))
+    for part in parts:
+        found = flips.flips(part)
+        part["flips"] = once.each([found["said"]] if found and len(found["pieces"]) > 1 else [])
     return {
         "row": row, "number": position, "bar": bar, "flips": _flips(row),
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),

@@ -6,7 +6,7 @@ Nelson 2020, doi 10.1038/s41562-020-0912-z).
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.report import heat, text
@@ -15,6 +15,7 @@ NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
     ("verdict", "reason", "effect", "interval", "n", "seconds", "why")
 )
 _WIDE, _HIGH, _LEFT, _ROW = 640.0, 150.0, 96.0, 16.0
+_APART = 11.0  # between two lines of letters
 
 
 def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -172,10 +173,16 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
     ]  # fmt: skip
     return {
         "wide": _WIDE, "high": _HIGH + _ROW * (len(rows) + 1), "left": _LEFT, "points": points, "rows": rows,
-        "guides": [{"y": y(value), "said": text.number(value)} for value in guides],
+        "guides": [{"y": y(value), "said": text.number(value) if _free(y(value), map(y, guides[:at])) else ""}
+                   for at, value in enumerate(guides)],
         "title": f"{len(shown)} effects in order of size, with intervals; below them the value of each setting, low to high",
         "ringed": bool(turned),
     }  # fmt: skip
+
+
+def _free(place: float, others: Iterable[float]) -> bool:
+    """Whether a name at a place would lie over none of the others."""
+    return all(abs(place - other) >= _APART for other in others)
 
 
 def _drawable(trial: Mapping[str, Any]) -> bool:

@@ -70,6 +70,7 @@ def test_a_card_shows_the_grid_and_each_part_in_full(bare: dict[str, Any]) -> No
     assert re.findall("Supported|Refuted|Inconclusive", words) == ["Supported", "Refuted", "Inconclusive", "Supported"]
     assert words.count("(decides)") == 1
     assert words.index("(decides)") > words.index("Refuted")
+    assert "With this interval, up to a margin of" in page.partition("Each part in full")[2].partition("</details>")[0]
     for part in parts:
         assert part["prediction"] in page.partition("</table>")[2]
     assert '<table class="parts">' not in render(bare | {"rows": [row | {"parts": parts[:3]}]})

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import itertools
+
 import pytest
 
 from harness.report.rows import adjust
@@ -46,6 +48,15 @@ def test_the_setting_in_which_the_verdict_turns_is_ringed_even_if_it_was_not_dra
     without = searched(found(*FOUR), ROW)["curve"]
     assert not without["ringed"]
     assert not any(point["ringed"] for point in without["points"])
+
+
+@pytest.mark.parametrize("margin", [0.001, 0.05, 0.5, 1.0])
+def test_names_of_guides_do_not_lie_over_each_other(margin):
+    guides = searched(found(*FOUR), ROW | {"rule": "within", "margin": margin})["curve"]["guides"]
+    named = sorted(guide["y"] for guide in guides if guide["said"])
+    assert len(guides) == 3
+    assert guides[0]["said"] == "0"
+    assert all(below - above >= 11 for above, below in itertools.pairwise(named))
 
 
 @pytest.mark.parametrize("trials", [(), FOUR[:2], (trial(None, noise=2.0),) * 5])
