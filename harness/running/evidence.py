@@ -7,9 +7,11 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import Claim, ClaimError, Evidence, Figure
+from harness.errors import Shortfall
 from harness.kept import Account, Drop, lost_networks, noting
 from harness.population import provenance
 from harness.rows import Where
+from harness.running.degenerate import shortfall_of, undefined_is_no_error
 from harness.runs.read import reading
 
 if TYPE_CHECKING:
@@ -25,12 +27,23 @@ Trained = Sequence[tuple["Recipe", tuple[int, ...]]]
 
 
 def completed(claim: Claim, body: Callable[..., Any]) -> Body:
-    """A claim's body whose evidence has recipes, an account of its rows and a figure, even if the body gives none."""
+    """A claim's body whose evidence has recipes, an account of its rows and a figure, even if the body gives none.
+
+    Where it breaks on networks that cannot be measured, the evidence says so (:mod:`harness.running.degenerate`).
+    """
 
     def asked(harness: Harness | None) -> Evidence:
         begun = 0 if harness is None else len(harness.store.trained)
-        with noting() as drops, reading() as read:
-            evidence: Evidence = body(harness)
+        with noting() as drops, reading() as read, undefined_is_no_error():
+            try:
+                evidence: Evidence = body(harness)
+            except (ClaimError, Shortfall):  # these say what is wrong
+                raise
+            except Exception as problem:
+                said = None if harness is None else shortfall_of(problem, harness.store, harness.store.trained[begun:])
+                if said is None:
+                    raise
+                return Evidence({}, shortfall=said)
         if not isinstance(evidence, Evidence) or evidence.shortfall is not None or not _are_tables(evidence.table):
             return evidence  # the judge says what is wrong with it
         trained = () if harness is None else harness.store.trained[begun:]

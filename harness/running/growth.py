@@ -128,6 +128,8 @@ def until_decided(
     known = set(asked).union(blocks[0])
     while (verdict := judge(evidence, blocks)).outcome == "inconclusive" and len(blocks) < most:
         more = in_blocks(body, harness, range(len(blocks) + 1), known)
+        if more.shortfall is not None:  # seeds were added that cannot be judged, and may not be left out either
+            return Grown(more, judge(more, blocks), len(blocks))
         new = seeds_of(more).difference(*blocks)
         if not new:
             return Grown(evidence, verdict, len(blocks), stuck=True)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from harness.deadline import TimedOut
 from harness.engines.local import LocalEngine
-from harness.errors import ClaimError
+from harness.errors import ClaimError, Shortfall
 from harness.running.found import OPPOSITE, Search, search
 from harness.running.growth import SeededStore, in_blocks, seeds_of
 from harness.running.notes import Notes
@@ -119,6 +119,7 @@ class _Settings:
     engine: Engine | None
     began: float = field(default_factory=time.monotonic)
     seen: dict[str, Verdict | None] = field(default_factory=dict)
+    short: list[Settings] = field(default_factory=list)
 
     def prepare(self, batch: Sequence[Settings]) -> bool:
         """Make in one go what the first look at some settings needs, and then what the second does where that is undecided.
@@ -155,7 +156,11 @@ class _Settings:
         """The verdict of one or two looks, or the trial that was noted."""
         if (noted := self.notes.read(settings)) is not None:
             return noted
-        return self._first(settings) or self._look(settings, self.harness.store, self.screen.rest)
+        try:
+            return self._first(settings) or self._look(settings, self.harness.store, self.screen.rest)
+        except Shortfall:
+            self.short.append(settings)
+            raise
 
     def fresh(self, settings: Settings) -> Verdict | None:
         """The verdict of all seeds, none of which was used before; None where there are none."""
@@ -167,7 +172,8 @@ class _Settings:
     def tell(self, trial: Trial) -> None:
         """Note a trial, and say how far the search is."""
         self.done.append(trial)
-        self.notes.write(trial)
+        if trial.settings not in self.short:  # other data, or more memory, may be there the next time
+            self.notes.write(trial)
         count, heartbeat = len(self.done), self.harness.store.heartbeat
         if heartbeat is not None:
             heartbeat({

@@ -9,6 +9,7 @@ from dataclasses import dataclass, replace
 from statistics import NormalDist
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.errors import Shortfall
 from harness.predict import Conjunction
 
 if TYPE_CHECKING:
@@ -74,14 +75,16 @@ def trial_of(verdict: Verdict, settings: Settings, seconds: float, why: Why) -> 
 
 
 def tried(judged: Callable[[Settings], Verdict | Trial | None], settings: Settings, why: Why) -> Trial | None:
-    """Judge the claim in a setting; one that cannot be trained or measured is an error and turns nothing.
+    """Judge the claim in a setting; one that lacks what it needs is invalid, one that breaks is an error, and neither turns it.
 
     A trial that was noted before is taken over, whatever it was tried for.
     """
     began = time.perf_counter()
     try:
         verdict = judged(settings)
-    except Exception as problem:  # whatever a study makes of a setting: diverged training, too few data
+    except Shortfall as problem:
+        return Trial(settings, "invalid", str(problem), None, None, None, time.perf_counter() - began, why)
+    except Exception as problem:  # whatever a study makes of a setting
         reason = f"{type(problem).__name__}: {problem}"
         return Trial(settings, "error", reason, None, None, None, time.perf_counter() - began, why)
     if isinstance(verdict, Trial):

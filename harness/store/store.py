@@ -247,6 +247,10 @@ class Store(Shown):
         own = resolved(measurement, self.llc_engine)
         return bool(self._shelf.missing(self._names.table_paths(self._alongside.expected(recipe, tuple(seeds)), own)))
 
+    def expected(self, recipe: Recipe, seeds: Iterable[int]) -> Population:
+        """Members that are in the store, or will be when somebody looks at them; nothing is trained or noted before."""
+        return self._alongside.expected(recipe, checked_seeds(seeds))
+
     def trained_of(self, recipe: Recipe, seeds: Iterable[int]) -> tuple[int, ...]:
         """Those of the seeds whose member is there, or in a shared store; nothing is trained."""
         return self._members.there(recipe, checked_seeds(seeds))
