@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from itertools import pairwise
 
 import pytest
 
@@ -55,26 +56,47 @@ def test_without_a_claim_it_says_what_it_takes(capsys):
     assert "name a claim to search, or a run's claims.json with --table FILE" in capsys.readouterr().err
 
 
-@pytest.mark.parametrize("workers", [1, 3])
-def test_what_is_asked_for_reaches_the_session(tmp_path, monkeypatch, capsys, workers):
-    sessions = []
+@pytest.fixture
+def sessions(tmp_path, monkeypatch) -> list[tuple[str, ...]]:
+    """Arguments of the sessions that search, in place of which a run is written."""
+    begun: list[tuple[str, ...]] = []
 
     def session(*arguments: str, **more) -> tuple[int, str]:
         if "--claims-search" in arguments:
-            sessions.append(dict(zip(arguments[1::2], arguments[2::2], strict=False)))
+            begun.append(arguments)
             (tmp_path / "claims.json").write_text(json.dumps(run_of(first=found(reason="It holds everywhere."))))
         return 0, ""
 
     monkeypatch.setattr(cli, "collected", lambda folder: ["first"])
     monkeypatch.setattr(collect, "claim_id", lambda item: f"paper/{item}")
     monkeypatch.setattr(cli, "run_pytest", session)
+    return begun
+
+
+@pytest.mark.parametrize("workers", [1, 3])
+def test_what_is_asked_for_reaches_the_session(tmp_path, sessions, capsys, workers):
     asked = ["--examples", "7", "--minutes", "2", "--workers", str(workers), "--scale", "smoke", "--store", str(tmp_path)]
     assert cli.main(["search", "paper/first", "--out", str(tmp_path), *asked]) == 0
     assert "It holds everywhere." in capsys.readouterr().out
-    assert sessions == [
+    assert [dict(zip(each[1::2], each[2::2], strict=False)) for each in sessions] == [
         {
             "--claims-only": "paper/first", "--claims-search": "7", "--claims-search-minutes": "2.0",
             "--claims-search-workers": str(workers), "--claims-scale": "smoke", "--claims-store": str(tmp_path),
             "--claims-report": str(tmp_path),
         }
     ]  # fmt: skip
+
+
+def test_an_engine_reaches_the_session_with_all_its_options(tmp_path, sessions):
+    asked = ["search", "paper/first", "--out", str(tmp_path), "--engine", "ray", "--device", "cpu"]
+    assert cli.main([*asked, "--engine-option", "address=auto", "--engine-option", "cpus=2"]) == 0
+    (given,) = sessions
+    assert given[given.index("--claims-engine") + 1] == "ray"
+    assert given[given.index("--claims-device") + 1] == "cpu"
+    assert [after for name, after in pairwise(given) if name == "--claims-engine-option"] == ["address=auto", "cpus=2"]
+
+
+def test_processes_of_this_machine_are_not_those_of_an_engine(sessions, capsys):
+    assert cli.main(["search", "paper/first", "--engine", "slurm", "--workers", "2"]) == 2
+    assert "--workers 2 is for processes on this machine; the engine slurm shares" in capsys.readouterr().err
+    assert sessions == []

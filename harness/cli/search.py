@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 from harness.claim import SCALES
+from harness.device import DEVICES
+from harness.engines import ENGINES
 
 
 def add(commands: Any) -> None:
@@ -22,6 +24,13 @@ def add(commands: Any) -> None:
     search.add_argument("--examples", type=int, default=40, metavar="N", help="settings to try (default: 40)")
     search.add_argument("--minutes", type=float, metavar="M", help="stop after so many; what was trained is kept")
     search.add_argument("--workers", type=int, default=1, metavar="N", help="processes that share the settings (default: 1)")
+    search.add_argument("--engine", choices=ENGINES, default="local",
+                        help="where what the settings need is made (default: local, processes on this machine)")  # fmt: skip
+    search.add_argument(
+        "--engine-option", action="append", default=[], metavar="NAME=VALUE",
+        help="an option of the engine, repeatable; what SLURM's does not know goes to sbatch",
+    )  # fmt: skip
+    search.add_argument("--device", choices=DEVICES, default="auto", help="where that is (default: auto)")
     search.add_argument("--scale", choices=SCALES, default="reduced", help="default: reduced")
     search.add_argument("--store", metavar="DIR", help="folder of the store (default: $HARNESS_STORE, else .harness)")
     search.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
@@ -44,6 +53,11 @@ def run(chosen: argparse.Namespace) -> int:
         raise CommandError(f"there is no claim {chosen.claim}; python -m harness list shows all {len(known)}")
     if chosen.examples < 1:
         raise CommandError(f"--examples {chosen.examples}: a search tries 1 setting or more")
+    if chosen.engine != "local" and chosen.workers != 1:
+        raise CommandError(
+            f"--workers {chosen.workers} is for processes on this machine; the engine {chosen.engine} shares settings among "
+            "its own, as many at a time as --engine-option at_once=N says"
+        )
     with tempfile.TemporaryDirectory() as scratch:
         out = chosen.out or Path(scratch)
         asked = [
@@ -51,8 +65,12 @@ def run(chosen: argparse.Namespace) -> int:
             "--claims-report", str(out.absolute()), "--claims-search-workers", str(chosen.workers),
         ]  # fmt: skip
         asked += ["--claims-search-minutes", str(chosen.minutes)] if chosen.minutes is not None else []
+        asked += ["--claims-engine", chosen.engine] if chosen.engine != "local" else []
+        asked += [word for option in chosen.engine_option for word in ("--claims-engine-option", option)]
+        asked += ["--claims-device", chosen.device] if chosen.device != "auto" else []
         if chosen.store:
             asked += ["--claims-store", chosen.store if is_url(chosen.store) else str(Path(chosen.store).absolute())]
+        asked.append("--claims-search-again")  # whoever names a claim wants it searched
         _, said = run_pytest(str(chosen.folder), *asked, shown=sys.stderr.isatty())  # with the line that says how far it is
         try:
             rows = json.loads((out / "claims.json").read_text(encoding="utf-8"))["rows"]
