@@ -115,10 +115,12 @@ def _parser() -> argparse.ArgumentParser:
 def _report(chosen: argparse.Namespace) -> int:
     from harness.pytest_plugin.registration import RegistrationError, read_registration
     from harness.report import ReportError, merge, prose, read_run, write_reports
+    from harness.report.carried import taken_over
     from harness.report.citing import table
 
     try:
-        run = merge([read_run(path) for path in chosen.runs])
+        runs = [read_run(path) for path in chosen.runs]
+        run = taken_over(merge(runs), runs)
         if chosen.preregistration is not None:
             registration = read_registration(chosen.preregistration)
             registration.check_scale(run["scale"])

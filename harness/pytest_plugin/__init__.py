@@ -29,6 +29,7 @@ from harness.pytest_plugin.controller import Controller
 from harness.pytest_plugin.gatekeeper import Gatekeeper
 from harness.pytest_plugin.given import Door
 from harness.pytest_plugin.progress import Heartbeat
+from harness.pytest_plugin.sittings import Sittings
 from harness.pytest_plugin.timeout import Timekeeper, stopped_file
 from harness.running.session import Harness, open_harness, store_place
 
@@ -70,7 +71,9 @@ def pytest_configure(config: pytest.Config) -> None:
     manager = config.pluginmanager
     manager.register(collector, "claims-collector")
     manager.register(Gatekeeper(settings, options.claims_folders(config)), "claims-gatekeeper")
-    caller = Caller(settings, partial(_open, config), lambda: config.stash.get(_OPENED, None), collector.collected.families)
+    sittings, families = Sittings(settings), collector.collected.families
+    manager.register(sittings, "claims-sittings")
+    caller = Caller(settings, partial(_open, config), lambda: config.stash.get(_OPENED, None), families, sittings)
     manager.register(caller, "claims-caller")
     if (seconds := settings.timeout) is not None:
         stopped = None if worker is None else stopped_file(folder, name)

@@ -19,6 +19,7 @@ from harness.errors import ClaimError, Shortfall
 from harness.pytest_plugin.collect import FAULT, claim_id
 from harness.pytest_plugin.given import REMEDY, body_of, design_of, reads_a_harness
 from harness.pytest_plugin.outcome import SCALED, UNRUN, NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+from harness.pytest_plugin.sittings import Sittings
 from harness.spec import RecipeError
 
 if TYPE_CHECKING:
@@ -44,13 +45,15 @@ class Caller:
         opened: the same, or None as long as no claim has asked for it; a claim that adds nothing to what the store has made was
             answered from the store.
         families: number of claims of each document, by which ``--claims-family-wise`` divides alpha.
+        sittings: what earlier runs have searched.
     """
 
     def __init__(
         self, settings: Settings, harness: Callable[[], Harness], opened: Callable[[], Harness | None],
-        families: Mapping[str, int],
+        families: Mapping[str, int], sittings: Sittings,
     ) -> None:  # fmt: skip
         self._settings, self._harness, self._opened, self._families = settings, harness, opened, families
+        self._sittings = sittings
 
     @pytest.hookimpl(tryfirst=True)
     def pytest_runtest_protocol(self, item: pytest.Item, nextitem: pytest.Item | None) -> bool | None:
@@ -144,6 +147,7 @@ class Caller:
             settings.search,
             settings.minutes,
             settings.searchers or _left_over(item),
+            self._sittings.whole,
         )
         return judged_row(_started(item), claim, evidence, how, body, harness).row | self._cost(item)
 

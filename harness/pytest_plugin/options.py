@@ -51,6 +51,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      "holds, which is judged once more on fresh seeds", {"type": int, "default": 0, "metavar": "N"}),
     ("--claims-search-minutes", "stop the search of each claim after so many minutes; what was trained is kept",
      {"type": float, "default": None, "metavar": "M"}),
+    ("--claims-search-again", "search claims anew whose search in the report has as many settings and is still about them; "
+     "without it these are left alone, and the others come first", {"action": "store_true"}),
     ("--claims-timeout", "end each claim that has not returned after so many seconds, not counting the wait for other "
      "processes; its row says so, and the others go on (default: no limit; ini option claims_timeout)",
      {"type": float, "default": None, "metavar": "SECONDS"}),
@@ -251,6 +253,7 @@ def settings(config: pytest.Config) -> Settings:
         minutes=config.getoption("claims_search_minutes"),
         timeout=time_limit(config),
         searchers=config.getoption("claims_search_workers"),
+        search_again=config.getoption("claims_search_again"),
         searches=tuple(config.rootpath / name for name in config.getini("claims_searches")),
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,

@@ -54,6 +54,7 @@ class Settings:
         minutes: after which a search tries no further setting; None for no limit.
         timeout: seconds that a claim may take; None for no limit.
         searchers: processes that a search shares its settings among; None for those of the run that are left over.
+        search_again: claims are searched whose search in the report still stands.
         searches: runs whose searches stand in the report for claims that were not searched now.
         reports: folder for the reports.
         root: folder that the user stands in; paths are shown relative to it.
@@ -72,6 +73,7 @@ class Settings:
     minutes: float | None
     timeout: float | None
     searchers: int | None
+    search_again: bool
     searches: tuple[Path, ...]
     reports: Path
     root: Path

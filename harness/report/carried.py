@@ -9,11 +9,13 @@ from __future__ import annotations
 
 import contextlib
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from harness.report.arriving import left_over
 from harness.report.merge import read_run
-from harness.report.rows import ReportError, Row, Run, complete
+from harness.report.rows import ReportError, Row, Run, adjust, complete
 
 
 def carried(rows: Mapping[str, Row], *, scale: str, reports: Path, named: Sequence[Path] = ()) -> dict[str, Row]:
@@ -34,16 +36,69 @@ def carried(rows: Mapping[str, Row], *, scale: str, reports: Path, named: Sequen
     wanting = {key: row for key, row in rows.items() if row["search"] is None and row["as_of"] is None and row["digest"]}
     if not wanting:
         return {}
-    runs = [read_run(path) for path in named]
+    known = kept_searches(scale, reports, named)
+    return {key: {**row, "search": found} for key, row in wanting.items() if (found := known.of(row)) is not None}
+
+
+def taken_over(merged: Run, runs: Sequence[Run]) -> Run:
+    """A run that was merged of several, whose rows keep the last search that any of them has of the same claim."""
+    known = _known(runs, str(merged["scale"]))
+    rows = [{**row, "search": row["search"] or known.of(row)} for row in merged["rows"]]
+    return {**merged, "rows": adjust(rows)}
+
+
+@dataclass(frozen=True)
+class Kept:
+    """Searches of earlier runs.
+
+    Attributes:
+        known: by what a search of a claim depends on.
+    """
+
+    known: Mapping[tuple[Any, ...], Mapping[str, Any]]
+
+    def of(self, row: Row) -> Mapping[str, Any] | None:
+        """The last search of a claim that is still about it; None where there is none."""
+        return self.known.get(_same(row))
+
+    def whole(self, row: Row, trials: int) -> bool:
+        """Whether the last search of a claim has tried as many settings, or all that there are."""
+        found = self.of(row)
+        return found is not None and (
+            len(found["trials"]) >= trials or (not found.get("cut", True) and (found.get("asked") or 0) >= trials)
+        )
+
+    def tried(self, claim: str, digest: str | None) -> int:
+        """How many settings of a claim were tried in the last search that is about its declaration; 0 without one."""
+        return max((len(each["trials"]) for same, each in self.known.items() if same[:2] == (claim, digest)), default=0)
+
+
+def kept_searches(scale: str, reports: Path, named: Sequence[Path] = ()) -> Kept:
+    """The last search of every claim, by what it depends on; those of runs that ended without a report included.
+
+    Args:
+        scale: see :func:`carried`.
+        reports: likewise.
+        named: likewise.
+
+    Raises:
+        ReportError: a run that is named cannot be read.
+    """
+    runs = [*map(read_run, named), *(left.run for left in left_over(reports))]
     with contextlib.suppress(ReportError):  # there is none yet, or it is none of ours
         runs.append(read_run(reports / "claims.json"))
+    return _known(runs, scale)
+
+
+def _known(runs: Sequence[Run], scale: str) -> Kept:
+    """The last search of every claim of some runs."""
     known: dict[tuple[Any, ...], dict[str, Any]] = {}
     for run in runs:
         for row in _searched(run, scale):
             found, same = row["search"], _same(row)
             if same not in known or str(found["as_of"]) >= str(known[same]["as_of"]):
                 known[same] = found
-    return {key: {**row, "search": known[_same(row)]} for key, row in wanting.items() if _same(row) in known}
+    return Kept(known)
 
 
 def _searched(run: Run, scale: str) -> list[Row]:

@@ -67,6 +67,8 @@ class Search(Shown):
         p_adjusted: the same after Holm's adjustment over all searches of a report, which the report makes.
         survives: whether a confirmed turn stands after that; None where none was confirmed.
         broke: what kept the search from its end, or None.
+        asked: settings that were to be tried; a scope may hold fewer.
+        cut: whether the time was over before they were.
     """
 
     looked_for: str
@@ -89,6 +91,8 @@ class Search(Shown):
     p_adjusted: float | None = None
     survives: bool | None = None
     broke: str | None = None
+    asked: int | None = None
+    cut: bool = False
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
         return f"Search of {len(self.trials)} settings", {
@@ -150,6 +154,7 @@ def search(
         confirmation, "", scope.defaults, shares, holds, tuple(explored.edges), inside,
         best_split(scope, [each.settings for each in seen], [bool(each.holds) for each in seen]),
         surface.importance() if matters and surface is not None else (), alike, joint_p(explored.trials),
+        asked=trials, cut=explored.cut,
     )  # fmt: skip
     if surface is not None and result.importance:
         result = replace(result, maps=maps_of(surface, result.importance, [(each.settings, each.verdict) for each in seen]))

@@ -41,6 +41,7 @@ class Judging:
         search: settings that are tried of its scope; 0 for no search.
         minutes: after which a search tries no further setting; None for no limit.
         searchers: processes that a search shares its settings among.
+        searched: says of a judged row whether an earlier search of it stands, so that none is made; None where none can.
     """
 
     scale: str
@@ -49,6 +50,7 @@ class Judging:
     search: int = 0
     minutes: float | None = None
     searchers: int = 1
+    searched: Callable[[Row], bool] | None = None
 
 
 @dataclass(frozen=True)
@@ -102,7 +104,7 @@ def judged_row(
         from harness.running.searching import check_scope, search_scope  # only now: Hypothesis takes a second to import
 
         check_scope(claim, {} if harness is None else harness.asked)
-        if how.search and harness is not None:
+        if how.search and harness is not None and not (how.searched is not None and how.searched(done)):
             found = search_scope(
                 claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes, design=row.get("design"),
                 rule=how.family, workers=how.searchers,

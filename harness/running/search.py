@@ -98,6 +98,11 @@ class Explored:
             return 0
         return self.budget - len(self.trials)
 
+    @property
+    def cut(self) -> bool:
+        """Whether the time is over, and there were trials left to make."""
+        return len(self.trials) < self.budget and self.until is not None and time.monotonic() >= self.until
+
     def at(self, settings: Settings, why: Why) -> Trial | None:
         """The trial of these settings, made where it is not known; None where the budget is spent."""
         changed = self.scope.changed(settings)
