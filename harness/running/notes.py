@@ -25,7 +25,10 @@ if TYPE_CHECKING:
     from harness.claim import Claim
     from harness.running.session import Harness
 
-_CODE = ("harness.judge.court", "harness.training.train", "harness.running.trials", "harness.running.screening")
+_CODE = (
+    "harness.judge.court", "harness.training.train", "harness.running.trials", "harness.running.screening",
+    "harness.running.futility",
+)  # fmt: skip
 
 
 class Notes:

@@ -2,7 +2,7 @@
 
 Two looks at one setting have two chances to err, so they share its α: a tenth for the first look, the rest for the second.
 Either verdict is one of the ordinary rule on the units that it names; what a search finds is confirmed on all seeds, and on
-fresh ones.
+fresh ones.  What all seeds would hardly decide, or could not make valid, has one look (:mod:`harness.running.futility`).
 """
 
 from __future__ import annotations
@@ -38,11 +38,14 @@ class Screen:
             return every
         return every[: max(FEWEST, math.ceil(self.share * len(every) - 1e-9))]
 
-    def first(self, few: Callable[[float], Verdict]) -> Verdict | None:
-        """The verdict of the first look; None where there is none, or where it decides nothing.
+    def first(
+        self, few: Callable[[float], Verdict], ends: Callable[[Verdict], Verdict | None] = lambda verdict: None
+    ) -> Verdict | None:
+        """The verdict of the first look; None where there is none, or where all seeds are to be looked at.
 
         Args:
             few: judges a few seeds at a share of α.
+            ends: of a verdict that decides nothing, what is said where all seeds are not worth their price; else None.
         """
         if self.share is None:
             return None
@@ -50,7 +53,7 @@ class Screen:
             verdict = few(FIRST)
         except Exception:  # too few for this kind of prediction, say: all of them will tell
             return None
-        return verdict if verdict.outcome.value in ("supported", "refuted") else None
+        return verdict if verdict.outcome.value in ("supported", "refuted") else ends(verdict)
 
     def judged(self, few: Callable[[float], Verdict], all_of_them: Callable[[float], Verdict]) -> Verdict:
         """The verdict of one or two looks.

@@ -13,6 +13,7 @@ from harness.deadline import TimedOut
 from harness.engines.local import LocalEngine
 from harness.errors import ClaimError, Shortfall
 from harness.running.found import OPPOSITE, Search, search
+from harness.running.futility import FUTILE, Mending, chance, deciding, mending
 from harness.running.growth import SeededStore, in_blocks, seeds_of
 from harness.running.notes import Notes
 from harness.running.preparing import Seeds, prepared
@@ -22,6 +23,8 @@ from harness.running.timeout import give_up
 from harness.running.trials import Trial, trial_of
 
 if TYPE_CHECKING:
+    import pandas as pd
+
     from harness.claim import Claim, Evidence
     from harness.engines import Engine
     from harness.judge import Verdict
@@ -73,12 +76,13 @@ def search_scope(
     try:
         asked: dict[str, Any] = {}
         known: set[int] = set()
-        first = seeds_of(in_blocks(body, harness, [0], known, asked=asked))  # from the store, and only to see what they are
+        usual = in_blocks(body, harness, [0], known, asked=asked)  # from the store, and only to see what it is
+        first = seeds_of(usual)
         until = None if minutes is None else time.monotonic() + 60 * minutes
-        few = partial(_few, body, harness, judge)
+        screen = screen_of(verdict, len(first), partial(_few, body, harness, judge))
         at = _Settings(
-            claim, body, harness, judge, screen_of(verdict, len(first), few), Notes(harness, claim, design, rule), known,
-            frozenset(first), trials, until, done, engine,
+            claim, body, harness, judge, screen, Notes(harness, claim, design, rule), known,
+            frozenset(first), trials, until, done, engine, _mending(claim, body, harness, screen, usual),
         )  # fmt: skip
         scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
         default = trial_of(verdict, {}, 0.0, "default")
@@ -101,6 +105,14 @@ def _few(body: Body, harness: Harness, judge: Judge, screen: Screen) -> Verdict:
     return judge(body(replace(harness, store=store)), share=FIRST)
 
 
+def _mending(claim: Claim, body: Body, harness: Harness, screen: Screen, usual: Evidence) -> Mending:
+    """What a first look can say of the gates; nothing where there is none."""
+    if screen.share is None:
+        return Mending()
+    store = cast("Store", SeededStore(harness.store, screen.seeds))
+    return mending(claim, body(replace(harness, store=store)).table, usual.table, 1 / screen.share)
+
+
 @dataclass
 class _Settings:
     """Judges the claim in settings of its scope."""
@@ -117,9 +129,11 @@ class _Settings:
     until: float | None
     done: list[Trial]
     engine: Engine | None
+    mending: Mending = field(default_factory=Mending)
     began: float = field(default_factory=time.monotonic)
     seen: dict[str, Verdict | None] = field(default_factory=dict)
     short: list[Settings] = field(default_factory=list)
+    table: pd.DataFrame | None = None
 
     def prepare(self, batch: Sequence[Settings]) -> bool:
         """Make in one go what the first look at some settings needs, and then what the second does where that is undecided.
@@ -149,8 +163,18 @@ class _Settings:
         key = repr(sorted(settings.items()))
         if key not in self.seen:
             few = cast("Store", SeededStore(self.harness.store, self.screen.seeds))
-            self.seen[key] = self.screen.first(partial(self._look, settings, few))
+            self.seen[key] = self.screen.first(partial(self._look, settings, few), self._end)
         return self.seen[key]
+
+    def _end(self, verdict: Verdict) -> Verdict | None:
+        """The verdict of a first look, with the reason why there is no other; None where all seeds are worth their price."""
+        few = f"with a share of {self.screen.share:.2g} of the seeds; the others" if self.screen.share else ""
+        if verdict.outcome.value == "invalid" and self.table is not None and self.mending.hopeless(self.table):
+            return replace(verdict, reason=f"{verdict.reason} Seen {few} would not change that.")
+        likely = chance(verdict, self.mending.grows, self.screen.rest / FIRST)
+        if verdict.outcome.value == "inconclusive" and likely < FUTILE:
+            return replace(verdict, reason=f"{verdict.reason} Seen {few} would decide it with a probability of {likely:.2g}.")
+        return None
 
     def judged(self, settings: Settings) -> Verdict | Trial:
         """The verdict of one or two looks, or the trial that was noted."""
@@ -182,7 +206,9 @@ class _Settings:
             })  # fmt: skip
 
     def _look(self, settings: Settings, store: Store, share: float) -> Verdict:
-        verdict = self.judge(self.body(replace(self.harness, store=store, settings=settings)), share=share)
+        evidence = self.body(replace(self.harness, store=store, settings=settings))
+        verdict = self.judge(evidence, share=share)
+        self.table = deciding(self.claim, evidence.table) if evidence.shortfall is None else None
         if share == 1 or verdict.sides is None:
             return verdict
         return replace(verdict, sides=verdict.sides.at(share))  # one of two looks, of which either may have decided
