@@ -338,10 +338,11 @@ def test_diverges(harness):
 """
 
 
-def test_training_that_diverges_is_an_error_in_a_sentence_and_nothing_of_it_is_stored(project: Project):
+def test_training_that_diverges_is_invalid_in_a_sentence_and_nothing_of_it_is_stored(project: Project):
     project.claims(DIVERGES, SUPPORTED)
-    project.run("claims").assert_outcomes(passed=1, errors=1)
+    project.run("claims").assert_outcomes(passed=1, failed=1)
     row = project.rows()["diverges"]
+    assert row["verdict"] == "invalid"
     assert "diverged for seeds [0, 1]: a parameter is not finite; lower the learning rate" in row["reason"]
     assert "\n" not in row["reason"]
     assert list((project.path / ".harness").rglob("*.safetensors")) == []
