@@ -24,6 +24,8 @@ def add(commands: Any) -> None:
     register.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds and sizes (default: reduced)")
     register.add_argument("--from", dest="run", type=Path, metavar="claims.json",
                           help="run of pilot members to take the spread between units from, for the planned power")  # fmt: skip
+    register.add_argument("--note", default="", metavar="TEXT",
+                          help="what readers have to know of it, such as runs seen before; stands on every card")  # fmt: skip
     register.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     register.set_defaults(command=_preregister)
 
@@ -66,7 +68,7 @@ def _preregister(chosen: argparse.Namespace) -> int:
     if not found:
         raise CommandError(f"there is nothing to register: {chosen.folder} has no claims")
     try:
-        register(chosen.out, readable, found, recipes, scale=chosen.scale, commit=commit[0], dirty=commit[1])
+        register(chosen.out, readable, found, recipes, scale=chosen.scale, commit=commit[0], dirty=commit[1], note=chosen.note)
     except RegistrationError as problem:
         raise CommandError(problem) from None
     print(f"{chosen.out}\n{readable}")

@@ -15,7 +15,7 @@ from harness.engines import ENGINES, Engine, EngineError, engine_of, read_option
 from harness.pytest_plugin import timeout
 from harness.pytest_plugin.ledger import Ledger, LedgerError
 from harness.pytest_plugin.outcome import Settings
-from harness.pytest_plugin.registration import RegistrationError, read_registration
+from harness.pytest_plugin.registration import Registration, RegistrationError, of_scale, read_registration
 
 LLC_ENGINES = ("stacked", "devinterp")
 _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -40,7 +40,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("--claims-because", "with --claims-update-ledger: why declarations or designs were changed after a verdict was known; "
      "kept in the history of each such claim", {"metavar": "REASON"}),
     ("--claims-preregistration", "file that python -m harness preregister wrote: the report says for every claim whether it is "
-     "as registered", {"metavar": "FILE"}),
+     "as registered (default: the one of this scale among those of the ini option claims_preregistrations)",
+     {"metavar": "FILE"}),
     ("--claims-until-decided", "add seeds in blocks until each claim is decided, by a rule that stays valid at every look; "
      "without the ledger", {"action": "store_true"}),
     ("--claims-most-blocks", "largest number of blocks for --claims-until-decided (default 4); a block has as many seeds "
@@ -81,6 +82,7 @@ def add(parser: pytest.Parser) -> None:
     parser.addini("claims_short_options", "accept the options without claims- in their names, too", "bool", default=False)
     parser.addini("claims_folders", "folders where every test function has to be a claim", "args", default=[])
     parser.addini("claims_ledger", "file with the verdicts that this project knows", default="")
+    parser.addini("claims_preregistrations", "preregistrations: a run is compared with that of its scale", "args", default=[])
     parser.addini("claims_searches", "claims.json of runs whose searches the report shows for claims that are not searched now",
                   "args", default=[])  # fmt: skip
     parser.addini("claims_stories", "folder with DOCUMENT.md, what is written about each document", default="")
@@ -231,13 +233,6 @@ def settings(config: pytest.Config) -> Settings:
         ledger = Ledger.read(config.rootpath / named) if named and not raw and not own_rule else Ledger()
     except LedgerError as problem:
         raise pytest.UsageError(str(problem)) from None
-    registered = config.getoption("claims_preregistration")
-    try:
-        registration = None if registered is None else read_registration(config.invocation_params.dir / registered)
-        if registration is not None:
-            registration.check_scale(config.getoption("claims_scale"))
-    except RegistrationError as problem:
-        raise pytest.UsageError(f"--claims-preregistration: {problem}") from None
     reports = config.getoption("claims_report")
     return Settings(
         scale=config.getoption("claims_scale"),
@@ -246,7 +241,7 @@ def settings(config: pytest.Config) -> Settings:
         updating=updating,
         because=because,
         today=datetime.now(UTC).date().isoformat(),
-        registration=registration,
+        registration=_registration(config),
         family_wise=config.getoption("claims_family_wise"),
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
         search=config.getoption("claims_search"),
@@ -258,6 +253,25 @@ def settings(config: pytest.Config) -> Settings:
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )
+
+
+def _registration(config: pytest.Config) -> Registration | None:
+    """The preregistration that the run is compared with.
+
+    Raises:
+        pytest.UsageError: it cannot be read, or the one that was given is of another scale.
+    """
+    given, scale = config.getoption("claims_preregistration"), config.getoption("claims_scale")
+    kept = [config.rootpath / name for name in config.getini("claims_preregistrations")]
+    try:
+        if given is None:
+            return of_scale(kept, scale)
+        registration = read_registration(config.invocation_params.dir / given)
+        registration.check_scale(scale)
+    except RegistrationError as problem:
+        named = "claims_preregistrations" if given is None else "--claims-preregistration"
+        raise pytest.UsageError(f"{named}: {problem}") from None
+    return registration
 
 
 def _own_rule(config: pytest.Config) -> str | None:

@@ -30,7 +30,8 @@ def to_markdown(held: Mapping[str, Any]) -> str:
     claims, versions = held["claims"], held["versions"]
     lines = [
         f"# Preregistration of {text.counted(len(claims), 'claim', 'claims')}, {held['date']}", "",
-        f"Written before anything ran, at scale {held['scale']}. Commit {held['commit'] or 'unknown'}"
+        *([held["note"], ""] if held.get("note") else []),
+        f"Written before any run that is compared with it, at scale {held['scale']}. Commit {held['commit'] or 'unknown'}"
         f"{', with uncommitted changes' if held['dirty'] else ''}; "
         + ", ".join(f"{name} {version}" for name, version in versions.items() if version) + ".", "",
         "A later run says of every claim whether it is as registered: `pytest claims/ --claims-preregistration FILE`, with the "
@@ -138,9 +139,9 @@ def registered(
 
 def register(
     path: Path, readable: Path, claims: Mapping[str, Any], recipes: Mapping[str, Any], *, scale: str, commit: str | None,
-    dirty: bool | None,
+    dirty: bool | None, note: str = "",
 ) -> None:  # fmt: skip
-    """Write a preregistration, as JSON and for readers; the same for the same project but for its date.
+    """Write a preregistration, as JSON and for readers; the same for the same project but for its date and its note.
 
     Raises:
         RegistrationError: the files cannot be written.
@@ -151,7 +152,7 @@ def register(
     shared: dict[str, Any] = {}
     apart = {name: {**claim, "design": set_apart(claim["design"], shared)} for name, claim in claims.items()}
     held = {
-        "preregistration": SCHEMA, "date": datetime.now(UTC).date().isoformat(), "scale": scale,
+        "preregistration": SCHEMA, "date": datetime.now(UTC).date().isoformat(), "scale": scale, "note": note,
         "versions": {"python": platform.python_version(), **{name: installed(name) for name in _PACKAGES}},
         "commit": commit, "dirty": dirty, "claims": apart, "designs": dict(sorted(shared.items())),
         "recipes": dict(sorted(recipes.items())),

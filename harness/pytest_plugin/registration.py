@@ -1,15 +1,15 @@
 """Preregistrations: what is fixed for some claims, written down before anything runs, and compared with a later run.
 
-The file is JSON of schema 1: ``{"preregistration": 1, "date", "scale", "versions", "commit", "dirty", "claims", "designs",
-"recipes"}``.  Each claim has ``digest``, ``declared`` and ``design`` (:mod:`harness.fixed`), and in words ``prediction`` and
-``plan``; ``designs`` has what claims share, ``recipes`` says what each digest of a recipe is.  A Markdown file beside it says
-the same for readers.
+The file is JSON of schema 1: ``{"preregistration": 1, "date", "scale", "note", "versions", "commit", "dirty", "claims",
+"designs", "recipes"}``; ``note`` may be absent.  Each claim has ``digest``, ``declared`` and ``design`` (:mod:`harness.fixed`),
+and in words ``prediction`` and ``plan``; ``designs`` has what claims share, ``recipes`` says what each digest of a recipe is.
+A Markdown file beside it says the same for readers.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -35,20 +35,22 @@ class Registration:
         date: when.
         scale: of the designs.
         claims: by id, each with digest, declared and design.
+        note: what its writer says of it, such as what was known by then; empty for nothing.
     """
 
     path: Path
     date: str
     scale: str
     claims: Mapping[str, Mapping[str, Any]]
+    note: str = ""
 
     def check(self, row: Mapping[str, Any]) -> dict[str, Any]:
-        """Whether the claim of a row is as registered: {"state", "date", "differs"}, the last in words."""
-        registered = self.claims.get(row["id"])
+        """Whether the claim of a row is as registered: {"state", "date", "note", "differs"}, the last in words."""
+        registered, said = self.claims.get(row["id"]), {"date": self.date, "note": self.note}
         if registered is None:
-            return {"state": "not registered", "date": self.date, "differs": []}
+            return {"state": "not registered", **said, "differs": []}
         found = differences(registered, row)
-        return {"state": "differs" if found else "as registered", "date": self.date, "differs": found}
+        return {"state": "differs" if found else "as registered", **said, "differs": found}
 
     def check_scale(self, scale: str) -> None:
         """Raise a RegistrationError where a run is of another scale, and so of other networks."""
@@ -84,13 +86,30 @@ def read_registration(path: Path) -> Registration:
         raise RegistrationError(f"{path} {fault}; restore it from where it was kept, or register anew")
     shared = held.get("designs", {})
     claims = {name: {**claim, "design": put_together(claim["design"], shared)} for name, claim in held["claims"].items()}
-    return Registration(path, held["date"], held["scale"], claims)
+    return Registration(path, held["date"], held["scale"], claims, held.get("note", ""))
+
+
+def of_scale(paths: Iterable[Path], scale: str) -> Registration | None:
+    """The one of several preregistrations that is of a scale; None where there is none.
+
+    Raises:
+        RegistrationError: one cannot be read, or two are of that scale.
+    """
+    found = [each for each in map(read_registration, paths) if each.scale == scale]
+    if len(found) > 1:
+        raise RegistrationError(
+            f"{found[0].path} and {found[1].path} both register scale {scale}; name one of them, or give the one that counts "
+            "with --claims-preregistration"
+        )
+    return found[0] if found else None
 
 
 def _fault(held: Mapping[str, Any]) -> str | None:
     """What keeps an object from being a preregistration, or None."""
     if held.get("scale") not in SCALES or not isinstance(held.get("date"), str):
         return f"has no date, or no scale of {', '.join(SCALES)}"
+    if not isinstance(held.get("note", ""), str):
+        return "has a note that is no text"
     shared = held.get("designs", {})
     if not isinstance(held.get("claims"), dict) or not isinstance(shared, dict) or not all(map(is_design, shared.values())):
         return "has no claims, or has invalid designs"

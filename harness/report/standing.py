@@ -18,7 +18,7 @@ FIXED: Mapping[str, str] = {
     "unknown": "no ledger tells",
 }  # fmt: skip
 REGISTERED: Mapping[str, str] = {
-    "as-registered": "as registered", "differs": "differ from the registered", "not-registered": "not registered",
+    "as-registered": "as preregistered", "differs": "differ from the preregistered", "not-registered": "not preregistered",
 }  # fmt: skip
 SIZES: Mapping[str, str] = {
     "at-least-m": "at least m", "m-not-excluded": "m not excluded", "probably-below-m": "probably below m",

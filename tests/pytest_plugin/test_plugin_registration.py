@@ -95,9 +95,45 @@ def test_what_differs_is_named_in_a_run_and_in_a_report_of_it(registered: Projec
     assert command("report", "plain/claims.json", "--out", "drawn", "--preregistration", "kept/plan.json") == 0
     drawn = {row["id"]: row for row in registered.report("drawn")["rows"]}
     assert drawn[f"paper/{claim}"]["registered"] == told
-    assert f"Differs from what was registered on {told['date']}: {said}." in (
+    assert f"Differs from what was preregistered on {told['date']}: {said}." in (
         registered.path / "drawn" / "claims.html"
     ).read_text(encoding="utf-8")
+
+
+def test_its_note_stands_in_both_files_in_rows_and_on_cards(registered: Project):
+    said = "Settled after three earlier runs."
+    assert command("preregister", "--out", "noted.json", "--note", said) == 0
+    assert f"\n{said}\n" in (registered.path / "noted.json.md").read_text(encoding="utf-8")
+    registered.run("claims", "--claims-preregistration", "noted.json")
+    assert {row["registered"]["note"] for row in registered.rows().values()} == {said}
+    assert f". {said}</p>" in (registered.path / "reports" / "claims.html").read_text(encoding="utf-8")
+
+
+def configure(project: Project, *kept: str) -> None:
+    """Name preregistrations in the project's configuration."""
+    ini = project.path / "tox.ini"
+    ini.write_text(ini.read_text() + "".join(["\nclaims_preregistrations =", *(f"\n    {name}" for name in kept), "\n"]))
+
+
+@pytest.mark.parametrize(("scale", "states"), [
+    ("reduced", {"as registered", "not registered"}), ("smoke", {"as registered"}), ("full", set()),
+])  # fmt: skip
+def test_a_run_is_compared_with_the_configured_one_of_its_scale(registered: Project, scale: str, states: set[str]):
+    assert command("preregister", "--scale", "smoke", "--out", "kept/small.json") == 0
+    configure(registered, "kept/plan.json", "kept/small.json")
+    registered.run("claims", "--claims-scale", scale)
+    assert {row["registered"]["state"] for row in registered.rows().values() if row["registered"]} == states
+
+
+def test_of_two_configured_for_one_scale_the_run_says_which(registered: Project, told):
+    assert command("preregister", "--out", "kept/other.json") == 0
+    configure(registered, "kept/plan.json", "kept/other.json")
+    result = registered.run("claims")
+    assert result.ret == pytest.ExitCode.USAGE_ERROR
+    assert "claims_preregistrations: " in told(result)
+    assert "both register scale reduced; name one of them" in told(result)
+    assert registered.run("claims", "--claims-preregistration", "kept/other.json").ret == 0
+    assert {row["registered"]["state"] for row in registered.rows().values()} == {"as registered"}
 
 
 def test_a_registration_is_not_replaced(registered: Project, capsys: pytest.CaptureFixture[str]):
@@ -135,11 +171,12 @@ WHOLE = {"preregistration": 1, "date": "2026-11-20", "scale": "reduced", "claims
         (json.dumps({"schema": 1, "rows": []}), "is not a preregistration"),
         (json.dumps(WHOLE | {"preregistration": 2}), "has schema 2, and this version reads 1"),
         (json.dumps(WHOLE | {"scale": "big"}), "has no date, or no scale"),
+        (json.dumps(WHOLE | {"note": 3}), "has a note that is no text"),
         (json.dumps(WHOLE | {"claims": []}), "has no claims"),
         (json.dumps(WHOLE | {"claims": {"a/b": {"digest": "d"}}}), "has no digest, declared and design of a/b"),
         (json.dumps(WHOLE | {"claims": {"a/b": {"digest": "d", "declared": {}, "design": {"asks": "gone"}}}}), "of a/b"),
     ],
-    ids=["none", "half", "deep", "list", "run", "schema", "scale", "claims", "parts", "design"],
+    ids=["none", "half", "deep", "list", "run", "schema", "scale", "note", "claims", "parts", "design"],
 )
 def test_a_file_that_is_none_is_refused_before_the_run(project: Project, told, text: str | None, fault: str):
     project.claims(SUPPORTED)

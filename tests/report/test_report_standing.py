@@ -82,9 +82,9 @@ def test_the_card_says_what_was_changed_and_why(bare: dict[str, Any]) -> None:
         "Changed after a first run: margin 0.02 → 0.01, seeds 8 → 10 (2026-01-05; the verdict had been inconclusive). The "
         "first sampler had not converged." in page
     )
-    assert "Differs from what was registered on 2026-01-04: margin 0.02 → 0.01, seeds 8 → 10." in page
-    assert "As registered on 2026-01-04." in page
-    assert "Not registered on 2026-01-04." in page
+    assert "Differs from what was preregistered on 2026-01-04: margin 0.02 → 0.01, seeds 8 → 10." in page
+    assert "As preregistered on 2026-01-04." in page
+    assert "Not preregistered on 2026-01-04." in page
     assert "<dt>Measured by</dt><dd>LLC (engine devinterp; 7 of 20 estimates trusted)</dd>" in page
     changed = page.partition('id="claim/slt/finetuning"')[2].partition("</article>")[0]
     assert "<dt>Prediction</dt>" in changed
