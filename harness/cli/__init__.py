@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the report (default: reports)",
     )
     report.add_argument(
-        "--table", choices=("latex", "markdown"), help="print all verdicts as a table instead of making a report"
+        "--table", choices=("latex", "markdown", "undecided"),
+        help="print all verdicts as a table instead of making a report; undecided: open claims, and what would decide them",
     )
     report.add_argument("--preregistration", type=Path, metavar="FILE",
                         help="say for every claim whether it is as python -m harness preregister wrote it down")  # fmt: skip
@@ -114,7 +115,7 @@ def _parser() -> argparse.ArgumentParser:
 
 def _report(chosen: argparse.Namespace) -> int:
     from harness.pytest_plugin.registration import RegistrationError, read_registration
-    from harness.report import ReportError, merge, prose, read_run, write_reports
+    from harness.report import ReportError, merge, prose, read_run, undecided, write_reports
     from harness.report.carried import taken_over
     from harness.report.citing import table
 
@@ -128,7 +129,7 @@ def _report(chosen: argparse.Namespace) -> int:
         if chosen.stories is not None:
             run["stories"] = prose.gathered(chosen.stories, dict.fromkeys(str(row["document"]) for row in run["rows"]))
         if chosen.table is not None:
-            print(table(run, chosen.table), end="")
+            print(undecided.table(run) if chosen.table == "undecided" else table(run, chosen.table), end="")
             return 0
         written = write_reports(run, chosen.out)
     except (ReportError, RegistrationError) as problem:

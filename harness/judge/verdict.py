@@ -8,6 +8,7 @@ from dataclasses import asdict, dataclass, field
 from typing import Any
 
 from harness.judge.caution import Sides
+from harness.judge.enough import Enough, enough
 from harness.judge.power import plan
 from harness.judge.rule import Grade, Label, Outcome
 from harness.judge.selection import Rows
@@ -158,7 +159,16 @@ class Verdict(Shown):
         if isinstance(self.prediction, Conjunction):
             terms = terms.stricter(self.prediction.support_share)
         found = plan(terms, self.estimate) if self.estimate is not None else None
-        return found.to_json() if found else None
+        if found is None or self.estimate is None:
+            return None
+        open_still = self._enough(self.estimate) if self.outcome in (Outcome.INCONCLUSIVE, Outcome.INVALID) else None
+        return found.to_json() | {"enough": open_still.to_json() if open_still else None}
+
+    def _enough(self, seen: Estimate) -> Enough | None:
+        """What would decide it; of a conjunction, the part that decides."""
+        whole = self.prediction
+        shares = (whole.support_share, whole.refute_share) if isinstance(whole, Conjunction) else (1.0, 1.0)
+        return enough(self._terms(), seen, support=shares[0], refute=shares[1])
 
     def _voice(self) -> dict[str, Any] | None:
         """A second voice; of a conjunction, on the part that decides."""
