@@ -68,7 +68,8 @@ def _parser() -> argparse.ArgumentParser:
         help="folder for the report (default: reports)",
     )
     report.add_argument(
-        "--table", choices=("latex", "markdown", "undecided"),
+        "--table",
+        choices=("latex", "markdown", "undecided"),
         help="print all verdicts as a table instead of making a report; undecided: open claims, and what would decide them",
     )
     report.add_argument("--preregistration", type=Path, metavar="FILE",

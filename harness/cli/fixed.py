@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import argparse
+import json
 from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -28,6 +29,12 @@ def add(commands: Any) -> None:
                           help="what readers have to know of it, such as runs seen before; stands on every card")  # fmt: skip
     register.add_argument("--folder", type=Path, default=Path("claims"), help="where the claims are (default: claims)")
     register.set_defaults(command=_preregister)
+
+    fresh = commands.add_parser("fresh", help="plan how many fresh seeds open claims are judged on again, before they run")
+    fresh.add_argument("run", type=Path, metavar="claims.json", help="run that left them open")
+    fresh.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all that the rule plans)")
+    fresh.add_argument("--out", type=Path, required=True, metavar="FILE", help="file to write, for --claims-fresh")
+    fresh.set_defaults(command=_fresh)
 
     ledger = commands.add_parser("ledger", help="say which claims have changed since their verdict became known")
     ledger.add_argument(
@@ -72,6 +79,25 @@ def _preregister(chosen: argparse.Namespace) -> int:
     except RegistrationError as problem:
         raise CommandError(problem) from None
     print(f"{chosen.out}\n{readable}")
+    return 0
+
+
+def _fresh(chosen: argparse.Namespace) -> int:
+    """Write down which claims are judged again on how many fresh seeds."""
+    from harness.cli import CommandError
+    from harness.report import read_run
+    from harness.report.write import write_whole
+    from harness.running.fresh import FreshError, planned
+
+    if chosen.out.exists():
+        raise CommandError(f"{chosen.out} already exists, and a plan is never replaced; name another file with --out")
+    try:
+        found = planned(read_run(chosen.run), chosen.claims)
+    except FreshError as problem:
+        raise CommandError(problem) from None
+    write_whole({chosen.out.name: json.dumps(found, ensure_ascii=False, indent=1) + "\n"}, chosen.out.parent)
+    for name, each in found["claims"].items():
+        print(f"{name}: {each['blocks']} blocks of fresh seeds")
     return 0
 
 

@@ -1,13 +1,13 @@
 """How many units would decide an open claim if what was seen stayed as it is, and of what.
 
 This is no power: power at the effect that was observed repeats its p value (Hoenig & Heisey 2001).  It is the question whether
-an open verdict is open for want of units.  Where an effect lies on its margin, or a correlation of that size would be neither, no
-number of units decides, and the claim is undecidable at its margin.
+an open verdict is open for want of units.  Where an effect lies on its margin no number of units decides, and the claim is
+undecidable at its margin.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -98,8 +98,8 @@ def _decides(prediction: Prediction, seen: Estimate, outcome: Outcome, alpha: fl
 def _limiting(prediction: Prediction, seen: Estimate) -> tuple[str, int]:
     """What there are too few of, and how many there are.
 
-    Where the points of x stand for others, what all units share at a point is no noise of the units: the line has as many degrees
-    of freedom as there are points less two, and more units do not make it better known.
+    Where the points of x stand for others, what all units share at a point is no noise of the units: the line has as many
+    degrees of freedom as there are points less two, and more units do not make it better known.
     """
     unit, n = seen.counted or (seen.unit, seen.n)
     x = getattr(prediction, "x", None)
@@ -107,5 +107,3 @@ def _limiting(prediction: Prediction, seen: Estimate) -> tuple[str, int]:
     if isinstance(x, str) and prediction.random_among((x,)) and freedom < n - 1 - _NEARER:
         return f"value of {prediction.word(x)}", round(freedom) + _STRAIGHT
     return unit, n
-
-

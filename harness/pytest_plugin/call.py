@@ -144,6 +144,7 @@ class Caller:
             settings.scale,
             family if settings.family_wise else None,
             settings.blocks,
+            settings.fresh,
             settings.search,
             settings.minutes,
             settings.searchers or _left_over(item),

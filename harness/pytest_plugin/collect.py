@@ -297,7 +297,10 @@ def _declared_in(report: pytest.CollectReport, path: Path) -> list[tuple[str, di
 
 
 def _wanted(config: pytest.Config) -> list[str]:
-    given: Iterable[str] = config.getoption("claims_wanted") or ()
+    from harness.pytest_plugin.options import fresh_plan  # which imports this module
+
+    plan = fresh_plan(config)
+    given: Iterable[str] = config.getoption("claims_wanted") or (plan.claims if plan else ())
     return [claim.strip() for text in given for claim in text.split(",") if claim.strip()]
 
 

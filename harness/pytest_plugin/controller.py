@@ -241,7 +241,7 @@ class Controller:
         from harness.report.carried import carried
         from harness.report.rows import ReportError
 
-        if self._settings.family_wise or self._settings.blocks:
+        if self._settings.family_wise or self._settings.blocks or self._settings.fresh:
             return
         scale, reports = self._settings.scale, self._settings.reports
         try:

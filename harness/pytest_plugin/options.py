@@ -16,6 +16,7 @@ from harness.pytest_plugin import timeout
 from harness.pytest_plugin.ledger import Ledger, LedgerError
 from harness.pytest_plugin.outcome import Settings
 from harness.pytest_plugin.registration import Registration, RegistrationError, of_scale, read_registration
+from harness.running.fresh import FreshError, Plan, read_plan
 
 LLC_ENGINES = ("stacked", "devinterp")
 _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -46,6 +47,8 @@ _OPTIONS: tuple[tuple[str, str, dict[str, Any]], ...] = (
      "without the ledger", {"action": "store_true"}),
     ("--claims-most-blocks", "largest number of blocks for --claims-until-decided (default 4); a block has as many seeds "
      "as the claim asks for", {"type": int, "default": 4, "metavar": "N"}),
+    ("--claims-fresh", "judge open claims again on fresh seeds alone: file that python -m harness fresh wrote; without ledger",
+     {"metavar": "FILE"}),
     ("--claims-family-wise", "judge each claim at α divided by the number of its document's claims, so that any wrong support "
      "in a document has probability α; without the ledger", {"action": "store_true"}),
     ("--claims-search", "judge each claim in N settings of its scope: half of them spread evenly, half at the edge of where it "
@@ -244,6 +247,7 @@ def settings(config: pytest.Config) -> Settings:
         registration=_registration(config),
         family_wise=config.getoption("claims_family_wise"),
         blocks=config.getoption("claims_most_blocks") if config.getoption("claims_until_decided") else None,
+        fresh=fresh_plan(config),
         search=config.getoption("claims_search"),
         minutes=config.getoption("claims_search_minutes"),
         timeout=time_limit(config),
@@ -253,6 +257,23 @@ def settings(config: pytest.Config) -> Settings:
         reports=config.rootpath / "reports" if reports is None else config.invocation_params.dir / reports,
         root=config.invocation_params.dir,
     )
+
+
+def fresh_plan(config: pytest.Config) -> Plan | None:
+    """Which claims are judged on fresh seeds alone; None for their own seeds.
+
+    Raises:
+        pytest.UsageError: the plan cannot be read, or another option contradicts it.
+    """
+    given = config.getoption("claims_fresh")
+    if given is None:
+        return None
+    if config.getoption("claims_until_decided") or config.getoption("claims_search"):
+        raise pytest.UsageError("--claims-fresh judges each claim once; leave out --claims-until-decided and --claims-search")
+    try:
+        return read_plan(config.invocation_params.dir / given, config.getoption("claims_scale"))
+    except FreshError as problem:
+        raise pytest.UsageError(f"--claims-fresh: {problem}") from None
 
 
 def _registration(config: pytest.Config) -> Registration | None:
@@ -291,6 +312,8 @@ def _own_rule(config: pytest.Config) -> str | None:
             "--claims-family-wise divides α by the number of a document's claims, so that all of them have to be collected: "
             "give the whole claims folder and choose with --claims-only or -k"
         )
+    if config.getoption("claims_fresh") is not None:
+        return "--claims-fresh"
     return "--claims-until-decided" if growing else "--claims-family-wise" if family else None
 
 

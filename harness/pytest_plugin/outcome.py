@@ -17,6 +17,7 @@ import pytest
 
 from harness.pytest_plugin.ledger import Ledger
 from harness.pytest_plugin.registration import Registration
+from harness.running.fresh import Plan
 
 Row = dict[str, Any]
 Status = tuple[str, str, tuple[str, Mapping[str, bool]]]
@@ -50,6 +51,7 @@ class Settings:
         family_wise: every claim is judged at its share of alpha, one part for each claim of its document.
         blocks: seeds are added until a claim is decided, in at most so many blocks; None for the seeds that the
             fixtures ask for.
+        fresh: which claims are judged on fresh seeds alone, and on how many; None for their own seeds.
         search: settings that are tried of each claim's scope; 0 for no search.
         minutes: after which a search tries no further setting; None for no limit.
         timeout: seconds that a claim may take; None for no limit.
@@ -69,6 +71,7 @@ class Settings:
     registration: Registration | None
     family_wise: bool
     blocks: int | None
+    fresh: Plan | None
     search: int
     minutes: float | None
     timeout: float | None

@@ -42,12 +42,19 @@ def _cells(row: Row) -> tuple[str, ...]:
         return name, _part(row), now, "no number: the effect lies on a limit", "", needed
     decided = f"{text.number(seen['units'])} ({seen['verdict']})"
     elsewhere = power["unit"] != seen["unit"]
-    return name, _part(row), now, decided, text.number(_times(seen)), f"{needed} {_noun(power['unit'])}" if elsewhere else needed
+    return (
+        name,
+        _part(row),
+        now,
+        decided,
+        text.number(_times(seen)),
+        f"{needed} {_noun(power['unit'])}" if elsewhere else needed,
+    )
 
 
 def _times(seen: Row) -> float:
     """How many times as many units that is, to one digit after the point."""
-    return round(seen["units"] / seen["n"], 1)
+    return round(float(seen["units"]) / float(seen["n"]), 1)
 
 
 def _part(row: Row) -> str:
@@ -80,7 +87,8 @@ def _counted(rows: Sequence[Row]) -> str:
     seen = [told for row in rows if row["verdict"] != "invalid" and (told := (row["power"] or {}).get("enough"))]
     near = sum(bool(told["units"]) and told["units"] <= 4 * told["n"] for told in seen)
     never = sum(not told["units"] for told in seen)
+    open_still = text.counted(len(rows) - invalid, "claim is", "claims are")
     return (
-        f"{text.counted(len(rows) - invalid, 'claim is', 'claims are')} open, and {invalid} could not be judged. With effect and "
-        f"spread as seen, at most four times as many units would decide {near} of the open ones; no number would decide {never}."
+        f"{open_still} open, and {invalid} could not be judged. With effect and spread as seen, at most four times as many "
+        f"units would decide {near} of the open ones; no number would decide {never}."
     )

@@ -24,6 +24,7 @@ from harness.running.timeout import within
 if TYPE_CHECKING:
     from harness.judge import Verdict
     from harness.running.found import Search
+    from harness.running.fresh import Plan
     from harness.store import Store
     from harness.store.store import Measured
 
@@ -38,6 +39,7 @@ class Judging:
         scale: "smoke", "reduced" or "full".
         family: number of claims by which alpha is divided; None for no adjustment.
         blocks: seeds are added until the claim is decided, in at most so many blocks; None for the seeds that it asks for.
+        fresh: what is judged on fresh seeds alone; None for the claims' own.
         search: settings that are tried of its scope; 0 for no search.
         minutes: after which a search tries no further setting; None for no limit.
         searchers: processes that a search shares its settings among.
@@ -47,6 +49,7 @@ class Judging:
     scale: str
     family: int | None = None
     blocks: int | None = None
+    fresh: Plan | None = None
     search: int = 0
     minutes: float | None = None
     searchers: int = 1
@@ -90,6 +93,8 @@ def judged_row(
     def judged(evidence: Evidence, blocks: list[Collection[int]] | None = None, *, share: float = 1.0) -> Verdict:
         return judge(claim, evidence, scale=how.scale, share=share / max(how.family or 1, 1), blocks=blocks)
 
+    if how.fresh is not None:
+        evidence = _fresh(row, claim, evidence, how.fresh, body, harness)
     grown = _grown(row, evidence, how, body, harness, judged)
     evidence, verdict = grown.evidence, grown.verdict
     if not isinstance(evidence, Evidence):  # a bare table, which the judge takes, has nothing to show
@@ -124,6 +129,19 @@ def _grown(
     return until_decided(body, harness, evidence, judged, most=how.blocks, asked=asked)
 
 
+def _fresh(
+    row: Mapping[str, Any], claim: Claim, evidence: Evidence, plan: Plan, body: Body, harness: Harness | None
+) -> Evidence:
+    """The evidence of the fresh seeds that a plan gives the claim."""
+    from harness.running.fresh import on_fresh_seeds
+
+    blocks = plan.blocks(claim.id, claim.digest())
+    if harness is None:
+        raise ClaimError(f"{claim.id} asks for no seeds, so that none can be fresh")
+    asked = [seed for each in row["design"]["populations"] for seed in each["seeds"]]
+    return on_fresh_seeds(body, harness, blocks, asked, seeds_of(evidence))
+
+
 def _rules(claim: Claim, how: Judging, grown: Grown) -> dict[str, str]:
     """How the rule differs from the ordinary one; a claim without an interval has no other."""
     rules: dict[str, str] = {}
@@ -137,6 +155,9 @@ def _rules(claim: Claim, how: Judging, grown: Grown) -> dict[str, str]:
         )
     elif how.blocks is not None and how.scale != "smoke":
         rules["stopping rule"] = "judged once, by the ordinary rule: no seeds can be added to what does not ask for any"
+    if how.fresh is not None:
+        number = how.fresh.blocks(claim.id, claim.digest())
+        rules["seeds"] = f"fresh ones alone, {number} times as many as the claim has, planned on {how.fresh.date}; judged once"
     if how.family is not None:
         rules["level"] = f"α divided by the {how.family} claims of the document (family-wise)"
     return rules

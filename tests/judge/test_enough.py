@@ -26,9 +26,7 @@ def seen(confidence: Any, n: int, **more: Any) -> Estimate:
     return Estimate("difference", "pair (seed)", float(confidence.effect), (0.0, 0.0), 0.5, n, confidence=confidence, **more)
 
 
-@given(
-    st.sampled_from([HIGHER, SAME]), st.integers(4, 40), st.floats(-1.5, 1.5).map(lambda x: round(x, 2)), st.floats(0.3, 3)
-)
+@given(st.sampled_from([HIGHER, SAME]), st.integers(4, 40), st.floats(-1.5, 1.5).map(lambda x: round(x, 2)), st.floats(0.3, 3))
 @settings(max_examples=60, deadline=None)
 def test_so_many_units_decide_and_a_tenth_fewer_do_not(prediction: Prediction, n: int, effect: float, spread: float):
     study = Student(effect, spread / np.sqrt(n), n - 1)
