@@ -51,6 +51,7 @@ CHAPTERS = (
 )
 INCLUDED = {"contributing": "CONTRIBUTING.md", "changelog": "CHANGELOG.md"}
 NOTEBOOK = ROOT / "examples" / "notebook" / "from_a_network_to_a_claim.ipynb"
+KEPT = ROOT / "reports" / "reference" / "claims.json"
 REPORT = "reports/reference/claims.html"  # copied beside the pages as it is
 MOVED = {"README.md": "index.md", **{source: f"generated/{page}.md" for page, source in INCLUDED.items()}}
 
@@ -141,11 +142,30 @@ def relinked(text: str, page: Path) -> str:
     return re.sub(r"(?<!!)\[(?P<words>[^\]\[]*)\]\((?P<target>[^)#: ]+)(?P<anchor>#[^)]*)?\)", moved, text)
 
 
+def undecided_page() -> str:
+    """What would decide the claims that the kept run leaves open, and what fresh seeds said of some of them."""
+    from harness.report import read_run, undecided
+
+    kept, fresh = read_run(KEPT), KEPT.parent / "fresh" / "claims.json"
+    said = [
+        "# What would decide the open claims",
+        "From the kept run, by one function: `python -m harness report reports/reference/claims.json --table undecided`. *As "
+        "seen* takes effect, spread and skewness to stay what they are, and asks how many would decide the claim of what there "
+        "are too few of: seeds, or levels of another factor that stand for others. The last column has the rule's power at the "
+        "margin, whatever was seen. [](../findings.md#what-is-open-and-why) sorts them by cause.",
+        undecided.table(kept, "../findings"),
+    ]
+    if fresh.exists():
+        said += ["## On fresh seeds alone", undecided.again(read_run(fresh), kept, "../findings")]
+    return "\n\n".join(said)
+
+
 def write_pages(app: Sphinx) -> None:
     """Writes the pages that are made, before the others are read."""
     made = reference()
     for page, source in INCLUDED.items():
         made[page] = relinked((ROOT / source).read_text(encoding="utf-8"), ROOT / source)
+    made["undecided"] = undecided_page()
     made["notebook"] = notebook_page(NOTEBOOK)
     GENERATED.mkdir(exist_ok=True)
     for page, text in made.items():

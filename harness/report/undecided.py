@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.predict import words
@@ -18,38 +18,63 @@ def undecided(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["role"] == "document" and row["verdict"] in _OPEN]
 
 
-def table(run: Mapping[str, Any]) -> str:
-    """These claims of a run as a table in Markdown, with a line on what it says; empty where all are decided."""
+def table(run: Mapping[str, Any], pages: str = "docs/findings") -> str:
+    """These claims of a run as a table in Markdown, with a line on what it says; empty where all are decided.
+
+    Args:
+        run: what ``claims.json`` holds.
+        pages: folder of the pages DOCUMENT.md that claims are linked to.
+    """
     rows = undecided(run["rows"])
     if not rows:
         return ""
-    lines = [f"| {' | '.join(_HEADS)} |", f"|{'---|' * len(_HEADS)}", *(f"| {' | '.join(_cells(row))} |" for row in rows)]
-    return "\n".join([_counted(rows), "", *lines]) + "\n"
+    return "\n".join([_counted(rows), "", *_lines(_HEADS, ((_linked(row, pages), *_cells(row)) for row in rows))]) + "\n"
+
+
+def again(fresh: Mapping[str, Any], kept: Mapping[str, Any], pages: str = "docs/findings") -> str:
+    """Claims that were judged again on fresh seeds, beside what the run says that left them open, as a table in Markdown.
+
+    Args:
+        fresh: the run of fresh seeds.
+        kept: the run on the claims' own seeds.
+        pages: see :func:`table`.
+    """
+    own = {row["id"]: row for row in kept["rows"]}
+    rows = [(row, own[row["id"]]) for row in fresh["rows"] if row["id"] in own]
+    cells = ((_linked(row, pages), *_said(before), *_said(row)) for row, before in rows)
+    return "\n".join(_lines(("claim", "own seeds", "n", "fresh seeds alone", "n"), cells)) + "\n"
+
+
+def _said(row: Row) -> tuple[str, str]:
+    size = row["label"] or row["grade"]
+    return f"{row['verdict']}{', ' + size if size else ''}: {_part(row)}", text.number(row["n"])
+
+
+def _lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
+    return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {' | '.join(cells)} |" for cells in rows)]
+
+
+def _linked(row: Row, pages: str) -> str:
+    slug = row["id"].split("/")[1]
+    return f"[{slug}]({pages}/{row['document']}.md#{slug})"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
-    slug = row["id"].split("/")[1]
-    name = f"[{slug}](findings/{row['document']}.md#{slug})"
+    """What is open, the units at hand, and how many would do, after the claim's name."""
     if row["verdict"] == "invalid":
         failed = words.listed(gate["name"] for gate in row["gates"] if not gate["passed"])
-        return name, f"a validity check: {failed}", "", "none: the check fails in this population", "", ""
+        return f"a validity check: {failed}", "", "none: the check fails in this population", "", ""
     power, seen = row["power"] or {}, (row["power"] or {}).get("enough")
     needed = "" if not power else text.number(power["units_needed"]) if power["units_needed"] else "more than 100,000"
     if not seen:
-        return name, _part(row), _of(power), "not told by this run", "", needed
+        return _part(row), _of(power), "not told by this run", "", needed
     now = _of({"n": seen["n"], "unit": seen["unit"]})
     if not seen["units"]:
-        return name, _part(row), now, "no number: the effect lies on a limit", "", needed
+        return _part(row), now, "no number: the effect lies on a limit", "", needed
+    if power["unit"] != seen["unit"]:
+        needed = f"{needed} {_noun(power['unit'])}"
     decided = f"{text.number(seen['units'])} ({seen['verdict']})"
-    elsewhere = power["unit"] != seen["unit"]
-    return (
-        name,
-        _part(row),
-        now,
-        decided,
-        text.number(_times(seen)),
-        f"{needed} {_noun(power['unit'])}" if elsewhere else needed,
-    )
+    return _part(row), now, decided, text.number(_times(seen)), needed
 
 
 def _times(seen: Row) -> float:
@@ -60,16 +85,12 @@ def _times(seen: Row) -> float:
 def _part(row: Row) -> str:
     """The part that decides, and by how little."""
     effect, interval = text.measured(row["effect"], row["interval"])
-    part = "" if row["decides"] is None else f"part {row['decides'] + 1} of {len(row['parts'])}: "
-    limit = f"± {text.number(row['margin'])}" if row["rule"] == "within" else text.number(row["margin"])
-    if row["decides"] is not None:
-        own = row["parts"][row["decides"]]
-        limit = f"± {text.number(own['margin'])}" if own["rule"] == "within" else text.number(own["margin"])
-        centre = own["centre"]
-    else:
-        centre = row["centre"]
-    about = f" around {text.number(centre)}" if centre else ""
-    return f"{part}{effect} ({interval}), margin {limit}{about}"
+    place, own = ("", row) if row["decides"] is None else (
+        f"part {row['decides'] + 1} of {len(row['parts'])}: ", row["parts"][row["decides"]]
+    )  # fmt: skip
+    limit = f"{'± ' if own['rule'] == 'within' else ''}{text.number(own['margin'])}"
+    about = f" around {text.number(own['centre'])}" if own["centre"] else ""
+    return f"{place}{effect} ({interval}), margin {limit}{about}"
 
 
 def _of(counted: Row) -> str:
