@@ -226,6 +226,24 @@ def test_a_model_far_from_a_minimum_is_not_trusted_and_says_so() -> None:
         assert "descent lowers the potential" in table["distrust"][0]
 
 
+@pytest.mark.parametrize("away", [0.05, 0.3])
+def test_twice_the_depth_takes_off_what_a_slope_adds(away: float) -> None:
+    """A quadratic off its minimum: λ̂ + 2 depth is that of the loss minus its slope, and the energy at the chains' mean."""
+    model, x, y = regression(8, 2)
+    with torch.no_grad():
+        for each in model.parameters():
+            each.add_(away)
+    gamma = 20 * NBETA_1024
+    row = llc(model, x, y, loss="mse", spec=LLCSpec(gamma, precision=0.1, budget=1000)).iloc[0]
+    augmented = torch.cat([x, torch.ones(len(x), 1)], 1).double()
+    h, basis = torch.linalg.eigh(NBETA_1024 * augmented.T @ augmented / len(x))
+    mean = h / (h + gamma) * (basis.T @ torch.full((9,), away, dtype=torch.float64))  # of the chains, in each direction
+    flat, energy = float((h / (h + gamma)).sum()), float((h * mean**2).sum())  # of two outputs, each half
+    assert row["llc"] < flat - 4 * row["llc_se"]
+    assert row["llc"] + 2 * row["depth"] == pytest.approx(flat + energy, abs=4 * row["llc_se"])
+    assert energy < 0.06 * 2 * row["depth"]
+
+
 def test_what_is_not_finite_is_named() -> None:
     model, x, y = regression(4, 1, 256)
     x[3, 2] = math.nan
