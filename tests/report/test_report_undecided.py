@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 import sys
 from pathlib import Path
@@ -83,3 +84,24 @@ def test_the_page_of_the_site_is_made_from_the_kept_run(monkeypatch: pytest.Monk
     import site_pages
 
     assert undecided.table(read_run(KEPT / "claims.json"), "../findings") in site_pages.undecided_page()
+
+
+def test_what_was_judged_on_fresh_seeds_was_planned_before():
+    """Declarations and numbers of seeds of the kept run of fresh seeds are those of the plan."""
+    plan = json.loads((ROOT / "fixtures" / "fresh.json").read_text(encoding="utf-8"))
+    run = read_run(KEPT / "fresh" / "claims.json")
+    assert run["rows"]
+    for each in run["rows"]:
+        planned = plan["claims"][each["id"]]
+        assert each["digest"] == planned["digest"]
+        assert f"fresh ones alone, {planned['blocks']} times as many" in each["settings"]["seeds"]
+        assert plan["date"] <= run["provenance"]["started"][:10]
+
+
+def test_the_findings_say_what_fresh_seeds_said():
+    words = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    words = words.split("\n## Judged again on fresh seeds\n")[1].split("\n## ")[0]
+    for each in read_run(KEPT / "fresh" / "claims.json")["rows"]:
+        (line,) = [part for part in words.split("\n- ") if part.startswith(f"`{each['id']}`")]
+        said = {"inconclusive": "open still"}.get(each["verdict"], f"**{each['verdict']}**")
+        assert line.startswith(f"`{each['id']}`: {said}")
