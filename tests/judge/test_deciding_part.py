@@ -67,7 +67,9 @@ def test_reason_estimate_margin_power_and_voice_are_of_one_part(drawn: tuple[Con
         return
     assert (row["margin"], row["alpha"], row["centre"]) == (own["margin"], own["alpha"], own["centre"])
     expected = plan(one.prediction.stricter(prediction.support_share), one.estimate)
-    assert row["power"] == (expected.to_json() if expected else None)
+    told = (row["power"] or {}).get("enough")
+    assert row["power"] == (expected.to_json() | {"enough": told} if expected else None)
+    assert (told is not None) == (row["verdict"] in ("inconclusive", "invalid") and expected is not None)
 
 
 @given(several())

@@ -416,7 +416,7 @@ class TestRow:
         assert row["standardised"]["effect"] == verdict.estimate.standardised[0]
         assert row["standardised"]["interval"] == list(verdict.estimate.standardised[1:])
         assert (row["verdict"], row["label"], row["prediction"]) == ("supported", None, str(HIGHER))
-        assert row["power"] == plan(HIGHER, verdict.estimate).to_json()
+        assert row["power"] == plan(HIGHER, verdict.estimate).to_json() | {"enough": None}
 
     def test_what_is_unknown_is_null(self):
         row = strict(judge(HIGHER, table(seeds=3)))
