@@ -106,7 +106,7 @@ def test_its_note_stands_in_both_files_in_rows_and_on_cards(registered: Project)
     assert f"\n{said}\n" in (registered.path / "noted.json.md").read_text(encoding="utf-8")
     registered.run("claims", "--claims-preregistration", "noted.json")
     assert {row["registered"]["note"] for row in registered.rows().values()} == {said}
-    assert f". {said}</p>" in (registered.path / "reports" / "claims.html").read_text(encoding="utf-8")
+    assert f". {said}</dd>" in (registered.path / "reports" / "claims.html").read_text(encoding="utf-8")
 
 
 def configure(project: Project, *kept: str) -> None:
