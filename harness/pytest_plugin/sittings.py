@@ -30,12 +30,12 @@ class Sittings:
     @cached_property
     def _kept(self) -> Kept | None:
         """Their searches; None where every claim is to be searched, or where verdicts are by another rule than the report's."""
-        from harness.report.carried import kept_searches
-        from harness.report.rows import ReportError
-
         settings = self._settings
         if not settings.search or settings.search_again or settings.family_wise or settings.blocks:
             return None
+        from harness.report.carried import kept_searches  # after that question: most sessions search nothing
+        from harness.report.rows import ReportError
+
         try:
             return kept_searches(settings.scale, settings.reports, settings.searches)
         except ReportError:  # the end of the session says so

@@ -4,9 +4,9 @@ A learning rate that is twice too high leaves networks whose outputs are not fin
 thousands of times that of no training.  What a claim is about is then the logarithm of zero, a correlation of constants, a
 quantile of nothing or a sampler without a step, and which of these ends in an exception, and which in a number that is not
 finite, is chance: it depends on the routine, and on whether the session turns warnings into errors.  So a body's arithmetic
-never raises by a warning, the judge and the gates refuse numbers that are not finite, and where something else was raised, the
-networks are looked at: if some of them are degenerate, the claim is INVALID, and says which and why; if none is, the error is
-an error.
+never raises by a warning, the judge and the gates refuse numbers that are not finite, and where something else was raised that
+such numbers raise, the networks are looked at: if some of them are degenerate, the claim is INVALID, and says which and why; if
+none is, the error is an error.  A name that does not exist, a column that is not there or an assertion is one in any case.
 """
 
 from __future__ import annotations
@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from harness.rows import NoRow
 from harness.stats import is_constant
 
 if TYPE_CHECKING:
@@ -62,12 +63,18 @@ def shortfall_of(problem: Exception, store: Store, trained: Sequence[tuple[Recip
 
     if isinstance(problem, Diverged):
         return f"{str(problem)[:1].upper()}{str(problem)[1:]}."
-    found = degenerate(store, trained)
+    found = degenerate(store, trained) if _by_numbers(problem) else []
     if not found:
         return None
     lines = str(problem).splitlines() or [""]
     said = f"{type(problem).__name__}: {lines[0][:_LONGEST]}".rstrip(": ")
     return f"{'; '.join(found)}. {_REMEDY} ({said}{_place(problem)})."
+
+
+def _by_numbers(problem: Exception) -> bool:
+    """Whether it is of a kind that numbers raise: of arithmetic, values out of range, nothing to choose from, no solution."""
+    kinds = (ArithmeticError, ValueError, IndexError, NoRow)  # NumPy's LinAlgError is a ValueError, torch's is not
+    return isinstance(problem, kinds) or type(problem).__name__.strip("_") == "LinAlgError"
 
 
 def degenerate(store: Store, trained: Sequence[tuple[Recipe, tuple[int, ...]]]) -> list[str]:

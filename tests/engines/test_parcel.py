@@ -18,7 +18,7 @@ from harness.store.orders import Order
 def classes() -> list[type[Exception]]:
     """Every class of exceptions of the harness."""
     for module in pkgutil.walk_packages(harness.__path__, "harness."):
-        if module.name != "harness.__main__":
+        if module.name not in ("harness.__main__", "harness.cuda.fused"):  # the latter needs Triton, and has none
             importlib.import_module(module.name)
     found, waiting = [], [Exception]
     while waiting:

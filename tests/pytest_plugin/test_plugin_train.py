@@ -118,7 +118,7 @@ def test_a_session_trains_ahead_and_measures_on_its_engine(project: Project, inl
     result = project.run("claims", "--claims-engine", "ray", "--claims-scale", "smoke")
     assert result.ret in (0, 1)
     rows = project.rows()
-    assert "diverged" in rows["wild"]["error"]
+    assert "diverged" in rows["wild"]["reason"]
     assert rows["short"]["reason"].endswith("there is no MNIST")
     assert [job.what.split(" ")[0] for job in inline.sent].count("lengths") == 1
     assert [job.what for job in inline.sent[:2]] != ["lengths of 1x2 standard"] * 2

@@ -12,6 +12,7 @@ from typing import Any, cast
 import numpy as np
 import pandas as pd
 import pytest
+import torch
 from degenerate_networks import KINDS, Untrained
 from hypothesis import given
 from hypothesis import strategies as st
@@ -138,7 +139,15 @@ RAISING = {
     "a division": lambda spread: 1 / spread if spread else 1 // 0,
     "a routine of linear algebra": lambda spread: np.linalg.inv(np.eye(3) * spread)[0, 0],
     "a check of one's own": lambda spread: (_ for _ in ()).throw(ValueError("array must not contain infs or NaNs")),
-    "a column that is not there": lambda spread: {}["value"],
+    "one of torch's": lambda spread: float(torch.linalg.inv(torch.eye(3) * spread)[0, 0]),
+    "the first of none": lambda spread: [][int(spread)],
+}
+MISTAKES = {
+    "a column that is not there": (KeyError, lambda spread: {}["value"]),
+    "a name that does not exist": (AttributeError, lambda spread: spread.value),
+    "a missing argument": (TypeError, lambda spread: claimed()),
+    "an assertion": (AssertionError, lambda spread: (_ for _ in ()).throw(AssertionError("so it is not"))),
+    "a fault of a library": (RuntimeError, lambda spread: (_ for _ in ()).throw(RuntimeError("out of order"))),
 }
 
 
@@ -151,10 +160,16 @@ def test_what_is_raised_on_degenerate_networks_makes_the_claim_invalid(name, tmp
     assert "test_degenerate.py:" in row["reason"]
 
 
-@pytest.mark.parametrize("name", ["a check of one's own", "a column that is not there"])
-def test_on_networks_that_can_be_measured_an_error_stays_an_error(name, tmp_path):
-    with pytest.raises((ValueError, KeyError)):
-        judged(claimed(RAISING[name]), open_harness(tmp_path, scale="smoke", heartbeat=lambda beat: None))
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_an_error_on_whatever_networks(name, tmp_path):
+    kind, work = MISTAKES[name]
+    with pytest.raises(kind):
+        judged(claimed(work), untrained(tmp_path, "all weights 0 but the last"))
+
+
+def test_on_networks_that_can_be_measured_an_error_stays_an_error(tmp_path):
+    with pytest.raises(ValueError, match="NaN"):
+        judged(claimed(RAISING["a check of one's own"]), open_harness(tmp_path, scale="smoke", heartbeat=lambda beat: None))
 
 
 def test_arithmetic_is_not_raised_whatever_the_session_makes_of_warnings(tmp_path):
