@@ -87,11 +87,12 @@ def test_the_page_of_the_site_is_made_from_the_kept_run(monkeypatch: pytest.Monk
 
 
 def test_what_was_judged_on_fresh_seeds_was_planned_before():
-    """Declarations and numbers of seeds of the kept run of fresh seeds are those of the plan."""
-    plan = json.loads((ROOT / "fixtures" / "fresh.json").read_text(encoding="utf-8"))
+    """Declarations and numbers of seeds of the kept run of fresh seeds are those of a plan."""
+    plans = [json.loads(path.read_text(encoding="utf-8")) for path in sorted((ROOT / "fixtures").glob("fresh*.json"))]
     run = read_run(KEPT / "fresh" / "claims.json")
     assert run["rows"]
     for each in run["rows"]:
+        (plan,) = [plan for plan in plans if each["id"] in plan["claims"]]
         planned = plan["claims"][each["id"]]
         assert each["digest"] == planned["digest"]
         assert f"fresh ones alone, {planned['blocks']} times as many" in each["settings"]["seeds"]
