@@ -75,7 +75,7 @@ def _configured(design: ClaimDesign, prediction: Prediction, scale: str) -> str:
     if _counted(prediction, design):
         units = f"{words.counted(_units(prediction, design), 'unit')} ({unit})"
     seeds, members = words.counted(design.seeds, "seed"), words.counted(len(design.members), "member")
-    return f"configured at scale {scale}: {seeds}, {members}, {units}"
+    return f"configured at scale {scale}: {seeds}, {members}, {units}."
 
 
 def _measured(power: Row, design: ClaimDesign, parts: list[Prediction], scale: str, ran_at: str) -> str:
