@@ -197,7 +197,7 @@ def test_what_cannot_be_planned_says_why(plans) -> None:
 def test_an_earlier_run_tells_the_spread_and_so_the_seeds(plans, folder: Path) -> None:
     earlier_run(folder)
     text = plans("paper/higher")["paper/higher"]
-    assert "by the spread measured at scale reduced: With 90 % power 32 pairs (architecture × seed) find 0." in text
+    assert "By the spread measured at scale reduced: With 90 % power 32 pairs (architecture × seed) find 0." in text
     needed = int(text.split("needs ")[1].split(".")[0])
     assert f"That is {-(-needed // 2)} seeds." in text  # two architectures a seed
     assert "That is" in plans("paper/higher", "--scale", "full")["paper/higher"]
