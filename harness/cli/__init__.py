@@ -43,7 +43,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
         Exit code: 0, 1 where a check found something, 2 where the command could not be carried out.
     """
     parser = _parser()
-    chosen = parser.parse_args(arguments)
+    chosen, left = parser.parse_known_args(arguments)
+    if left:
+        _take_up(parser, chosen, left)
     command: Callable[[argparse.Namespace], int] = chosen.command
     try:
         return command(chosen)
@@ -52,6 +54,14 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
         print(f"{parser.prog}: {visible(str(problem))}", file=sys.stderr)
         return 2
+
+
+def _take_up(parser: argparse.ArgumentParser, chosen: argparse.Namespace, left: list[str]) -> None:
+    """Add names that stand behind an option to those before it: argparse ends a list of names at the first option."""
+    name = next((name for name in ("claims", "runs") if isinstance(getattr(chosen, name, None), list)), None)
+    if name is None or any(word.startswith("-") for word in left):
+        parser.error(f"unrecognized arguments: {' '.join(left)}")
+    getattr(chosen, name).extend(map(Path, left) if name == "runs" else left)
 
 
 def _parser() -> argparse.ArgumentParser:

@@ -85,7 +85,7 @@ def _preregister(chosen: argparse.Namespace) -> int:
 def _fresh(chosen: argparse.Namespace) -> int:
     """Write down which claims are judged again on how many fresh seeds."""
     from harness.cli import CommandError
-    from harness.report import read_run
+    from harness.report import ReportError, read_run
     from harness.report.write import write_whole
     from harness.running.fresh import FreshError, planned
 
@@ -93,9 +93,9 @@ def _fresh(chosen: argparse.Namespace) -> int:
         raise CommandError(f"{chosen.out} already exists, and a plan is never replaced; name another file with --out")
     try:
         found = planned(read_run(chosen.run), chosen.claims)
-    except FreshError as problem:
+        write_whole({chosen.out.name: json.dumps(found, ensure_ascii=False, indent=1) + "\n"}, chosen.out.parent)
+    except (FreshError, ReportError) as problem:
         raise CommandError(problem) from None
-    write_whole({chosen.out.name: json.dumps(found, ensure_ascii=False, indent=1) + "\n"}, chosen.out.parent)
     for name, each in found["claims"].items():
         print(f"{name}: {each['blocks']} blocks of fresh seeds")
     return 0

@@ -79,6 +79,9 @@ def run(chosen: argparse.Namespace) -> int:
             raise CommandError(f"{chosen.claim} could not be run; pytest says why above") from None
     row = next(row for row in rows if row["id"] == chosen.claim)
     print(f"{row['id']}: {row['verdict']} at the defaults. {row['reason']}")
+    if row["search"] is None and row["verdict"] == "error":
+        print("It was not searched: it could not be judged at its defaults. Mend that first.")
+        return 1
     if row["search"] is None:
         print(
             "It was not searched: there is nothing to try. Give @claim what its document leaves open, as in "

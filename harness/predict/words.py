@@ -69,19 +69,22 @@ def counted(n: int, noun: str) -> str:
 
 
 def plural(noun: str) -> str:
-    """Several of a thing: of what stands before "of", and of a symbol its values.
+    """Several of a thing: of what stands before "of" or a bracket, and of a symbol its values.
 
     Example:
         >>> plural("seed"), plural("draw of the data"), plural("batch"), plural("the test points"), plural("C₀")
         ('seeds', 'draws of the data', 'batches', 'test points', 'values of C₀')
+        >>> plural("pair (seed)")
+        'pairs (seed)'
     """
     noun = noun.removeprefix("the ").removeprefix("an ").removeprefix("a ")
     if len(noun) < 3:
         return f"values of {noun}"
+    noun, bracket, inside = noun.partition(" (")
     head, of, rest = noun.partition(" of ")
     if not head.split(" a ")[0].endswith(("s", "data")):
         head += "es" if head.endswith(("tch", "sh", "x")) else "s"
-    return head + of + rest
+    return head + of + rest + bracket + inside
 
 
 def listed(words: Iterable[str]) -> str:

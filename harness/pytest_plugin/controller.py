@@ -180,6 +180,8 @@ class Controller:
             yield "note: scale smoke decides nothing; it only shows that the claims run"
         if self._settings.scale == "reduced" and self._scaled:
             yield "note: scale reduced trains smaller models than the documents; --claims-scale full has their sizes"
+        if self._settings.registration is not None:
+            yield from self._settings.registration.told(self._rows.values())
         if self._retries:
             yield "note: claims are judged once, whatever comes out; reruns of failing tests leave them out"
         ledger = self._settings.ledger

@@ -9,7 +9,7 @@ A Markdown file beside it says the same for readers.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -51,6 +51,14 @@ class Registration:
             return {"state": "not registered", **said, "differs": []}
         found = differences(registered, row)
         return {"state": "differs" if found else "as registered", **said, "differs": found}
+
+    def told(self, rows: Iterable[Mapping[str, Any]]) -> Iterator[str]:
+        """What checked rows have that is not as registered, as notes at the end of a run."""
+        found = [(row["id"], row["registered"]["state"]) for row in rows if row["registered"]]
+        if differ := [claim for claim, state in found if state == "differs"]:
+            yield f"note: not as preregistered on {self.date}, as their cards say: {', '.join(differ)}"
+        if new := [claim for claim, state in found if state == "not registered"]:
+            yield f"note: {len(new)} of {len(found)} claims not preregistered on {self.date}: {', '.join(new)}"
 
     def check_scale(self, scale: str) -> None:
         """Raise a RegistrationError where a run is of another scale, and so of other networks."""

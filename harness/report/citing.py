@@ -14,7 +14,14 @@ Row = Mapping[str, Any]
 FORMATS: tuple[str, ...] = ("latex", "markdown")
 SOFTWARE = "claims-harness"
 _HEADS = ("Claim", "Statement", "Verdict", "Effect", "Interval", "n", "p (Holm)")
-_LATEX = {"\\": r"\textbackslash{}", "~": r"\textasciitilde{}", "^": r"\textasciicircum{}"} | {c: f"\\{c}" for c in "&%$#_{}"}
+_LATEX = {
+    "\\": r"\textbackslash{}",
+    "~": r"\textasciitilde{}",
+    "^": r"\textasciicircum{}",
+    "<": r"\textless{}",
+    ">": r"\textgreater{}",
+    "|": r"\textbar{}",
+} | {c: f"\\{c}" for c in "&%$#_{}"}
 
 
 def entries(run: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, str]:
@@ -24,7 +31,7 @@ def entries(run: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, str]:
         source = row["source"]
         if source["title"]:
             named = (("author", "authors"), ("year", "year"), ("url", "address"))
-            fields = {"title": f"{{{source['title']}}}", **{name: source[key] for name, key in named}}
+            fields = {"title": f"{{{escaped(source['title'])}}}", **{name: source[key] for name, key in named}}
             found.setdefault(str(row["document"]), _entry("misc", str(row["document"]), fields))
     known = run["provenance"].get
     own = {

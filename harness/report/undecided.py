@@ -19,16 +19,21 @@ def undecided(rows: Sequence[Row]) -> list[Row]:
 
 
 def table(run: Mapping[str, Any], pages: str = "docs/findings") -> str:
-    """These claims of a run as a table in Markdown, with a line on what it says; empty where all are decided.
+    """These claims of a run as a table in Markdown, with what it says before it; empty where all are decided.
 
     Args:
         run: what ``claims.json`` holds.
         pages: folder of the pages DOCUMENT.md that claims are linked to.
     """
     rows = undecided(run["rows"])
+    errors = sum(row["role"] == "document" and row["verdict"] == "error" for row in run["rows"])
+    broken = (
+        f"{text.counted(errors, 'claim', 'claims')} ended in an error, and so {'is' if errors == 1 else 'are'} not among them."
+    )
     if not rows:
-        return ""
-    return "\n".join([_counted(rows), "", *_lines(_HEADS, ((_linked(row, pages), *_cells(row)) for row in rows))]) + "\n"
+        return f"No claim is open. {broken}\n" if errors else ""
+    counted = f"{_counted(rows)} {broken}" if errors else _counted(rows)
+    return "\n".join([counted, "", *_lines(_HEADS, ((_linked(row, pages), *_cells(row)) for row in rows))]) + "\n"
 
 
 def again(fresh: Mapping[str, Any], kept: Mapping[str, Any], pages: str = "docs/findings") -> str:

@@ -192,11 +192,14 @@ def _shares(found: Search) -> str:
     supported = next((share for share in found.shares if share.verdict == "supported"), None)
     if supported is None:
         return "No setting was tried."
+    if not found.trials:
+        return "The scope has no setting but the defaults, so that there is nothing to try."
     low, high = (f"{100 * end:.0f}" for end in supported.interval)
-    return (
-        f"Of {supported.of} settings spread evenly over the scope: {', '.join(said)}; so it is supported in {low} to {high} % "
-        "of the scope."
-    )
+    different = sum(trial.why == "even" for trial in found.trials)  # beside the defaults
+    drawn = f"{supported.of} settings spread evenly over the scope"
+    if different < supported.of - 1:  # a scope of few settings gives the same ones again
+        drawn = f"{supported.of} even draws from a scope of few settings"
+    return f"Of {drawn}: {', '.join(said)}; so it is supported in {low} to {high} % of the scope."
 
 
 def _edge(found: Search, default: Trial) -> str:
@@ -207,8 +210,10 @@ def _edge(found: Search, default: Trial) -> str:
         return f"With all else at its default it turns where {edge.name} is {value_in_words(edge.outside)}."
     inner, outer = (edge.supported, edge.refuted) if default.holds else (edge.refuted, edge.supported)
     here, there = ("supported", "refuted") if default.holds else ("refuted", "supported")
-    parts = [f"{here} up to {edge.name} {value_in_words(inner)}"] if inner is not None else []
-    parts += [f"{there} from {value_in_words(outer)}"] if outer is not None else []
+    falls = edge.outside < edge.inside  # the edge may lie below the default, too
+    parts = [f"{here} {'down' if falls else 'up'} to {edge.name} {value_in_words(inner)}"] if inner is not None else []
+    named = "" if parts else f"{edge.name} "
+    parts += [f"{there} from {named}{value_in_words(outer)}{' down' if falls else ''}"] if outer is not None else []
     turns = f"its effect passes the margin at about {value_in_words(edge.threshold)}"
     fresh = ""
     if found.inside is not None:
@@ -221,7 +226,7 @@ def _edge(found: Search, default: Trial) -> str:
 def _simplest(found: Search) -> str:
     if found.found is None:
         turned = [each for each in found.trials if each.verdict == found.looked_for]
-        return "" if turned else f"It is {found.looked_for} in none of {len(found.trials)} settings."
+        return "" if turned or not found.trials else f"It is {found.looked_for} in none of {len(found.trials)} settings."
     what = f"The simplest setting in which it is {found.looked_for}: {in_words(found.found)}"
     if found.confirmation is None:
         return f"{what}; no seeds are used, so that there are none to confirm it with."

@@ -84,6 +84,9 @@ def blocks_of(row: Row) -> int | None:
     told = (row["power"] or {}).get("enough")
     if row["verdict"] != "inconclusive" or not told or not told["units"]:
         return None
+    design = row.get("design")
+    if design and not design["populations"] and not row["recipes"]:
+        return None  # it rests on a table, or on networks that are there: it asks for no seeds that could be others
     unit = str(told["unit"]).removeprefix("pair (").removesuffix(")")
     ratio = told["units"] / told["n"]
     return min(MOST, math.ceil(2 * ratio)) if unit == SEED and ratio <= MOST else None
@@ -100,6 +103,8 @@ def planned(run: Mapping[str, Any], wanted: Iterable[str] = ()) -> dict[str, Any
         for row in run["rows"] if (blocks := blocks_of(row)) is not None
     }  # fmt: skip
     names = list(wanted) or list(found)
+    if unknown := [name for name in names if name not in {row["id"] for row in run["rows"]}]:
+        raise FreshError(f"the run has no claim {', '.join(unknown)}")
     if absent := [name for name in names if name not in found]:
         raise FreshError(
             f"the rule plans no fresh seeds of {', '.join(absent)}: {RULE}; it does of {', '.join(found) or 'none'}"

@@ -75,17 +75,17 @@ def _configured(design: ClaimDesign, prediction: Prediction, scale: str) -> str:
     if _counted(prediction, design):
         units = f"{words.counted(_units(prediction, design), 'unit')} ({unit})"
     seeds, members = words.counted(design.seeds, "seed"), words.counted(len(design.members), "member")
-    return f"configured at scale {scale}: {seeds}, {members}, {units}"
+    return f"configured at scale {scale}: {seeds}, {members}, {units}."
 
 
 def _measured(power: Row, design: ClaimDesign, parts: list[Prediction], scale: str, ran_at: str) -> str:
     """The earlier run's statement, or, if the seeds configured now are others, the statement for these."""
     from harness.judge.power import again
 
-    said = f"by the spread measured at scale {ran_at}: {power['statement']}"
+    said = f"By the spread measured at scale {ran_at}: {power['statement']}"
     n = power["n"] if scale == ran_at else _units(parts[0], design)
     if scale != ran_at and (moved := again(power, n)):
-        said = f"by the spread measured at scale {ran_at}: {moved}"
+        said = f"By the spread measured at scale {ran_at}: {moved}"
     if power["units_needed"] and n and _are_seeds(parts[0], design):
         seeds = math.ceil(power["units_needed"] * design.seeds / n)
         said += f" That is {words.counted(seeds, 'seed')}."

@@ -223,7 +223,7 @@ def _lines(explored: Explored) -> None:
 
 def _turns(explored: Explored, axis: Axis, surface: Surface | None) -> float:
     """How likely the claim is to be on the other side somewhere along an axis."""
-    return max(_other_side(explored, surface, axis, value) for value in _far(axis))
+    return max((_other_side(explored, surface, axis, value) for value in _far(axis)), default=0.0)  # a scope of one setting
 
 
 def _other_side(explored: Explored, surface: Surface | None, axis: Axis, value: Any) -> float:

@@ -76,7 +76,7 @@ def test_it_is_planned_before_and_after_a_run() -> None:
     claim, design = claim_of(ABOVE), ClaimDesign(((recipe, tuple(range(20))),))
     assert "20 units (seed)" in statement(claim, design, None, "reduced", None, 3)
     row = judge(claim, table()).to_json()
-    assert "by the spread measured" in statement(claim, design, row, "full", "reduced", 3)
+    assert "By the spread measured" in statement(claim, design, row, "full", "reduced", 3)
 
 
 def test_its_digest_is_that_of_what_it_fixes() -> None:

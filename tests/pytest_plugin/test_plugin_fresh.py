@@ -90,6 +90,18 @@ def test_a_plan_is_never_replaced_and_only_open_claims_are_planned(opened: Proje
     assert "a plan is never replaced" in capsys.readouterr().err
     assert command("fresh", "reports/claims.json", "paper/clear", "--out", "other.json") == 2
     assert "the rule plans no fresh seeds of paper/clear" in capsys.readouterr().err
+    assert command("fresh", "reports/claims.json", "--out", "other.json", "paper/clear") == 2, "options may stand in between"
+    assert "the rule plans no fresh seeds of paper/clear" in capsys.readouterr().err
+    assert command("fresh", "reports/claims.json", "paper/nothing", "--out", "other.json") == 2
+    assert "the run has no claim paper/nothing" in capsys.readouterr().err
+
+
+def test_a_run_that_cannot_be_read_and_a_word_that_means_nothing_are_told_in_a_line(opened, capsys):
+    assert command("fresh", "nothing.json", "--out", "other.json") == 2
+    assert capsys.readouterr().err.startswith("python -m harness: cannot read nothing.json")
+    with pytest.raises(SystemExit):
+        command("fresh", "reports/claims.json", "--out", "other.json", "paper/open", "--nothing")
+    assert "unrecognized arguments: paper/open --nothing" in capsys.readouterr().err
 
 
 @pytest.mark.parametrize(("text", "said"), [
@@ -129,7 +141,8 @@ def test_the_rule_plans_twice_as_many_as_would_decide_in_whole_blocks(n: int, ra
 
 @pytest.mark.parametrize("other", [
     row("supported", "seed", 8, 9), row("invalid", "seed", 8, 9), row("inconclusive", "value of d", 8, 9),
-    row("inconclusive", "seed", 8, None), {"id": "a/b", "digest": "d", "verdict": "inconclusive", "power": None},
+    row("inconclusive", "seed", 8, None), row("inconclusive", "seed", 8, 9) | {"design": {"populations": []}, "recipes": {}},
+    {"id": "a/b", "digest": "d", "verdict": "inconclusive", "power": None},
 ])  # fmt: skip
 def test_the_rule_plans_none_where_seeds_would_not_decide(other: dict[str, Any]):
     assert blocks_of(other) is None

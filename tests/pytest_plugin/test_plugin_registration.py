@@ -72,7 +72,10 @@ def test_it_is_the_same_again_but_for_the_date(registered: Project, monkeypatch:
 
 
 def test_a_run_says_of_every_claim_whether_it_is_as_registered(registered: Project):
-    assert registered.run("claims", "--claims-preregistration", "kept/plan.json", "--claims-no-ledger").ret == 1
+    result = registered.run("claims", "--claims-preregistration", "kept/plan.json", "--claims-no-ledger")
+    assert result.ret == 1
+    result.stdout.fnmatch_lines(["note: 1 of 3 claims not preregistered on *: paper/lower"])
+    assert "not as preregistered" not in result.stdout.str()
     states = {name: row["registered"]["state"] for name, row in registered.rows().items()}
     assert states == {"higher": "as registered", "lower": "not registered", "seeded": "as registered"}
 
@@ -87,7 +90,8 @@ def test_a_run_says_of_every_claim_whether_it_is_as_registered(registered: Proje
 )
 def test_what_differs_is_named_in_a_run_and_in_a_report_of_it(registered: Project, old: str, new: str, claim: str, said: str):
     edit(registered, old, new)
-    registered.run("claims", "--claims-preregistration", "kept/plan.json")
+    result = registered.run("claims", "--claims-preregistration", "kept/plan.json")
+    result.stdout.fnmatch_lines([f"note: not as preregistered on *, as their cards say: *paper/{claim}*"])
     told = registered.rows()[claim]["registered"]
     assert (told["state"], told["differs"]) == ("differs", [said])
     registered.run("claims", "--claims-report", "plain")

@@ -40,6 +40,17 @@ def test_the_kept_run_has_a_line_for_each_open_claim_of_a_document_and_for_no_ot
         assert f"### {each}\n" in "".join(page.read_text() for page in (ROOT / "docs" / "findings").glob("*.md"))
 
 
+def test_claims_that_ended_in_an_error_are_told_beside_the_table():
+    broken = row(id="paper/typo", verdict="error")
+    assert (
+        undecided.table({"rows": [row(), broken]})
+        .splitlines()[0]
+        .endswith(" 1 claim ended in an error, and so is not among them.")
+    )
+    assert undecided.table({"rows": [broken]}).startswith("No claim is open. 1 claim ended in an error")
+    assert undecided.table({"rows": [row(verdict="supported")]}) == ""
+
+
 def test_a_line_says_what_there_are_too_few_of():
     assert of(row()) == [
         [

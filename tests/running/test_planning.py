@@ -130,7 +130,7 @@ def earlier_run(folder: Path, scale: str = "reduced") -> None:
 
 def test_before_any_run_in_standard_deviations(plans) -> None:
     assert plans("paper/higher")["paper/higher"] == (
-        "configured at scale reduced: 16 seeds, 64 members, 32 units (architecture × seed)\n"
+        "configured at scale reduced: 16 seeds, 64 members, 32 units (architecture × seed).\n"
         "    With 90 % power 32 units find 0.573 standard deviations or more, of the spread between units; how many the "
         "margin, 0.5, needs is known after a first run.\n"
         "    Adjusted for the 10 claims of its document that an interval decides, it survives from 0.767 standard deviations "
@@ -152,7 +152,7 @@ def test_kinds_whose_precision_follows_from_the_number_of_units(plans) -> None:
 
 def test_units_that_the_members_do_not_show_are_not_guessed(plans) -> None:
     assert plans()["paper/draws"] == (
-        "configured at scale reduced: 12 seeds, 12 members, units of draw × seed, which are counted when they are measured"
+        "configured at scale reduced: 12 seeds, 12 members, units of draw × seed, which are counted when they are measured."
     )
 
 
@@ -197,7 +197,7 @@ def test_what_cannot_be_planned_says_why(plans) -> None:
 def test_an_earlier_run_tells_the_spread_and_so_the_seeds(plans, folder: Path) -> None:
     earlier_run(folder)
     text = plans("paper/higher")["paper/higher"]
-    assert "by the spread measured at scale reduced: With 90 % power 32 pairs (architecture × seed) find 0." in text
+    assert "By the spread measured at scale reduced: With 90 % power 32 pairs (architecture × seed) find 0." in text
     needed = int(text.split("needs ")[1].split(".")[0])
     assert f"That is {-(-needed // 2)} seeds." in text  # two architectures a seed
     assert "That is" in plans("paper/higher", "--scale", "full")["paper/higher"]

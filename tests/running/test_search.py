@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import json
 import os
+import re
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -93,6 +94,33 @@ def test_an_edge_along_one_setting_is_found_and_both_sides_are_judged_again():
     assert found.importance[0].total > 0.8
     assert found.split.name == "noise"
     assert found.split.right == found.split.of
+
+
+@pytest.mark.parametrize(("turns", "said"), [
+    (lambda noise: noise > 1.7, r"supported up to noise ([\d.]+), refuted from ([\d.]+);"),
+    (lambda noise: noise < 0.8, r"supported down to noise ([\d.]+), refuted from ([\d.]+) down;"),
+])  # fmt: skip
+def test_the_sentence_on_an_edge_says_on_which_side_of_the_default_it_lies(turns, said):
+    alone = scope_of({"noise": st.floats(0.5, 2.0)}, {"noise": 1.0})
+    reason = run(claim(lambda settings: turns(settings["noise"])), trials=40, scope=alone).reason
+    kept, turned = map(float, re.search(said, reason).groups())
+    assert turns(turned)
+    assert not turns(kept)
+
+
+@pytest.mark.parametrize("only", [st.just(1), st.integers(1, 1), st.sampled_from([1])])
+def test_a_scope_of_the_default_alone_is_searched(only):
+    found = run(lambda settings: verdict(1.0), trials=4, scope=scope_of({"depth": only}, {"depth": 1}))
+    assert found.trials == ()
+    assert found.reason == "The scope has no setting but the defaults, so that there is nothing to try."
+    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 2, 2), ("refuted", 0, 2)]
+
+
+def test_settings_that_are_drawn_again_are_not_counted_as_others():
+    few = scope_of({"depth": st.integers(1, 3)}, {"depth": 1})
+    found = run(lambda settings: verdict(1.0), trials=40, scope=few)
+    assert len(found.trials) == 2
+    assert "Of 20 even draws from a scope of few settings: 20 supported" in found.reason
 
 
 def test_the_values_of_a_setting_without_order_have_an_edge_too():
