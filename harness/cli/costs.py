@@ -5,6 +5,7 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
+from collections.abc import Iterable
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -64,7 +65,11 @@ def costs(chosen: argparse.Namespace) -> int:
     except DeviceError as problem:
         raise CommandError(problem) from None
     base = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    rates = Rates(store, Needed.of(designs.values()), chosen.seconds)
+
+    def needed(some: Iterable[ClaimDesign]) -> Needed:
+        return Needed.of(some).where_data_are(store)
+
+    rates = Rates(store, needed(designs.values()), chosen.seconds)
     print(f"scale {chosen.scale}, on {store.device}; the store is {folder}\n")
     print(f"{'':34} {'networks':>8} {'tables':>8} {'time':>9} {'to do':>9} {'memory':>8} {'disk':>8}")
     untimed: dict[str, None] = {}
@@ -72,15 +77,15 @@ def costs(chosen: argparse.Namespace) -> int:
     documents = list(dict.fromkeys(document for document, _ in designs))
     for document in documents:
         own = {name: design for (of, name), design in designs.items() if of == document}
-        whole = cost_of(Needed.of(own.values()), rates, store, base)
+        whole = cost_of(needed(own.values()), rates, store, base)
         untimed |= dict.fromkeys(whole.untimed)
         at_most |= whole.at_most
         print(_line(document, whole))
         for name, design in own.items():
             if design.recipes:
-                print(_line(f"  {name.removeprefix(document + '/')}", cost_of(Needed.of([design]), rates, store, base)))
+                print(_line(f"  {name.removeprefix(document + '/')}", cost_of(needed([design]), rates, store, base)))
     if len(documents) > 1:
-        print(_line("all", cost_of(Needed.of(designs.values()), rates, store, base)))
+        print(_line("all", cost_of(needed(designs.values()), rates, store, base)))
     print(f"\n{NOTE}")
     if at_most:
         print("≤: members may stop before the last epoch, were not seen to within some seconds, and count in full.")

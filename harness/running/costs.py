@@ -50,6 +50,19 @@ class Needed:
             found.unknown |= set(design.alone)
         return found
 
+    def where_data_are(self, store: Store) -> Needed:
+        """The same without networks whose data cannot be loaded here; these, and their tables, are not known."""
+        found = Needed(unknown=set(self.unknown))
+        for recipe, seeds in self.members.items():
+            try:
+                store.data(recipe.data)
+            except CANNOT as problem:
+                found.unknown.add(f"{recipe.name} ({str(problem).split('; ')[0]})")
+            else:
+                found.members[recipe] = seeds
+        found.tables = {key: table for key, table in self.tables.items() if table[1] in found.members}
+        return found
+
 
 @dataclass(frozen=True)
 class Cost:

@@ -242,3 +242,22 @@ def test_times_in_words() -> None:
     from harness.cli.costs import _time
 
     assert {seconds: _time(seconds) for seconds in IN_WORDS} == IN_WORDS
+
+
+def test_networks_whose_data_are_not_here_are_said_and_the_others_are_timed(
+    tmp_path: Path, paced: dict[str, list[Any]]
+) -> None:
+    from harness.data.base import DataShortfall
+
+    class Elsewhere(Store):
+        def data(self, spec: Any) -> Any:
+            if spec != DATA:
+                raise DataShortfall("there are 10 images of class 3; train on fewer")
+            return super().data(spec)
+
+    store = Elsewhere(tmp_path)
+    absent = replace(BASE, data=ToyImages(train=640, test=20))
+    needed = Needed.of([design((BASE, 3), (absent, 3), measured=3)]).where_data_are(store)
+    found = cost_of(needed, Rates(store, needed, 1.0), store, 0)
+    assert found.members == found.tables == 3
+    assert found.untimed == (f"{absent.name} (there are 10 images of class 3)",)
