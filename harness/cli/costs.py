@@ -65,9 +65,10 @@ def costs(chosen: argparse.Namespace) -> int:
     except DeviceError as problem:
         raise CommandError(problem) from None
     base = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    lacking = Needed.of(designs.values()).lacking(store)
 
     def needed(some: Iterable[ClaimDesign]) -> Needed:
-        return Needed.of(some).where_data_are(store)
+        return Needed.of(some).without(lacking)
 
     rates = Rates(store, needed(designs.values()), chosen.seconds)
     print(f"scale {chosen.scale}, on {store.device}; the store is {folder}\n")

@@ -10,8 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
+from operator import is_
 
 import torch
+
+from harness.networks.ascent import over_inputs
 
 VALUES = 2**23  # of all members in a block, at most: 32 MiB
 STEPS = 64  # in a block, at most
@@ -51,7 +54,7 @@ class Ahead:
 
     def keep(self, generators: Sequence[torch.Generator]) -> bool:
         """Go on with these members only; False if one of them is not among those drawn for."""
-        if len(generators) == len(self.generators) and all(map(_same, generators, self.generators)):
+        if len(generators) == len(self.generators) and all(map(is_, generators, self.generators)):
             return True
         places = {id(own): place for place, own in enumerate(self.generators)}
         rows = [places.get(id(own)) for own in generators]
@@ -63,10 +66,6 @@ class Ahead:
         self.coming = Future()
         self.coming.set_result(drawn)
         return True
-
-
-def _same(one: torch.Generator, other: torch.Generator) -> bool:
-    return one is other
 
 
 class Starts:
@@ -81,4 +80,4 @@ class Starts:
         if self._ahead is None or not self._ahead.keep(generators):
             self._ahead = Ahead(generators, count, radius.device)
         unit = self._ahead.take(count).reshape(tuple(shape)).mul(2).sub_(1)
-        return unit.mul_(radius.reshape(radius.shape[0], *(1,) * (unit.dim() - 2), radius.shape[1]))
+        return unit.mul_(over_inputs(radius, unit))

@@ -64,10 +64,10 @@ def examples(
     own: regime.Adversarial, step: regime.TrainingStep, inputs: torch.Tensor, targets: torch.Tensor
 ) -> tuple[torch.Tensor, torch.Tensor]:
     """:meth:`harness.regime.Adversarial.examples` with its starts drawn ahead; a subclass may draw other things in between."""
-    ahead = type(own) is regime.Adversarial and own.threat.norm == "linf" and own.threat.random_start
-    if not (ahead and on_card(inputs) and round(own.adversarial_share * inputs.shape[-1])):
-        return _ORIGINAL_EXAMPLES(own, step, inputs, targets)
     threat, count = own.threat, round(own.adversarial_share * inputs.shape[-1])
+    ahead = type(own) is regime.Adversarial and threat.norm == "linf" and threat.random_start
+    if not (ahead and count and on_card(inputs)):
+        return _ORIGINAL_EXAMPLES(own, step, inputs, targets)
     clean, labels = inputs[..., :count].contiguous(), targets[..., :count].contiguous()
     radius = clean.new_full((len(clean), count), threat.epsilon)
     inputs[..., :count] += ascending(

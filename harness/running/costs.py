@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -50,18 +50,23 @@ class Needed:
             found.unknown |= set(design.alone)
         return found
 
-    def where_data_are(self, store: Store) -> Needed:
-        """The same without networks whose data cannot be loaded here; these, and their tables, are not known."""
-        found = Needed(unknown=set(self.unknown))
-        for recipe, seeds in self.members.items():
+    def lacking(self, store: Store) -> dict[Recipe, str]:
+        """Networks whose data cannot be loaded here, with the reason."""
+        found = {}
+        for recipe in self.members:
             try:
                 store.data(recipe.data)
             except CANNOT as problem:
-                found.unknown.add(f"{recipe.name} ({str(problem).split('; ')[0]})")
-            else:
-                found.members[recipe] = seeds
-        found.tables = {key: table for key, table in self.tables.items() if table[1] in found.members}
+                found[recipe] = str(problem).split("; ")[0]
         return found
+
+    def without(self, lacking: Mapping[Recipe, str]) -> Needed:
+        """The same without some networks; these, and their tables, are not known."""
+        return Needed(
+            {recipe: seeds for recipe, seeds in self.members.items() if recipe not in lacking},
+            {key: table for key, table in self.tables.items() if table[1] not in lacking},
+            self.unknown | {f"{recipe.name} ({lacking[recipe]})" for recipe in self.members if recipe in lacking},
+        )
 
 
 @dataclass(frozen=True)

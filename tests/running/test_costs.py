@@ -257,7 +257,8 @@ def test_networks_whose_data_are_not_here_are_said_and_the_others_are_timed(
 
     store = Elsewhere(tmp_path)
     absent = replace(BASE, data=ToyImages(train=640, test=20))
-    needed = Needed.of([design((BASE, 3), (absent, 3), measured=3)]).where_data_are(store)
+    whole = Needed.of([design((BASE, 3), (absent, 3), measured=3)])
+    needed = whole.without(whole.lacking(store))
     found = cost_of(needed, Rates(store, needed, 1.0), store, 0)
     assert found.members == found.tables == 3
     assert found.untimed == (f"{absent.name} (there are 10 images of class 3)",)
