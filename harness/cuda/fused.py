@@ -55,13 +55,12 @@ def ascend(
     weights = [parameters[f"{layer}.weight"] for layer in range(program.depth)]
     biases = [parameters[f"{layer}.bias"] for layer in range(program.depth)] if program.bias else weights
     fill = LAYERS - program.depth  # what a network of fewer layers does not have is not read
+    weights, biases = (values + values[:1] * fill for values in (weights, biases))
     units = [*program.sizes[:-1], *[1] * fill, program.sizes[-1]]
     low, high = bounds if bounds is not None else (0.0, 0.0)
     _ascend[(rows, triton.cdiv(points, POINTS))](
         clean, start, found, labels, radius.expand(rows, points).contiguous(),
-        *weights, *[weights[0]] * fill, *biases, *[biases[0]] * fill,
-        *(value.stride(0) for value in (*weights, *[weights[0]] * fill)),
-        *(value.stride(0) for value in (*biases, *[biases[0]] * fill)),
+        *weights, *biases, *(value.stride(0) for value in (*weights, *biases)),
         points, len(step_sizes), step_sizes[0], 1.0 if aim is None else -1.0, low, high,
         *units, *(_padded(size) for size in units),
         layers=program.depth, has_bias=program.bias, linear=program.linear, linf=norm == "linf", bounded=bounds is not None,
