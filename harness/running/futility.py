@@ -80,22 +80,25 @@ class Mending:
     Args:
         gates: of the claim, under the protocol that decides.
         steady: columns whose values in a row do not depend on which other seeds there are, as seen at the defaults.
-        grows: how many times as many seeds all of them are.
     """
 
     gates: tuple[Gate, ...] = ()
     steady: frozenset[str] = field(default_factory=frozenset)
-    grows: float = 1.0
 
-    def hopeless(self, table: pd.DataFrame) -> bool:
-        """Whether a gate fails whatever the other seeds show, or is all but sure to."""
-        return any(self._fails(gate, table) for gate in self.gates)
+    def hopeless(self, table: pd.DataFrame, grows: float) -> bool:
+        """Whether a gate fails whatever the other seeds show, or is all but sure to.
 
-    def _fails(self, gate: Gate, table: pd.DataFrame) -> bool:
+        Args:
+            table: of the seeds that were looked at.
+            grows: how many times as many seeds all of them are.
+        """
+        return any(self._fails(gate, table, grows) for gate in self.gates)
+
+    def _fails(self, gate: Gate, table: pd.DataFrame, grows: float) -> bool:
         try:
             if gate.column in self.steady and all(column in self.steady for column in gate.limit_columns):
                 good = _admitted(gate, table)
-                return len(good) > 0 and 1 - int((~good).sum()) / (len(good) * self.grows) < gate.share - 1e-9
+                return len(good) > 0 and 1 - int((~good).sum()) / (len(good) * grows) < gate.share - 1e-9
             return self._all_but_surely(gate, table)
         except (NoRow, KeyError, TypeError, ValueError):  # the look at all seeds will say what is wrong
             return False
@@ -114,18 +117,17 @@ class Mending:
         return own - float(scipy.stats.t.ppf(SURE, count - 1)) * error > 0
 
 
-def mending(claim: Claim, few: Any, every: Any, grows: float) -> Mending:
+def mending(claim: Claim, few: Any, every: Any) -> Mending:
     """What is known of a claim's gates at its defaults.
 
     Args:
         claim: the declaration.
         few: its table, or its tables by protocol, of the seeds of a first look.
         every: likewise of all seeds.
-        grows: how many times as many these are.
     """
     protocol = claim.protocols[0] if claim.protocols else None
     gates = tuple(gate for gate in claim.gates if gate.protocols is None or protocol in gate.protocols)
-    return Mending(gates, _steady(deciding(claim, few), deciding(claim, every)), grows)
+    return Mending(gates, _steady(deciding(claim, few), deciding(claim, every)))
 
 
 def deciding(claim: Claim, tables: Any) -> pd.DataFrame:

@@ -15,10 +15,11 @@ from harness.errors import ClaimError, Shortfall
 from harness.running.found import OPPOSITE, Search, search
 from harness.running.futility import FUTILE, Mending, chance, deciding, mending
 from harness.running.growth import SeededStore, in_blocks, seeds_of
+from harness.running.narrowing import Narrowed
 from harness.running.notes import Notes
 from harness.running.preparing import Seeds, prepared
 from harness.running.scope import Settings, scope_of
-from harness.running.screening import FIRST, Screen, screen_of
+from harness.running.screening import Look, Screen, screen_of
 from harness.running.timeout import give_up
 from harness.running.trials import Trial, trial_of
 
@@ -81,7 +82,7 @@ def search_scope(
         until = None if minutes is None else time.monotonic() + 60 * minutes
         screen = screen_of(verdict, len(first), partial(_few, body, harness, judge))
         at = _Settings(
-            claim, body, harness, judge, screen, Notes(harness, claim, design, rule), known,
+            claim, Narrowed(body, harness, usual), harness, judge, screen, Notes(harness, claim, design, rule), known,
             frozenset(first), trials, until, done, engine, _mending(claim, body, harness, screen, usual),
         )  # fmt: skip
         scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
@@ -99,18 +100,18 @@ def search_scope(
             engine.close()
 
 
-def _few(body: Body, harness: Harness, judge: Judge, screen: Screen) -> Verdict:
-    """The verdict at the defaults with the seeds of a first look, which the store has."""
-    store = cast("Store", SeededStore(harness.store, screen.seeds))
-    return judge(body(replace(harness, store=store)), share=FIRST)
+def _few(body: Body, harness: Harness, judge: Judge, look: Look) -> Verdict:
+    """The verdict at the defaults with the seeds of a look, which the store has."""
+    store = cast("Store", SeededStore(harness.store, look.seeds))
+    return judge(body(replace(harness, store=store)), share=look.alpha)
 
 
 def _mending(claim: Claim, body: Body, harness: Harness, screen: Screen, usual: Evidence) -> Mending:
     """What a first look can say of the gates; nothing where there is none."""
-    if screen.share is None:
+    if not screen.looks:
         return Mending()
-    store = cast("Store", SeededStore(harness.store, screen.seeds))
-    return mending(claim, body(replace(harness, store=store)).table, usual.table, 1 / screen.share)
+    store = cast("Store", SeededStore(harness.store, screen.looks[0].seeds))
+    return mending(claim, body(replace(harness, store=store)).table, usual.table)
 
 
 @dataclass
@@ -131,12 +132,12 @@ class _Settings:
     engine: Engine | None
     mending: Mending = field(default_factory=Mending)
     began: float = field(default_factory=time.monotonic)
-    seen: dict[str, Verdict | None] = field(default_factory=dict)
+    seen: dict[tuple[str, Look], Verdict | None] = field(default_factory=dict)
     short: list[Settings] = field(default_factory=list)
     table: pd.DataFrame | None = None
 
     def prepare(self, batch: Sequence[Settings]) -> bool:
-        """Make in one go what the first look at some settings needs, and then what the second does where that is undecided.
+        """Make in one go what the first look at some settings needs, and then what the next does where that is undecided.
 
         Returns:
             Whether all of it is made, so that judging them takes no time to speak of.
@@ -147,10 +148,10 @@ class _Settings:
         store = self.harness.store
         before, store.engine = store.engine, store.engine or self.engine
         try:
-            if self.screen.share is not None:
-                if not self._make(new, self.screen.seeds, f"{name}, first look"):
+            for count, look in enumerate(self.screen.looks, 1):
+                if not self._make(new, look.seeds, f"{name}, look {count}"):
                     return False
-                new = [settings for settings in new if self._first(settings) is None]
+                new = [settings for settings in new if self._early(settings, look) is None]
             return self._make(new, None, name)
         finally:
             store.engine = before
@@ -158,30 +159,30 @@ class _Settings:
     def _make(self, batch: Sequence[Settings], seeds: Seeds | None, name: str) -> bool:
         return prepared(self.body, self.harness, batch, seeds=seeds, name=name, going=self._going)
 
-    def _first(self, settings: Settings) -> Verdict | None:
-        """The verdict of the first look, which is taken once."""
-        key = repr(sorted(settings.items()))
+    def _early(self, settings: Settings, look: Look) -> Verdict | None:
+        """The verdict of a look, which is taken once."""
+        key = repr(sorted(settings.items())), look
         if key not in self.seen:
-            few = cast("Store", SeededStore(self.harness.store, self.screen.seeds))
-            self.seen[key] = self.screen.first(partial(self._look, settings, few), self._end)
+            store = cast("Store", SeededStore(self.harness.store, look.seeds))
+            self.seen[key] = look.verdict(partial(self._look, settings, store), partial(self._end, look))
         return self.seen[key]
 
-    def _end(self, verdict: Verdict) -> Verdict | None:
-        """The verdict of a first look, with the reason why there is no other; None where all seeds are worth their price."""
-        few = f"with a share of {self.screen.share:.2g} of the seeds; the others" if self.screen.share else ""
-        if verdict.outcome.value == "invalid" and self.table is not None and self.mending.hopeless(self.table):
+    def _end(self, look: Look, verdict: Verdict) -> Verdict | None:
+        """The verdict of a look, with the reason why there is no other; None where more seeds are worth their price."""
+        few, grows = f"with a share of {look.share:.2g} of the seeds; the others", 1 / look.share
+        if verdict.outcome.value == "invalid" and self.table is not None and self.mending.hopeless(self.table, grows):
             return replace(verdict, reason=f"{verdict.reason} Seen {few} would not change that.")
-        likely = chance(verdict, self.mending.grows, self.screen.rest / FIRST)
+        likely = chance(verdict, grows, self.screen.rest / look.alpha)
         if verdict.outcome.value == "inconclusive" and likely < FUTILE:
             return replace(verdict, reason=f"{verdict.reason} Seen {few} would decide it with a probability of {likely:.2g}.")
         return None
 
     def judged(self, settings: Settings) -> Verdict | Trial:
-        """The verdict of one or two looks, or the trial that was noted."""
+        """The verdict of the first look that has one, or the trial that was noted."""
         if (noted := self.notes.read(settings)) is not None:
             return noted
         try:
-            return self._first(settings) or self._look(settings, self.harness.store, self.screen.rest)
+            return self.screen.judged(partial(self._early, settings), partial(self._look, settings, self.harness.store))
         except Shortfall:
             self.short.append(settings)
             raise
@@ -211,7 +212,7 @@ class _Settings:
         self.table = deciding(self.claim, evidence.table) if evidence.shortfall is None else None
         if share == 1 or verdict.sides is None:
             return verdict
-        return replace(verdict, sides=verdict.sides.at(share))  # one of two looks, of which either may have decided
+        return replace(verdict, sides=verdict.sides.at(share))  # one of several looks, of which any may have decided
 
     def _going(self) -> bool:
         return self.until is None or time.monotonic() < self.until

@@ -17,7 +17,7 @@ from harness.judge import judge
 from harness.judge.gates import check
 from harness.judge.rule import refutes, supports
 from harness.running.futility import FUTILE, Mending, chance, mending
-from harness.running.screening import FIRST, Screen
+from harness.running.screening import FIRST, Look
 from harness.stats import Student
 
 ALPHA, FEW, ALL = 0.05, 12, 64
@@ -139,7 +139,7 @@ def claim_with(*gates: Gate) -> Any:
 def test_a_share_of_rows_is_hopeless_just_if_no_other_rows_could_save_it(seen, times, share, data):
     gate = Gate("good", "value", at_least=1, share=share)
     few = pd.DataFrame({"seed": range(len(seen)), "value": np.array(seen, dtype=float)})
-    found = Mending((gate,), frozenset({"value"}), times).hopeless(few)
+    found = Mending((gate,), frozenset({"value"})).hopeless(few, times)
     best = pd.concat([few, pd.DataFrame({"seed": range(len(seen), times * len(seen)), "value": 1.0})])
     assert found == (not check(gate, best).passed)
     others = data.draw(st.lists(st.booleans(), min_size=(times - 1) * len(seen), max_size=(times - 1) * len(seen)))
@@ -156,7 +156,7 @@ def test_a_pooled_gate_is_hardly_ever_given_up_that_all_seeds_would_pass(bias):
         every = pd.DataFrame({"seed": range(16), "regime": "robust", "drift": rng.normal(bias, 0.3, 16)})
         few = every[every["seed"] < 4].reset_index(drop=True)
         few, every = (each.assign(pooled=pooled.of(each)) for each in (few, every))
-        stopped = Mending((gate,), frozenset(), 4.0).hopeless(few)
+        stopped = Mending((gate,), frozenset()).hopeless(few, 4.0)
         given_up += stopped
         wrong += stopped and check(gate, every).passed
     assert wrong <= scipy.stats.binom.isf(0.001, 1000, 0.05)
@@ -166,10 +166,10 @@ def test_a_pooled_gate_is_hardly_ever_given_up_that_all_seeds_would_pass(bias):
 def test_a_pooled_gate_of_two_seeds_or_of_rows_that_cannot_be_made_anew_is_looked_at_again():
     gate = Gate("converged", pooled, at_most=1.0)
     rows = pd.DataFrame({"seed": range(4), "regime": "robust", "drift": 9.0}).assign(pooled=lambda own: pooled.of(own))
-    assert Mending((gate,), frozenset(), 4.0).hopeless(rows)
-    assert not Mending((gate,), frozenset(), 4.0).hopeless(rows[rows["seed"] < 2])
-    assert not Mending((gate,), frozenset(), 4.0).hopeless(rows.assign(pooled=8.0))
-    assert not Mending((gate,), frozenset(), 4.0).hopeless(rows.drop(columns="drift"))
+    assert Mending((gate,), frozenset()).hopeless(rows, 4.0)
+    assert not Mending((gate,), frozenset()).hopeless(rows[rows["seed"] < 2], 4.0)
+    assert not Mending((gate,), frozenset()).hopeless(rows.assign(pooled=8.0), 4.0)
+    assert not Mending((gate,), frozenset()).hopeless(rows.drop(columns="drift"), 4.0)
 
 
 def test_what_is_steady_is_seen_at_the_defaults():
@@ -178,17 +178,17 @@ def test_what_is_steady_is_seen_at_the_defaults():
     few = every[every["seed"] < 3]
     few, every = (each.assign(share=lambda own: own["value"] / own["value"].mean()).sample(frac=1, random_state=0)
                   for each in (few, every))  # fmt: skip
-    found = mending(claim_with(Gate("good", "value", at_least=0)), few, every, 8 / 3)
+    found = mending(claim_with(Gate("good", "value", at_least=0)), few, every)
     assert "value" in found.steady
     assert "share" not in found.steady
-    assert mending(claim_with(), few, every[every["seed"] > 0], 8 / 3).steady == frozenset()
-    assert mending(claim_with(), few.drop(columns="seed"), every, 8 / 3).steady == frozenset()
+    assert mending(claim_with(), few, every[every["seed"] > 0]).steady == frozenset()
+    assert mending(claim_with(), few.drop(columns="seed"), every).steady == frozenset()
 
 
 def test_a_gate_that_cannot_be_read_is_left_to_the_look_at_all_seeds():
     rows = pd.DataFrame({"seed": range(4), "value": [0.0] * 4})
     for gate in (Gate("good", "other", at_least=1), Gate("good", "value", at_least=1, where={"seed": 9})):
-        assert not Mending((gate,), frozenset({"value", "other"}), 2.0).hopeless(rows)
+        assert not Mending((gate,), frozenset({"value", "other"})).hopeless(rows, 2.0)
 
 
 def test_a_first_look_that_ends_is_the_verdict():
@@ -199,6 +199,6 @@ def test_a_first_look_that_ends_is_the_verdict():
         return SimpleNamespace(outcome=SimpleNamespace(value="inconclusive"))
 
     ended = object()
-    assert Screen(0.25).first(few, lambda verdict: ended) is ended
-    assert Screen(0.25).first(few) is None
+    assert Look(0.25, FIRST).verdict(few, lambda verdict: ended) is ended
+    assert Look(0.25, FIRST).verdict(few) is None
     assert calls == [FIRST, FIRST]

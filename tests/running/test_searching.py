@@ -249,47 +249,64 @@ class Seen:
         self.prediction = type("P", (), {"rule": rule})()
 
 
-@pytest.mark.parametrize(("n", "seeds", "kept"), [(96, 16, 2), (16, 16, None), (32, 16, 6), (6, 3, None), (1000, 4, 2)])
-def test_a_first_look_has_units_enough(n, seeds, kept):
-    screen = screen_of(Seen("supported", n), seeds, lambda screen: Seen("supported"))
-    assert (None if screen.share is None else len(screen.seeds(range(seeds)))) == kept
+def counts(screen: Screen, seeds: int) -> list[int]:
+    return [len(look.seeds(range(seeds))) for look in screen.looks]
 
 
-def test_two_looks_share_alpha_and_what_is_undecided_is_looked_at_again():
+@pytest.mark.parametrize(
+    ("n", "seeds", "kept"), [(96, 16, [2, 6]), (64, 16, [3, 7]), (16, 16, []), (32, 16, [6]), (6, 3, []), (1000, 4, [2])]
+)
+def test_a_first_look_has_units_enough_and_one_between_comes_where_there_is_room(n, seeds, kept):
+    assert counts(screen_of(Seen("supported", n), seeds, lambda look: Seen("supported")), seeds) == kept
+
+
+@pytest.mark.parametrize("looks", [1, 2])
+def test_looks_share_alpha_and_what_is_undecided_is_looked_at_again(looks):
     shares = []
 
-    def look(outcome):
-        def judged(share):
+    def judged(outcome):
+        def at(share):
             shares.append(share)
             return Seen(outcome)
 
-        return judged
+        return at
 
-    screen = Screen(0.5)
-    assert screen.judged(look("supported"), look("refuted")).outcome.value == "supported"
-    assert shares == [FIRST]
-    assert screen.judged(look("inconclusive"), look("refuted")).outcome.value == "refuted"
-    assert shares[1:] == [FIRST, 1 - FIRST]
-    assert Screen().judged(look("inconclusive"), look("refuted")).outcome.value == "refuted"
-    assert shares[3:] == [1.0]
+    def early(*outcomes):
+        left = list(outcomes)
+        return lambda look: look.verdict(judged(left.pop(0)))
+
+    screen = Screen.of({1: 0.5, 2: 0.125}[looks])
+    assert len(screen.looks) == looks
+    parts = [*(look.alpha for look in screen.looks), screen.rest]
+    assert sum(parts) == pytest.approx(1.0)
+    assert min(parts) > 0
+    open_looks = ["inconclusive"] * looks
+    assert screen.judged(early(*open_looks), judged("refuted")).outcome.value == "refuted"
+    assert shares == parts
+    for decided in range(looks):
+        del shares[:]
+        seen = early(*open_looks[:decided], "supported")
+        assert screen.judged(seen, judged("refuted")).outcome.value == "supported"
+        assert shares == parts[: decided + 1]
+    assert Screen().judged(early(), judged("refuted")).outcome.value == "refuted"
+    assert shares[-1] == 1.0
 
 
 def test_a_claim_without_sampling_error_has_one_look():
-    assert screen_of(Seen("supported", 96, "exact"), 16, lambda screen: Seen("supported")).share is None
+    assert not screen_of(Seen("supported", 96, "exact"), 16, lambda look: Seen("supported")).looks
 
 
-@pytest.mark.parametrize(("fewest", "kept"), [(1, 2), (3, 3), (5, 5), (9, None)])
+@pytest.mark.parametrize(("fewest", "kept"), [(1, [2, 6]), (3, [3, 7]), (5, [5]), (9, [])])
 def test_a_first_look_has_seeds_enough_for_the_gates(fewest, kept):
     """With fewer a gate fails, or the prediction cannot be estimated."""
 
-    def few(screen):
-        count = len(screen.seeds(range(16)))
+    def few(look):
+        count = len(look.seeds(range(16)))
         if count < fewest - 1:
             raise ValueError("too few")
         return Seen("inconclusive" if count >= fewest else "invalid")
 
-    screen = screen_of(Seen("supported", 96), 16, few)
-    assert (None if screen.share is None else len(screen.seeds(range(16)))) == kept
+    assert counts(screen_of(Seen("supported", 96), 16, few), 16) == kept
 
 
 def test_the_p_of_one_of_two_looks_may_be_compared_with_all_of_alpha():
