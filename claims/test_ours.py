@@ -15,10 +15,11 @@ from fixtures.ours.labels import labels_at_equal_accuracy
 from fixtures.ours.lazy import small_lazy
 from fixtures.ours.quantities import error_of_prediction, gamma_relative_llc
 from fixtures.slt.gates import ATTACK_SANE, COMPETENT, FINITE, MOVING
-from fixtures.slt.terms import LLC_MARGIN, LLC_MARGIN_REASON, NAMES
+from fixtures.slt.terms import GRID_SCOPE, LLC_MARGIN, LLC_MARGIN_REASON, NAMES
 from fixtures.sources import OURS
 from harness import AreaDifference, Conjunction, Evidence, Factors, Figure, Gate, Harness, NoTrend, PairedDifference, claim
 
+TOYS = {name: values for name, values in GRID_SCOPE.items() if name != "gamma"}  # the claims on the grid have a γ of their own
 JUDGED = (32, 128, 512)  # at width 8 a network in six has points that no single step flips, and so no exponent
 
 
@@ -73,6 +74,10 @@ def test_lazy_exponent_without_width(harness: Harness) -> Evidence:
     ),
     population=SEEDS,
     tags=("mnist", "robustness"),
+    scope={
+        "hidden": st.sampled_from([(16,), (64,), (256,), (64, 64)]), "learning_rate": st.floats(0.05, 0.2),
+        "images": st.integers(300, 3000),
+    },
 )  # fmt: skip
 def test_finer_labels_at_equal_accuracy(harness: Harness) -> Evidence:
     """Pairs share the images, the initialisation of the hidden layer and the seed."""
@@ -102,6 +107,7 @@ def test_finer_labels_at_equal_accuracy(harness: Harness) -> Evidence:
     gates=(FINITE, Gate("chains move", "acceptance", at_least=0.6, share=0.95, reason=MOVING.reason)),
     population=SEEDS,
     tags=("llc", "regimes"),
+    scope=TOYS,
     requires=("slt/robust-llc-below-standard",),
 )  # fmt: skip
 def test_llc_order_at_every_gamma(harness: Harness) -> Evidence:
@@ -136,6 +142,7 @@ def worse(predictor: str, than: str) -> PairedDifference:
     gates=(COMPETENT, ATTACK_SANE),
     population=Factors(random="seed", fixed=("architecture", "regime", "test points")),
     tags=("llc", "margins", "robustness"),
+    scope=GRID_SCOPE,
 )  # fmt: skip
 def test_margin_predicts_better_than_llc(harness: Harness) -> Evidence:
     """Lines through the other seeds; margins of training points, robustness of held-out ones."""
