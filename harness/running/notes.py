@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 
 _CODE = (
     "harness.judge.court", "harness.training.train", "harness.running.trials", "harness.running.screening",
-    "harness.running.futility", "harness.running.narrowing",
+    "harness.running.futility", "harness.running.spared",
 )  # fmt: skip
 
 

@@ -15,11 +15,11 @@ from harness.errors import ClaimError, Shortfall
 from harness.running.found import OPPOSITE, Search, search
 from harness.running.futility import FUTILE, Mending, chance, deciding, mending
 from harness.running.growth import SeededStore, in_blocks, seeds_of
-from harness.running.narrowing import Narrowed
 from harness.running.notes import Notes
 from harness.running.preparing import Seeds, prepared
 from harness.running.scope import Settings, scope_of
 from harness.running.screening import Look, Screen, screen_of
+from harness.running.spared import Narrowed
 from harness.running.timeout import give_up
 from harness.running.trials import Trial, trial_of
 

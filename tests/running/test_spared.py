@@ -8,9 +8,9 @@ import numpy as np
 import pytest
 
 from harness import LLC, MLP, Design, Evidence, Harness, LLCSpec, Recipe, Threat, ToyImages
-from harness.running.narrowing import Narrowed
 from harness.running.preparing import prepared
 from harness.running.session import open_harness
+from harness.running.spared import Narrowed
 from harness.store import Store
 
 SPEC = LLCSpec(localization=10.0, chains=2, burn_in=5, draws=10)
