@@ -12,6 +12,7 @@ picks its networks by what was measured of them needs all of them, and shows it 
 
 from __future__ import annotations
 
+import time
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
@@ -41,6 +42,7 @@ Change = Callable[["pd.DataFrame"], "pd.DataFrame"]
 SHUFFLES = 3  # of the measured values, beside the values themselves
 FAR = 1e6  # factor, of either sign, by which what must not matter is changed
 KEYS = ("seed", "epoch")
+SLOW = 10.0  # seconds of a call at the defaults, beyond which a score of them would cost more than they save
 
 
 class Narrowed:
@@ -136,9 +138,9 @@ def needed(body: Body, harness: Harness, usual: Evidence) -> Needed | None:
     """
     if usual.shortfall is not None:
         return None
-    seen = _Seen(harness.store)
+    seen, began = _Seen(harness.store), time.monotonic()
     try:
-        if not _alike(body(_with(harness, seen)), usual):
+        if not _alike(body(_with(harness, seen)), usual) or time.monotonic() - began > SLOW:
             return None
     except Exception:
         return None

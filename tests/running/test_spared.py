@@ -180,6 +180,18 @@ def test_a_study_that_refuses_other_values_gets_all(harness, monkeypatch):
     assert Narrowed(refusing, harness, usual).needed is None
 
 
+def test_a_body_that_takes_long_is_not_called_again_and_again(harness, monkeypatch):
+    calls = []
+
+    def body(harness):
+        calls.append(harness)
+        return two_regimes(harness)
+
+    monkeypatch.setattr("harness.running.spared.SLOW", -1.0)
+    assert Narrowed(body, harness, two_regimes(harness)).needed is None
+    assert len(calls) == 1
+
+
 def test_where_a_setting_needs_more_it_gets_all(harness):
     def body(harness):
         table = measured(harness)[1]
