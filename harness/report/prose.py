@@ -1,14 +1,17 @@
 """What people write about a document, in Markdown: one file is a page of the documentation and a chapter of the report.
 
 Its headings of level 2 are the document's sections, and answers to what a reader asks; those of level 3 name claims.  Below
-such a heading stands a *stamp*, which is made from a run (:func:`stamp`), then the prose.  The report draws verdicts and
-numbers from its own run and only compares the stamp with it, so that prose written for another verdict says so.
+such a heading stands a *stamp*, which is made from a run (:func:`stamp`), for a claim whose scope was searched a line that says
+where it holds (:func:`region`), then the prose.  The report draws verdicts, numbers and regions from its own run and only
+compares the stamps with it, so that prose written for another verdict says so.
 
     ## Extended Epochs
 
     ### long-training-leaves-llc
 
     **inconclusive**: −0.12 (−0.16 to −0.09), n 12
+
+    *Where it holds:* inconclusive at its defaults; of 12 even settings 4 supported, 8 inconclusive.
 
     Two sentences why.
 
@@ -28,12 +31,13 @@ from typing import Any
 
 from markdown_it import MarkdownIt
 
-from harness.report import text
+from harness.report import searches, text
 from harness.report.rows import VERDICTS, ReportError
 
 Row = Mapping[str, Any]
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 _STAMP = re.compile(rf"\*\*(?P<verdict>{'|'.join(VERDICTS)})(, [a-z ]+)?\*\*(: .*)?")
+_REGION = "*Where it holds:* "
 _KEY_FIGURE = "the document's key figure"  # a heading under the claim whose figure it is
 _BETWEEN = re.compile(r"\((?P<low>[−-]?\d[\d,]*(?:\.\d+)?)\s+to\s+(?P<high>[−-]?\d[\d,]*(?:\.\d+)?)(?=[;,) ])")
 
@@ -46,11 +50,13 @@ class Words:
         stamp: verdict and number of the run for which the prose was written.
         prose: why.
         drawn: caption of the claim's figure, where that is the document's key figure; else empty.
+        region: where the claim holds, by the search of that run; else empty.
     """
 
     stamp: str
     prose: str
     drawn: str = ""
+    region: str = ""
 
     @property
     def whole(self) -> str:
@@ -136,7 +142,12 @@ def _heads(markdown: str) -> list[tuple[int, int, int, str]]:
 
 def _words(below: str) -> Words:
     first, _, rest = below.partition("\n")
-    return Words(first.strip(), rest.strip()) if _STAMP.fullmatch(first.strip()) else Words("", below)
+    if not _STAMP.fullmatch(first.strip()):
+        return Words("", below)
+    line, _, after = rest.strip().partition("\n")
+    if not line.startswith(_REGION):
+        return Words(first.strip(), rest.strip())
+    return Words(first.strip(), after.strip(), region=line.strip())
 
 
 def stamp(row: Row) -> str:
@@ -151,6 +162,12 @@ def stamp(row: Row) -> str:
     else:
         said += f": {effect}" + (f" ({interval})" if row["interval"] else "")
     return said + (f", n {text.number(row['n'])}" if row["n"] is not None else "")
+
+
+def region(row: Row) -> str:
+    """The line that says where a claim holds; empty for one whose scope was not searched."""
+    said = (searches.line(row) or "").partition(": ")[2]
+    return f"{_REGION}{said}" if said else ""
 
 
 def drift(words: Words, row: Row) -> str:
@@ -176,10 +193,18 @@ def stamped(markdown: str, rows: Mapping[str, Row]) -> str:
         slug = words.strip("`")
         if level == 3 and slug in rows:
             first = next((place for place in range(end, len(lines)) if lines[place].strip()), len(lines))
-            old = first < len(lines) and _STAMP.fullmatch(lines[first].strip())
-            said = [stamp(rows[slug])] if old else ["", stamp(rows[slug])] + ([""] if first < len(lines) else [])
-            lines[first if old else end : first + 1 if old else first] = said
+            before = _words("\n".join(lines[first:]))
+            said = [each for each in (stamp(rows[slug]), region(rows[slug])) if each]
+            after = first + (1 if before.stamp else 0)
+            if before.region:
+                after = next(place for place in range(after, len(lines)) if lines[place].startswith(_REGION)) + 1
+            lines[end:after] = ["", *_apart(said), *([] if after == len(lines) or not lines[after].strip() else [""])]
     return "\n".join(lines).rstrip("\n") + "\n"
+
+
+def _apart(lines: Iterable[str]) -> list[str]:
+    """Lines with an empty one between each two."""
+    return "\n\n".join(lines).split("\n")
 
 
 def gathered(folder: Path, documents: Iterable[str]) -> dict[str, str]:
@@ -224,6 +249,10 @@ def compared(markdown: str, rows: Mapping[str, Row]) -> tuple[list[str], list[st
         if name in rows:
             said = drift(words, rows[name])
             faults += [f"{name}: {said} --write writes {stamp(rows[name])}"] if said else []
+            if words.stamp and words.region != region(rows[name]):
+                faults.append(
+                    f"{name}: where it holds is not what this run says. --write writes {region(rows[name]) or 'nothing'}"
+                )
             notes += [f"{name}: the interval {each[1:]} is none of this run’s" for each in foreign(words.whole, [rows[name]])]
     return faults, notes
 

@@ -47,6 +47,14 @@ Nothing of this run.
 """
 
 
+def searched(slug: str, row: dict[str, Any], which: list[bool]) -> dict[str, Any]:
+    """The row with a search, or without one."""
+    if not which[list(ROWS).index(slug) % len(which)]:
+        return row | {"search": None}
+    shares = [{"verdict": "supported", "count": 4, "of": 12, "interval": [0.1, 0.65]}]
+    return row | {"search": {"looked_for": "refuted", "shares": shares, "trials": [], "found": None}}
+
+
 def page() -> ProsePage:
     return ProsePage("slt", ROWS, VERDICT_STYLES)
 
@@ -111,6 +119,29 @@ class TestStamp:
         words = [line for line in once.split() if line.strip("*:")]
         for each in written.split():
             assert each in words or not each.strip("*:")
+
+    @given(
+        st.lists(st.sampled_from(list(ROWS)), unique=True, min_size=1), st.lists(st.booleans(), min_size=20, max_size=20),
+        st.sampled_from(["", "Why.", "*Sound protocol.* Why.\n\n- and more"]),
+    )  # fmt: skip
+    def test_where_a_claim_holds_comes_and_goes_with_its_search(self, slugs: list[str], drawn: list[bool], said: str) -> None:
+        """Whatever was searched before, writing leaves a line for what is searched now, and the prose as it was."""
+        before, now = ({slug: searched(slug, row, drawn[first:]) for slug, row in ROWS.items()} for first in (0, 10))
+        written = "## A\n\n" + "".join(f"### {slug}\n\n{said}\n\n" for slug in slugs)
+        once = prose.stamped(prose.stamped(written, before), now)
+        assert once == prose.stamped(written, now) == prose.stamped(once, now)
+        assert prose.compared(once, now)[0] == []
+        for slug, words in prose.read(once).claims.items():
+            assert words == prose.Words(prose.stamp(now[slug]), said, region=prose.region(now[slug]))
+        other = [slug for slug in slugs if before[slug]["search"] != now[slug]["search"]]
+        faults = prose.compared(prose.stamped(written, before), now)[0]
+        assert [fault.partition(":")[0] for fault in faults] == other
+
+    def test_where_a_claim_holds_says_shares_and_grade(self) -> None:
+        assert prose.region(searched("robust-below", ROBUST, [True])) == (
+            "*Where it holds:* supported at its defaults; of 12 even settings 4 supported. Grade: reproducible."
+        )
+        assert prose.region(ROBUST | {"search": None}) == ""
 
     def test_a_key_figure_has_to_be_there_and_is_one(self) -> None:
         drawn = "\n\n#### The document's key figure\n\nIt draws.\n\n"
