@@ -87,6 +87,16 @@ def plural(noun: str) -> str:
     return head + of + rest + bracket + inside
 
 
+def shared(unit: str) -> str:
+    """What the two of a pair share, which is what is counted; any other unit as it is.
+
+    Example:
+        >>> shared("pair (seed)"), shared("architecture (of six)")
+        ('seed', 'architecture (of six)')
+    """
+    return unit.removeprefix("pair (").removesuffix(")") if unit.startswith("pair (") else unit
+
+
 def listed(words: Iterable[str]) -> str:
     """A, B and C."""
     items = list(words)

@@ -104,7 +104,7 @@ def _of(counted: Row) -> str:
 
 def _noun(unit: str) -> str:
     """A unit in the plural; of pairs and crossed units what is paired or crossed."""
-    return words.plural(unit.removeprefix("pair (").removesuffix(")") if unit.startswith("pair (") else unit)
+    return words.plural(words.shared(unit))
 
 
 def _counted(rows: Sequence[Row]) -> str:

@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
 from harness.errors import ClaimError
+from harness.predict import words
 
 if TYPE_CHECKING:
     from harness.claim import Evidence
@@ -87,9 +88,8 @@ def blocks_of(row: Row) -> int | None:
     design = row.get("design")
     if design and not design["populations"] and not row["recipes"]:
         return None  # it rests on a table, or on networks that are there: it asks for no seeds that could be others
-    unit = str(told["unit"]).removeprefix("pair (").removesuffix(")")
     ratio = told["units"] / told["n"]
-    return min(MOST, math.ceil(2 * ratio)) if unit == SEED and ratio <= MOST else None
+    return min(MOST, math.ceil(2 * ratio)) if words.shared(str(told["unit"])) == SEED and ratio <= MOST else None
 
 
 def planned(run: Mapping[str, Any], wanted: Iterable[str] = ()) -> dict[str, Any]:
