@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING
 if TYPE_CHECKING:
     from harness.judge import Verdict
 
-UNITS = 12  # that the first look is to have at least: below, intervals by Student's t are wider than most margins
+UNITS = 6  # that the first look is to have at least: below, an interval at its α is several standard deviations wide
 FIRST = 0.1  # of α for the first look
 MIDDLE = 0.2  # of α for one between the first and the last
 APART = 4  # times as many seeds in the last look as in the first, from which on there is one between them
