@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import pkgutil
@@ -150,6 +151,22 @@ def test_every_layer_keeps_its_own_mode_and_its_statistics(instrument: str, mode
     INSTRUMENTS[instrument](network, *data)
     assert [layer.training for layer in network.modules()] == before[0]
     assert all(torch.equal(value, before[1][name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("instrument", GENERAL)
+def test_what_was_measured_stays_when_the_network_is_trained_on(instrument: str, data: Any) -> None:
+    """A result that is the network's own memory moves with it: findings/laplace_mean_follows_training_after_a_prediction.sh"""
+    network = layers()
+    found = INSTRUMENTS[instrument](network, *data)
+    kept = copy.deepcopy(found)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1.0)
+    assert same(found, kept)
+    untouched = {name: value.clone() for name, value in network.state_dict().items()}
+    if isinstance(found, torch.Tensor):
+        found.zero_()
+    assert all(torch.equal(value, untouched[name]) for name, value in network.state_dict().items())
 
 
 # --- torch's default type -----------------------------------------------------------------------------------
