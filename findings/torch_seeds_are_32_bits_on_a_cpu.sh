@@ -2,8 +2,8 @@
 # torch 2.13.0: of a 64-bit seed a CPU generator uses the lower half, so that seeds made to be different draw the same numbers.
 #
 # `manual_seed` takes any whole number below 2**64, refuses a larger one, and `initial_seed` returns it whole.  One would expect
-# other seeds to give other numbers, as they do with Python's and numpy's generators and with torch's own on a GPU.  But the
-# Mersenne twister of the CPU starts from the lower 32 bits.  Two ways to name streams that are sound elsewhere fail here:
+# other seeds to give other numbers, as they do with Python's and numpy's generators, which are asked here, too.  But torch's
+# Mersenne twister on a CPU starts from the lower 32 bits.  Two ways to name streams that are sound elsewhere fail here:
 #  - member and chain in one number, `member << 32 | chain`: every member has the same chains.  Here six networks are "trained from
 #    six seeds": their weights agree to the last bit, and the standard error over seeds is 0.
 #  - 64 bits of a hash of the stream's name, where among 200,000 names a coincidence has probability 1e-9: here there are two
