@@ -54,7 +54,8 @@ def numpy_generator(purpose: str, *owner: int | str) -> np.random.Generator:
 def torch_generator(purpose: str, *owner: int | str, device: str = "cpu") -> torch.Generator:
     """A torch generator on the stream of that name.
 
-    The generator lives on ``device``: the same name gives other numbers on a GPU than on a CPU.
+    The generator lives on ``device``: the same name gives other numbers on a GPU than on a CPU.  Of its seed a CPU takes the
+    lower 32 bits: two of n names draw the same there with a probability of about n² / 2³³ (1e-4 for a thousand).
     """
     import torch
 

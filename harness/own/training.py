@@ -17,6 +17,7 @@ from harness.own.weights import read
 from harness.progress import parts
 from harness.recipe import Recipe, RecipeError, digest, require
 from harness.spec import is_whole
+from harness.streams import sequence
 
 if TYPE_CHECKING:
     import torch
@@ -115,8 +116,10 @@ def trained(recipe: Recipe, seeds: Sequence[int]) -> dict[int, torch.Tensor]:
         with _seeded(seed):
             found = regime.loop(seed, dict(regime.config))
         module = module_of(recipe.architecture, recipe.data.shape, recipe.data.classes)
-        for step, state in _by_step(found, recipe, seed).items():
-            rows[step].append(fitted(read(state), module, program.layout, f"what {regime.name} returned for seed {seed}"))
+        states = {step: read(given) for step, given in _by_step(found, recipe, seed).items()}
+        _check_apart(states, f"{regime.name} returned for seed {seed}")
+        for step, state in states.items():
+            rows[step].append(fitted(state, module, program.layout, f"what {regime.name} returned for seed {seed}"))
     return {step: torch.stack(own) for step, own in rows.items()}
 
 
@@ -131,6 +134,18 @@ def _by_step(found: Any, recipe: Recipe, seed: int) -> dict[int, Any]:
     return by_step
 
 
+def _check_apart(states: Mapping[int, Mapping[str, torch.Tensor]], what: str) -> None:
+    """Refuses steps of which all weights lie in the same memory: a state_dict is no copy, and goes on with the training."""
+    seen: dict[frozenset[int], int] = {}
+    for step, state in states.items():
+        first = seen.setdefault(frozenset(value.data_ptr() for value in state.values() if value.numel()), step)
+        if first != step:
+            raise RecipeError(
+                f"what {what} at steps {first} and {step} is one and the same memory, which holds the weights of the "
+                "last step; return copies: {name: value.clone() for name, value in model.state_dict().items()}"
+            )
+
+
 @contextlib.contextmanager
 def _seeded(seed: int) -> Iterator[None]:
     """The global generators seeded, and afterwards as they were."""
@@ -139,8 +154,10 @@ def _seeded(seed: int) -> Iterator[None]:
 
     python, numpy = random.getstate(), np.random.get_state()  # noqa: NPY002 - the user's loop may draw from it
     with torch.random.fork_rng():
-        torch.manual_seed(seed)
-        np.random.seed(seed % 2**32)  # noqa: NPY002
+        # Both take the lower 32 bits of a seed, torch without a word; so longer ones are mixed down to as many.
+        word = seed if 0 <= seed < 2**32 else int(sequence("own training", str(seed)).generate_state(1)[0])
+        torch.manual_seed(word)
+        np.random.seed(word)  # noqa: NPY002
         random.seed(seed)
         try:
             yield

@@ -1,7 +1,8 @@
-"""Every instrument leaves the process of its caller as it was: random generators, and torch's default type."""
+"""Every instrument leaves its caller's things as they were: random generators, torch's default type, modes of layers."""
 
 from __future__ import annotations
 
+import copy
 import importlib
 import inspect
 import pkgutil
@@ -125,6 +126,47 @@ def test_no_instrument_moves_the_callers_generators(instrument: str, draws: str,
     except (ValueError, KeyError):
         assert draws == "an output that fails"
     assert state() == before
+
+
+# --- the modes of a network's layers ------------------------------------------------------------------------
+
+
+def partly_held(mode: bool) -> nn.Sequential:
+    """In the mode, but for its BatchNorm, dropout and head, which are in the other one."""
+    with torch.random.fork_rng():
+        torch.manual_seed(1)
+        made = nn.Sequential(nn.Linear(4, 6), nn.BatchNorm1d(6), nn.ReLU(), nn.Dropout(0.5), nn.Linear(6, 3)).train(mode)
+    for place in (1, 3, 4):
+        made[place].train(not mode)
+    return made
+
+
+@pytest.mark.filterwarnings("ignore")
+@pytest.mark.parametrize("mode", [True, False], ids=["train", "eval"])
+@pytest.mark.parametrize("instrument", GENERAL)
+def test_every_layer_keeps_its_own_mode_and_its_statistics(instrument: str, mode: bool, data: Any) -> None:
+    """Layers held in a network in training are let go by others: findings/torchattacks_unfreezes_what_was_frozen.sh"""
+    network = partly_held(mode)
+    before = [layer.training for layer in network.modules()], {k: v.clone() for k, v in network.state_dict().items()}
+    INSTRUMENTS[instrument](network, *data)
+    assert [layer.training for layer in network.modules()] == before[0]
+    assert all(torch.equal(value, before[1][name]) for name, value in network.state_dict().items())
+
+
+@pytest.mark.parametrize("instrument", GENERAL)
+def test_what_was_measured_stays_when_the_network_is_trained_on(instrument: str, data: Any) -> None:
+    """A result that is the network's own memory moves with it: findings/laplace_mean_follows_training_after_a_prediction.sh"""
+    network = layers()
+    found = INSTRUMENTS[instrument](network, *data)
+    kept = copy.deepcopy(found)
+    with torch.no_grad():
+        for parameter in network.parameters():
+            parameter.add_(1.0)
+    assert same(found, kept)
+    untouched = {name: value.clone() for name, value in network.state_dict().items()}
+    if isinstance(found, torch.Tensor):
+        found.zero_()
+    assert all(torch.equal(value, untouched[name]) for name, value in network.state_dict().items())
 
 
 # --- torch's default type -----------------------------------------------------------------------------------

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import torch
 from torch import nn
 
@@ -59,3 +60,24 @@ def fitted(seed: int, config: dict[str, float]) -> dict[str, torch.Tensor]:
         nn.functional.cross_entropy(model(x), y).backward()
         descent.step()
     return kept if config.get("steps") else kept[40]
+
+
+def uncopied(seed: int, config: dict[str, float]) -> dict[int, dict[str, torch.Tensor]]:
+    """A loop that hands out the same state_dict at every step, with a copy of as many of its weights as it is told."""
+    model, kept = plain((3, 3), 3), {}
+    for step in (0, 1, 2):
+        state = model.state_dict()
+        kept[step] = state | {name: state[name].clone() for name in list(state)[: int(config["copied"])]}
+        with torch.no_grad():
+            model[3].weight.add_(1.0)
+    return kept
+
+
+def drawn(seed: int, config: dict[str, float]) -> dict[str, torch.Tensor]:
+    """An untrained network that draws from torch's global generator, or from numpy's."""
+    model = plain((3, 3), 3)
+    if config["numpy"]:
+        with torch.no_grad():
+            model[1].weight.copy_(torch.from_numpy(np.random.rand(8, 9)))  # noqa: NPY002 - what a user may call
+            model[3].weight.zero_()
+    return model.state_dict()

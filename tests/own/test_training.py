@@ -73,6 +73,25 @@ def test_steps_are_kept_and_measured(tmp_path):
         Store(tmp_path).population(wrong, [0])
 
 
+@pytest.mark.parametrize("copied", [0, 1, 4])
+def test_steps_that_are_one_memory_are_refused(copied, tmp_path):
+    """A state_dict is no copy: all steps would be the last one.  What is frozen may be handed out again and again."""
+    made = Trained(own_models.uncopied, {"copied": copied}, model=own_models.plain, data=DATA, steps=(0, 1, 2))
+    if not copied:
+        with pytest.raises(RecipeError, match=r"for seed 3 at steps 0 and 1 is one and the same memory.*return copies"):
+            Store(tmp_path).population(made, [3])
+    else:
+        assert Store(tmp_path).population(made, [3]).epochs == (0, 1, 2)
+
+
+@pytest.mark.parametrize("numpy", [0, 1])
+def test_seeds_of_more_than_32_bits_are_other_networks(numpy, tmp_path):
+    """torch takes the lower half of a seed on a CPU: findings/torch_seeds_are_32_bits_on_a_cpu.sh"""
+    seeds = (7, 7 + 2**32, 7 + 2**40, 7 + 2**62)
+    made = Trained(own_models.drawn, {"numpy": numpy}, model=own_models.plain, data=DATA, steps=1)
+    assert len(torch.unique(Store(tmp_path).population(made, seeds).final, dim=0)) == len(seeds)
+
+
 def test_recipes_of_own_loops_stand_in_designs(tmp_path):
     design = Design({lr: recipe(lr=lr) for lr in (0.05, 0.1)}, "lr")
     table = Store(tmp_path).measure(Store(tmp_path).populations(design, range(2)), Accuracy())

@@ -98,6 +98,23 @@ def test_inputs_of_one_slope_are_changed_one_by_one(norm: str, share: float) -> 
     np.testing.assert_allclose(found[:, 0], truth, rtol=0 if norm == "l0" else 5e-3)
 
 
+@NORMS
+@pytest.mark.parametrize("needed", [2, 6, 20, 50])
+def test_an_input_at_its_bound_leaves_the_rest_to_the_others(norm: str, needed: int) -> None:
+    """The steepest input takes all and goes nowhere elsewhere: findings/art_l1_pgd_spends_its_budget_on_one_pixel.sh"""
+    torch.manual_seed(0)
+    slope = (0.5 + torch.rand(64)).double()
+    steepest = slope.sort(descending=True).values
+    model = torch.nn.Linear(64, 2)
+    with torch.no_grad():  # a margin that so many of the steepest inputs spend, the last one by half
+        margin = float(steepest[: needed - 1].sum() + steepest[needed - 1] / 2)
+        model.weight.copy_(torch.stack([slope, -slope]))
+        model.bias.copy_(torch.tensor([margin - float(slope.sum()), 0.0]))
+    x = np.full((1, 64), 0.5, np.float32)
+    found = smallest_perturbation(model, x, np.zeros(1, int), norm=norm, bounds=(0, 1), spec=WIDE)  # type: ignore[arg-type]
+    assert found.item() == pytest.approx(needed if norm == "l0" else 0.5 * (needed - 0.5), rel=5e-3)
+
+
 def test_without_bounds_one_input_does_in_l1() -> None:
     torch.manual_seed(0)
     model = torch.nn.Linear(6, 2)
