@@ -120,7 +120,50 @@ def test_settings_that_are_drawn_again_are_not_counted_as_others():
     few = scope_of({"depth": st.integers(1, 3)}, {"depth": 1})
     found = run(lambda settings: verdict(1.0), trials=40, scope=few)
     assert len(found.trials) == 2
-    assert "Of 20 even draws from a scope of few settings: 20 supported" in found.reason
+    assert "Tried were all 3 settings of the scope, so that the shares are exact: 3 supported." in found.reason
+    most = run(lambda settings: verdict(1.0), trials=40, scope=scope_of({"depth": st.integers(1, 30)}, {"depth": 1}))
+    assert "Of 20 even draws from a scope of few settings: 20 supported" in most.reason
+
+
+VALUES = st.lists(st.integers(-9, 9), min_size=1, max_size=4, unique=True)
+
+
+@settings(max_examples=20, deadline=None)
+@given(VALUES, VALUES, st.integers(1, 40))
+def test_shares_of_a_scope_that_was_tried_completely_are_exact_and_others_are_not(first, second, trials):
+    axes = {"first": st.sampled_from(first), "second": st.sampled_from(second)}
+    holds, fails = verdict(1.0), verdict(-1.0)
+
+    def judged(settings):
+        return fails if settings.get("first", first[0]) + settings.get("second", second[0]) > 0 else holds
+
+    found = run(judged, trials=trials, scope=scope_of(axes, {"first": first[0], "second": second[0]}))
+    every = len(first) * len(second)
+    supported = next(share for share in found.shares if share.verdict == "supported")
+    tried = {(each.settings.get("first", first[0]), each.settings.get("second", second[0])) for each in found.trials}
+    assert supported.exact == (len(tried | {(first[0], second[0])}) == every)
+    if supported.exact:
+        holding = sum(one + other <= 0 for one in first for other in second)
+        assert (supported.count, supported.of) == (holding, every)
+        assert supported.interval == (holding / every,) * 2
+        assert "%" not in found.reason.partition(".")[0]
+
+
+@pytest.mark.parametrize("strategy", [st.floats(0.5, 2.0), st.integers(1, 3).map(lambda number: 2 * number)])
+def test_a_range_without_end_and_a_pool_that_stands_for_more_are_never_tried_completely(strategy):
+    scope = scope_of({"noise": strategy}, {"noise": 1.0})
+    assert scope.size is None
+    assert not any(share.exact for share in run(lambda settings: verdict(1.0), trials=40, scope=scope).shares)
+
+
+def test_what_broke_is_said_as_what_it_is():
+    def judged(settings):
+        if settings.get("depth") == 2:
+            raise RuntimeError("no such network")
+        return verdict(1.0)
+
+    found = run(judged, trials=9, scope=scope_of({"depth": st.integers(1, 3)}, {"depth": 1}))
+    assert "2 supported, 1 broke" in found.reason
 
 
 def test_the_values_of_a_setting_without_order_have_an_edge_too():
