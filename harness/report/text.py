@@ -43,9 +43,12 @@ SIZES: Mapping[str, str] = {
 """How large a supported effect is, in words for those who do not know that m is the smallest effect of interest."""
 
 
-def sized(label: str | None) -> str:
-    """What stands behind a verdict, its label or its grade, in plain words; empty if there is nothing."""
-    return SIZES.get(label or "", label or "")
+def sized(label: str | None, *, short: bool = False) -> str:
+    """What stands behind a verdict, its label or its grade, in plain words; empty if there is nothing.
+
+    ``short`` for tables, below a badge that has the whole.
+    """
+    return SIZES.get(label or "", label or "").removesuffix(" to matter" if short else "")
 
 
 def worded(column: str) -> str:

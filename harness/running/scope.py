@@ -228,6 +228,8 @@ def _axis(name: str, strategy: SearchStrategy[Any], default: Any) -> Axis:
         return Axis(name, default, low, high, whole=True)
     if kind == "BooleansStrategy":
         return Axis(name, default, values=(False, True))
+    if kind == "JustStrategy" and hasattr(inner, "value"):
+        return Axis(name, default, values=(inner.value,))
     listed = getattr(inner, "elements", None) if kind == "SampledFromStrategy" and not _transformed(inner) else None
     return Axis(name, default, values=_in_order(_pool(name, strategy) if listed is None else listed), pool=listed is None)
 

@@ -375,7 +375,7 @@ def strokes_of(data: str) -> list[list[tuple[int, int]]]:
     """The points of each stroke of a path, whose steps are relative: after a move come lines, unless it is said otherwise."""
     strokes: list[list[tuple[int, int]]] = []
     x = y = 0
-    for letter, given in re.findall(r"([mlhv])([^a-z]*)", data):
+    for letter, given in re.findall(r"([mlhvz])([^a-z]*)", data):
         numbers = [int(number) for number in re.findall(r"-?\d+", given)]
         level, upright = [(each, 0) for each in numbers], [(0, each) for each in numbers]
         steps = level if letter == "h" else upright if letter == "v" else list(zip(numbers[::2], numbers[1::2], strict=True))
@@ -384,6 +384,6 @@ def strokes_of(data: str) -> list[list[tuple[int, int]]]:
         for right, down in steps:
             x, y = x + right, y + down
             strokes[-1].append((x, y))
-        if "z" in given:
+        if letter == "z":
             x, y = strokes[-1][0]
     return strokes

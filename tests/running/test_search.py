@@ -113,7 +113,8 @@ def test_a_scope_of_the_default_alone_is_searched(only):
     found = run(lambda settings: verdict(1.0), trials=4, scope=scope_of({"depth": only}, {"depth": 1}))
     assert found.trials == ()
     assert found.reason == "The scope has no setting but the defaults, so that there is nothing to try."
-    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 2, 2), ("refuted", 0, 2)]
+    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 1, 1), ("refuted", 0, 1)]
+    assert all(share.exact for share in found.shares)
 
 
 def test_settings_that_are_drawn_again_are_not_counted_as_others():
@@ -121,15 +122,15 @@ def test_settings_that_are_drawn_again_are_not_counted_as_others():
     found = run(lambda settings: verdict(1.0), trials=40, scope=few)
     assert len(found.trials) == 2
     assert "Tried were all 3 settings of the scope, so that the shares are exact: 3 supported." in found.reason
-    most = run(lambda settings: verdict(1.0), trials=40, scope=scope_of({"depth": st.integers(1, 30)}, {"depth": 1}))
-    assert "Of 20 even draws from a scope of few settings: 20 supported" in most.reason
+    pool = scope_of({"depth": st.integers(1, 3).map(lambda number: 2 * number)}, {"depth": 2})  # which may stand for more
+    found = run(lambda settings: verdict(1.0), trials=40, scope=pool)
+    assert "Of 20 even draws from a scope of few settings: 20 supported" in found.reason
 
 
-VALUES = st.lists(st.integers(-9, 9), min_size=1, max_size=4, unique=True)
-
-
-@settings(max_examples=20, deadline=None)
-@given(VALUES, VALUES, st.integers(1, 40))
+@pytest.mark.parametrize(
+    ("first", "second", "trials"),
+    [([0], [0], 1), ([-1, 1], [0], 1), ([-1, 1], [0], 4), ([-3, 2, 5], [-2, 1], 4), ([-3, 2, 5], [-2, 1], 24)],
+)
 def test_shares_of_a_scope_that_was_tried_completely_are_exact_and_others_are_not(first, second, trials):
     axes = {"first": st.sampled_from(first), "second": st.sampled_from(second)}
     holds, fails = verdict(1.0), verdict(-1.0)
@@ -259,7 +260,7 @@ def test_settings_that_break_turn_nothing_and_are_told():
     broken = [trial for trial in found.trials if trial.verdict == "error"]
     assert broken
     assert all(trial.reason == "RuntimeError: training diverged" and trial.distance is None for trial in broken)
-    assert f"{sum(trial.why == 'even' for trial in broken)} error" in found.reason
+    assert f"{sum(trial.why == 'even' for trial in broken)} broke" in found.reason
 
 
 def test_everything_may_break():
@@ -361,12 +362,12 @@ def test_an_oblique_boundary_is_mapped(seed):
     assert study.right(study.explored(40)) >= 0.9
 
 
-def test_in_a_scope_of_few_settings_every_draw_counts_and_the_defaults_do_too():
+def test_in_a_scope_of_few_settings_the_defaults_count_too():
     """Half of the scope is the default regime, whatever is tried how often."""
     scope = scope_of({"regime": st.sampled_from(["a", "b"])}, {"regime": "a"})
     found = run(lambda settings: verdict(-1.0 if settings.get("regime") == "b" else 1.0), trials=32, scope=scope)
     assert len(found.trials) == 1
-    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 8, 16), ("refuted", 8, 16)]
+    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 1, 2), ("refuted", 1, 2)]
 
 
 def test_values_that_are_no_keys_can_be_searched():
