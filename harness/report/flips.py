@@ -155,20 +155,24 @@ def _joint(row: Mapping[str, Any]) -> dict[str, Any] | None:
     if (_all_supported(found, margins, 1.0) == "supported") != (row["verdict"] == "supported"):
         return None
     far = 2 * max(1.0, whole[-1][0])
-    return {"pieces": [list(each) for each in whole], "margin": 1, "far": far, "said": _said_jointly(whole), "times": True,
-            "verdict": row["verdict"]}  # fmt: skip
+    return {
+        "pieces": [list(each) for each in whole], "margin": 1, "far": far, "said": _said_jointly(whole, parts),
+        "times": True, "verdict": row["verdict"],
+    }  # fmt: skip
 
 
-def _said_jointly(whole: Sequence[tuple[float, str, str]]) -> str:
+def _said_jointly(whole: Sequence[tuple[float, str, str]], parts: Sequence[Mapping[str, Any]]) -> str:
     if len(whole) == 1:
         return f"With these intervals the whole is {whole[0][2]} whatever the margins are."
     said = [f"up to {text.number(whole[1][0])} times the margins that were fixed it is {whole[0][2]}"]
     for each, after in zip(whole[1:], [*whole[2:], None], strict=True):
         until = f" up to {text.number(after[0])} times" if after is not None else ""
         said.append(f"beyond that{until} {each[2]}")
-    return f"With these intervals, {', '.join(said)}."
+    reads = any(part["rule"] == "within" for part in parts) and any("supported" in both for _, *both in whole)
+    return f"With these intervals, {', '.join(said)}." + (_MIGHT if reads else "")
 
 
+_MIGHT = " A second test that some equivalences need reads the margin, too, and might withhold that support."
 _READS = (
     "Whether another margin would flip the verdict cannot be read off its interval: a second test withholds support here, and "
     "it reads the margin, too."
@@ -194,6 +198,5 @@ def _said(found: Sequence[Piece], row: Mapping[str, Any]) -> str:
         until = f" up to {text.number(after.start)}" if after is not None else ""
         said.append(f"beyond that{until} {piece.after}" + (f" ({piece.label})" if piece.label and after is None else ""))
     told = f"{given}, {', '.join(said)}."
-    if row["rule"] == "within" and any("supported" in (piece.at, piece.after) for piece in found):
-        told += " A second test that some equivalences need reads the margin, too, and might withhold that support."
-    return told
+    reads = row["rule"] == "within" and any("supported" in (piece.at, piece.after) for piece in found)
+    return told + (_MIGHT if reads else "")
