@@ -185,6 +185,7 @@ def test_learning_coefficients(harness: Harness) -> Evidence:
     table = harness.store.cached("known learning coefficients", key, partial(estimated, precision, budget))
     figure = Figure(
         "scatter", table, x="truth", y="llc", hue="kind", log_x=True, log_y=True, slope=1.0,
+        through=(1.0, 1.0),
         title="Estimated LLC against the learning coefficient in closed form, ten models",
         x_label="λ in closed form", y_label="estimated LLC",
     )  # fmt: skip
@@ -215,6 +216,7 @@ def test_exact_perturbations(harness: Harness) -> Evidence:
     found = perturbations(harness)
     figure = Figure(
         "scatter", found.table, x="exact", y="found", hue="regime", slope=1.0, log_x=True, log_y=True,
+        through=(1.0, 1.0),
         title="Smallest perturbation found against the exact one: medians of three held-out images",
         x_label="exact smallest perturbation (L∞)", y_label="smallest perturbation found (L∞)",
     )  # fmt: skip

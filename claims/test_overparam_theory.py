@@ -104,6 +104,7 @@ def figure_of_slopes() -> Figure:
                  for bound, slope in zip(bounds, slopes, strict=True)]  # fmt: skip
     return Figure(
         "scatter", pd.DataFrame(rows), x="bound", y="slope", hue="layers", log_x=True, log_y=True, slope=1.0,
+        through=(1.0, 1.0),
         title="Largest of 200 local gradient norms against the product of operator norms, networks with random weights",
         x_label="product of the layers' operator norms", y_label="largest ‖∇f‖₂",
     )  # fmt: skip

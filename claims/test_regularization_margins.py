@@ -26,6 +26,7 @@ from harness import (
     claim,
     falsify,
 )
+from harness.measure.counterexample import revived
 
 if TYPE_CHECKING:
     from fixtures.regularization.populations import Regularization
@@ -216,11 +217,14 @@ def test_margin_lower_bound(harness: Harness) -> Evidence:
         )
         tables.append(table.assign(networks=networks))
     settings = {"networks": "two inputs, two hidden units, two classes; margins that fall all the way to the boundary"}
-    return Evidence(pd.concat(tables, ignore_index=True), figure_of_margins(), settings=settings)
+    return Evidence(pd.concat(tables, ignore_index=True), figure_of_margins(tables[0]), settings=settings)
 
 
-def figure_of_margins() -> Figure:
-    """Margin against the bound for a grid of points of one network: u = 1 + relu(x₁) − 2 relu(x₂), W the identity."""
+def figure_of_margins(searched: pd.DataFrame) -> Figure:
+    """Margin against the bound for a grid of points of one network: u = 1 + relu(x₁) − 2 relu(x₂), W the identity.
+
+    The ring is the counterexample that the search found, of another network.
+    """
     from fractions import Fraction
 
     one, none = Fraction(1), Fraction(0)
@@ -238,8 +242,23 @@ def figure_of_margins() -> Figure:
         "scatter", pd.DataFrame(rows).drop_duplicates(), x="bound", y="margin", hue="active", log_x=True, log_y=True, slope=1.0,
         title="Margin against ‖w_y − w_ŷ‖ σ_min v over points of one network: below the line the inequality fails (after "
         "“The generalization bound”)",
-        x_label="‖w_y − w_ŷ‖ σ_min v (logits)", y_label="margin (logits)",
+        x_label="‖w_y − w_ŷ‖ σ_min v (logits)", y_label="margin (logits)", through=(1.0, 1.0),
+        ringed=counterexample(searched),
     )  # fmt: skip
+
+
+def counterexample(searched: pd.DataFrame) -> dict[str, dict[str, float]]:
+    """Where the counterexample of a search lies in the figure; nothing where none was found."""
+    from fractions import Fraction
+
+    text = searched["counterexample"].iloc[0] if len(searched) else None
+    if not isinstance(text, str):
+        return {}
+    case = revived(text, margin_bound.Case, margin_bound.Network, Fraction)
+    found = case.network.nearest(case.x)
+    scale = float(margin_bound.dot(case.network.last, case.network.last) * found[1]) ** 0.5
+    smallest = np.linalg.svd(np.array(case.network.weight, dtype=float), compute_uv=False).min()
+    return {"counterexample": {"bound": float(scale * smallest), "margin": float(case.network.margin(case.x))}}
 
 
 @claim(

@@ -134,6 +134,9 @@ class Figure(Shown):
         own_axes: every panel has its own ranges, for panels whose values lie far apart; else all share one.
         reference: numbers at which a horizontal line is drawn, by their label.
         slope: slope of a dashed guide line in log-log figures, or None.
+        through: a point (x, y) of that line; None for one that only shows the slope, through the middle of the data.
+        ringed: places that are drawn with a ring, each a value by column (x, y, and the facet where there is one), by what is
+            written beside it; such as the counterexample that a theorem's search found.
     """
 
     kind: Literal["scatter", "lines", "paired", "strip", "bars"]
@@ -151,6 +154,8 @@ class Figure(Shown):
     own_axes: bool = False
     reference: Mapping[str, float] = field(default_factory=dict)
     slope: float | None = None
+    through: tuple[float, float] | None = None
+    ringed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
         shape = " × ".join(map(str, getattr(self.table, "shape", ())))

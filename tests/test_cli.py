@@ -247,3 +247,34 @@ def test_a_folder_without_stories_is_one_line(folder, capsys):
     write_reports(run_of(first="a"), folder / "one")
     assert cli.main(["story", "one/claims.json"]) == 2
     assert "nothing in docs/findings is about a document of this run; write docs/findings/paper.md" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [["report", "claims.json", "--table", "markdown"], ["diff", "claims.json", "claims.json"], ["kinds"]],
+)
+def test_a_reader_that_has_seen_enough_ends_a_command_without_a_word(folder, arguments):
+    run = run_of(**{f"claim-{number}": "word " * 40 for number in range(400)})  # more than a pipe holds
+    write_reports(run, folder)
+    command = [sys.executable, "-m", "harness", *arguments]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, cwd=folder) as started:
+        assert started.stdout is not None
+        assert started.stderr is not None
+        started.stdout.close()  # before a word is written: importing takes longer than this
+        said = started.stderr.read().decode()
+    assert said == ""
+    assert started.returncode == 141
+
+
+def test_the_table_of_open_claims_links_only_pages_that_are_there(folder, capsys):
+    unusable = {"verdict": "invalid", "document": "paper", "reason": "The evidence cannot be used: no rows."}  # no check failed
+    claim = base_row(ClaimError("x"), "paper/one") | unusable
+    write_reports(assemble([claim], scale="reduced", device="cpu", provenance={"started": None}), folder)
+    assert cli.main(["report", "claims.json", "--table", "undecided"]) == 0
+    said = capsys.readouterr().out
+    assert "](" not in said
+    assert "| paper/one | The evidence cannot be used: no rows. |" in said
+    (folder / "docs" / "findings").mkdir(parents=True)
+    (folder / "docs" / "findings" / "paper.md").touch()
+    assert cli.main(["report", "claims.json", "--table", "undecided"]) == 0
+    assert "[one](docs/findings/paper.md#one)" in capsys.readouterr().out

@@ -8,11 +8,12 @@ from __future__ import annotations
 import argparse
 import contextlib
 import io
+import os
 import sys
 from collections import Counter
 from collections.abc import Callable, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TextIO
 
 from harness.claim import SCALES
 from harness.cli import cache, fixed, hypotheses, new, search, stories, train
@@ -24,6 +25,8 @@ if TYPE_CHECKING:
 
     from harness.running.asking import ClaimDesign
 
+_PIPE = 141  # 128 and the number of SIGPIPE
+_PAGES = "docs/findings"
 _RUNS = (Path("reports/claims.json"), Path("reports/reference/claims.json"))
 # Without the last two pytest may warn that harness was imported before it could rewrite its asserts.
 _QUIETLY = ("-q", "-n0", "-p", "no:cacheprovider", "-W", "ignore::pytest.PytestAssertRewriteWarning")
@@ -40,8 +43,32 @@ def main(arguments: Sequence[str] | None = None) -> int:
         arguments: the command line without the program's name; None for that of this process.
 
     Returns:
-        Exit code: 0, 1 where a check found something, 2 where the command could not be carried out.
+        Exit code: 0, 1 where a check found something, 2 where the command could not be carried out, 141 where whoever reads
+        what it prints has seen enough (``| head``), as the shell has it of other programs.
     """
+    try:
+        try:
+            return _carried_out(arguments)
+        finally:  # also after --help, which ends the program
+            for stream in (sys.stdout, sys.stderr):
+                stream.flush()
+    except BrokenPipeError:
+        for stream in (sys.stdout, sys.stderr):
+            _closed(stream)
+        return _PIPE
+
+
+def _closed(stream: TextIO) -> None:
+    """Let what is left in a stream that nobody reads any more go nowhere, so that nothing is said of it at the end."""
+    try:
+        stream.flush()
+    except BrokenPipeError:
+        nowhere = os.open(os.devnull, os.O_WRONLY)
+        os.dup2(nowhere, stream.fileno())
+        os.close(nowhere)
+
+
+def _carried_out(arguments: Sequence[str] | None) -> int:
     parser = _parser()
     chosen, left = parser.parse_known_args(arguments)
     if left:
@@ -140,7 +167,9 @@ def _report(chosen: argparse.Namespace) -> int:
         if chosen.stories is not None:
             run["stories"] = prose.gathered(chosen.stories, dict.fromkeys(str(row["document"]) for row in run["rows"]))
         if chosen.table is not None:
-            print(undecided.table(run) if chosen.table == "undecided" else table(run, chosen.table), end="")
+            documented = {path.stem for path in Path(_PAGES).glob("*.md")}
+            told = undecided.table(run, _PAGES, documented) if chosen.table == "undecided" else table(run, chosen.table)
+            print(told, end="")
             return 0
         written = write_reports(run, chosen.out)
     except (ReportError, RegistrationError) as problem:

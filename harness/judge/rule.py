@@ -91,6 +91,24 @@ def decide(rule: Rule, centre: float, margin: float, interval: tuple[float, floa
     return Outcome.REFUTED, _label(rule, centre, low, high)
 
 
+def agreed(
+    rule: Rule, centre: float, margin: float, interval: tuple[float, float], second: tuple[float, float] | None
+) -> tuple[Outcome, Label]:
+    """What two intervals decide alike by :func:`decide`: outcome and label, INCONCLUSIVE where the second decides otherwise.
+
+    Args:
+        rule: "above", "below", "within" or "exact".
+        centre: c, in natural units.
+        margin: m, in natural units.
+        interval: low and high, in natural units.
+        second: those of the second opinion; None where there is none.
+    """
+    outcome, label = decide(rule, centre, margin, interval)
+    if second is None or decide(rule, centre, margin, second)[0] is outcome:
+        return outcome, label
+    return Outcome.INCONCLUSIVE, None
+
+
 def _label(rule: Rule, centre: float, low: float, high: float) -> Label:
     """How a direction is refuted: by an effect of the other sign, or by one of its own sign that is too small."""
     if rule not in ("above", "below"):

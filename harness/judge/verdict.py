@@ -105,7 +105,7 @@ class Verdict(Shown):
             "counts": None
             if self.counts is None
             else dict(zip(("supporting", "refuting", "needed"), self.counts, strict=True)),
-            "objection": (self.estimate.objection or None) if self.estimate and not self.parts else None,
+            "objection": None if self.parts else self._row()["objection"],
             "companions": [companion._row() for companion in self.companions],
             "protocols": [verdict._under(name, primary=i == 0) for i, (name, verdict) in enumerate(self.protocols.items())],
         }
@@ -124,6 +124,8 @@ class Verdict(Shown):
             "unit": seen.unit if seen else None,
             "effect": _strict(seen.effect) if seen else None,
             "interval": _pair(seen.interval) if seen and by_interval else None,
+            "cautious": self._cautious() if by_interval else None,
+            "objection": (seen.objection or None) if seen else None,
             "centre": float(terms.centre) if by_interval else None,
             "margin": float(terms.margin) if by_interval else None,
             "alpha": float(terms.alpha) if by_interval else None,
@@ -133,6 +135,14 @@ class Verdict(Shown):
             "n": int(seen.n) if seen else None,
             "strata": [_stratum(each) for each in (seen.strata if seen else ())],
         }
+
+    def _cautious(self) -> list[float | None] | None:
+        """The interval of the second opinion, where there is one."""
+        seen = self.estimate.confidence if self.estimate else None
+        if seen is None or seen.cautious is None:
+            return None
+        low, high = seen.cautious.interval(self._terms().alpha)
+        return _pair((float(low), float(high)))
 
     def _under(self, protocol: str, *, primary: bool) -> dict[str, Any]:
         row = self._row()

@@ -68,6 +68,11 @@ def counted(n: int, noun: str) -> str:
     return f"{n:,} {noun if n == 1 else noun + 's'}"
 
 
+def came(n: int, verdict: str) -> str:
+    """How so many came out: "9 supported", "1 broke"."""
+    return f"{n:,} {'broke' if verdict == 'error' else verdict}"
+
+
 def plural(noun: str) -> str:
     """Several of a thing: of what stands before "of" or a bracket, and of a symbol its values.
 

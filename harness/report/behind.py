@@ -21,7 +21,9 @@ from harness.report import lanes as tidy
 
 _DIGITS = 4  # significant; as many as the table shows and the drawing needs
 _CODED = 40  # a column with at most so many values is written as places in a list of them
-_PLACES = string.digits + string.ascii_letters  # a letter for each place
+_PLACES = string.digits + string.ascii_letters  # a letter for each place; and the digits of numbers to the base of 62
+_NONE = "-"  # as often as a number has digits: it is unknown
+_EXACT = 2**53  # whole numbers beyond this are not exact in a script
 _ESCAPED = str.maketrans({"<": "\\u003c", ">": "\\u003e", "&": "\\u0026"})  # nothing in a script block may end it
 
 
@@ -31,8 +33,9 @@ def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     ``columns`` are [name, values] with the columns in front that say which model a row is.  Values are numbers and texts;
     ``{"of": levels, "at": places}`` with a letter (0 to 9, a to z, A to Z) a row; ``{"of": levels, "run": r, "count": n}`` for
     n rows in which each level stands r times and all come again and again, as in a crossed design; or
-    ``{"ten": t, "whole": numbers}``, which are to be multiplied by 10^t.  ``pick`` names the columns that single out one
-    model, ``drawn`` holds what the script needs to find a row's place in the drawing.
+    ``{"ten": t, "least": l, "wide": w, "at": digits}`` with w digits to the base of 62 a row (0 to 9, a to z, A to Z; hyphens
+    where a number is unknown), to which l is added before they are multiplied by 10^t.  ``pick`` names the columns that single
+    out one model, ``drawn`` holds what the script needs to find a row's place in the drawing; what is not there does not apply.
     """
     if figure is None:
         return None
@@ -41,10 +44,11 @@ def embedded(figure: Mapping[str, Any] | None) -> Markup | None:
     said = {
         "columns": [[name, _column(figure["data"][name])] for name in names],
         "pick": who,
-        "drawn": {**{key: figure[key] for key in ("kind", "x", "y", "hue", "facet", "pair", "log_x", "log_y")},
-                  **figures.lanes(figure)},
     }  # fmt: skip
-    return scripted(said)
+    drawn = {**{key: figure[key] for key in ("kind", "x", "y", "hue", "facet", "log_x", "log_y")}, **figures.lanes(figure)}
+    if not any(drawn["lanes"]):
+        del drawn["lanes"]
+    return scripted(said | {"drawn": {key: held for key, held in drawn.items() if held}})
 
 
 def scripted(said: Any) -> Markup:
@@ -70,7 +74,7 @@ def address(stratum: str, figure: Mapping[str, Any] | None) -> str | None:
 
 
 def _column(values: Sequence[Any]) -> Any:
-    """A column in as few letters as is simple: places in a list of its levels, numbers times one power of ten, or plain."""
+    """A column in as few letters as is simple: places in a list of its levels, numbers by their digits, or plain."""
     short = [_short(value) for value in values]
     found = list(dict.fromkeys(short))
     if len(found) <= _CODED and 2 * len(found) <= len(short):
@@ -78,13 +82,39 @@ def _column(values: Sequence[Any]) -> Any:
         if all(value == found[row // run % len(found)] for row, value in enumerate(short)):
             return {"of": found, "run": run, "count": len(short)}
         place = {value: _PLACES[index] for index, value in enumerate(found)}
-        return {"of": found, "at": "".join(place[value] for value in short)}
+        coded = {"of": found, "at": "".join(place[value] for value in short)}
+        return min(coded, _digits(short) or coded, key=_length)
+    return min(short, _digits(short) or short, key=_length)
+
+
+def _length(said: Any) -> int:
+    return len(json.dumps(said, ensure_ascii=False, separators=(",", ":")))
+
+
+def _digits(short: Sequence[Any]) -> dict[str, Any] | None:
+    """Numbers as digits to the base of 62, as many for each: of how far it lies above the least, in units of a power of ten.
+
+    None where a value is no number, or where the script could not count so far.
+    """
     known = [Decimal(str(value)).normalize() for value in short if tidy.is_number(value)]
-    ten = min((int(value.as_tuple().exponent) for value in known), default=0)
-    if ten >= 0 or len(known) + short.count(None) < len(short):
-        return short
-    whole = [None if value is None else int(Decimal(str(value)).scaleb(-ten)) for value in short]
-    return min(short, {"ten": ten, "whole": whole}, key=lambda said: len(json.dumps(said, separators=(",", ":"))))
+    if not known or len(known) + short.count(None) < len(short):
+        return None
+    ten = min(int(value.as_tuple().exponent) for value in known)
+    least, most = (int(each(known).scaleb(-ten)) for each in (min, max))
+    if max(most, -least, most - least) >= _EXACT:
+        return None
+    wide = len(_to_base(most - least))
+    at = (_NONE * wide if one is None else _to_base(int(Decimal(str(one)).scaleb(-ten)) - least, wide) for one in short)
+    return {"ten": ten, "least": least, "wide": wide, "at": "".join(at)}
+
+
+def _to_base(number: int, wide: int = 1) -> str:
+    """A whole number, 0 or more, to the base of 62, with leading zeros."""
+    said = ""
+    while number or len(said) < wide:
+        number, digit = divmod(number, len(_PLACES))
+        said = _PLACES[digit] + said
+    return said
 
 
 def _short(value: Any) -> Any:

@@ -132,7 +132,9 @@ def _shape(figure: Mapping[str, Any] | None) -> str:
 def _flips(row: Row) -> dict[str, Any] | None:
     """At which margins the verdict flips, its numbers for the page's script apart."""
     found = flips.flips(row)
-    return found and found | {"data": {name: found[name] for name in ("pieces", "margin", "far", "times") if name in found}}
+    if found is None or not found["pieces"]:
+        return found
+    return found | {"data": {name: found[name] for name in ("pieces", "margin", "far", "times") if name in found}}
 
 
 def _picture(row: Row, key: str, draw: Draw, bar: forest.Bar | None) -> tuple[Markup | None, str | None]:
@@ -206,10 +208,14 @@ def _recipe_key(recipe: Mapping[str, Any]) -> str:
     return json.dumps({key: value for key, value in recipe.items() if key != "seeds"}, sort_keys=True)
 
 
-def _order(row: Row) -> dict[str, float | None]:
-    """What a page can be sorted by besides words: effect in margins (for a conjunction, the deciding part's), p, seconds."""
+def _order(row: Row) -> str:
+    """What a page can be sorted by besides words: effect in margins (for a conjunction, the deciding part's), p, seconds.
+
+    Separated by spaces, to six digits; a hyphen for what is unknown.
+    """
     scaled = forest.in_margins(forest.deciding(row) or row)
-    return {"effect": round(scaled[0], 6) if scaled else None, "p": row["p"], "seconds": row["seconds"]}
+    known = (scaled[0] if scaled else None, row["p"], row["seconds"])
+    return " ".join("-" if each is None else f"{each:.6g}" for each in known)
 
 
 def _past(verdict: Mapping[str, Any], row: Row) -> dict[str, Any]:

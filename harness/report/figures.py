@@ -7,6 +7,7 @@ lines and series carry classes, which the page's style sheet colours for light a
 from __future__ import annotations
 
 import json
+import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -67,7 +68,13 @@ def figure_from_evidence(figure: Figure) -> dict[str, Any]:
     kept = list(dict.fromkeys([*drawn, *(name for name in IDENTITY if name in columns)]))
     data = {name: _values(figure.table[name]) for name in kept}
     _check_columns(figure, data)
+    _check_rings(figure)
+    if figure.through is not None and not all(each > 0 for each in figure.through):
+        raise ClaimError(f"the guide line goes through {figure.through!r}; its logarithmic axes show positive numbers only")
     fields = {name: plain(getattr(figure, name)) for name in Figure.__dataclass_fields__ if name != "table"}
+    for name in ("through", "ringed"):  # of few figures
+        if not fields[name]:
+            del fields[name]
     return {**fields, "data": data}
 
 
@@ -123,6 +130,8 @@ def reading(figure: Mapping[str, Any]) -> str:
         said += " Band: one standard deviation either side." if "band" in looks else ""
     if figure.get("margin") and Sheet.of(figure, tidy.where(figure["data"], _drawable(figure)), "").lengths():
         said += f" The bar at the right edge is as long as the margin, {text.number(figure['margin'])}."
+    if rings := list(figure.get("ringed") or ()):
+        said += f" Ringed: {', '.join(rings)}."
     if lost := len(figure["data"][figure["y"]]) - sum(_drawable(figure)):
         log = figure["log_x"] or figure["log_y"]
         why = "missing, or not positive on a logarithmic axis" if log else "missing"
@@ -155,6 +164,27 @@ def _drawable(figure: Mapping[str, Any]) -> list[bool]:
         all(data[name][row] is not None for name in named) and all(column[row] > 0 for column in log)
         for row in range(len(data[figure["y"]]))
     ]
+
+
+def _check_rings(figure: Figure) -> None:
+    """Raise a ClaimError where a ring has no place in the figure."""
+    for label, place in figure.ringed.items():
+        wanted = [name for name in (figure.x, figure.y, figure.facet) if name is not None]
+        if not isinstance(place, Mapping) or set(place) != set(wanted):
+            raise ClaimError(f"the ring {label!r} needs a value for each of {', '.join(wanted)}, and for nothing else")
+        for name, log in ((figure.y, figure.log_y), *([(figure.x, figure.log_x)] if figure.kind in _NUMERIC_X else [])):
+            value = place[name]
+            if (
+                isinstance(value, bool)
+                or not isinstance(value, int | float)
+                or not math.isfinite(value)
+                or (log and value <= 0)
+            ):
+                need = "a positive number" if log else "a number"
+                raise ClaimError(f"the ring {label!r} lies at {name} = {value!r}; give {need}, which its axis can show")
+        for name in (*([] if figure.kind in _NUMERIC_X else [figure.x]), *([figure.facet] if figure.facet else [])):
+            if place[name] not in list(figure.table[name]):
+                raise ClaimError(f"the ring {label!r} lies at {name} = {place[name]!r}, which the figure's table does not have")
 
 
 def _check_columns(figure: Figure, data: Mapping[str, Sequence[Any]]) -> None:

@@ -211,7 +211,7 @@ def bar(row: Item) -> Bar | None:
     low, high = _domain(row, strata, core)
 
     def at(value: float) -> float:
-        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 2)
+        return round(100 * min(1.0, max(0.0, (value - low) / (high - low))), 1)
 
     def mark(item: Item, verdict: str, name: str) -> Mark:
         drawn = _places((item["effect"], *(_ends(item) or (math.nan, math.nan))), at, (low, high))
@@ -257,7 +257,7 @@ def _severity(row: Item, at: Callable[[float], float]) -> str | None:
     corners = [*corners, (101.0, corners[-1][1])] if corners[-1][0] < 100 else corners
     inside = [i for i, (x, _) in enumerate(corners) if 0 <= x <= 100]
     first, last = (max(inside[0] - 1, 0), inside[-1] + 2) if inside else (0, len(corners))  # one beyond each edge
-    return " ".join(f"{x:.4g},{y:.3g}" for x, y in corners[first:last])
+    return " ".join(f"{x:.3g},{y:.3g}" for x, y in corners[first:last])
 
 
 def nice_ticks(low: float, high: float, about: int = 4) -> list[float]:

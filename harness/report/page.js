@@ -7,7 +7,9 @@
   const cards = [...document.querySelectorAll(".card")];
   const lines = [...document.querySelectorAll(".forest [data-claim]")];
   const groups = [...document.querySelectorAll("[data-group]")];
-  const [flatLines, flatCards] = [document.querySelector("table.flat"), document.querySelector("div.flat")];
+  const [lots, flatCards] = [[document.querySelector(".lot")], document.querySelector("#claims > .flat")];
+  const blank = lots[0].cloneNode(true);
+  blank.querySelector("thead").className = "again";
   const homes = cards.map((card, index) => [lines[index].parentNode, card.parentNode]);
   const reset = form.querySelector("[type=reset]");
   const none = document.querySelector(".empty");
@@ -28,12 +30,25 @@
 
   // Order: places of the cards; ties and unknown numbers keep the order of the documents, the unknown last.
   const urgency = ["refuted", "error", "invalid", "inconclusive", "supported"];
+  const known = (card, place) => (([said]) => (said === "-" ? null : Number(said)))(card.dataset.order.split(" ").slice(place));
+  const falling = (number) => (number === null ? null : -number);
   const keys = {
     verdict: (card) => urgency.indexOf(card.dataset.verdict),
-    effect: (card, { effect }) => (effect === null ? null : -effect),
-    p: (card, { p }) => p,
-    seconds: (card, { seconds }) => (seconds === null ? null : -seconds),
+    effect: (card) => falling(known(card, 0)),
+    p: (card) => known(card, 1),
+    seconds: (card) => falling(known(card, 2)),
     name: (card) => card.id,
+  };
+  // All lines in one order stand in tables of so many, so that a browser lays out only those that are seen.
+  const LOT = 25;
+  const lot = (rank) => {
+    const place = Math.floor(rank / LOT);
+    while (lots.length <= place) {
+      lots.push(blank.cloneNode(true));
+      lots[0].parentNode.append(lots.at(-1));
+      groups.push(lots.at(-1));
+    }
+    return lots[place].firstElementChild;
   };
   let order = "";
   const arrange = (sort) => {
@@ -41,17 +56,17 @@
     order = sort;
     const places = cards.map((card, index) => index);
     if (keys[sort]) {
-      const by = cards.map((card) => keys[sort](card, JSON.parse(card.dataset.order)));
+      const by = cards.map(keys[sort]);
       const rank = (a, b) => (by[a] === null) - (by[b] === null) || (by[a] < by[b] ? -1 : by[a] > by[b] ? 1 : 0) || a - b;
       places.sort(rank);
     }
     const moved = new Map();  // all that goes to one place at once: the page is laid out once
     const into = (place, one) => (moved.has(place) ? moved.get(place).push(one) : moved.set(place, [one]));
-    for (const index of places) {
-      const [body, section] = keys[sort] ? [flatLines, flatCards] : homes[index];
+    places.forEach((index, rank) => {
+      const [body, section] = keys[sort] ? [lot(rank), flatCards] : homes[index];
       into(body, lines[index]);
       into(section, cards[index]);
-    }
+    });
     for (const [place, those] of moved) place.append(...those);
   };
 
@@ -108,7 +123,9 @@
     const data = JSON.parse(text);
     const plain = (held) => (held.run ? Array.from({ length: held.count }, (_, row) => held.of[Math.floor(row / held.run) % held.of.length])
       : held.of ? [...held.at].map((at) => held.of[PLACES.indexOf(at)])
-      : held.whole ? held.whole.map((one) => (one === null ? null : Number(`${one}e${held.ten}`))) : held);
+      : held.wide ? held.at.match(new RegExp(`.{${held.wide}}`, "g")).map((at) => (at[0] === "-" ? null
+        : Number(`${held.least + [...at].reduce((sum, digit) => sum * PLACES.length + PLACES.indexOf(digit), 0)}e${held.ten}`)))
+      : held);
     const columns = Object.fromEntries(data.columns.map(([name, held]) => [name, plain(held)]));
     const count = data.columns.length ? columns[data.columns[0][0]].length : 0;
     return { ...data, columns, names: data.columns.map(([name]) => name), count };
@@ -129,7 +146,7 @@
     for (const row of rows) {
       const of = (name) => (name ? data.columns[name][row] : null);
       const panel = panels[facet ? facets.indexOf(of(facet)) : 0];
-      const lane = hue ? lanes[hues.indexOf(of(hue))] : lanes[0];
+      const lane = lanes ? lanes[hue ? hues.indexOf(of(hue)) : 0] : 0;
       const at = categories ? categories.indexOf(of(x)) + lane : of(x);
       if (!panel || at === null || of(y) === null || (logX && !categories && at <= 0) || (logY && of(y) <= 0)) continue;
       const [left, top, width, height, x0, x1, y0, y1] = panel;
@@ -231,9 +248,9 @@
   // The drawing with the page's colours written into it, so that it stands by itself.
   const alone = (figure) => {
     const twin = figure.cloneNode(true);
-    const held = [...figure.querySelectorAll("[marker-start], [marker-mid]")].map((one) => one.getAttribute("marker-start") || one.getAttribute("marker-mid"));
+    const held = [...figure.querySelectorAll("[style*=marker]")].map((one) => one.getAttribute("style").match(/#([^)]*)/)[1]);
     // The marks of a figure that a chapter shows, too, are defined outside of it.
-    const lent = [...new Set(held)].map((id) => document.getElementById(id.slice(5, -1))).filter((one) => one && !figure.contains(one));
+    const lent = [...new Set(held)].map((id) => document.getElementById(id)).filter((one) => one && !figure.contains(one));
     twin.prepend(...lent.map((one) => one.cloneNode(true)));
     const every = (one) => [...one.querySelectorAll("*")];
     const from = [figure, ...lent.flatMap((one) => [one, ...every(one)]), ...every(figure)];
@@ -292,7 +309,7 @@
   const GLYPHS = Object.fromEntries(toggles.map((one) => [one.dataset.verdict, one.querySelector(".glyph").textContent]));
   const slide = (card) => {
     const box = card.querySelector(".flips");
-    if (!box || box.dataset.made) return;
+    if (!box || box.dataset.made || !box.dataset.flips) return;
     box.dataset.made = "yes";
     const { pieces, margin, far, times } = JSON.parse(box.dataset.flips);
     if (pieces.length < 2) return;  // nothing flips

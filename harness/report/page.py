@@ -50,7 +50,7 @@ def _environment() -> Environment:
     )
     environment.filters |= {
         "number": text.number, "cell": text.cell, "p_value": text.p_value, "duration": text.duration,
-        "ranges": text.ranges, "compact": text.compact, "time": text.moment, "web": _web,
+        "ranges": text.ranges, "compact": text.compact, "sized": text.sized, "time": text.moment, "web": _web,
     }  # fmt: skip
     environment.globals |= {
         "measured": text.measured, "place": forest.place, "margin_mark": forest.margin_mark, "level": _level,

@@ -27,7 +27,7 @@ class Shape:
         mark: diameter of the mark at every point, in units; None for none.
         closed: whether each stroke is an area.
         counts: whether the axes must hold it.
-        words: name at the end of a guide.
+        words: name at the end of a guide, or beside a ring.
     """
 
     look: str
@@ -47,6 +47,15 @@ class Shape:
         return f"{self.look} {'f' if self.closed else 'l'}-{SERIES[self.paint % len(SERIES)]}{dash}"
 
 
+def rings(style: FigureStyle, level: Any) -> Iterator[Shape]:
+    """The rings of one panel, that of a level of the facet: none of the rows need lie there."""
+    figure = style.figure
+    for label, place in (figure.get("ringed") or {}).items():
+        if figure["facet"] is None or place[figure["facet"]] == level:
+            x = style.categories.index(place[figure["x"]]) if style.categorical else place[figure["x"]]
+            yield Shape("ring", [[(x, place[figure["y"]])]], words=str(label))
+
+
 def shapes(rows: Columns, style: FigureStyle) -> list[Shape]:
     """The marks of one panel of ``style.figure`` from its ``rows``, what lies below first."""
     kinds = {"scatter": _scatter, "lines": _lines, "paired": _paired, "strip": _strip, "bars": _bars}
@@ -58,7 +67,7 @@ def shapes(rows: Columns, style: FigureStyle) -> list[Shape]:
 
 def _scatter(rows: Columns, style: FigureStyle) -> Iterator[Shape]:
     for position, _, x, y in style.series(rows):
-        yield Shape("dots", [list(zip(x, y, strict=True))], style.paints[position], mark=10.0)
+        yield Shape("dots", [sorted(zip(x, y, strict=True))], style.paints[position], mark=10.0)
 
 
 def _lines(rows: Columns, style: FigureStyle) -> Iterator[Shape]:
@@ -113,7 +122,7 @@ def _strip(rows: Columns, style: FigureStyle) -> Iterator[Shape]:
     for position, _, x, y in style.series(rows):
         shift, width = style.dodge(position)
         places = _scattered(x, y, shift, width)
-        yield Shape("dots", [list(zip(places, y, strict=True))], style.paints[position], mark=8.4)
+        yield Shape("dots", [sorted(zip(places, y, strict=True))], style.paints[position], mark=8.4)
         bars = []
         for where in sorted(set(x)):
             mean = _spread([v for u, v in zip(x, y, strict=True) if u == where], log=style.figure["log_y"])[0]
@@ -142,15 +151,17 @@ def _foot(figure: Mapping[str, Any]) -> float:
 
 
 def _guide(rows: Columns, figure: Mapping[str, Any]) -> Iterator[Shape]:
-    """A dashed line of the given slope through the middle of the data in logarithms of both."""
+    """A dashed line of the given slope, in logarithms of both through its point or else through the middle of the data."""
     points = [(math.log(x), math.log(y)) for x, y in zip(rows[figure["x"]], rows[figure["y"]], strict=True)
               if x > 0 and y > 0]  # fmt: skip
     if not points:
         return
-    x0, y0 = (statistics.fmean(side) for side in zip(*points, strict=True))
+    through = figure.get("through")
+    x0, y0 = map(math.log, through) if through else (statistics.fmean(side) for side in zip(*points, strict=True))
     low, high = min(x for x, _ in points), max(x for x, _ in points)
     ends = [(math.exp(x), math.exp(y0 + figure["slope"] * (x - x0))) for x in (low, high)]
-    yield Shape("guide", [ends], words=f"slope {text.number(figure['slope'])}")
+    equal = through and figure["slope"] == 1 and through[0] == through[1]
+    yield Shape("guide", [ends], words="equal" if equal else f"slope {text.number(figure['slope'])}")
 
 
 def _spread(values: Sequence[float], *, log: bool) -> tuple[float, float, float]:

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
+from harness.predict import words
 from harness.report import heat, text
 
 NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
@@ -86,7 +87,7 @@ def agreement(row: Mapping[str, Any]) -> dict[str, Any] | None:
         *(["robust"] if own and own["interval"][0] > 0.5 else []),
         *(["replicable"] if again and again.get("verdict") == row["verdict"] else []),
     ]
-    share = None if own is None else f"{own['count']} of {own['of']} settings"
+    share = None if own is None else f"{own['count']} of {words.counted(own['of'], 'setting')}"
     return {"share": share, "grade": " and ".join(grades) or "reproducible"}
 
 
@@ -98,9 +99,11 @@ def line(row: Mapping[str, Any]) -> str | None:
     said = [f"{row['verdict']} at its defaults"]
     if found.get("broke"):
         said.append(f"its search broke: {found['broke']}")
-    shares = [f"{each['count']} {each['verdict']}" for each in found.get("shares") or () if each["count"]]
+    shares = [each for each in found.get("shares") or () if each["count"]]
     if shares:
-        said.append(f"of {found['shares'][0]['of']} even settings {', '.join(shares)}")
+        exact, of = shares[0]["interval"][0] == shares[0]["interval"][1], shares[0]["of"]
+        drawn = f"all {words.counted(of, 'setting')} of its scope" if exact else words.counted(of, "even setting")
+        said.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
     said += [
         f"turns at {edge['name'].replace('_', ' ')} {text.cell(edge['threshold'])}" if edge["threshold"] is not None
         else f"turns where {edge['name'].replace('_', ' ')} is {text.cell(edge['outside'])}"
@@ -119,7 +122,8 @@ def line(row: Mapping[str, Any]) -> str | None:
 def _share(share: Mapping[str, Any]) -> dict[str, Any]:
     low, high = (round(100 * end) for end in share["interval"])
     part = share["count"] / share["of"]
-    said = f"{share['count']} of {share['of']}, {low} to {high} % of the scope"
+    exact = share["interval"][0] == share["interval"][1]  # all of a scope of few settings was tried
+    said = f"{share['count']} of {share['of']}, {'the whole' if exact else f'{low} to {high} % of the'} scope"
     return {"verdict": share["verdict"], "percent": round(100 * part, 2), "said": said}
 
 

@@ -15,11 +15,12 @@ from typing import Any
 from harness.report import lanes, svg, text
 from harness.report.axes import Scale
 from harness.report.lanes import Columns, FigureStyle
-from harness.report.panels import Shape, shapes
+from harness.report.panels import Shape, rings, shapes
 
 _SIZES = {1: (806, 475), 2: (1094, 446), 3: (1296, 418)}  # whole figure by its columns, the height for one row of panels
 _WORDS, _NUMBERS, _LINE = 17, 16, 21  # heights of letters, and of a line
 _GAP, _HEAD, _TICK, _PAD, _FOOT = 28, 28, 6, 6, 4
+_RING = 11  # radius of a ring around a place
 _TURNED, _CROWDED = 30, 90  # degrees; letters of all categories side by side from which on they are turned
 
 
@@ -64,7 +65,8 @@ class Sheet:
         count = max(1, len(facets))
         across = min(count, 2 if count in (2, 4) else 3)
         drawn = [
-            shapes(lanes.at_level(table, figure["facet"] if level is not None else None, level), style) for level in facets
+            [*shapes(lanes.at_level(table, figure["facet"] if level is not None else None, level), style), *rings(style, level)]
+            for level in facets
         ]
         shared = [shape for each in drawn for shape in each]
         panels = []
@@ -224,12 +226,16 @@ class Sheet:
             ]
             if not any(strokes):
                 continue
+            if shape.look == "ring":
+                (x, y) = strokes[0][0]
+                yield svg.element("circle", class_="ring", cx=round(x), cy=round(y), r=_RING)
+                continue
             held = None
             if shape.paint is not None and shape.mark is not None:
                 place = len(marks)
                 held = f"url(#{marks.setdefault((shape.paint, shape.mark), f'{self.key}-{place}')})"
-            looks: dict[str, Any] = {f"marker_{part}": held for part in ("start", "mid", "end")}
-            yield svg.element("path", class_=shape.classes, d=svg.path(strokes, shape.closed), **looks)
+            looks = None if held is None else f"marker:{held}"
+            yield svg.element("path", class_=shape.classes, d=svg.path(strokes, shape.closed), style=looks)
 
     def _guides(self, panel: Panel) -> Iterator[str]:
         """Names of guides: of a height at its right end, of a slope at its upper end, on the side that the line leaves free."""
@@ -241,11 +247,23 @@ class Sheet:
         for shape in panel.shapes:
             if shape.words is None:
                 continue
+            if shape.look == "ring":
+                yield self._beside(panel, shape)
+                continue
             (x0, y0), (x1, y1) = shape.strokes[0]
             x, y = (x1, y1) if y1 > y0 else (x0, y0)
             place = left + wide * panel.x.share(x), top + high * (1 - panel.y.share(y))
             yield svg.text(shape.words, place[0] + (-12 if y1 > y0 else 12), place[1] - 8,
                            class_="small end" if y1 > y0 else "small")  # fmt: skip
+
+    def _beside(self, panel: Panel, shape: Shape) -> str:
+        """The words of a ring, on the side on which the panel has more room."""
+        left, top, wide, high = self.box(panel)
+        x, y = shape.strokes[0][0]
+        across, down = left + wide * panel.x.share(x), top + high * (1 - panel.y.share(y))
+        before = across > left + wide / 2
+        at = across + (-1 if before else 1) * (_RING + 6)
+        return svg.text(shape.words or "", at, down + 6, class_="ringed end" if before else "ringed")
 
     def _names(self, marks: dict[tuple[int, float], str]) -> Iterator[str]:
         """Names of the axes, and the legend."""
@@ -313,11 +331,10 @@ class Sheet:
         if shape.closed:
             corners = [(x + 12, y - 7), (x + 36, y - 7), (x + 36, y + 7), (x + 12, y + 7)]
             return svg.element("path", class_=shape.classes, d=svg.path([corners], closed=True))
-        held = f"url(#{marks[(paint, shape.mark)]})" if shape.mark is not None else None
-        places = [(x + 24, y)] if shape.look == "dots" else [(x + 2, y), (x + 20, y), (x + 38, y)]
+        places, part = ([(x + 24, y)], "start") if shape.look == "dots" else ([(x + 2, y), (x + 20, y), (x + 38, y)], "mid")
         drawn = svg.path([places]) + ("h0" if len(places) == 1 else "")
-        return svg.element("path", class_=shape.classes, d=drawn, marker_start=None if len(places) > 1 else held,
-                           marker_mid=held if len(places) > 1 else None)  # fmt: skip
+        held = None if shape.mark is None else f"marker-{part}:url(#{marks[(paint, shape.mark)]})"
+        return svg.element("path", class_=shape.classes, d=drawn, style=held)
 
     def _defined(self, marks: Mapping[tuple[int, float], str]) -> str:
         """The shape of every mark, once."""

@@ -20,9 +20,7 @@ FIXED: Mapping[str, str] = {
 REGISTERED: Mapping[str, str] = {
     "as-registered": "as preregistered", "differs": "differ from the preregistered", "not-registered": "not preregistered",
 }  # fmt: skip
-SIZES: Mapping[str, str] = {
-    "at-least-m": "at least m", "m-not-excluded": "m not excluded", "probably-below-m": "probably below m",
-}  # fmt: skip
+SIZES: Mapping[str, str] = {grade.replace(" ", "-"): words for grade, words in text.SIZES.items()}
 SURVIVAL: Mapping[str, str] = {"survives": "survives Holm", "does-not-survive": "does not survive Holm"}
 SELECTED: Mapping[str, str] = {"on-the-outcome": "rows selected on the outcome", "left-out": "other rows left out"}
 

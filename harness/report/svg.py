@@ -42,18 +42,24 @@ def text(words: str, x: float, y: float, **attributes: object) -> str:
 
 
 def path(strokes: Sequence[Sequence[Point]], closed: bool = False) -> str:
-    """Lines through points as the data of one path: whole units, each relative to the one before."""
-    said, at = [], (0, 0)
+    """Lines through points as the data of one path: whole units, each relative to the one before.
+
+    Written as shortly as the grammar of paths allows: what follows a move is a line unless something else is said.
+    """
+    said, at, known = [], (0, 0), ""
     for stroke in strokes:
         places = [(round(x), round(y)) for x, y in stroke]
         for index, (x, y) in enumerate(places):
-            step = f"{'l' if index else 'm'}{x - at[0]} {y - at[1]}"
-            said.append(step.replace(" -", "-"))
-            at = (x, y)
+            across, down = x - at[0], y - at[1]
+            letter, step = ("m", f"{across} {down}") if not index else ("h", f"{across}") if not down else (
+                ("v", f"{down}") if not across else ("l", f"{across} {down}"))  # fmt: skip
+            apart = "" if step[0] == "-" else " "
+            said.append((apart if index and letter == known else letter) + step.replace(" -", "-"))
+            known, at = "l" if letter == "m" else letter, (x, y)
         if closed and places:
             said.append("z")
-            at = places[0]
-    return "M" + "".join(said)[1:] if said else ""
+            at, known = places[0], ""
+    return "".join(said)
 
 
 def marker(kind: str, size: float) -> str:

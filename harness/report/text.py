@@ -36,6 +36,21 @@ def number(value: Any, digits: int = 3) -> str:
     return _minus(fixed.rstrip("0").rstrip(".") if "." in fixed else fixed)
 
 
+SIZES: Mapping[str, str] = {
+    "at least m": "large enough to matter", "m not excluded": "perhaps large enough to matter",
+    "probably below m": "probably too small to matter",
+}  # fmt: skip
+"""How large a supported effect is, in words for those who do not know that m is the smallest effect of interest."""
+
+
+def sized(label: str | None, *, short: bool = False) -> str:
+    """What stands behind a verdict, its label or its grade, in plain words; empty if there is nothing.
+
+    ``short`` for tables, below a badge that has the whole.
+    """
+    return SIZES.get(label or "", label or "").removesuffix(" to matter" if short else "")
+
+
 def worded(column: str) -> str:
     """A column's name as words: what programs join with underscores, readers separate."""
     return column.replace("_", " ").strip() or column

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.predict import words
@@ -18,12 +18,13 @@ def undecided(rows: Sequence[Row]) -> list[Row]:
     return [row for row in rows if row["role"] == "document" and row["verdict"] in _OPEN]
 
 
-def table(run: Mapping[str, Any], pages: str = "docs/findings") -> str:
+def table(run: Mapping[str, Any], pages: str = "docs/findings", documented: Collection[str] | None = None) -> str:
     """These claims of a run as a table in Markdown, with what it says before it; empty where all are decided.
 
     Args:
         run: what ``claims.json`` holds.
         pages: folder of the pages DOCUMENT.md that claims are linked to.
+        documented: documents that have a page there; None for all.  Claims of others are named without a link.
     """
     rows = undecided(run["rows"])
     errors = sum(row["role"] == "document" and row["verdict"] == "error" for row in run["rows"])
@@ -33,7 +34,7 @@ def table(run: Mapping[str, Any], pages: str = "docs/findings") -> str:
     if not rows:
         return f"No claim is open. {broken}\n" if errors else ""
     counted = f"{_counted(rows)} {broken}" if errors else _counted(rows)
-    return "\n".join([counted, "", *_lines(_HEADS, ((_linked(row, pages), *_cells(row)) for row in rows))]) + "\n"
+    return "\n".join([counted, "", *_lines(_HEADS, ((_linked(row, pages, documented), *_cells(row)) for row in rows))]) + "\n"
 
 
 def again(fresh: Mapping[str, Any], kept: Mapping[str, Any], pages: str = "docs/findings") -> str:
@@ -59,16 +60,20 @@ def _lines(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> list[str]:
     return [f"| {' | '.join(heads)} |", f"|{'---|' * len(heads)}", *(f"| {' | '.join(cells)} |" for cells in rows)]
 
 
-def _linked(row: Row, pages: str) -> str:
+def _linked(row: Row, pages: str, documented: Collection[str] | None = None) -> str:
     slug = row["id"].split("/")[1]
+    if documented is not None and row["document"] not in documented:
+        return str(row["id"])
     return f"[{slug}]({pages}/{row['document']}.md#{slug})"
 
 
 def _cells(row: Row) -> tuple[str, ...]:
     """What is open, the units at hand, and how many would do, after the claim's name."""
     if row["verdict"] == "invalid":
-        failed = words.listed(gate["name"] for gate in row["gates"] if not gate["passed"])
-        return f"a validity check: {failed}", "", "none: the check fails in this population", "", ""
+        failed = [gate["name"] for gate in row["gates"] if not gate["passed"]]
+        if not failed:
+            return str(row["reason"]).replace("|", "\\|"), "", "none: there is nothing to judge", "", ""
+        return f"a validity check: {words.listed(failed)}", "", "none: the check fails in this population", "", ""
     power, seen = row["power"] or {}, (row["power"] or {}).get("enough")
     needed = "" if not power else text.number(power["units_needed"]) if power["units_needed"] else "more than 100,000"
     if not seen:

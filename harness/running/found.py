@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
+from harness.predict import words
 from harness.running.confirm import again
 from harness.running.maps import Map, maps_of
 from harness.running.scope import Scope, Settings
@@ -29,15 +30,20 @@ class Share:
 
     Attributes:
         verdict: "supported", "refuted", "inconclusive", "invalid" or "error".
-        count: even settings with it.
-        of: even settings that were tried.
-        interval: exact 95 % interval of the share (Clopper & Pearson 1934).
+        count: even settings with it; of a scope that was tried completely, settings.
+        of: even settings that were tried; of such a scope, all that it has.
+        interval: exact 95 % interval of the share (Clopper & Pearson 1934); of such a scope the share itself, twice.
     """
 
     verdict: str
     count: int
     of: int
     interval: tuple[float, float]
+
+    @property
+    def exact(self) -> bool:
+        """Whether it is that of the whole scope, and not estimated from draws."""
+        return self.interval[0] == self.interval[1]
 
 
 @dataclass(frozen=True, repr=False)
@@ -142,7 +148,8 @@ def search(
         confirmation = None if found is None else tried(fresh, found, "confirmation")
         near = again(explored, surface, holds=home) if explored.edges else None
         inside = None if near is None else tried(fresh, near, "confirmation")
-    shares = tuple(shares_of(explored.drawn))
+    whole = explored.whole()
+    shares = tuple(shares_of(explored.drawn) if whole is None else shares_of(whole, exact=True))
     seen = explored.all()
     distances = np.array([each.distance for each in seen], dtype=float)
     errors = np.array([each.error for each in seen], dtype=float)
@@ -163,14 +170,15 @@ def search(
     return replace(result, reason=told(result, default))
 
 
-def shares_of(trials: Sequence[Trial]) -> list[Share]:
-    """Shares of the scope by verdict, from the trials of even draws."""
+def shares_of(trials: Sequence[Trial], *, exact: bool = False) -> list[Share]:
+    """Shares of the scope by verdict, from the trials of even draws; ``exact`` from those of all settings that it has."""
     drawn = [each.verdict for each in trials]
     found = []
     for verdict in ("supported", "refuted", "inconclusive", "invalid", "error"):
         if drawn and (verdict in drawn or verdict in ("supported", "refuted")):
-            exact = scipy.stats.binomtest(drawn.count(verdict), len(drawn)).proportion_ci(CONFIDENCE, "exact")
-            found.append(Share(verdict, drawn.count(verdict), len(drawn), (float(exact.low), float(exact.high))))
+            count, of = drawn.count(verdict), len(drawn)
+            ends = scipy.stats.binomtest(count, of).proportion_ci(CONFIDENCE, "exact")
+            found.append(Share(verdict, count, of, (count / of,) * 2 if exact else (float(ends.low), float(ends.high))))
     return found
 
 
@@ -188,15 +196,18 @@ def told(found: Search, default: Trial) -> str:
 
 
 def _shares(found: Search) -> str:
-    said = [f"{share.count} {share.verdict}" for share in found.shares if share.count or share.verdict == "supported"]
+    said = [words.came(share.count, share.verdict) for share in found.shares if share.count or share.verdict == "supported"]
     supported = next((share for share in found.shares if share.verdict == "supported"), None)
     if supported is None:
         return "No setting was tried."
     if not found.trials:
         return "The scope has no setting but the defaults, so that there is nothing to try."
+    if supported.exact:
+        every = "the only setting" if supported.of == 1 else f"all {supported.of} settings"
+        return f"Tried were {every} of the scope, so that the shares are exact: {', '.join(said)}."
     low, high = (f"{100 * end:.0f}" for end in supported.interval)
     different = sum(trial.why == "even" for trial in found.trials)  # beside the defaults
-    drawn = f"{supported.of} settings spread evenly over the scope"
+    drawn = f"{words.counted(supported.of, 'setting')} spread evenly over the scope"
     if different < supported.of - 1:  # a scope of few settings gives the same ones again
         drawn = f"{supported.of} even draws from a scope of few settings"
     return f"Of {drawn}: {', '.join(said)}; so it is supported in {low} to {high} % of the scope."
@@ -226,7 +237,10 @@ def _edge(found: Search, default: Trial) -> str:
 def _simplest(found: Search) -> str:
     if found.found is None:
         turned = [each for each in found.trials if each.verdict == found.looked_for]
-        return "" if turned or not found.trials else f"It is {found.looked_for} in none of {len(found.trials)} settings."
+        if turned or not found.trials:
+            return ""
+        several = f"none of {len(found.trials)} settings"
+        return f"It is {found.looked_for} in {several if len(found.trials) > 1 else 'no setting: one was tried'}."
     what = f"The simplest setting in which it is {found.looked_for}: {in_words(found.found)}"
     if found.confirmation is None:
         return f"{what}; no seeds are used, so that there are none to confirm it with."

@@ -106,6 +106,10 @@ def _check_figure(owner: str, figure: Any) -> None:
             raise ClaimError(f"{owner} has a figure with {name}={briefly(getattr(figure, name))}; give True or False")
     if not isinstance(figure.reference, Mapping):
         raise ClaimError(f"{owner} has a figure with reference={briefly(figure.reference)}; give numbers by their labels")
+    if not isinstance(figure.ringed, Mapping):
+        raise ClaimError(
+            f"{owner} has a figure with ringed={briefly(figure.ringed)}; give places by what is written beside them"
+        )
     guides = {f"reference {briefly(name)}": value for name, value in figure.reference.items()}
     guides |= {} if figure.slope is None else {"slope": figure.slope}
     for name, value in guides.items():

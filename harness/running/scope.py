@@ -9,9 +9,10 @@ different values is drawn once, and the axis goes through the pool.
 from __future__ import annotations
 
 import contextlib
+import itertools
 import math
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
@@ -44,6 +45,7 @@ class Axis:
         high: the largest.
         whole: whether the values of a range are whole numbers.
         values: the values of a list, smallest first where they are numbers; empty for a range.
+        pool: whether the list is a pool that stands for more values.
     """
 
     name: str
@@ -52,6 +54,22 @@ class Axis:
     high: float | None = None
     whole: bool = False
     values: tuple[Any, ...] = ()
+    pool: bool = field(default=False, repr=False)  # not shown, since even draws are seeded by what is
+
+    @property
+    def size(self) -> int | None:
+        """How many values there are; None where nobody can say, or where there is no end to them."""
+        if self.values:
+            return None if self.pool else len(self.values)
+        low, high = self._ends()
+        return math.floor(high) - math.ceil(low) + 1 if self.whole else 1 if low == high else None
+
+    def all(self) -> Sequence[Any]:
+        """Every value, where :attr:`size` says how many there are."""
+        if self.values:
+            return self.values
+        low, high = self._ends()
+        return range(math.ceil(low), math.floor(high) + 1) if self.whole else (float(low),)
 
     @property
     def logarithmic(self) -> bool:
@@ -123,6 +141,17 @@ class Scope:
     def axis(self, name: str) -> Axis:
         """The axis of a setting."""
         return next(axis for axis in self.axes if axis.name == name)
+
+    @property
+    def size(self) -> int | None:
+        """How many settings there are; None where nobody can say, or where there is no end to them."""
+        sizes = [axis.size for axis in self.axes]
+        return None if None in sizes else math.prod(size for size in sizes if size is not None)
+
+    def all(self) -> list[dict[str, Any]]:
+        """Every setting, where :attr:`size` says how many there are."""
+        names = [axis.name for axis in self.axes]
+        return [dict(zip(names, each, strict=True)) for each in itertools.product(*(axis.all() for axis in self.axes))]
 
     def at(self, places: Sequence[float]) -> dict[str, Any]:
         """The settings at a point of the unit cube."""
@@ -199,8 +228,10 @@ def _axis(name: str, strategy: SearchStrategy[Any], default: Any) -> Axis:
         return Axis(name, default, low, high, whole=True)
     if kind == "BooleansStrategy":
         return Axis(name, default, values=(False, True))
+    if kind == "JustStrategy" and hasattr(inner, "value"):
+        return Axis(name, default, values=(inner.value,))
     listed = getattr(inner, "elements", None) if kind == "SampledFromStrategy" and not _transformed(inner) else None
-    return Axis(name, default, values=_in_order(_pool(name, strategy) if listed is None else listed))
+    return Axis(name, default, values=_in_order(_pool(name, strategy) if listed is None else listed), pool=listed is None)
 
 
 def _between_logs(low: float, high: float, place: float) -> float:

@@ -124,6 +124,17 @@ class Explored:
         changed = self.scope.changed(settings)
         return not changed or _key(changed) in self._known
 
+    def whole(self) -> list[Trial] | None:
+        """The trial of every setting of the scope, the defaults among them; None where not all of them were tried."""
+        size = self.scope.size
+        if size is None or size > len(self.trials) + 1:
+            return None
+        settings = self.scope.all()
+        if not all(map(self.known, settings)):
+            return None
+        changed = [self.scope.changed(each) for each in settings]
+        return [self._known[_key(each)] if each else self.default for each in changed]
+
     def prepare(self, settings: Iterable[Settings]) -> None:
         """Say which settings are about to be tried, as far as they are new and the budget reaches."""
         changed = [self.scope.changed(each) for each in settings]

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any, Protocol, cast
 from harness.deadline import TimedOut
 from harness.engines.local import LocalEngine
 from harness.errors import ClaimError, Shortfall
+from harness.predict import words
 from harness.running.found import OPPOSITE, Search, search
 from harness.running.futility import FUTILE, Mending, chance, deciding, mending
 from harness.running.growth import SeededStore, in_blocks, seeds_of
@@ -92,7 +93,7 @@ def search_scope(
         if isinstance(problem, TimedOut):
             give_up()
         said = str(problem) if isinstance(problem, TimedOut) else f"{type(problem).__name__}: {problem}"
-        reason = f"The search broke after {len(done)} settings: {said}"
+        reason = f"The search broke after {words.counted(len(done), 'setting')}: {said}"
         opposite = OPPOSITE.get(verdict.outcome.value, "refuted")
         return Search(opposite, tuple(done), None, None, None, reason, {}, (), broke=said)
     finally:

@@ -357,12 +357,12 @@ class TestFaults:
 ROW = {
     "verdict", "label", "grade", "reason", "notes", "prediction", "rule", "estimand", "unit", "effect", "interval", "centre",
     "margin", "margin_reason", "alpha", "p", "p_support", "p_refute", "n", "standardised", "power", "voice", "rows", "gates",
-    "parts", "decides", "counts", "objection",
+    "parts", "decides", "counts", "objection", "cautious",
     "strata", "companions", "protocols", "population",
 }  # fmt: skip
 PART = ROW - {
     "margin_reason", "standardised", "power", "voice", "rows", "gates", "parts", "decides", "companions", "protocols",
-    "population", "counts", "objection",
+    "population", "counts",
 }  # fmt: skip
 
 

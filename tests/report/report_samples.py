@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import functools
+import re
 import string
 from dataclasses import dataclass
 from typing import Any
@@ -361,4 +363,27 @@ def column(held: Any) -> list[Any]:
         return [held["of"][row // held["run"] % len(held["of"])] for row in range(held["count"])]
     if "of" in held:
         return [held["of"][(string.digits + string.ascii_letters).index(at)] for at in held["at"]]
-    return [None if one is None else float(f"{one}e{held['ten']}") for one in held["whole"]]
+    each = [held["at"][start : start + held["wide"]] for start in range(0, len(held["at"]), held["wide"])]
+    return [None if one[0] == "-" else float(f"{held['least'] + _from_base(one)}e{held['ten']}") for one in each]
+
+
+def _from_base(digits: str) -> int:
+    return functools.reduce(lambda sum, digit: sum * 62 + (string.digits + string.ascii_letters).index(digit), digits, 0)
+
+
+def strokes_of(data: str) -> list[list[tuple[int, int]]]:
+    """The points of each stroke of a path, whose steps are relative: after a move come lines, unless it is said otherwise."""
+    strokes: list[list[tuple[int, int]]] = []
+    x = y = 0
+    for letter, given in re.findall(r"([mlhvz])([^a-z]*)", data):
+        numbers = [int(number) for number in re.findall(r"-?\d+", given)]
+        level, upright = [(each, 0) for each in numbers], [(0, each) for each in numbers]
+        steps = level if letter == "h" else upright if letter == "v" else list(zip(numbers[::2], numbers[1::2], strict=True))
+        if letter == "m":
+            strokes.append([])
+        for right, down in steps:
+            x, y = x + right, y + down
+            strokes[-1].append((x, y))
+        if letter == "z":
+            x, y = strokes[-1][0]
+    return strokes

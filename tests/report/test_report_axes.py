@@ -13,7 +13,7 @@ import pandas as pd
 import pytest
 from hypothesis import example, given
 from hypothesis import strategies as st
-from report_samples import figures
+from report_samples import figures, strokes_of
 
 from harness.claim import Figure
 from harness.report import figure_from_evidence, svg
@@ -26,17 +26,8 @@ POSITIVE = st.floats(-9, 9).map(lambda power: 10.0**power)
 
 
 def corners(data: str) -> list[tuple[int, int]]:
-    """The points of a path, as a browser finds them: steps are relative, and closing goes back to where a stroke began."""
-    places: list[tuple[int, int]] = []
-    at = first = (0, 0)
-    for step, right, down in re.findall(r"([MmlLz])(?:(-?\d+) ?(-?\d+))?", data):
-        if step == "z":
-            at = first
-            continue
-        at = (at[0] + int(right), at[1] + int(down))
-        first = first if step == "l" else at
-        places.append(at)
-    return places
+    """The points of all strokes of a path."""
+    return [place for stroke in strokes_of(data) for place in stroke]
 
 
 @given(st.lists(VALUES, min_size=1, max_size=6), st.integers(2, 8))

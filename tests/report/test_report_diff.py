@@ -56,7 +56,7 @@ class TestCompare:
         found = compare(run_of(*graded), run_of(*after))
         assert [change.id for change in found.flips] == ["slt/a"]
         assert "✓ Supported, at least m → ✓ Supported, probably below m  slt/a" in to_text(found)
-        assert '<span class="label"> · probably below m</span>' in to_html(found)
+        assert '<span class="label"> · probably too small</span>' in to_html(found)
 
     def test_an_independent_run_within_chance_shows_no_difference(self) -> None:
         found = compare(run_of(row("a")), run_of(reseeded(row("a"), 1.4)))

@@ -13,7 +13,7 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pandas as pd
 import pytest
-from report_samples import figures
+from report_samples import figures, strokes_of
 
 from harness.claim import ClaimError, Figure
 from harness.report.figures import MAX_ROWS, draw, figure_from_evidence, reading
@@ -27,18 +27,6 @@ FIGURES = figures()
 def simple(**changes: Any) -> Figure:
     table = pd.DataFrame({"x": [1.0, 2.0, 4.0], "y": [1.0, 3.0, 2.0], "seed": [0, 1, 2], "unused": ["a", "b", "c"]})
     return dataclasses.replace(Figure("scatter", table, "x", "y", "A title.", "x", "y"), **changes)
-
-
-def corners(data: str) -> list[list[tuple[int, int]]]:
-    """The points of each stroke of a path, whose steps are relative."""
-    strokes: list[list[tuple[int, int]]] = []
-    x = y = 0
-    for step, right, down in re.findall(r"([Mml])(-?\d+) ?(-?\d+)", data):
-        x, y = x + int(right), y + int(down)
-        if step in "Mm":
-            strokes.append([])
-        strokes[-1].append((x, y))
-    return strokes
 
 
 def texts(svg: str) -> list[str]:
@@ -92,7 +80,7 @@ class TestDraw:
         assert root[1].tag == "desc"
         assert "rows" in (root[1].text or "")
         assert root.get("aria-labelledby") == f"{root[0].get('id')} {root[1].get('id')}"
-        assert not re.search(r"#[0-9a-f]{6}|rgb\(|font-family|style=\"(?!--natural)", svg)
+        assert not re.search(r"#[0-9a-f]{6}|rgb\(|font-family|style=\"(?!--natural|marker)", svg)
         ids = [element.get("id") for element in root.iter() if element.get("id")]
         assert len(ids) == len(set(ids))
         assert all(str(id).startswith("k-") for id in ids)
@@ -107,9 +95,9 @@ class TestDraw:
     def test_has_a_mark_a_row(self) -> None:
         root = ET.fromstring(draw(figure_from_evidence(simple()), "k"))
         (marks,) = (line for line in root.iter("path") if line.get("class") == "dots l-s1")
-        (shape,) = (marker for marker in root.iter("marker") if f"url(#{marker.get('id')})" == marks.get("marker-mid"))
+        (shape,) = (marker for marker in root.iter("marker") if f"marker:url(#{marker.get('id')})" == marks.get("style"))
         assert shape.get("class") == "f-s1 rim"
-        (places,) = corners(marks.get("d") or "")
+        (places,) = strokes_of(marks.get("d") or "")
         assert len(places) == 3
         (x1, y1), (x2, y2), (x3, y3) = places
         assert x3 - x2 == pytest.approx(2 * (x2 - x1), abs=2)  # rows 1, 2 and 4 of a linear axis
@@ -118,7 +106,7 @@ class TestDraw:
     def test_the_networks_of_a_line_are_thin_lines_that_the_caption_names(self) -> None:
         figure = figure_from_evidence(FIGURES["lines"])
         root = ET.fromstring(draw(figure, "k"))
-        threads = [corners(one.get("d") or "") for one in root.iter("path") if (one.get("class") or "").startswith("thread")]
+        threads = [strokes_of(one.get("d") or "") for one in root.iter("path") if (one.get("class") or "").startswith("thread")]
         assert [len(each) for each in threads] == [4] * 6  # seeds of two regimes in three panels
         assert all(len(stroke) == 20 for each in threads for stroke in each)  # epochs
         assert reading(figure) == "Thick line: mean; thin lines: one network each."
@@ -203,3 +191,80 @@ def test_drawing_needs_neither_matplotlib_nor_torch() -> None:
         "assert 'matplotlib' not in sys.modules and 'torch' not in sys.modules"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+class TestGuide:
+    """The dashed line of a slope."""
+
+    def end(self, **given: Any) -> tuple[float, float]:
+        """Values of x and y at the line's lower end."""
+        figure = simple(log_x=True, log_y=True, slope=1.0, **given)
+        root = ET.fromstring(draw(figure_from_evidence(figure), "k"))
+        ((left, top, wide, high, x0, x1, y0, y1),) = json.loads(root.get("data-panels") or "")
+        (guide,) = (line for line in root.iter("path") if line.get("class") == "guide")
+        ((x, y), _), *_ = strokes_of(guide.get("d") or "")
+        return x0 * (x1 / x0) ** ((x - left) / wide), y0 * (y1 / y0) ** (1 - (y - top) / high)
+
+    @pytest.mark.parametrize("through", [(1.0, 1.0), (2.0, 1.5), (0.1, 0.3)])
+    def test_it_goes_through_its_point(self, through: tuple[float, float]) -> None:
+        x, y = self.end(through=through)
+        assert x == pytest.approx(1.0, rel=0.01)  # where the data begin
+        assert y == pytest.approx(through[1] / through[0], rel=0.02)
+
+    def test_without_a_point_through_the_middle_of_the_data(self) -> None:
+        x, y = self.end()
+        assert y / x == pytest.approx(6 ** (1 / 3) / 8 ** (1 / 3), rel=0.02)  # geometric means of 1, 3, 2 and of 1, 2, 4
+
+    def test_a_point_that_no_logarithm_has_is_refused(self) -> None:
+        with pytest.raises(ClaimError, match="positive numbers only"):
+            figure_from_evidence(simple(slope=1.0, through=(0.0, 1.0)))
+
+
+class TestRings:
+    """Places that a figure rings, such as a counterexample."""
+
+    def test_a_ring_lies_at_its_place_and_says_what_it_is(self) -> None:
+        figure = figure_from_evidence(simple(ringed={"counterexample": {"x": 2.0, "y": 3.0}}))
+        root = ET.fromstring(draw(figure, "k"))
+        (ring,) = (one for one in root.iter("circle") if one.get("class") == "ring")
+        (marks,) = (line for line in root.iter("path") if line.get("class") == "dots l-s1")
+        assert (int(ring.get("cx") or ""), int(ring.get("cy") or "")) == strokes_of(marks.get("d") or "")[0][1]
+        assert "counterexample" in texts(draw(figure, "k"))
+        assert reading(figure).endswith("Ringed: counterexample.")
+
+    @pytest.mark.parametrize("x", [-50.0, 300.0])
+    def test_one_beyond_all_marks_is_on_the_paper_with_its_words(self, x: float) -> None:
+        root = ET.fromstring(draw(figure_from_evidence(simple(ringed={"counterexample": {"x": x, "y": 99.0}})), "k"))
+        (ring,) = (one for one in root.iter("circle") if one.get("class") == "ring")
+        (words,) = (one for one in root.iter("text") if one.text == "counterexample")
+        wide, high = map(float, (root.get("viewBox") or "").split()[2:])
+        assert 0 < int(ring.get("cx") or "") < wide
+        assert 0 < int(ring.get("cy") or "") < high
+        assert ("end" in (words.get("class") or "")) == (x > 0)  # on the side of the panel that has room
+        long = 10 * len("counterexample")
+        left = int(words.get("x") or "") - (long if x > 0 else 0)
+        assert 0 <= left <= left + long <= wide
+
+    def test_it_lies_in_its_own_panel_only(self) -> None:
+        figure = simple(ringed={"that": {"x": 1.0, "y": 1.0, "unused": "b"}}, facet="unused")
+        root = ET.fromstring(draw(figure_from_evidence(figure), "k"))
+        panels = json.loads(root.get("data-panels") or "")
+        (ring,) = (one for one in root.iter("circle") if one.get("class") == "ring")
+        left, top, wide, high = panels[1][:4]
+        assert left <= int(ring.get("cx") or "") <= left + wide
+        assert top <= int(ring.get("cy") or "") <= top + high
+
+    def test_a_figure_without_one_says_nothing_of_rings(self) -> None:
+        assert "ringed" not in figure_from_evidence(simple())
+
+    @pytest.mark.parametrize(
+        ("place", "said"),
+        [
+            ({"x": 1.0}, "needs a value for each of x, y"), ({"x": 1.0, "y": float("nan")}, "give a number"),
+            ({"x": "one", "y": 1.0}, "give a number"), ({"x": 1.0, "y": 1.0, "z": 2.0}, "for nothing else"),
+            (None, "needs a value"),
+        ],
+    )  # fmt: skip
+    def test_a_ring_without_a_place_is_refused(self, place: Any, said: str) -> None:
+        with pytest.raises(ClaimError, match=said):
+            figure_from_evidence(simple(ringed={"that": place}))

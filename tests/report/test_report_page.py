@@ -17,7 +17,7 @@ from xml.etree import ElementTree as ET
 import pandas as pd
 import pytest
 from many_samples import COUNT, many
-from report_samples import PROVENANCE, claim_of, column, rows
+from report_samples import PROVENANCE, claim_of, column, rows, strokes_of
 from report_samples import figures as samples
 
 import harness.report
@@ -525,10 +525,10 @@ class TestMarginOnTheAxis:
     @pytest.mark.parametrize("margin", [0.05, 0.1, 0.3, 0.6])
     def test_it_is_as_long_as_the_axis_says(self, margin: float) -> None:
         svg, [[left, top, wide, high, _, _, low, most]], said = self.drawn(margin)
-        length = int(re.search(r'class="span" d="M[^l]*l6 0m-3 0l0 (\d+)', svg)[1])  # type: ignore[index]
+        (first, _), ((_, y), (_, foot)), _ = strokes_of(re.search(r'class="span" d="([^"]*)"', svg)[1])  # type: ignore[index]
+        length = foot - y
         assert length / high == pytest.approx(margin / (most - low), abs=1 / high)
-        x, y = map(int, re.search(r'class="span" d="M(\d+) (\d+)', svg).groups())  # type: ignore[union-attr]
-        assert x >= left + wide, "beside all marks"
+        assert first[0] >= left + wide, "beside all marks"
         assert top <= y <= y + length <= top + high + 1
         assert f"as long as the margin, {margin}." in said
 

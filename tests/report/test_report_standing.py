@@ -51,13 +51,13 @@ def test_every_claim_counts_once(run: dict[str, Any]) -> None:
 
 def test_the_overview_the_card_and_the_filter_say_how_large_a_support_is(bare: dict[str, Any]) -> None:
     page = render(bare)
-    assert '<a href="#document=slt&amp;grade=at-least-m">1 at least m</a>' in page
-    assert '<a href="#document=lazy&amp;grade=probably-below-m">1 probably below m</a>' in page
+    assert '<a href="#document=slt&amp;grade=at-least-m">1 large enough to matter</a>' in page
+    assert '<a href="#document=lazy&amp;grade=probably-below-m">1 probably too small to matter</a>' in page
     card = page.partition('id="claim/lazy/perturbation"')[2].partition("</article>")[0]
     assert 'data-grade="probably-below-m"' in card
-    assert '<span class="label"> · probably below m</span>' in card
+    assert '<span class="label"> · probably too small to matter</span>' in card
     line = page.partition('<table class="forest">')[2].partition('<a href="#claim/lazy/perturbation">')[2].partition("</th>")[0]
-    assert "supported, probably below m" in line
+    assert "supported, probably too small to matter" in line
 
 
 @pytest.mark.parametrize(

@@ -40,6 +40,13 @@ def test_the_kept_run_has_a_line_for_each_open_claim_of_a_document_and_for_no_ot
         assert f"### {each}\n" in "".join(page.read_text() for page in (ROOT / "docs" / "findings").glob("*.md"))
 
 
+def test_a_claim_of_a_document_without_a_page_is_named_and_not_linked():
+    told = undecided.table({"rows": [row(), row(id="other/open", document="other")]}, documented={"paper"})
+    assert "| [open](docs/findings/paper.md#open) |" in told
+    assert "| other/open |" in told
+    assert "other.md" not in told
+
+
 def test_claims_that_ended_in_an_error_are_told_beside_the_table():
     broken = row(id="paper/typo", verdict="error")
     assert (

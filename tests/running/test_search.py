@@ -113,14 +113,58 @@ def test_a_scope_of_the_default_alone_is_searched(only):
     found = run(lambda settings: verdict(1.0), trials=4, scope=scope_of({"depth": only}, {"depth": 1}))
     assert found.trials == ()
     assert found.reason == "The scope has no setting but the defaults, so that there is nothing to try."
-    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 2, 2), ("refuted", 0, 2)]
+    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 1, 1), ("refuted", 0, 1)]
+    assert all(share.exact for share in found.shares)
 
 
 def test_settings_that_are_drawn_again_are_not_counted_as_others():
     few = scope_of({"depth": st.integers(1, 3)}, {"depth": 1})
     found = run(lambda settings: verdict(1.0), trials=40, scope=few)
     assert len(found.trials) == 2
+    assert "Tried were all 3 settings of the scope, so that the shares are exact: 3 supported." in found.reason
+    pool = scope_of({"depth": st.integers(1, 3).map(lambda number: 2 * number)}, {"depth": 2})  # which may stand for more
+    found = run(lambda settings: verdict(1.0), trials=40, scope=pool)
     assert "Of 20 even draws from a scope of few settings: 20 supported" in found.reason
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "trials"),
+    [([0], [0], 1), ([-1, 1], [0], 1), ([-1, 1], [0], 4), ([-3, 2, 5], [-2, 1], 4), ([-3, 2, 5], [-2, 1], 24)],
+)
+def test_shares_of_a_scope_that_was_tried_completely_are_exact_and_others_are_not(first, second, trials):
+    axes = {"first": st.sampled_from(first), "second": st.sampled_from(second)}
+    holds, fails = verdict(1.0), verdict(-1.0)
+
+    def judged(settings):
+        return fails if settings.get("first", first[0]) + settings.get("second", second[0]) > 0 else holds
+
+    found = run(judged, trials=trials, scope=scope_of(axes, {"first": first[0], "second": second[0]}))
+    every = len(first) * len(second)
+    supported = next(share for share in found.shares if share.verdict == "supported")
+    tried = {(each.settings.get("first", first[0]), each.settings.get("second", second[0])) for each in found.trials}
+    assert supported.exact == (len(tried | {(first[0], second[0])}) == every)
+    if supported.exact:
+        holding = sum(one + other <= 0 for one in first for other in second)
+        assert (supported.count, supported.of) == (holding, every)
+        assert supported.interval == (holding / every,) * 2
+        assert "%" not in found.reason.partition(".")[0]
+
+
+@pytest.mark.parametrize("strategy", [st.floats(0.5, 2.0), st.integers(1, 3).map(lambda number: 2 * number)])
+def test_a_range_without_end_and_a_pool_that_stands_for_more_are_never_tried_completely(strategy):
+    scope = scope_of({"noise": strategy}, {"noise": 1.0})
+    assert scope.size is None
+    assert not any(share.exact for share in run(lambda settings: verdict(1.0), trials=40, scope=scope).shares)
+
+
+def test_what_broke_is_said_as_what_it_is():
+    def judged(settings):
+        if settings.get("depth") == 2:
+            raise RuntimeError("no such network")
+        return verdict(1.0)
+
+    found = run(judged, trials=9, scope=scope_of({"depth": st.integers(1, 3)}, {"depth": 1}))
+    assert "2 supported, 1 broke" in found.reason
 
 
 def test_the_values_of_a_setting_without_order_have_an_edge_too():
@@ -216,7 +260,7 @@ def test_settings_that_break_turn_nothing_and_are_told():
     broken = [trial for trial in found.trials if trial.verdict == "error"]
     assert broken
     assert all(trial.reason == "RuntimeError: training diverged" and trial.distance is None for trial in broken)
-    assert f"{sum(trial.why == 'even' for trial in broken)} error" in found.reason
+    assert f"{sum(trial.why == 'even' for trial in broken)} broke" in found.reason
 
 
 def test_everything_may_break():
@@ -318,12 +362,12 @@ def test_an_oblique_boundary_is_mapped(seed):
     assert study.right(study.explored(40)) >= 0.9
 
 
-def test_in_a_scope_of_few_settings_every_draw_counts_and_the_defaults_do_too():
+def test_in_a_scope_of_few_settings_the_defaults_count_too():
     """Half of the scope is the default regime, whatever is tried how often."""
     scope = scope_of({"regime": st.sampled_from(["a", "b"])}, {"regime": "a"})
     found = run(lambda settings: verdict(-1.0 if settings.get("regime") == "b" else 1.0), trials=32, scope=scope)
     assert len(found.trials) == 1
-    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 8, 16), ("refuted", 8, 16)]
+    assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 1, 2), ("refuted", 1, 2)]
 
 
 def test_values_that_are_no_keys_can_be_searched():
