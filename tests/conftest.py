@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import gc
 import os
 import shutil
 import sys
@@ -31,3 +32,14 @@ def pytest_configure(config: pytest.Config) -> None:
             config.add_cleanup(lambda: shutil.rmtree(folder, ignore_errors=True))
         os.environ["PYTHONPYCACHEPREFIX"] = str(folder)
         del os.environ["PYTHONDONTWRITEBYTECODE"]
+
+
+@pytest.hookimpl(trylast=True)
+def pytest_collection_finish() -> None:
+    """Look for garbage no more in what lasts as long as the process: torch, all other libraries, and the tests themselves.
+
+    Each of the sessions that tests start in this process has Python look for garbage twice when it ends, and without this that
+    takes longer than most of them.
+    """
+    gc.collect()
+    gc.freeze()
