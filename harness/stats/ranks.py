@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ from harness.stats.attenuation import bisected, mean_spearman
 from harness.stats.confidence import Confidence, Student
 
 Floats = NDArray[np.float64]
+
+
+@lru_cache(maxsize=256)
+def _t_of_variance_1(freedom: float) -> Any:
+    """The t distribution with this many degrees of freedom, scaled; making one takes longer than asking it something."""
+    return scipy.stats.t(freedom, scale=np.sqrt((freedom - 2) / freedom))
 
 
 class Scored(Confidence):
@@ -49,8 +55,7 @@ class Scored(Confidence):
     @property
     def law(self) -> Any:
         """Distribution of the deviation: t with the kurtosis of Fisher's z, at variance 1."""
-        freedom = 4 + 3 / self.null_variance
-        return scipy.stats.t(freedom, scale=np.sqrt((freedom - 2) / freedom))
+        return _t_of_variance_1(4 + 3 / self.null_variance)
 
     def above(self, value: float) -> Any:
         """One-sided p of "the effect is above ``value``"."""
@@ -198,7 +203,7 @@ def covariance(one: Any, two: Any, third: Any) -> Any:
         two: another one.
         third: the correlation of the two variables that they do not share; 1 for a variance.
     """
-    pearson = (third - one * two / 2) * (1 - one**2 - two**2 - third**2) + third**3
+    pearson = (third - one * two / 2) * (1 - one**2 - two**2 - third**2) + third * third**2
     return pearson * np.sqrt((1 + one**2 / 2) * (1 + two**2 / 2))
 
 
@@ -304,9 +309,9 @@ def _variance(a: Any, b: Any, g: Any) -> Any:
 
 def _pull(a: Any, b: Any, g: Any) -> tuple[Any, Any]:
     """By how much the first and the third correlation follow the difference: covariances with it over its variance."""
-    variance = np.maximum(_variance(a, b, g), 1e-9)
-    first = covariance(a, a, 1.0) - covariance(a, b, g)
-    return first / variance, (covariance(a, g, b) - covariance(b, g, a)) / variance
+    own, shared = covariance(a, a, 1.0), covariance(a, b, g)
+    variance = np.maximum(own + covariance(b, b, 1.0) - 2 * shared, 1e-9)
+    return (own - shared) / variance, (covariance(a, g, b) - covariance(b, g, a)) / variance
 
 
 def _read(x: Floats, y: Floats, right: Any, value: Any) -> Any:
