@@ -5,6 +5,7 @@ import os
 import shutil
 import sys
 import tempfile
+from collections.abc import Generator
 from pathlib import Path
 
 import pytest
@@ -34,12 +35,18 @@ def pytest_configure(config: pytest.Config) -> None:
         del os.environ["PYTHONDONTWRITEBYTECODE"]
 
 
-@pytest.hookimpl(trylast=True)
-def pytest_collection_finish() -> None:
-    """Look for garbage no more in what lasts as long as the process: torch, all other libraries, and the tests themselves.
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """Look for garbage neither while tests are collected nor ever after in what lasts as long as the process.
 
-    Each of the sessions that tests start in this process has Python look for garbage twice when it ends, and without this that
-    takes longer than most of them.
+    That is torch, all other libraries and the tests themselves, some two million objects.  Going through them again and again
+    is a third of a collection; and each of the sessions that tests start in this process has Python go through them twice when
+    it ends, which takes longer than most of these sessions.
     """
-    gc.collect()
-    gc.freeze()
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.enable()
+        gc.collect()
+        gc.freeze()

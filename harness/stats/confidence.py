@@ -100,18 +100,24 @@ class Student(Confidence):
         """A value on the scale of the link, in natural units."""
         return np.tanh(value) if self.link == "fisher" else value
 
+    def _deviation(self, value: float) -> Any:
+        """Standard errors by which the estimate lies above a value."""
+        return (self.estimate - self.scaled(value)) / self.error
+
     @property
     def effect(self) -> Any:
         """The estimate in natural units."""
         return self.natural(self.estimate)
 
+    # The t distribution is called as what scipy.stats calls itself: for a few numbers that takes a sixtieth of the time, and an
+    # interval over looks is found by bisection.
     def above(self, value: float) -> Any:
         """One-sided p of "the effect is above ``value``"."""
-        return scipy.stats.t.sf((self.estimate - self.scaled(value)) / self.error, self.freedom)
+        return scipy.special.stdtr(self.freedom, -self._deviation(value))
 
     def below(self, value: float) -> Any:
         """One-sided p of "the effect is below ``value``"."""
-        return scipy.stats.t.cdf((self.estimate - self.scaled(value)) / self.error, self.freedom)
+        return scipy.special.stdtr(self.freedom, self._deviation(value))
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Estimate plus and minus the (1 - alpha) quantile times the error, in natural units."""
@@ -166,16 +172,16 @@ class Skewed(Confidence):
         t = (self.plain.estimate - self.plain.scaled(value)) / self.plain.error
         a = self.plain.lean
         with np.errstate(over="ignore", invalid="ignore"):
-            return np.where(np.isinf(t), t, t + a * t**2 / 3 + a**2 * t**3 / 27 + a / 6)
+            return np.where(np.isinf(t), t, t + a * t**2 / 3 + a**2 * t * t**2 / 27 + a / 6)
 
     def above(self, value: float) -> Any:
         """The larger p of "the effect is above ``value``"."""
-        p = scipy.stats.t.sf(self._transformed(value), self.plain.freedom) / self.plain.caution
+        p = scipy.special.stdtr(self.plain.freedom, -self._transformed(value)) / self.plain.caution
         return np.minimum(1, np.maximum(p, self.plain.above(value)))
 
     def below(self, value: float) -> Any:
         """The larger p of "the effect is below ``value``"."""
-        p = scipy.stats.t.cdf(self._transformed(value), self.plain.freedom) / self.plain.caution
+        p = scipy.special.stdtr(self.plain.freedom, self._transformed(value)) / self.plain.caution
         return np.minimum(1, np.maximum(p, self.plain.below(value)))
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
