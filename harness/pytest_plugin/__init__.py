@@ -104,6 +104,8 @@ def pytest_collection(session: pytest.Session) -> Generator[None, object, object
 
 def pytest_unconfigure(config: pytest.Config) -> None:
     """Remove the run's folder and give the environment back as it was."""
+    if hasattr(config, "workerinput"):
+        gc.freeze()  # pytest looks for garbage twice at the end, in all of torch, and this process ends now
     device.limit_memory(None)
     if (engine := config.stash.get(_ENGINE, None)) is not None:
         engine.close()

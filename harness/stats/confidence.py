@@ -109,8 +109,8 @@ class Student(Confidence):
         """The estimate in natural units."""
         return self.natural(self.estimate)
 
-    # The t distribution is called as what scipy.stats calls itself: for a few numbers that takes a sixtieth of the time, and an
-    # interval over looks is found by bisection.
+    # Here and below distributions are called by the functions that scipy.stats calls itself: for a few numbers that takes a
+    # sixtieth of the time, and an interval over looks is a bisection, a planned power a mean.
     def above(self, value: float) -> Any:
         """One-sided p of "the effect is above ``value``"."""
         return scipy.special.stdtr(self.freedom, -self._deviation(value))
@@ -121,7 +121,7 @@ class Student(Confidence):
 
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Estimate plus and minus the (1 - alpha) quantile times the error, in natural units."""
-        reach = scipy.stats.t.ppf(1 - alpha, self.freedom) * self.error
+        reach = scipy.special.stdtrit(self.freedom, 1 - alpha) * self.error
         return self.natural(self.estimate - reach), self.natural(self.estimate + reach)
 
     def approximate(self, alpha: float) -> Student:
@@ -187,7 +187,7 @@ class Skewed(Confidence):
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """The lower of both lower ends and the higher of both upper ones."""
         low, high = self.plain.interval(alpha)
-        quantile = scipy.stats.t.ppf(1 - self.plain.caution * alpha, self.plain.freedom)
+        quantile = scipy.special.stdtrit(self.plain.freedom, 1 - self.plain.caution * alpha)
         ends = [self.plain.natural(self.plain.estimate - self.plain.error * self.reached(q)) for q in (quantile, -quantile)]
         return np.minimum(low, ends[0]), np.maximum(high, ends[1])
 
@@ -240,8 +240,8 @@ class Share(Confidence):
     def interval(self, alpha: float) -> tuple[Any, Any]:
         """Clopper & Pearson's interval, by quantiles of the beta distribution."""
         yes, no = self._counts()
-        low = np.where(yes == 0, 0.0, scipy.stats.beta.ppf(alpha, np.where(yes == 0, 1, yes), no + 1))
-        high = np.where(no == 0, 1.0, scipy.stats.beta.ppf(1 - alpha, yes + 1, np.where(no == 0, 1, no)))
+        low = np.where(yes == 0, 0.0, scipy.special.betaincinv(np.where(yes == 0, 1, yes), no + 1, alpha))
+        high = np.where(no == 0, 1.0, scipy.special.betaincinv(yes + 1, np.where(no == 0, 1, no), 1 - alpha))
         return low, high
 
     def resized(self, before: float, after: float) -> Share:

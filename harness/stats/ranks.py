@@ -134,12 +134,13 @@ class Ranked(Scored):
 
     def doubt(self, rho: Any) -> Any:
         """Standard error that comes from what is not known of the noise; 0 where there is none."""
-        if self.kept is None:
-            return 0.0
-        value = np.asarray(rho, dtype=float)
-        above = self.surplus(value) * np.where(value < 0, -1, 1) > 0
-        other = np.where(above, self.kept.high, self.kept.low)
-        return np.abs(self._expected(attenuation.seen(value, other)) - self.expected(value))
+        return 0.0 if self.kept is None else self._doubt(self.kept, np.asarray(rho, dtype=float), self.expected(rho))
+
+    def _doubt(self, kept: attenuation.Kept, value: Any, expected: Any) -> Any:
+        """That at a correlation which leads one to expect this mean."""
+        above = (self.plain.estimate - expected) * np.where(value < 0, -1, 1) > 0
+        other = np.where(above, kept.high, kept.low)
+        return np.abs(self._expected(attenuation.seen(value, other)) - expected)
 
     def slope(self, rho: Any) -> Any:
         """Derivative of the mean of Fisher's z by the correlation."""
@@ -157,9 +158,15 @@ class Ranked(Scored):
         """
         if self.kept is None:
             return self.surplus(value) / self.error(value)
-        found = self.surplus(value) / np.hypot(self.error(value), self.doubt(value))
-        zero = self.surplus(0.0) / self.error(0.0)
-        return np.where(np.asarray(value) * zero < 0, np.sign(zero) * np.maximum(np.abs(found), np.abs(zero)), found)
+        rho, zero = np.asarray(value, dtype=float), self._at_zero
+        expected = self.expected(rho)
+        found = (self.plain.estimate - expected) / np.hypot(self.error(rho), self._doubt(self.kept, rho, expected))
+        return np.where(rho * zero < 0, np.sign(zero) * np.maximum(np.abs(found), np.abs(zero)), found)
+
+    @cached_property
+    def _at_zero(self) -> Any:
+        """Standard errors above what no correlation leads one to expect."""
+        return self.surplus(0.0) / self.error(0.0)
 
     def _where(self, deviation: float) -> Any:
         """The correlation with a deviation, by bisection."""
