@@ -13,6 +13,19 @@ _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 _SPELLING = frozenset({"ctx", "kind", "type_comment", "type_ignores"})
 
 
+@lru_cache(maxsize=2)
+def parsed(source: str | bytes) -> ast.Module:
+    """The syntax tree of a source, which nobody may change: what is asked of one source one after another shares it.
+
+    Only the last ones are kept: trees take hundreds of times the memory of their sources.
+
+    Raises:
+        SyntaxError: it is no Python.
+        ValueError: it holds a null character.
+    """
+    return ast.parse(source)
+
+
 @lru_cache(maxsize=4096)
 def does(source: str | bytes) -> str:
     """Hash of what a source does: its syntax tree without docstrings, comments and layout, 16 hexadecimal digits.
@@ -25,7 +38,7 @@ def does(source: str | bytes) -> str:
         SyntaxError: it is no Python.
         ValueError: it holds a null character.
     """
-    return hashlib.sha256(written(ast.parse(source)).encode()).hexdigest()[:16]
+    return hashlib.sha256(written(parsed(source)).encode()).hexdigest()[:16]
 
 
 def written(tree: ast.AST) -> str:
@@ -62,12 +75,15 @@ def _plain(value: Any) -> str:
     if not isinstance(value, ast.AST):
         return ascii(value)
     shown = []
-    for name, held in ast.iter_fields(value):
+    for name in value._fields:
+        held = None if name in _SPELLING else getattr(value, name, None)
+        if held is None:
+            continue
         if name == "body" and isinstance(value, _DOCUMENTED) and _has_docstring(value):
             held = held[1:]
         if name == "values" and isinstance(value, ast.JoinedStr):
             held = _joined(held)
-        if name not in _SPELLING and held is not None and held != []:
+        if held != []:
             shown.append(f"{name}={_plain(held)}")
     return f"{type(value).__name__}({','.join(shown)})"
 

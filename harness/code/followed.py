@@ -12,7 +12,7 @@ from types import ModuleType
 from harness.code.canonical import does
 from harness.code.current import check_bindings
 from harness.code.imports import ANY, UNKNOWN, Import
-from harness.code.loaded import OWN, SOURCES, CodeError, own_file
+from harness.code.loaded import OWN, SOURCES, CodeError, constants, own_file
 from harness.code.project import ancestors, as_module, binary, facts_of, spec_of, version_of
 
 # What the harness takes from a library to carry or to show numbers, which decides none of them.
@@ -57,8 +57,9 @@ class Followed:
             self.pending[name] = (file, sys.modules.get(name))
 
     def _look(self, name: str, file: str, module: ModuleType | None) -> None:
-        known = facts_of(name, file, module)
-        self.own[name], self.files[name] = _digest(SOURCES.of(file, module)), file
+        known, source = facts_of(name, file, module), SOURCES.of(file, module)
+        self.own[name], self.files[name] = _digest(source), file
+        constants(source)  # which will be asked of every file, while its tree is at hand
         for parent in ancestors(name):
             self._package(parent)
         for each in known.imports:

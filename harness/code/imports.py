@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import lru_cache
 
+from harness.code.canonical import parsed
+
 IMPORTING = {"import_module": ("name", "package"), "__import__": ("name", "globals", "locals", "fromlist", "level")}
 """Functions that import what a text names, with their arguments."""
 FROM_FILES = {"spec_from_file_location", "run_path", "load_source"}
@@ -62,22 +64,23 @@ def facts(source: bytes, name: str, is_package: bool) -> Facts:
     Raises:
         SyntaxError: it is no Python.
     """
-    tree = ast.parse(source)
+    tree = parsed(source)
     package = name if is_package else name.rpartition(".")[0]
-    found = list(_imports(tree, package))
+    running = _running(tree)
+    found = list(_imports(tree, running, package))
     at_top = {id(node) for node in tree.body}
     exports = {bound: one for node, bound, one in found if id(node) in at_top and bound}
-    ones = dict.fromkeys([*(one for _, _, one in found), *_attributes(tree, found)])
+    ones = dict.fromkeys([*(one for _, _, one in found), *_attributes(running, found)])
     return Facts(tuple(ones), exports, all(_only_binds(node) for node in tree.body))
 
 
-def _imports(tree: ast.AST, package: str) -> Iterator[tuple[ast.AST, str | None, Import]]:
-    """Every import below a node, with the statement and the name that it binds."""
+def _imports(tree: ast.AST, running: list[ast.AST], package: str) -> Iterator[tuple[ast.AST, str | None, Import]]:
+    """Every import among the nodes of a tree that run, with the statement and the name that it binds."""
     renamed = {
         alias.asname: alias.name for node in ast.walk(tree) if isinstance(node, ast.ImportFrom) for alias in node.names
         if alias.asname
     }  # fmt: skip
-    for node in _running(tree):
+    for node in running:
         if isinstance(node, ast.Import):
             for alias in node.names:
                 bound = alias.asname or (alias.name if "." not in alias.name else None)
@@ -92,16 +95,31 @@ def _imports(tree: ast.AST, package: str) -> Iterator[tuple[ast.AST, str | None,
             yield node, None, Import(called, UNKNOWN, node.lineno)
 
 
-def _running(node: ast.AST) -> Iterator[ast.AST]:
-    """All nodes below one, but not what stands under ``if TYPE_CHECKING``."""
-    for child in ast.iter_child_nodes(node):
-        if isinstance(child, ast.If) and for_type_checkers(child.test):
-            for other in child.orelse:
-                yield other
-                yield from _running(other)
-            continue
-        yield child
-        yield from _running(child)
+def _running(tree: ast.AST) -> list[ast.AST]:
+    """All nodes below one in the order of the source, but not what stands under ``if TYPE_CHECKING``."""
+    found: list[ast.AST] = []
+    pending = _children(tree)
+    while pending:
+        node = pending.pop()
+        if isinstance(node, ast.If) and for_type_checkers(node.test):
+            pending += reversed(node.orelse)
+        else:
+            found.append(node)
+            pending += _children(node)
+    return found
+
+
+def _children(node: ast.AST) -> list[ast.AST]:
+    """The nodes right below one, the last first; whether a name is read or bound says nothing here."""
+    found: list[ast.AST] = []
+    for name in node._fields:
+        held = getattr(node, name, None)
+        if isinstance(held, list):
+            found += [each for each in held if isinstance(each, ast.AST)]
+        elif isinstance(held, ast.AST) and name != "ctx":
+            found.append(held)
+    found.reverse()
+    return found
 
 
 def for_type_checkers(test: ast.expr) -> bool:
@@ -171,12 +189,12 @@ def _package_given(node: ast.expr | None, own: str) -> str:
     return own if isinstance(node, ast.Name) and node.id in ("__package__", "__name__") else ""
 
 
-def _attributes(tree: ast.AST, found: list[tuple[ast.AST, str | None, Import]]) -> Iterator[Import]:
+def _attributes(running: list[ast.AST], found: list[tuple[ast.AST, str | None, Import]]) -> Iterator[Import]:
     """What is reached as an attribute of an imported module: ``package.module.function`` after ``import package``."""
     modules = {bound: one for _, bound, one in found if bound and (one.name is None or one.name != ANY)}
     modules |= {one.module.split(".")[0]: Import(one.module.split(".")[0], None, one.line) for _, bound, one in found
                 if one.name is None and bound is None and one.module}  # fmt: skip
-    for node in _running(tree):
+    for node in running:
         if isinstance(node, ast.Attribute):
             chain, base = [node.attr], node.value
             while isinstance(base, ast.Attribute):

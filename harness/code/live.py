@@ -12,7 +12,7 @@ import inspect
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, fields, is_dataclass
-from functools import partial
+from functools import lru_cache, partial
 from pathlib import PurePath
 from types import BuiltinFunctionType, CodeType, FunctionType, ModuleType, SimpleNamespace
 from typing import Any
@@ -131,9 +131,11 @@ def methods(definition: type) -> dict[str, FunctionType]:
     return found
 
 
-def global_names(code: CodeType) -> set[str]:
+@lru_cache(maxsize=8192)
+def global_names(code: CodeType) -> frozenset[str]:
     """Names that some code, and all code in it, takes from its surroundings."""
-    found = {str(each.argval) for each in dis.get_instructions(code) if each.opname in ("LOAD_GLOBAL", "LOAD_NAME")}
+    instructions = dis.get_instructions(code)
+    found = frozenset(str(each.argval) for each in instructions if each.opname in ("LOAD_GLOBAL", "LOAD_NAME"))
     return found.union(*(global_names(inner) for inner in code.co_consts if isinstance(inner, CodeType)))
 
 

@@ -14,12 +14,15 @@ import os
 import sys
 import sysconfig
 import threading
+from collections import Counter
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from importlib.abc import MetaPathFinder
 from importlib.machinery import ModuleSpec, SourceFileLoader
 from types import CodeType, FunctionType, ModuleType
 from typing import Any
+
+from harness.code.canonical import parsed
 
 OWN = __name__.partition(".")[0]  # this package is nobody's third party, wherever it is installed
 
@@ -204,7 +207,7 @@ def changed_constants(name: str, file: str) -> dict[str, str]:
 def _changed(module: ModuleType, source: bytes) -> dict[str, str]:
     now = vars(module)
     return {
-        name: repr(now[name]) for name, value in _constants(source).items()
+        name: repr(now[name]) for name, value in constants(source).items()
         if name in now and not _same(now[name], value) and _is_plain(now[name])
     }  # fmt: skip
 
@@ -221,20 +224,19 @@ def _is_plain(value: object) -> bool:
 
 
 @lru_cache(maxsize=4096)
-def _constants(source: bytes) -> dict[str, Any]:
+def constants(source: bytes) -> dict[str, Any]:
     """Names that a source binds once, at its top level, to a constant, with their values."""
-    tree = ast.parse(source)
-    stored: dict[str, int] = {}
-    for node in ast.walk(tree):
-        if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store):
-            stored[node.id] = stored.get(node.id, 0) + 1
+    tree = parsed(source)
     found = {}
     for statement in tree.body:
-        if isinstance(statement, ast.Assign) and isinstance(statement.targets[0], ast.Name):
-            name = statement.targets[0].id
-            if stored[name] == 1 and isinstance(statement.value, ast.Constant):
-                found[name] = statement.value.value
-    return found
+        if isinstance(statement, ast.Assign) and isinstance(statement.value, ast.Constant):
+            target = statement.targets[0]
+            if isinstance(target, ast.Name):
+                found[target.id] = statement.value.value
+    if not found:
+        return {}
+    stored = Counter(node.id for node in ast.walk(tree) if isinstance(node, ast.Name) and isinstance(node.ctx, ast.Store))
+    return {name: value for name, value in found.items() if stored[name] == 1}
 
 
 def _nested(code: CodeType) -> Iterator[CodeType]:

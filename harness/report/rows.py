@@ -243,14 +243,16 @@ def _support_p(row: Row) -> float | None:
 
 def plain(value: Any) -> Any:
     """``value`` as strict JSON: NaN and infinity become ``None``, arrays become lists, and what JSON lacks becomes text."""
+    if type(value) is float:  # most of what there is
+        return value if math.isfinite(value) else None
     if value is None or isinstance(value, bool):
         return value
     if isinstance(value, str):
         return readable(str(value))
-    if isinstance(value, Mapping):
-        return {readable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, list | tuple):
         return [plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {readable(str(key)): plain(item) for key, item in value.items()}
     if isinstance(value, set | frozenset):
         return sorted((plain(item) for item in value), key=repr)
     if hasattr(value, "tolist"):  # numpy arrays and scalars, pandas columns

@@ -164,7 +164,7 @@ def _share(rho: Floats, sizes: NDArray[np.intp], weights: Floats) -> Floats:
 
 def kendall_tau(rho: ArrayLike) -> Floats:
     """Kendall's tau of normal variables with a Spearman correlation: (2/pi) asin(2 sin(pi rho / 6)) (Kruskal 1958)."""
-    tau: Floats = 2 / np.pi * np.arcsin(np.clip(2 * np.sin(np.pi * np.asarray(rho, dtype=float) / 6), -1, 1))
+    tau: Floats = 2 / np.pi * np.arcsin(np.minimum(np.maximum(2 * np.sin(np.pi * np.asarray(rho, dtype=float) / 6), -1), 1))
     return tau
 
 

@@ -20,8 +20,24 @@ CHUNK = 1_000
 """Permutations held in memory at once."""
 
 
+def mid_ranks(values: ArrayLike) -> Floats:
+    """Ranks from 1 along the last axis, equal values with the mean of theirs.
+
+    Those of ``scipy.stats.rankdata``, which is left what it alone can do, ties and NaN: on a few series of ten points it takes
+    several times as long as everything else that is done with the ranks.
+    """
+    data = np.asarray(values, dtype=float)
+    order = np.argsort(data, axis=-1)
+    ordered = np.take_along_axis(data, order, axis=-1)
+    if data.shape[-1] < 2 or not (ordered[..., 1:] > ordered[..., :-1]).all():
+        return np.asarray(scipy.stats.rankdata(data, axis=-1), dtype=float)
+    ranks = np.empty(data.shape)
+    np.put_along_axis(ranks, order, np.arange(1.0, data.shape[-1] + 1), axis=-1)
+    return ranks
+
+
 def _centred_ranks(values: ArrayLike) -> Floats:
-    ranks = scipy.stats.rankdata(values, axis=-1)
+    ranks = mid_ranks(values)
     centred: Floats = ranks - ranks.mean(axis=-1, keepdims=True)
     return centred
 

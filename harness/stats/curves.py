@@ -11,10 +11,9 @@ from dataclasses import dataclass
 from typing import Literal
 
 import numpy as np
-import scipy
 from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.correlations import fisher_z
+from harness.stats.correlations import fisher_z, mid_ranks
 
 Floats = NDArray[np.float64]
 Detrend = Literal["difference", "linear"]
@@ -55,7 +54,7 @@ def between_units(x: ArrayLike, y: ArrayLike) -> Floats:
     """
     sides = []
     for each in (x, y):
-        ranks = scipy.stats.rankdata(each, axis=-1)
+        ranks = mid_ranks(each)
         centred = ranks - ranks.mean(axis=-1, keepdims=True)
         sides.append(centred / np.sqrt((centred**2).sum(axis=-1, keepdims=True)))
     return fisher_z(sides[0] @ np.swapaxes(sides[1], -1, -2), sides[0].shape[-1])

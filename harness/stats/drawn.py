@@ -101,7 +101,7 @@ def left_out(again: Again, levels: Codes, strata: Codes) -> Part:
         part = (size - 1) / size * (away**2).sum(axis=-1)
         total, squares = total + part, squares + part**2 / max(size - 1, 1)
         if size >= FEWEST_LEAN:
-            third = third - (size - 1) ** 2 / (size * (size - 2)) * (away**3).sum(axis=-1)
+            third = third - (size - 1) ** 2 / (size * (size - 2)) * (away * away**2).sum(axis=-1)
     with np.errstate(invalid="ignore", divide="ignore"):
         return Part(total, np.where(squares > 0, total**2 / squares, count - 1), third)
 

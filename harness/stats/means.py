@@ -92,7 +92,8 @@ def contrast(values: ArrayLike, cells: ArrayLike, weights: ArrayLike, trim: floa
         freedom = total**2 / (part**2 / (left - 1)).sum(axis=-1)
     pooled = squares.sum(axis=-1) / (count - 1).sum() / (1 - 2 * trim) ** 2
     cubes = weight**3 / (count * (count - 1) * np.maximum(count - 2, 1)) * (count / left) ** 3
-    third = (residual**3 @ member * cubes).sum(axis=-1)
+    # A power of 3 takes NumPy ten times as long as the product, which its squares do not.
+    third = ((residual * residual**2) @ member * cubes).sum(axis=-1)
     return Mean(means @ weight, np.sqrt(total), freedom, np.sqrt(pooled), leaning(third, total), trim)
 
 

@@ -201,7 +201,7 @@ def _steps(data: Floats) -> Student:
     products = np.swapaxes(away, -1, -2) @ away
     squares = np.diagonal(products, axis1=-2, axis2=-1)
     variance = np.maximum(squares[..., :, None] + squares[..., None, :] - 2 * products, 0) / (n - 1) / n
-    cubes, mixed = (away**3).sum(axis=-2), np.swapaxes(away**2, -1, -2) @ away
+    cubes, mixed = (away * away**2).sum(axis=-2), np.swapaxes(away**2, -1, -2) @ away
     third = cubes[..., :, None] - cubes[..., None, :] - 3 * (mixed - np.swapaxes(mixed, -1, -2))
     lean = leaning(third / (n * (n - 1) * (n - 2)), variance)
     return Student(mean[..., :, None] - mean[..., None, :], np.sqrt(variance), n - 1.0, lean=lean)

@@ -61,7 +61,9 @@ def _every_order(side: Codes, codes: Codes) -> Codes:
         first, second = np.flatnonzero((codes == s) & (side == 1)), np.flatnonzero((codes == s) & (side == 0))
         members = np.concatenate([first, second])
         chosen = np.array(list(combinations(range(len(members)), len(first))), dtype=np.intp)
-        rest = np.array([np.setdiff1d(np.arange(len(members)), each) for each in chosen], dtype=np.intp)
+        left = np.ones((len(chosen), len(members)), dtype=bool)
+        np.put_along_axis(left, chosen, False, axis=1)
+        rest = np.nonzero(left)[1].reshape(len(chosen), len(second))
         dealt = members[np.concatenate([chosen, rest], axis=1)]
         orders = np.repeat(orders, len(dealt), axis=0)
         orders[:, members] = np.tile(dealt, (len(orders) // len(dealt), 1))

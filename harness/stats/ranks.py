@@ -11,7 +11,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from typing import Any
 
 import numpy as np
@@ -23,6 +23,12 @@ from harness.stats.attenuation import bisected, mean_spearman
 from harness.stats.confidence import Confidence, Student
 
 Floats = NDArray[np.float64]
+
+
+@lru_cache(maxsize=256)
+def _t_of_variance_1(freedom: float) -> Any:
+    """The t distribution with this many degrees of freedom, scaled; making one takes longer than asking it something."""
+    return scipy.stats.t(freedom, scale=np.sqrt((freedom - 2) / freedom))
 
 
 class Scored(Confidence):
@@ -49,8 +55,7 @@ class Scored(Confidence):
     @property
     def law(self) -> Any:
         """Distribution of the deviation: t with the kurtosis of Fisher's z, at variance 1."""
-        freedom = 4 + 3 / self.null_variance
-        return scipy.stats.t(freedom, scale=np.sqrt((freedom - 2) / freedom))
+        return _t_of_variance_1(4 + 3 / self.null_variance)
 
     def above(self, value: float) -> Any:
         """One-sided p of "the effect is above ``value``"."""
@@ -129,12 +134,13 @@ class Ranked(Scored):
 
     def doubt(self, rho: Any) -> Any:
         """Standard error that comes from what is not known of the noise; 0 where there is none."""
-        if self.kept is None:
-            return 0.0
-        value = np.asarray(rho, dtype=float)
-        above = self.surplus(value) * np.where(value < 0, -1, 1) > 0
-        other = np.where(above, self.kept.high, self.kept.low)
-        return np.abs(self._expected(attenuation.seen(value, other)) - self.expected(value))
+        return 0.0 if self.kept is None else self._doubt(self.kept, np.asarray(rho, dtype=float), self.expected(rho))
+
+    def _doubt(self, kept: attenuation.Kept, value: Any, expected: Any) -> Any:
+        """That at a correlation which leads one to expect this mean."""
+        above = (self.plain.estimate - expected) * np.where(value < 0, -1, 1) > 0
+        other = np.where(above, kept.high, kept.low)
+        return np.abs(self._expected(attenuation.seen(value, other)) - expected)
 
     def slope(self, rho: Any) -> Any:
         """Derivative of the mean of Fisher's z by the correlation."""
@@ -152,9 +158,15 @@ class Ranked(Scored):
         """
         if self.kept is None:
             return self.surplus(value) / self.error(value)
-        found = self.surplus(value) / np.hypot(self.error(value), self.doubt(value))
-        zero = self.surplus(0.0) / self.error(0.0)
-        return np.where(np.asarray(value) * zero < 0, np.sign(zero) * np.maximum(np.abs(found), np.abs(zero)), found)
+        rho, zero = np.asarray(value, dtype=float), self._at_zero
+        expected = self.expected(rho)
+        found = (self.plain.estimate - expected) / np.hypot(self.error(rho), self._doubt(self.kept, rho, expected))
+        return np.where(rho * zero < 0, np.sign(zero) * np.maximum(np.abs(found), np.abs(zero)), found)
+
+    @cached_property
+    def _at_zero(self) -> Any:
+        """Standard errors above what no correlation leads one to expect."""
+        return self.surplus(0.0) / self.error(0.0)
 
     def _where(self, deviation: float) -> Any:
         """The correlation with a deviation, by bisection."""
@@ -198,7 +210,7 @@ def covariance(one: Any, two: Any, third: Any) -> Any:
         two: another one.
         third: the correlation of the two variables that they do not share; 1 for a variance.
     """
-    pearson = (third - one * two / 2) * (1 - one**2 - two**2 - third**2) + third**3
+    pearson = (third - one * two / 2) * (1 - one**2 - two**2 - third**2) + third * third**2
     return pearson * np.sqrt((1 + one**2 / 2) * (1 + two**2 / 2))
 
 
@@ -304,9 +316,9 @@ def _variance(a: Any, b: Any, g: Any) -> Any:
 
 def _pull(a: Any, b: Any, g: Any) -> tuple[Any, Any]:
     """By how much the first and the third correlation follow the difference: covariances with it over its variance."""
-    variance = np.maximum(_variance(a, b, g), 1e-9)
-    first = covariance(a, a, 1.0) - covariance(a, b, g)
-    return first / variance, (covariance(a, g, b) - covariance(b, g, a)) / variance
+    own, shared = covariance(a, a, 1.0), covariance(a, b, g)
+    variance = np.maximum(own + covariance(b, b, 1.0) - 2 * shared, 1e-9)
+    return (own - shared) / variance, (covariance(a, g, b) - covariance(b, g, a)) / variance
 
 
 def _read(x: Floats, y: Floats, right: Any, value: Any) -> Any:

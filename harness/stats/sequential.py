@@ -101,7 +101,7 @@ def _mixture(total: Any, blocks: int, spread: float = SPREAD) -> Any:
     v = 1 + blocks * spread**2
     t = spread * total / np.sqrt(v)
     with np.errstate(over="ignore"):
-        return 2 / np.sqrt(v) * np.exp(t**2 / 2 + scipy.stats.norm.logcdf(t))
+        return 2 / np.sqrt(v) * np.exp(t**2 / 2 + scipy.special.log_ndtr(t))
 
 
 def anytime_p(ps: Sequence[Any], spread: float = SPREAD) -> Any:
@@ -116,7 +116,7 @@ def anytime_p(ps: Sequence[Any], spread: float = SPREAD) -> Any:
 
 def _z_of(p: Any) -> Any:
     """The z of a one-sided p, no further out than double precision tells a normal tail from 0."""
-    return np.clip(scipy.stats.norm.isf(p), -_FURTHEST, _FURTHEST)
+    return np.clip(-scipy.special.ndtri(p), -_FURTHEST, _FURTHEST)
 
 
 @dataclass(frozen=True)
@@ -156,7 +156,9 @@ class Anytime(Confidence):
         for _ in range(_STEPS):
             middle = (inside + outside) / 2
             out = (self.below(middle) if upper else self.above(middle)) <= alpha
-            inside, outside = np.where(out, inside, middle), np.where(out, middle, outside)
+            before, (inside, outside) = (inside, outside), (np.where(out, inside, middle), np.where(out, middle, outside))
+            if np.array_equal(before, (inside, outside)):  # no double lies between them
+                break
         return outside
 
     @property

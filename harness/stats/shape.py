@@ -12,6 +12,7 @@ import scipy
 from numpy.typing import ArrayLike, NDArray
 
 from harness.stats.confidence import Confidence, Student
+from harness.stats.correlations import mid_ranks
 from harness.stats.curves import between_units, change, slope
 
 Floats = NDArray[np.float64]
@@ -70,7 +71,7 @@ def bent(first: Student, second: Student, between: Student, centre: float, margi
 
 def folded(values: ArrayLike) -> Floats:
     """How far the rank of each unit lies from the middle one, along the last axis: what a relation that turns depends on."""
-    ranks = scipy.stats.rankdata(values, axis=-1)
+    ranks = mid_ranks(values)
     distance: Floats = np.abs(ranks - (ranks.shape[-1] + 1) / 2)
     return distance
 

@@ -51,11 +51,13 @@ class Courses(Kind):
         return replace(mean.confidence, link="fisher")
 
     def agrees(self, data: Two, terms: Terms, rng: Generator) -> np.ndarray:
+        def seen(z: Floats) -> bool:
+            return bool(stats.pairing_p(z, 1, rng=rng) <= terms.alpha)
+
         agree = []
         for x, y in zip(*data, strict=True):
-            steps, at = (np.diff(x, axis=-1), np.diff(y, axis=-1)), stats.transition(x, y)
-            paired = (stats.between_units(*steps), stats.aligned(*steps, at))
-            agree.append(all(stats.pairing_p(z, 1, rng=rng) <= terms.alpha for z in paired))
+            steps = np.diff(x, axis=-1), np.diff(y, axis=-1)
+            agree.append(seen(stats.between_units(*steps)) and seen(stats.aligned(*steps, stats.transition(x, y))))
         return np.array(agree, dtype=bool)
 
     def table(self, data: Two) -> pd.DataFrame:

@@ -16,14 +16,22 @@ import torch.distributed.tensor
 
 import harness.data
 import harness.judge
-import harness.report
+import harness.predict.differences.independent
+import harness.predict.differences.paired
+import harness.report.arriving
+import harness.report.carried
+import harness.running.growth
+import harness.running.run
+import harness.running.searching
 import harness.store
+import harness.study
+import harness.training.train
 
 # A session in this process forgets the modules that it imports, and compiled ones cannot be imported twice.
-# The last of torch's are those that it imports late, and that register operators of a process.
+# The last of torch's are those that it imports late, and that register operators of a process.  Our own are here for speed:
+# each session would import them again, with their assertions rewritten, which is a third of what it does.
 KEPT = (
-    hypothesis, matplotlib.figure, scipy.stats, torch, torch._inductor, torch.distributed.tensor,
-    harness.data, harness.judge, harness.report, harness.store,
+    hypothesis, matplotlib.figure, scipy.stats, torch, torch._inductor, torch.distributed.tensor, harness,
 )  # fmt: skip
 
 INI = """

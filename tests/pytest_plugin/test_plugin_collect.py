@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 
@@ -254,3 +255,21 @@ def test_links_to_claims_that_were_not_collected_are_not_unknown(project: Projec
     row = project.rows()["leaning"]
     assert row["shaken"]["unmet"] == ["paper/lower"]
     assert "It requires paper/lower, which is refuted." in row["notes"]
+
+
+@pytest.mark.parametrize("broken", [False, True])
+def test_garbage_is_looked_for_again_once_claims_are_collected(project: Project, broken: bool):
+    seen = """
+import gc
+WHILE = gc.isenabled()
+
+@declare("seen")
+def test_seen():
+    return evidence(1.0, settings={"enabled": [WHILE, gc.isenabled()]})
+"""
+    project.claims(seen)
+    if broken:
+        project.claims("import no_such_module", name="test_broken_module")
+    project.run("claims", "--continue-on-collection-errors")
+    assert project.rows()["seen"]["settings"]["enabled"] == [False, True]
+    assert gc.isenabled()

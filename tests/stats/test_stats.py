@@ -6,11 +6,13 @@ import numpy as np
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from hypothesis.extra.numpy import array_shapes, arrays
 from scipy import stats as sps
 from statsmodels.stats.multitest import multipletests
 
 from harness import stats
 from harness.stats.attenuation import kendall_tau
+from harness.stats.correlations import mid_ranks
 from harness.stats.ranks import covariance
 
 finite = st.floats(-1e3, 1e3, allow_subnormal=False)
@@ -84,6 +86,16 @@ class TestSignFlip:
 
 
 class TestCorrelation:
+    @given(
+        arrays(
+            float,
+            array_shapes(min_dims=1, max_dims=3, min_side=0, max_side=6),
+            elements=st.one_of(st.integers(0, 9).map(float), st.floats(-9, 9), st.sampled_from([np.inf, np.nan])),
+        )
+    )
+    def test_ranks_are_scipys_whatever_is_tied_or_missing(self, values):
+        assert np.array_equal(mid_ranks(values), sps.rankdata(values, axis=-1), equal_nan=True)
+
     @given(st.lists(st.tuples(st.integers(-5, 5), st.integers(-5, 5)), min_size=4, max_size=20))
     def test_spearman_is_scipys_with_ties(self, pairs):
         x, y = np.transpose(pairs)
