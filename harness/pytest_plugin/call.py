@@ -18,7 +18,18 @@ from harness.device import one_thread
 from harness.errors import ClaimError, Shortfall
 from harness.pytest_plugin.collect import FAULT, claim_id
 from harness.pytest_plugin.given import REMEDY, body_of, design_of, reads_a_harness
-from harness.pytest_plugin.outcome import SCALED, UNRUN, NotSupported, Row, Settings, Shown, conclude, read_row, write_row
+from harness.pytest_plugin.outcome import (
+    SCALED,
+    UNRUN,
+    NotSupported,
+    Row,
+    Settings,
+    Shown,
+    conclude,
+    lighten,
+    read_row,
+    write_row,
+)
 from harness.pytest_plugin.sittings import Sittings
 from harness.spec import RecipeError
 
@@ -63,6 +74,9 @@ class Caller:
         item.ihook.pytest_runtest_logstart(nodeid=item.nodeid, location=item.location)
         runtestprotocol(item, nextitem=nextitem)
         item.ihook.pytest_runtest_logfinish(nodeid=item.nodeid, location=item.location)
+        lighten(item)
+        if isinstance(ended := item.stash.get(_ENDED, None), BaseException):
+            ended.with_traceback(None)  # whose frames hold what was measured
         return True
 
     @pytest.hookimpl(wrapper=True)

@@ -6,7 +6,7 @@ import shlex
 import textwrap
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator, Iterator, MutableMapping
 from pathlib import Path
 from typing import Any
 
@@ -22,9 +22,12 @@ from harness.pytest_plugin.outcome import (
     PROPERTY,
     RETRIES,
     SCALED,
+    PackedRows,
     Row,
     Settings,
     Status,
+    light,
+    lighten,
     pending,
     read_row,
     shown_path,
@@ -50,7 +53,7 @@ class Controller:
 
     def __init__(self, config: pytest.Config, settings: Settings, folder: Path, collector: Collector) -> None:
         self._config, self._settings, self._folder, self._collector = config, settings, folder, collector
-        self._rows: dict[str, Row] = {}
+        self._rows: MutableMapping[str, Row] = {}  # packed while rows come, since there may be thousands
         self._run: set[str] = set()
         self._known: list[str] = []
         self._left_out_unseen = self._partial = self._scaled = self._retries = False
@@ -83,8 +86,9 @@ class Controller:
     def _expect(self, collected: Collected) -> None:
         self._known = collected.known
         self._left_out_unseen, self._partial = leaves_out_unseen(self._config), collected.partial
-        self._rows = dict(collected.rows) | dict(collected.broken)
+        self._rows = PackedRows([*collected.rows, *collected.broken])
         self._broken = {nodeid for nodeid, _ in collected.broken}
+        collected.rows.clear()
         if self._rows and not self._config.option.collectonly:
             self._origin = origin(self._config.rootpath, claims_folders(self._config))
             self._arriving.begin(self._assembled)
@@ -95,12 +99,21 @@ class Controller:
         if nodeid in self._rows:
             self._crashes.began(nodeid)
 
-    @pytest.hookimpl(tryfirst=True)
-    def pytest_runtest_logreport(self, report: pytest.TestReport) -> None:
-        """Take the row that the report brings; a worker that died brings none."""
-        if report.nodeid not in self._rows:
-            return
+    @pytest.hookimpl(wrapper=True, tryfirst=True)
+    def pytest_runtest_logreport(self, report: pytest.TestReport) -> Generator[None, None, None]:
+        """Take the row that the report brings, before others see it, and then lighten the report, which pytest keeps."""
+        if report.nodeid in self._rows:
+            self._take(report)
+        try:
+            return (yield)
+        finally:
+            lighten(report)
+
+    def _take(self, report: pytest.TestReport) -> None:
+        """The row of a report; a worker that died brings none."""
         row = read_row(report)
+        if row is not None and light(row):
+            return  # a plugin reports it once more
         if row is None:
             said = str(report.longrepr).splitlines()[0]
             reason = self._crashes.reason(report.nodeid, said)
@@ -130,7 +143,7 @@ class Controller:
             return
         from harness.report.rows import NEVER
 
-        self._run |= self._broken
+        self._rows, self._run = dict(self._rows), self._run | self._broken
         missing = {nodeid: row for nodeid, row in self._rows.items() if nodeid not in self._run}
         for row in missing.values():
             row |= {"reason": NEVER, "error": NEVER}

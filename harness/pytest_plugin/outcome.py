@@ -7,7 +7,8 @@ whatever happens, and because a single NumPy number there ends the whole run.
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+import zlib
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from dataclasses import dataclass
 from functools import lru_cache
 from pathlib import Path
@@ -24,6 +25,7 @@ Status = tuple[str, str, tuple[str, Mapping[str, bool]]]
 PROPERTY = "claim"
 SCALED = "claims-scaled"  # the property of a claim that asks for the scale
 RETRIES = "claims-retries"  # the property of a claim that a plugin would run again until it passes
+_WORDS = ("id", "verdict", "expected", "changes")  # fields of a row that the words for its outcome need
 UNRUN = "not judged"
 """How the reason of a claim begins that its author left out."""
 
@@ -102,6 +104,55 @@ def read_row(holder: pytest.Item | pytest.TestReport) -> Row | None:
             row = _parsed(text)
             return None if row is None else dict(row)
     return None
+
+
+def lighten(holder: pytest.Item | pytest.TestReport) -> None:
+    """Leave of the row that an item or a report carries what its words need: pytest keeps both until the session ends.
+
+    Whoever gathers reports has it by then, the JUnit file among them.
+    """
+    row = read_row(holder)
+    if row is not None:
+        brief = {name: row[name] for name in _WORDS if name in row}
+        holder.user_properties[:] = [
+            (name, json.dumps(brief) if name == PROPERTY else value) for name, value in holder.user_properties
+        ]
+
+
+def light(row: Mapping[str, Any]) -> bool:
+    """Whether it is what :func:`lighten` leaves of a row."""
+    return set(row) <= set(_WORDS)
+
+
+class PackedRows(MutableMapping[str, Row]):
+    """Rows by node id, each as compressed text, a tenth of what it takes as objects; each look makes a row of its own.
+
+    Args:
+        rows: that are there from the start.
+    """
+
+    def __init__(self, rows: Iterable[tuple[str, Row]] = ()) -> None:
+        self._packed: dict[str, bytes] = {}
+        self.update(rows)
+
+    def __getitem__(self, nodeid: str) -> Row:
+        row: Row = json.loads(zlib.decompress(self._packed[nodeid]))
+        return row
+
+    def __setitem__(self, nodeid: str, row: Row) -> None:
+        self._packed[nodeid] = zlib.compress(to_text(row).encode())
+
+    def __delitem__(self, nodeid: str) -> None:
+        del self._packed[nodeid]
+
+    def __contains__(self, nodeid: object) -> bool:
+        return nodeid in self._packed
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._packed)
+
+    def __len__(self) -> int:
+        return len(self._packed)
 
 
 @lru_cache(maxsize=64)

@@ -9,6 +9,7 @@ from __future__ import annotations
 import copy
 import math
 import re
+from collections import Counter
 from collections.abc import Callable, Iterable, Mapping
 from functools import partial
 from pathlib import Path
@@ -28,6 +29,8 @@ INTERVAL_RULES: tuple[str, ...] = ("above", "below", "within")
 NOT_RUN = "the claim did not run"
 NEVER = "not run: the session ended before its turn"
 
+OTHER_SOURCE = "It cites another document than "
+"""How the note of a claim begins that stands under one key with claims of another document."""
 _INSTEAD = "the row holds something that this version cannot show, and claims.json has its numbers"
 _NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported", "number"))
 _BLANK: Row = {
@@ -199,7 +202,31 @@ def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
         row["survives"] = bool(p <= row["alpha"]) if decided and p is not None else None
     _put_searches(adjusted)
     _put_shaken(adjusted)
+    _put_other_sources(adjusted)
     return adjusted
+
+
+def _put_other_sources(rows: list[Row]) -> None:
+    """Write among the notes of a claim that it cites another document than most claims whose ids begin as its own does.
+
+    They are told, and their p-values adjusted, as claims of one document, which may be what the author wants or a slip.
+    """
+    cited = ("title", "authors", "year", "address")
+    for document in dict.fromkeys(row["document"] for row in rows):
+        own = [row for row in rows if row["document"] == document]
+        counts = Counter(tuple(row["source"][name] for name in cited) for row in own if row["source"]["title"])
+        most = max(counts, key=lambda each: counts[each], default=None)
+        for row in own:
+            row["notes"] = [note for note in row["notes"] if not note.startswith(OTHER_SOURCE)]
+            source = tuple(row["source"][name] for name in cited)
+            if most is None or not row["source"]["title"] or source == most:
+                continue
+            both = zip(cited, source, most, strict=True)
+            said = "; ".join(f"{name} {here!r}, there {there!r}" for name, here, there in both if here != there)
+            row["notes"].append(
+                f"{OTHER_SOURCE}most claims of {document} ({said}), and is told and adjusted with them as one: give both the "
+                "same Source, or this claim an id that begins with a key of its own."
+            )
 
 
 def _put_shaken(rows: list[Row]) -> None:

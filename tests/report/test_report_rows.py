@@ -19,8 +19,8 @@ import harness.report
 from harness.claim import Claim, ClaimError, Evidence
 from harness.judge import judge
 from harness.predict import Conjunction, PairedDifference, Theorem
-from harness.report import ReportError, adjust, assemble, base_row, plain, with_verdict
-from harness.report.rows import FIELDS, blank_row
+from harness.report import ReportError, adjust, assemble, base_row, overview, plain, with_verdict
+from harness.report.rows import FIELDS, OTHER_SOURCE, blank_row
 
 SCHEMA = json.loads((Path(harness.report.__file__).parent / "claims.schema.json").read_text(encoding="utf-8"))
 
@@ -178,6 +178,44 @@ class TestAdjust:
 
     def test_of_nothing_is_nothing(self) -> None:
         assert adjust([]) == []
+
+
+class TestDocuments:
+    """Claims of several documents under one key are told as one; each that is not of most claims' document says so."""
+
+    def rows(self, titles: list[str | None]) -> list[dict[str, Any]]:
+        rows = [blank_row() | {"id": f"paper/{at}", "document": "paper"} for at in range(len(titles))]
+        for row, title in zip(rows, titles, strict=True):
+            row["source"] = {**row["source"], "title": title, "year": 2024}
+        return rows
+
+    @given(titles=st.lists(st.sampled_from(["A paper", "Another paper", "A third", None]), min_size=1, max_size=8))
+    def test_whoever_is_of_another_document_says_so_once_however_often_rows_are_adjusted(self, titles) -> None:
+        adjusted = adjust(adjust(self.rows(titles)))
+        said = [[note for note in row["notes"] if note.startswith(OTHER_SOURCE)] for row in adjusted]
+        told = {title for title, own in zip(titles, said, strict=True) if not own and title}
+        assert len(told) == any(titles)  # one document, unless none is named
+        assert all(len(own) == (title is not None and title not in told) for title, own in zip(titles, said, strict=True))
+        if told:
+            most = max(titles.count(title) for title in titles if title)
+            assert titles.count(told.pop()) == most
+
+    @pytest.mark.parametrize(
+        ("field", "value"), [("title", "A papre"), ("authors", "B. Nother"), ("year", 2023), ("address", "x")]
+    )
+    def test_it_says_in_what_they_differ_and_the_overview_counts_it(self, field: str, value: Any) -> None:
+        rows = self.rows(["A paper"] * 3)
+        rows[1]["source"][field] = value
+        adjusted = adjust(rows)
+        (note,) = adjusted[1]["notes"]
+        assert f"{field} {value!r}, there {rows[0]['source'][field]!r})" in note
+        assert [name for _, kinds in overview.lists(adjusted) for name, _, _ in kinds] == ["other-source"]
+        assert overview.flags(adjusted[1]) == "other-source" != overview.flags(adjusted[0])
+
+    def test_documents_under_keys_of_their_own_and_one_that_is_not_cited_are_nothing_to_say(self) -> None:
+        rows = self.rows(["A paper", "Another paper", None])
+        rows[1] |= {"id": "another/1", "document": "another"}
+        assert [row["notes"] for row in adjust(rows)] == [[], [], []]
 
 
 class TestAssemble:
