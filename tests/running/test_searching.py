@@ -254,7 +254,8 @@ def counts(screen: Screen, seeds: int) -> list[int]:
 
 
 @pytest.mark.parametrize(
-    ("n", "seeds", "kept"), [(96, 16, [2, 6]), (32, 16, [3, 7]), (16, 16, [6]), (12, 12, [6]), (8, 8, []), (6, 3, []), (1000, 4, [2])]
+    ("n", "seeds", "kept"),
+    [(96, 16, [2, 6]), (32, 16, [3, 7]), (16, 16, [6]), (12, 12, [6]), (8, 8, []), (6, 3, []), (1000, 4, [2])],
 )
 def test_a_first_look_has_units_enough_and_one_between_comes_where_there_is_room(n, seeds, kept):
     assert counts(screen_of(Seen("supported", n), seeds, lambda look: Seen("supported")), seeds) == kept
