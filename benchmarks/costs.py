@@ -1,12 +1,16 @@
-"""What ``plan --cost`` says of claims, against what a run of them really took.
+"""What ``plan --cost`` says of claims, against what they really take.
 
-    python benchmarks/costs.py STORE [DOCUMENT…] [--scale reduced] [--seconds 60] [--share 1.0]
+    python benchmarks/costs.py run CLAIM… [--scale reduced] [--seconds 100] [--members 8]
+    python benchmarks/costs.py STORE [DOCUMENT…] [--scale reduced] [--seconds 100] [--share 1.0]
 
-STORE is the store of such a run: its entries say how long each network and each table took.  The prediction is made for an
-empty store, by calibration alone.  Printed by document and by kind of work (training, LLC, attacks, other): predicted and real
-seconds, and their ratio; entries that the store lacks, and tables that belong to no network, are in neither.  The prediction is
-CPU time; an entry holds seconds on the clock, which go on while other work has the cores.  ``--share`` is the part of them that
-the processes of the run were given (their CPU time by the time that they lived), and real seconds are multiplied by it.
+``run`` makes what the claims (or documents) that are named ask for in this process, right after the prediction, on an empty
+store: both are CPU time of one process; ``--members`` leaves it at as many seeds of each network.  STORE is the store of an
+earlier run: its entries say how long each network and each table took, in seconds on the clock, which go on while other work
+has the cores; ``--share`` is the part of them that the processes of the run were given (their CPU time by the time that they
+lived), and real seconds are multiplied by it.
+
+Printed by document and by kind of work (training, LLC, attacks, other): predicted and real seconds, and their ratio.  What was
+not timed, entries that the store lacks, and tables that belong to no network are in neither.
 """
 
 from __future__ import annotations
@@ -16,6 +20,7 @@ import sys
 import tempfile
 import time
 from collections import defaultdict
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -49,58 +54,107 @@ def said(paths: list[Path], read: Any) -> list[float]:
     return found
 
 
-def compared(scale: str, folder: Path, seconds: float, documents: list[str]) -> dict[tuple[str, str], list[float]]:
-    """By document and kind: predicted seconds, real ones, entries that were asked for, entries found."""
+Counts = dict[tuple[str, str], list[float]]
+Took = Callable[[Any, list[int], Any], list[float]]
+
+
+def asked(scale: str, names: list[str]) -> dict[str, list[Any]]:
+    """What the claims of these ids or documents ask for, or all, by document."""
     designs: dict[str, list[Any]] = defaultdict(list)
 
     def look(item: Any, claim: Any) -> None:
-        if not documents or claim.document in documents:
+        if not names or claim.document in names or claim.id in names:
             designs[claim.document].append(design_of(item, scale))
 
     each_claim(ROOT / "claims", look, [])
-    real = open_harness(folder, scale=scale, device="cpu").store
-    found: dict[tuple[str, str], list[float]] = {}
+    return designs
+
+
+def first(needed: Needed, members: int) -> Needed:
+    """The same of the first seeds of each network alone: stacks are smaller then, in the prediction, too."""
+
+    def cut(seeds: set[int]) -> set[int]:
+        return set(sorted(seeds)[:members])
+
+    tables = {key: (measurement, recipe, cut(seeds)) for key, (measurement, recipe, seeds) in needed.tables.items()}
+    return Needed({recipe: cut(seeds) for recipe, seeds in needed.members.items()}, tables, needed.unknown)
+
+
+def compared(scale: str, designs: dict[str, list[Any]], seconds: float, took: Took, members: int) -> Counts:
+    """By document and kind: predicted seconds, real ones, entries that were asked for, entries of which both are known."""
+    found: Counts = {}
     with tempfile.TemporaryDirectory() as empty:
         store = open_harness(Path(empty), scale=scale, device="cpu").store
         began = time.process_time()
-        rates = Rates(store, Needed.of(design for some in designs.values() for design in some), seconds)
+        whole = first(Needed.of(design for some in designs.values() for design in some), members)
+        rates = Rates(store, whole.without(whole.lacking(store)), seconds)
+        rates.time()
+        print(f"calibration took {time.process_time() - began:.0f} s of CPU time", flush=True)
         for document, some in designs.items():
-            needed = Needed.of(some)
+            needed = first(Needed.of(some), members)
             for recipe, seeds in needed.members.items():
-                took = said([real.member_path(recipe, seed) for seed in sorted(seeds)], files.read_tensors)
-                _add(found, (document, "training"), rates.training(recipe, seeds), took, len(seeds))
+                each, real = rates.training(recipe, seeds), took(recipe, sorted(seeds), None)
+                _add(found, (document, "training"), each, real, len(seeds))
             for measurement, recipe, seeds in needed.tables.values():
-                took = said([*real.table_paths(recipe, sorted(seeds), measurement).values()], files.read_table)
-                _add(found, (document, kind_of(measurement)), rates.measuring(measurement, recipe, seeds), took, len(seeds))
-        print(f"calibration took {time.process_time() - began:.0f} s of CPU time")
+                each, real = rates.measuring(measurement, recipe, seeds), took(recipe, sorted(seeds), measurement)
+                _add(found, (document, kind_of(measurement)), each, real, len(seeds))
     return found
 
 
-def _add(
-    found: dict[tuple[str, str], list[float]], key: tuple[str, str], each: float | None, took: list[float], asked: int
-) -> None:
+def from_store(store: Any) -> Took:
+    """What the entries of a store say."""
+
+    def took(recipe: Any, seeds: list[int], measurement: Any) -> list[float]:
+        if measurement is None:
+            return said([store.member_path(recipe, seed) for seed in seeds], files.read_tensors)
+        return said([*store.table_paths(recipe, seeds, measurement).values()], files.read_table)
+
+    return took
+
+
+def made_here(store: Any) -> Took:
+    """What it takes to make them now, in CPU time."""
+
+    def took(recipe: Any, seeds: list[int], measurement: Any) -> list[float]:
+        population = None if measurement is None else store.population(recipe, seeds)
+        began = time.process_time()
+        if population is None:
+            store.population(recipe, seeds)
+        else:
+            store.measure([population], measurement)
+        return [(time.process_time() - began) / len(seeds)] * len(seeds)
+
+    return took
+
+
+def _add(found: Counts, key: tuple[str, str], each: Any, took: list[float], asked: int) -> None:
     held = found.setdefault(key, [0.0, 0.0, 0, 0])
     held[2] += asked
     if each is not None:
-        held[0], held[1], held[3] = held[0] + each * len(took), held[1] + sum(took), held[3] + len(took)
+        held[0], held[1], held[3] = held[0] + each.seconds * len(took), held[1] + sum(took), held[3] + len(took)
 
 
 def main() -> None:
     """Print the table."""
     parser = argparse.ArgumentParser(description=(__doc__ or "").splitlines()[0])
-    parser.add_argument("store", type=Path)
-    parser.add_argument("documents", nargs="*")
+    parser.add_argument("store", type=Path, metavar="run|STORE")
+    parser.add_argument("names", nargs="*", help="claims or documents")
     parser.add_argument("--scale", default="reduced")
-    parser.add_argument("--seconds", type=float, default=60.0)
+    parser.add_argument("--seconds", type=float, default=100.0)
     parser.add_argument("--share", type=float, default=1.0)
+    parser.add_argument("--members", type=int, default=8)
     chosen = parser.parse_args()
+    designs = asked(chosen.scale, chosen.names)
+    with tempfile.TemporaryDirectory() as folder:
+        here = str(chosen.store) == "run"
+        real = open_harness(Path(folder) if here else chosen.store, scale=chosen.scale, device="cpu").store
+        took_by = made_here(real) if here else from_store(real)
+        found = compared(chosen.scale, designs, chosen.seconds, took_by, chosen.members if here else sys.maxsize)
     print("| document | kind | of entries | predicted, s | real, s | ratio |\n|---|---|---|---|---|---|")
-    for (document, kind), (predicted, real, asked, there) in sorted(
-        compared(chosen.scale, chosen.store, chosen.seconds, chosen.documents).items()
-    ):
-        real *= chosen.share
-        ratio = f"{predicted / real:.2f}" if real else "-"
-        print(f"| {document} | {kind} | {there:.0f}/{asked:.0f} | {predicted:.0f} | {real:.0f} | {ratio} |")
+    for (document, kind), (predicted, took, of, there) in sorted(found.items()):
+        took *= chosen.share
+        ratio = f"{predicted / took:.2f}" if took else "-"
+        print(f"| {document} | {kind} | {there:.0f}/{of:.0f} | {predicted:.0f} | {took:.0f} | {ratio} |")
 
 
 if __name__ == "__main__":

@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, TextIO
 from harness.claim import SCALES
 from harness.cli import cache, fixed, hypotheses, new, search, stories, train
 from harness.cli import costs as costing
-from harness.cli.words import counted
+from harness.cli.words import asks_for, counted, require_known
 
 if TYPE_CHECKING:
     import pytest
@@ -135,7 +135,7 @@ def _parser() -> argparse.ArgumentParser:
     kinds.set_defaults(command=_kinds)
 
     plan = commands.add_parser("plan", help="say what the configured seeds can find, and how many seeds a margin needs")
-    plan.add_argument("claims", nargs="*", metavar="claim", help="ids of claims (default: all)")
+    plan.add_argument("claims", nargs="*", metavar="claim", help="ids of claims, or documents (default: all)")
     plan.add_argument("--scale", choices=SCALES, default="reduced", help="whose seeds (default: reduced)")
     plan.add_argument("--from", dest="run", type=Path, metavar="claims.json", help="run to take the spread between units from "
                       "(default: reports/claims.json, else reports/reference/claims.json)")  # fmt: skip
@@ -228,7 +228,7 @@ def _plan(chosen: argparse.Namespace) -> int:
         name, declared = claim_id(item), getattr(getattr(item, "function", None), "__claim__", None)
         if isinstance(declared, Claim):
             families[declared.document] += getattr(declared.prediction, "rule", "exact") != "exact"
-        if name is None or (chosen.claims and name not in chosen.claims):
+        if name is None or not asks_for(chosen.claims, name):
             return
         if isinstance(declared, Claim):
             design = None if declared.prediction.rule == "exact" else design_of(item, chosen.scale)  # type: ignore[arg-type]
@@ -239,8 +239,7 @@ def _plan(chosen: argparse.Namespace) -> int:
             said[name] = f"not declared correctly: {declared}"
 
     known = [name for item in collected(chosen.folder, look) if (name := claim_id(item))]
-    if absent := [claim for claim in chosen.claims if claim not in known]:
-        raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
+    require_known(chosen.claims, known, chosen.folder)
     for claim, design in plans:
         family = families[claim.document]
         said[claim.id] = statement(claim, design, rows.get(claim.id), chosen.scale, run["scale"], family)

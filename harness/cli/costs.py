@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,48 +17,42 @@ if TYPE_CHECKING:
     from harness.claim import Claim
     from harness.running.asking import ClaimDesign
     from harness.running.costs import Cost
+    from harness.running.rates import Source
 
 NOTE = (
     "Times are of one process on this machine; several share them, each with its memory. Networks and tables that claims share "
-    "count once in every line.\nWhat the store has is taken as its entries say. The rest is timed; against a whole run these "
-    "were trainings 0.7 to 1.0 of what they took, attacks 0.7 to 1.0, other tables 0.6 to 1.3, LLC 1.8: a sampler that stops "
-    "once it is precise counts with its whole budget where its timing was cut short."
+    "count once in every line."
 )
+SECONDS = 100.0
+GOT: dict[Source, str] = {
+    "stored": "as entries of the store say",
+    "timed": "timed here on a few steps and members",
+    "scaled": "by work, from others of the same kind that were timed",
+    "guessed": "from other kinds, since the time for timing was over; between a third and three times of it",
+}
 
 
 def add(plan: argparse.ArgumentParser) -> None:
     """Add the options to the command's parser."""
     plan.add_argument("--cost", action="store_true", help="say instead what a run takes: hours, memory and disk by document")
     plan.add_argument("--device", choices=DEVICES, default="auto", help="--cost: where it would run (default: auto)")
-    plan.add_argument(
-        "--seconds",
-        type=float,
-        default=60.0,
-        metavar="N",
-        help="--cost: time for measuring rates, besides training what is measured (default: 60)",
-    )
+    plan.add_argument("--seconds", type=float, default=SECONDS, metavar="N",
+                      help=f"--cost: CPU time for timing (default: {SECONDS:g}); with less, more is guessed")  # fmt: skip
     plan.add_argument("--store", metavar="DIR", help="--cost: the store (default: $HARNESS_STORE, else .harness)")
 
 
 def costs(chosen: argparse.Namespace) -> int:
-    """Print the costs of the claims that were named, or of all."""
+    """Print the costs of the claims that were named, or of all: first by document, then by claim."""
     from harness.cli import CommandError
-    from harness.cli.fixed import each_claim
     from harness.device import DeviceError
-    from harness.pytest_plugin.given import design_of
-    from harness.running.costs import Needed, cost_of
+    from harness.progress import under_way
+    from harness.running.costs import Needed, Prices
     from harness.running.rates import Rates
     from harness.running.session import open_harness, store_folder
 
-    designs: dict[tuple[str, str], ClaimDesign] = {}
-
-    def look(item: pytest.Function, claim: Claim) -> None:
-        if not chosen.claims or claim.id in chosen.claims:
-            designs[claim.document, claim.id] = design_of(item, chosen.scale)
-
-    known = each_claim(chosen.folder, look, chosen.claims)
-    if absent := [claim for claim in chosen.claims if claim not in {name for _, name in designs}]:
-        raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
+    if not chosen.seconds > 0:
+        raise CommandError(f"--seconds {chosen.seconds:g} is no time to time anything in; give a number above 0")
+    designs = _designs(chosen)
     try:
         folder = store_folder(chosen.store, Path.cwd(), Path.cwd())
         store = open_harness(folder, scale=chosen.scale, device=chosen.device).store
@@ -70,37 +64,75 @@ def costs(chosen: argparse.Namespace) -> int:
     def needed(some: Iterable[ClaimDesign]) -> Needed:
         return Needed.of(some).without(lacking)
 
-    rates = Rates(store, needed(designs.values()), chosen.seconds)
-    print(f"scale {chosen.scale}, on {store.device}; the store is {folder}\n")
-    print(f"{'':34} {'networks':>8} {'tables':>8} {'time':>9} {'to do':>9} {'memory':>8} {'disk':>8}")
-    untimed: dict[str, None] = {}
-    at_most = False
+    whole = needed(designs.values())
+    print(f"timing what the store does not know, for about {chosen.seconds:g} s", file=sys.stderr, flush=True)
+    with under_way("timing", 100, "%") as hear:
+        rates = Rates(store, whole, chosen.seconds, lambda done, of: hear(done / of))
+        rates.time()
+    prices = Prices(whole, rates, store, base)
     documents = list(dict.fromkeys(document for document, _ in designs))
-    for document in documents:
-        own = {name: design for (of, name), design in designs.items() if of == document}
-        whole = cost_of(needed(own.values()), rates, store, base)
-        untimed |= dict.fromkeys(whole.untimed)
-        at_most |= whole.at_most
-        print(_line(document, whole))
-        for name, design in own.items():
-            if design.recipes:
-                print(_line(f"  {name.removeprefix(document + '/')}", cost_of(needed([design]), rates, store, base)))
+    own = {each: {name: design for (of, name), design in designs.items() if of == each} for each in documents}
+    lines = {each: prices.cost(needed(own[each].values())) for each in documents}
     if len(documents) > 1:
-        print(_line("all", cost_of(needed(designs.values()), rates, store, base)))
-    print(f"\n{NOTE}")
-    if at_most:
-        print("≤: members may stop before the last epoch, were not seen to within some seconds, and count in full.")
-    if untimed:
-        print(f"Not timed, and not in the times: {len(untimed)} things, of which {'; '.join([*untimed][:4])}", file=sys.stderr)
+        lines["all"] = prices.cost(whole)
+    print(f"scale {chosen.scale}, on {store.device}; the store is {folder}\n")
+    print(f"{'':34} {'networks':>8} {'tables':>8} {'time':>9} {'to do':>9} {'memory':>8} {'disk':>8}  how the time was got")
+    for name, cost in lines.items():
+        print(_line(name, cost))
+    for each in documents:
+        print()
+        for name, design in own[each].items():
+            short = f"  {name.removeprefix(each + '/')}"
+            print(_line(short, prices.cost(needed([design]))) if design.recipes else f"{short[:34]:34} (no networks)")
+    _explain([*lines.values()])
     return 0
+
+
+def _designs(chosen: argparse.Namespace) -> dict[tuple[str, str], ClaimDesign]:
+    """What the claims that were named ask for, or all, by document and id.
+
+    Raises:
+        CommandError: there is no such claim or document.
+    """
+    from harness.cli.fixed import each_claim
+    from harness.cli.words import asks_for, require_known
+    from harness.pytest_plugin.given import design_of
+
+    designs: dict[tuple[str, str], ClaimDesign] = {}
+
+    def look(item: pytest.Function, claim: Claim) -> None:
+        if asks_for(chosen.claims, claim.id):
+            designs[claim.document, claim.id] = design_of(item, chosen.scale)
+
+    require_known(chosen.claims, each_claim(chosen.folder, look, chosen.claims), chosen.folder)
+    return designs
+
+
+def _explain(costs: Sequence[Cost]) -> None:
+    """What the columns mean, as far as it occurs."""
+    print(f"\n{NOTE}")
+    for source in (each for each in GOT if any(cost.sources.get(each) for cost in costs)):
+        print(f"{source}: {GOT[source]}")
+    if any(cost.at_most for cost in costs):
+        print("≤: trainings and samplers may end early, were not seen to within some seconds, and count in full.")
+    if untimed := list(dict.fromkeys(each for cost in costs for each in cost.untimed)):
+        more = f", and {len(untimed) - 4} more" if len(untimed) > 4 else ""
+        print(f"Not timed, and not in the times: {'; '.join(untimed[:4])}{more}", file=sys.stderr)
 
 
 def _line(name: str, cost: Cost) -> str:
     whole, left = (f"{'≤ ' if cost.at_most else ''}{_time(each)}" for each in (cost.seconds, cost.left))
     return (
         f"{name[:34]:34} {cost.members:8,} {cost.tables:8,} {whole:>9} {left:>9} {cost.memory / 1e9:5.1f} GB "
-        f"{cost.disk / 1e6:5,.0f} MB"
+        f"{cost.disk / 1e6:5,.0f} MB  {_got(cost)}"
     )
+
+
+def _got(cost: Cost) -> str:
+    """How the time was got, by its shares; and between what it lies where a part of it is a guess."""
+    shares = {source: cost.sources.get(source, 0.0) / cost.seconds for source in GOT} if cost.seconds else {}
+    said = ", ".join(f"{source} {share:.0%}" for source, share in shares.items() if share >= 0.005)
+    return said if shares.get("guessed", 0.0) < 0.005 else f"{said} ({' to '.join(map(_time, cost.bounds))})"
 
 
 def _time(seconds: float) -> str:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
+from harness.cli.words import asks_for, require_known
 
 if TYPE_CHECKING:
     import pytest
@@ -64,16 +65,12 @@ def _preregister(chosen: argparse.Namespace) -> int:
     def look(item: pytest.Function, claim: Claim) -> None:
         if not commit:
             commit.extend(revision(item.config.rootpath))
-        if not chosen.claims or claim.id in chosen.claims:
+        if asks_for(chosen.claims, claim.id):
             design = design_of(item, chosen.scale)
             recipes.update({recipe.key: recipe.describe() for recipe, _ in design.recipes})
             found[claim.id] = registered(claim, design, rows.get(claim.id), chosen.scale, run["scale"])
 
-    known = each_claim(chosen.folder, look, chosen.claims)
-    if absent := [claim for claim in chosen.claims if claim not in found]:
-        raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
-    if not found:
-        raise CommandError(f"there is nothing to register: {chosen.folder} has no claims")
+    require_known(chosen.claims, each_claim(chosen.folder, look, chosen.claims), chosen.folder)
     try:
         register(chosen.out, readable, found, recipes, scale=chosen.scale, commit=commit[0], dirty=commit[1], note=chosen.note)
     except RegistrationError as problem:
@@ -200,7 +197,7 @@ def each_claim(folder: Path, look: Callable[[pytest.Function, Claim], None], wan
         try:
             if isinstance(declared, Claim):
                 look(item, declared)  # type: ignore[arg-type]
-            elif wanted is not None and (not wanted or name in wanted):
+            elif wanted is not None and asks_for(wanted, name):
                 raise CommandError(f"{name} is not declared correctly, and so fixes nothing: {declared}")
         except Exception as problem:  # pytest would print a traceback of its own insides
             failed.append(problem)

@@ -41,6 +41,7 @@ def add(commands: Any) -> None:
 def run(chosen: argparse.Namespace) -> int:
     """Search one claim's scope, as ``pytest claims/ --claims-search`` does; exit code 1 where it could not be judged."""
     from harness.cli import CommandError, collected, run_pytest
+    from harness.cli.words import require_known
     from harness.pytest_plugin.collect import claim_id
     from harness.store.place import is_url
 
@@ -49,8 +50,9 @@ def run(chosen: argparse.Namespace) -> int:
     if chosen.claim is None:
         raise CommandError("name a claim to search, or a run's claims.json with --table FILE")
     known = [name for item in collected(chosen.folder) if (name := claim_id(item))]
+    require_known([chosen.claim], known, chosen.folder)
     if chosen.claim not in known:
-        raise CommandError(f"there is no claim {chosen.claim}; python -m harness list shows all {len(known)}")
+        raise CommandError(f"{chosen.claim} is a document; name one of its claims, which python -m harness list shows")
     if chosen.examples < 1:
         raise CommandError(f"--examples {chosen.examples}: a search tries 1 setting or more")
     if chosen.engine != "local" and chosen.workers != 1:

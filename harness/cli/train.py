@@ -93,19 +93,15 @@ def wanted(claims: Sequence[str], scale: str, folder: Path) -> list[tuple[Recipe
     Raises:
         CommandError: there is no such claim.
     """
-    from harness.cli import CommandError
     from harness.cli.fixed import each_claim
+    from harness.cli.words import asks_for, require_known
     from harness.pytest_plugin.given import design_of
 
     found: list[tuple[Recipe, tuple[int, ...]]] = []
-    seen: set[str] = set()
 
     def look(item: pytest.Function, claim: Claim) -> None:
-        if not claims or claim.id in claims or claim.document in claims:
-            seen.update((claim.id, claim.document))
+        if asks_for(claims, claim.id):
             found.extend(design_of(item, scale).recipes)
 
-    known = each_claim(folder, look, list(claims))
-    if absent := [claim for claim in claims if claim not in seen]:
-        raise CommandError(f"there is no claim {', '.join(absent)}; python -m harness list shows all {len(known)}")
+    require_known(claims, each_claim(folder, look, list(claims)), folder)
     return found

@@ -7,7 +7,8 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 from harness.device import memory_limit
-from harness.running.rates import CANNOT, Rates
+from harness.running.probes import CANNOT
+from harness.running.rates import WIDE, Known, Rates, Source
 from harness.spec import describe, digest
 from harness.store.lineages import ancestry
 from harness.store.sharing import measured_together, trained_together
@@ -80,8 +81,9 @@ class Cost:
         left: seconds for what is not in the store.
         memory: bytes that one process holds.
         disk: bytes of the store.
-        at_most: whether members may stop earlier than was counted.
+        at_most: whether members or samplers may stop earlier than was counted.
         untimed: things that could not be timed, and count as nothing.
+        sources: the seconds on an empty store by how they were got; see :class:`harness.running.rates.Known`.
     """
 
     members: int
@@ -92,45 +94,87 @@ class Cost:
     disk: int
     at_most: bool
     untimed: tuple[str, ...]
+    sources: Mapping[Source, float] = field(default_factory=dict)
+
+    @property
+    def bounds(self) -> tuple[float, float]:
+        """Between which seconds the time on an empty store lies, as far as parts of it are guesses."""
+        guessed = self.sources.get("guessed", 0.0)
+        return self.seconds - guessed * (1 - 1 / WIDE), self.seconds + guessed * (WIDE - 1)
 
 
-def cost_of(needed: Needed, rates: Rates, store: Store, base: int) -> Cost:
-    """What some claims take together.
+@dataclass(frozen=True)
+class _Price:
+    """What one kind of thing takes, each; there are as many as seeds."""
+
+    known: Known | None
+    there: frozenset[int]
+    bytes: float
+    at_most: bool = False
+    memory: int = 0
+
+
+class Prices:
+    """What members and tables take, each found out once for all claims.
 
     Args:
-        needed: by them.
+        whole: what all claims ask for that are ever asked about.
         rates: of this machine.
         store: what it has is not left to be done.
         base: bytes that a process holds before it works.
     """
-    seconds = left = disk = 0.0
-    memory, tables = 0, 0
-    untimed = dict.fromkeys(needed.unknown)
-    for recipe, seeds in needed.members.items():
-        each = rates.training(recipe, seeds)
-        if each is None:
-            untimed[f"training of {recipe.name}"] = None
-            continue
-        absent = len(seeds) - len(store.trained_of(recipe, sorted(seeds)))
-        seconds, left = seconds + len(seeds) * each, left + absent * each
-        disk += len(seeds) * (4 * recipe.program().layout.total * len(recipe.kept) + HEADER)
-        memory = max(memory, _memory(recipe, store))
-    for measurement, recipe, seeds in needed.tables.values():
-        tables += len(seeds)
-        try:
-            each = rates.measuring(measurement, recipe, seeds)
-        except CANNOT:
-            each = None
-        if each is None:
-            untimed[f"{measurement.name} of {recipe.name}"] = None
-            continue
-        absent = len(seeds) - len(store.measured_of(recipe, sorted(seeds), measurement))
-        seconds, left = seconds + len(seeds) * each, left + absent * each
-        disk += len(seeds) * rates.bytes_of(measurement, recipe)
-    at_most = any(map(rates.at_most, needed.members))
-    return Cost(
-        sum(map(len, needed.members.values())), tables, seconds, left, base + memory, int(disk), at_most, tuple(untimed)
-    )  # fmt: skip
+
+    def __init__(self, whole: Needed, rates: Rates, store: Store, base: int) -> None:
+        self._whole, self._rates, self._store, self._base = whole, rates, store, base
+        self._members: dict[str, _Price] = {}
+        self._tables: dict[str, _Price] = {}
+
+    def cost(self, needed: Needed) -> Cost:
+        """What some claims take together."""
+        seconds = left = disk = 0.0
+        memory, sources = 0, dict[Source, float]()
+        untimed, at_most = dict.fromkeys(needed.unknown), False
+        priced = [(f"training of {recipe.name}", seeds, self._member(recipe)) for recipe, seeds in needed.members.items()]
+        priced += [
+            (f"{measurement.name} of {recipe.name}", seeds, self._table(key))
+            for key, (measurement, recipe, seeds) in needed.tables.items()
+        ]
+        for name, seeds, price in priced:
+            if price.known is None:
+                untimed[name] = None
+                continue
+            own = len(seeds) * price.known.seconds
+            seconds, left = seconds + own, left + len(seeds - price.there) * price.known.seconds
+            sources[price.known.source] = sources.get(price.known.source, 0.0) + own
+            disk, memory, at_most = disk + len(seeds) * price.bytes, max(memory, price.memory), at_most or price.at_most
+        return Cost(
+            sum(map(len, needed.members.values())), sum(len(seeds) for _, _, seeds in needed.tables.values()), seconds, left,
+            self._base + memory, int(disk), at_most, tuple(untimed), sources,
+        )  # fmt: skip
+
+    def _member(self, recipe: Recipe) -> _Price:
+        if recipe.key not in self._members:
+            seeds = self._whole.members[recipe]
+            known = self._rates.training(recipe, seeds)
+            self._members[recipe.key] = _Price(known, frozenset(), 0.0) if known is None else _Price(
+                known, frozenset(self._store.trained_of(recipe, sorted(seeds))),
+                4 * recipe.program().layout.total * len(recipe.kept) + HEADER, self._rates.at_most(recipe),
+                _memory(recipe, self._store),
+            )  # fmt: skip
+        return self._members[recipe.key]
+
+    def _table(self, key: str) -> _Price:
+        if key not in self._tables:
+            measurement, recipe, seeds = self._whole.tables[key]
+            try:
+                known = self._rates.measuring(measurement, recipe, seeds)
+            except CANNOT:
+                known = None
+            self._tables[key] = _Price(known, frozenset(), 0.0) if known is None else _Price(
+                known, frozenset(self._store.measured_of(recipe, sorted(seeds), measurement)),
+                self._rates.bytes_of(measurement, recipe), self._rates.measured_at_most(measurement, recipe),
+            )  # fmt: skip
+        return self._tables[key]
 
 
 def _memory(recipe: Recipe, store: Store) -> int:

@@ -1,48 +1,122 @@
 """How long training and measuring take on this machine: from what the store knows, else timed on a few steps and members.
 
-A member that is in the store says how long it took.  Other trainings are timed for a few steps of their own stack, and other
-measurements on a few members until a time limit; what is left is in proportion.  Recipes are taken in groups (one architecture,
-regime and data), of which the one with the least and the one with the most work are timed; the rest is scaled by work.
-Where training ends as soon as it has reached something, which depends on more than work, each architecture is timed, and
-two members are trained to their end, to see which share of the work that is.
+A member that is in the store says how long it took.  The rest is timed (:mod:`harness.running.probes`), within a time that is
+set before.  Recipes are taken in groups (one kind of network, regime and data), of which the one with the least and the one
+with the most work are timed; the others are scaled by work.  Where training ends as soon as it has reached something, which
+depends on more than work, each architecture is a group.  Measurements that differ in real numbers and random streams alone (a
+radius, a threshold) are timed once for each kind of network and data.  What there was no time for is guessed from other
+groups.
 """
 
 from __future__ import annotations
 
 import math
-import time
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import replace
-from typing import TYPE_CHECKING, Any
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, Literal, TypeVar
 
-from harness.device import standard_numerics
-from harness.errors import Shortfall
-from harness.progress import listening
+from harness.running.probes import CANNOT, FEWEST, Probes, may_stop, pieces
 from harness.spec import describe, digest
 from harness.store import files
-from harness.store.sharing import measuring_work, trained_together, training_work
+from harness.store.lineages import ancestry
+from harness.store.sharing import measuring_work, training_work
 
 if TYPE_CHECKING:
-    import torch
-
-    from harness.data.base import Dataset
     from harness.measure.base import Measurement
     from harness.recipe import Recipe
     from harness.running.costs import Needed
     from harness.store import Store
 
-FEWEST = 3  # steps of a timed training; others, 4, 16, 64 … times as many, show what steps take without what comes before
-LONG_ENOUGH = 0.2  # seconds of steps
+Source = Literal["stored", "timed", "scaled", "guessed"]
 ENTRY = 0.003  # seconds of naming, writing and reading an entry
-# Seconds that training may take so that a measurement is timed on trained members, of which there are fewer then; where two
-# take longer than the most, members are as they begin.
-TRAINED_FOR, AT_MOST = 1.0, 5.0
-MEMBERS, FEWEST_MEMBERS = 8, 2  # that a measurement is timed on
-REMEMBERED = 2**24  # bytes that such members may have to be kept for the next measurement
-STOPPING = 2  # members that are trained to see when they stop
-LOOKED_FOR = 30.0  # seconds that this may take, twice as many for all recipes together
 TABLE = 1500  # bytes of a table whose size is not known
-CANNOT = (Shortfall, ValueError, OSError, RuntimeError)  # data that are not there, a training that diverges: its claim says so
+NEAR = 4.0  # by how much the work may differ from that of the only recipe that could be timed; beyond, it is a guess
+WIDE = 3.0  # how many times shorter or longer a guess may be
+# Shares of the time: for trainings, for when they stop, for members to measure, for when samplers stop, for measuring.
+SHARES = (0.35, 0.15, 0.1, 0.15, 0.25)
+WHOLE = {"LLCSpec"}  # settings whose real numbers decide how long it takes
+T = TypeVar("T")
+Tell = Callable[[int, int], None]
+
+
+@dataclass(frozen=True)
+class Known:
+    """How long one member or table takes.
+
+    Attributes:
+        seconds: that it takes.
+        source: how they were got: "stored" (entries say so), "timed" (it was timed itself, or is of equal work), "scaled" (by
+            work, from others of its group), "guessed" (from other groups: up to :data:`WIDE` times shorter or longer).
+    """
+
+    seconds: float
+    source: Source
+
+
+@dataclass
+class Group:
+    """Things whose times are in proportion to their work, or nearly.
+
+    Attributes:
+        name: what is done to them: groups of one name stand in for each other.
+        recipes: by key.
+        works: of one member, by key of its recipe.
+        count: members of all.
+        measurement: what is measured; None for training.
+        rates: seconds for each unit of work, by the key of those that were timed.
+        shares: of its budget that a sampler takes, by the recipe's key, by the name of the piece of a measurement.
+        cut: whether a training or sampler that may stop early counts in full, since it was not seen to stop.
+        bytes: size of a member's table.
+        seen: seconds in which a sampler was last seen to stop; None before.
+        least: work of the recipe that this was.
+    """
+
+    name: str
+    recipes: dict[str, Recipe] = field(default_factory=dict)
+    works: dict[str, float] = field(default_factory=dict)
+    count: float = 0.0
+    measurement: Measurement | None = None
+    rates: dict[str, float] = field(default_factory=dict)
+    shares: dict[str, dict[str, float]] = field(default_factory=dict)
+    cut: bool = False
+    bytes: float = TABLE
+    seen: float | None = None
+    least: float = 1.0
+
+    def add(self, recipe: Recipe, work: float, members: int) -> None:
+        """Take in one more recipe."""
+        self.recipes[recipe.key], self.works[recipe.key] = recipe, work
+        self.count += work * members
+
+    def ends(self) -> list[Recipe]:
+        """The recipes with the least and the most work; one where all have the same."""
+        ranked = sorted(self.works, key=lambda key: (self.works[key], key))
+        outer = ranked[:1] if self.works[ranked[0]] == self.works[ranked[-1]] else [ranked[0], ranked[-1]]
+        return [self.recipes[key] for key in outer]
+
+    def rate(self, work: float) -> tuple[float, Source] | None:
+        """Seconds for each unit of some work, between those that were timed by the logarithms; None if none was."""
+        timed = sorted((self.works[key], rate) for key, rate in self.rates.items())
+        if not timed:
+            return None
+        (low, slow), (high, fast) = timed[0], timed[-1]
+        if work in (low, high):
+            return (slow if work == low else fast), "timed"
+        if low == high:
+            return slow, "scaled" if 1 / NEAR <= work / low <= NEAR else "guessed"
+        return slow * (fast / slow) ** (math.log(work / low) / math.log(high / low)), "scaled"
+
+    def shares_of(self, recipe: Recipe, parts: Iterable[str]) -> dict[str, float]:
+        """The shares of its budget that a sampler takes, by piece: of the recipe, of others, or of other pieces."""
+        found: dict[str, float] = {}
+        for own in (*self.shares.values(), self.shares.get(recipe.key, {})):
+            found |= own
+        others = sum(found.values()) / len(found) if found else None
+        return {} if others is None else {name: found.get(name, others) for name in parts}
+
+    def mean(self) -> float | None:
+        """Geometric mean of what was timed."""
+        return math.exp(sum(map(math.log, self.rates.values())) / len(self.rates)) if self.rates else None
 
 
 class Rates:
@@ -51,232 +125,221 @@ class Rates:
     Args:
         store: whose members and tables are asked first, and whose device it is.
         needed: everything that will be asked about; what is timed is spread over it.
-        seconds: that timing may take, about.
+        seconds: of this process that timing may take, about.
+        tell: told how many things have been timed, of how many.
     """
 
-    def __init__(self, store: Store, needed: Needed, seconds: float) -> None:
-        self._store, self._trained, self._measured = store, {}, {}  # type: ignore[var-annotated]
-        self._sizes: dict[str, float] = {}
-        self._few: dict[str, Any] = {}
-        self._endless: set[str] = set()
-        self._looks = 2 * LOOKED_FOR
-        self._groups: dict[str, list[Recipe]] = {}
-        self._seeds = {recipe.key: len(seeds) for recipe, seeds in needed.members.items()}
-        for recipe in needed.members:
-            self._groups.setdefault(_group(recipe), []).append(recipe)
-        kinds = {_timed_as(measurement, recipe) for measurement, recipe, _ in needed.tables.values()}
-        self._limit = seconds / 2 / max(1, 2 * len(kinds))
-        self._of_kind: dict[str, list[Recipe]] = {}
-        for measurement, recipe, _ in needed.tables.values():
-            self._of_kind.setdefault(_timed_as(measurement, recipe), []).append(recipe)
+    def __init__(self, store: Store, needed: Needed, seconds: float, tell: Tell = lambda done, of: None) -> None:
+        self._store, self._seconds, self._tell, self._needed = store, seconds, tell, needed
+        self._probes = Probes(store, {recipe.key: len(seeds) for recipe, seeds in needed.members.items()})
+        self._stored: dict[Any, float | None] = {}
+        self._works: dict[str, float | None] = {}
+        self._trainings: dict[str, Group] = {}
+        self._tables: dict[str, Group] = {}
+        self._timed, self._done, self._of, self._due, self._began = False, 0, 0, 0.0, 0.0
 
-    def training(self, recipe: Recipe, seeds: Iterable[int]) -> float | None:
-        """Seconds that one member takes; None if that cannot be found out."""
-        known = self._known([self._store.member_path(recipe, seed) for seed in sorted(seeds)[:3]], files.read_tensors)
-        if known is not None:
-            return known
-        work = self._work(recipe)
-        if work is None:
-            return None
-        rate = self._between(self._groups[_group(recipe)], recipe, self._work, self._training_rate)
-        return None if rate is None else rate * work + ENTRY
+    def training(self, recipe: Recipe, seeds: Iterable[int]) -> Known | None:
+        """How long one member takes; None if that cannot be found out."""
+        stored, work = self._training_stored(recipe, seeds), self._work(recipe)
+        if stored is not None or work is None:
+            return None if stored is None else Known(stored, "stored")
+        self.time()
+        return _known(self._trainings, group_of(recipe), work)
+
+    def measuring(self, measurement: Measurement, recipe: Recipe, seeds: Iterable[int]) -> Known | None:
+        """How long the measurement of one member takes; None if that cannot be found out."""
+        stored = self._measuring_stored(measurement, recipe, seeds)
+        if stored is not None:
+            return Known(stored, "stored")
+        self.time()
+        return _known(self._tables, kind_of(measurement, recipe), measuring_work(recipe))
 
     def at_most(self, recipe: Recipe) -> bool:
         """Whether members may stop earlier than is counted, because nobody has seen them stop."""
-        return recipe.until is not None and any(each.key in self._endless for each in self._groups[_group(recipe)])
+        self.time()
+        return _cut(self._trainings, group_of(recipe))
 
-    def measuring(self, measurement: Measurement, recipe: Recipe, seeds: Iterable[int]) -> float | None:
-        """Seconds that the measurement of one member takes; None if that cannot be found out."""
-        paths = [*self._store.table_paths(recipe, sorted(seeds)[:3], measurement).values()]
-        known = self._known(paths, files.read_table)
-        if known is not None:
-            return known
-        kind = _timed_as(measurement, recipe)
-
-        def timed(each: Recipe) -> float | None:
-            if (kind, each.key) not in self._measured:
-                self._measured[kind, each.key] = self._measuring_rate(measurement, each, kind)
-            found: float | None = self._measured[kind, each.key]
-            return found
-
-        rate = self._between(self._of_kind[kind], recipe, measuring_work, timed)
-        return None if rate is None else rate * measuring_work(recipe) + ENTRY
-
-    def _between(
-        self, group: Sequence[Recipe], recipe: Recipe, work: Callable[[Recipe], float | None],
-        rate: Callable[[Recipe], float | None],
-    ) -> float | None:  # fmt: skip
-        """The rate of a recipe from those with the least and the most work of its group, by the logarithms."""
-        works = {each.key: size for each in group if (size := work(each))}
-        ranked = sorted((each for each in group if each.key in works), key=lambda each: works[each.key])
-        if not ranked or recipe.key not in works:
-            return None
-        outer = ranked[:1] if works[ranked[0].key] == works[ranked[-1].key] else [ranked[0], ranked[-1]]
-        ends = [(works[each.key], found) for each in outer if (found := rate(each)) is not None]
-        if not ends:
-            return None
-        (low, slow), (high, fast) = ends[0], ends[-1]
-        if high == low:
-            return slow
-        part = math.log(works[recipe.key] / low) / math.log(high / low)
-        between: float = slow * (fast / slow) ** part
-        return between
+    def measured_at_most(self, measurement: Measurement, recipe: Recipe) -> bool:
+        """Whether a sampler may stop earlier than is counted, because nobody has seen it stop."""
+        self.time()
+        return _cut(self._tables, kind_of(measurement, recipe))
 
     def bytes_of(self, measurement: Measurement, recipe: Recipe) -> float:
         """Size of one member's table."""
-        return self._sizes.get(_timed_as(measurement, recipe), TABLE)
+        group = self._tables.get(kind_of(measurement, recipe))
+        return TABLE if group is None else group.bytes
 
-    def _known(self, paths: Sequence[Any], read: Callable[[Any], tuple[Any, Mapping[str, Any]]]) -> float | None:
-        """Mean of the seconds that entries say they took; None where none says so."""
-        said = []
-        for path in paths:
-            try:
-                about = read(path)[1]
-            except files.Damaged:
-                continue
-            if isinstance(about.get("seconds"), float):
-                said.append(about["seconds"])
-        return sum(said) / len(said) if said else None
+    # --- timing -----------------------------------------------------------------------------------------------------
+
+    def time(self) -> None:
+        """Time everything that entries do not know, once: what is small first, each within its share of the time."""
+        if self._timed:
+            return
+        self._timed = True
+        for recipe, seeds in self._needed.members.items():
+            work = self._work(recipe)
+            if work is not None and self._training_stored(recipe, seeds) is None:
+                self._trainings.setdefault(group_of(recipe), Group("training")).add(recipe, work, len(seeds))
+        for measurement, recipe, seeds in self._needed.tables.values():
+            if self._measuring_stored(measurement, recipe, seeds) is None:
+                group = self._tables.setdefault(kind_of(measurement, recipe), Group(measurement.name, measurement=measurement))
+                group.add(recipe, measuring_work(recipe), len(seeds))
+        trained = _small_first((group, recipe) for group in self._trainings.values() for recipe in group.ends())
+        stopping = [item for item in trained if item[1].until is not None]
+        measured = _small_first((group, recipe) for group in self._tables.values() for recipe in group.ends())
+        members = {recipe.key: recipe for _, recipe in measured}
+        samplers = [item for item in measured if item[0].measurement is not None and may_stop(item[0].measurement)]
+        self._of = len(trained) + len(stopping) + len(members) + len(samplers) + len(measured)
+        self._began = self._probes.clock()
+        self._phase(trained, self._time_training, SHARES[0])
+        self._phase(stopping, self._time_stop, SHARES[1])
+        self._phase([*members.values()], self._make, SHARES[2])
+        self._phase(samplers, self._sample, SHARES[3])
+        self._phase(measured, self._measure, SHARES[4])
+
+    def _phase(self, items: Sequence[T], work: Callable[[T, float], None], share: float) -> None:
+        """Time some things, with a share of the time and what was left before; each may take as long as the others to come."""
+        self._due += share * self._seconds
+        for number, item in enumerate(items):
+            left = self._began + self._due - self._probes.clock()
+            if left > 0:
+                work(item, left / (len(items) - number))
+            self._done += 1
+            self._tell(self._done, self._of)
+
+    def _time_training(self, item: tuple[Group, Recipe], limit: float) -> None:
+        group, recipe = item
+        rate = self._probes.training(recipe, limit)
+        group.cut = recipe.until is not None
+        if rate is not None:
+            group.rates[recipe.key] = rate
+
+    def _time_stop(self, item: tuple[Group, Recipe], limit: float) -> None:
+        group, recipe = item
+        rate = group.rates.get(recipe.key)
+        if rate is None or recipe.until is None:
+            return
+        look = FEWEST * rate * group.works[recipe.key] * recipe.until.every / recipe.epochs
+        share = self._probes.stopping(recipe, limit) if look < limit else None  # nobody stops before the first look
+        if share is not None:
+            group.rates[recipe.key], group.cut = rate * share, False
+
+    def _make(self, recipe: Recipe, limit: float) -> None:
+        known = {each.key: self.training(each, self._needed.members.get(each, ())) for each in ancestry(recipe)}
+        try:
+            self._probes.prepare(recipe, {key: each.seconds for key, each in known.items() if each is not None}, limit)
+        except CANNOT:
+            return
+
+    def _sample(self, item: tuple[Group, Recipe], limit: float) -> None:
+        """See when a sampler stops, piece by piece; with more work only where that can be afforded, going by less work."""
+        group, recipe = item
+        assert group.measurement is not None
+        parts = pieces(group.measurement, recipe)
+        before, began = group.seen, self._probes.clock()
+        if before is not None and before / group.least * group.works[recipe.key] > limit:
+            return
+        shares = {name: self._probes.stops(piece, recipe, limit / len(parts)) for name, piece in parts.items()}
+        group.shares[recipe.key] = {name: share for name, share in shares.items() if share is not None}
+        group.seen, group.least = self._probes.clock() - began, group.works[recipe.key]
+
+    def _measure(self, item: tuple[Group, Recipe], limit: float) -> None:
+        group, recipe = item
+        assert group.measurement is not None
+        shares = group.shares_of(recipe, pieces(group.measurement, recipe))
+        pace = self._probes.measuring(group.measurement, recipe, shares, limit)
+        if pace is None:
+            return
+        group.rates[recipe.key] = pace.rate
+        group.cut = may_stop(group.measurement) and not shares
+        if pace.bytes is not None:
+            group.bytes = pace.bytes
+
+    # --- what is known ----------------------------------------------------------------------------------------------
+
+    def _training_stored(self, recipe: Recipe, seeds: Iterable[int]) -> float | None:
+        if recipe.key not in self._stored:
+            paths = [self._store.member_path(recipe, seed) for seed in sorted(seeds)[:3]]
+            self._stored[recipe.key] = _said(paths, files.read_tensors)
+        return self._stored[recipe.key]
+
+    def _measuring_stored(self, measurement: Measurement, recipe: Recipe, seeds: Iterable[int]) -> float | None:
+        key = digest([describe(measurement), recipe.key])
+        if key not in self._stored:
+            paths = [*self._store.table_paths(recipe, sorted(seeds)[:3], measurement).values()]
+            self._stored[key] = _said(paths, files.read_table)
+        return self._stored[key]
 
     def _work(self, recipe: Recipe) -> float | None:
-        try:
-            return training_work(recipe, self._store.data(recipe.data))
-        except CANNOT:
-            return None
-
-    def _training_rate(self, recipe: Recipe) -> float | None:
-        """Seconds for each unit of :func:`harness.store.sharing.training_work`."""
-        if recipe.key not in self._trained:
+        if recipe.key not in self._works:
             try:
-                self._trained[recipe.key] = self._timed_training(recipe)
+                self._works[recipe.key] = training_work(recipe, self._store.data(recipe.data))
             except CANNOT:
-                self._trained[recipe.key] = None
-        found: float | None = self._trained[recipe.key]
-        return found
-
-    def _timed_training(self, recipe: Recipe) -> float:
-        data, device = self._store.data(recipe.data), self._store.device
-        stack = min(trained_together(recipe, data, device), self._seeds[recipe.key])
-        whole = recipe.epochs * math.ceil(len(data.train_x) / recipe.batch_size)
-        steps, (less, low) = FEWEST, self._steps(recipe, data, FEWEST, stack)
-        while True:  # until the steps take long enough to be told from what comes before them
-            steps *= 4
-            more, high = self._steps(recipe, data, steps, stack)
-            if more - less > LONG_ENOUGH or steps >= whole:
-                return max(more - less, 0.05 * more) / (high - low) / stack * self._share_of_epochs(recipe, data)
-
-    def _share_of_epochs(self, recipe: Recipe, data: Dataset) -> float:
-        """The share of all its epochs' work that a member of the recipe takes before it stops; 1 where that is not seen."""
-        from harness.training.train import Diverged, initial, train
-
-        until = recipe.until
-        if until is None:
-            return 1.0
-        seeds, began, first, limit = range(STOPPING), self._clock(), 0.0, min(LOOKED_FOR, self._looks)
-
-        def heard(done: float) -> None:
-            nonlocal first
-            if done * recipe.epochs < until.every + 0.5:  # no member can have stopped before
-                first = (self._clock() - began) / done
-            if self._clock() - began > limit:
-                raise _Enough(done)
-
-        try:
-            with standard_numerics(self._store.device):
-                few = replace(recipe, parent=None, checkpoints=())
-                train(few, data, seeds, start=initial(recipe, seeds), device=self._store.device, progress=heard)
-        except (_Enough, Diverged):
-            self._endless.add(recipe.key)
-            return 1.0
-        finally:
-            self._looks -= self._clock() - began
-        return min(1.0, (self._clock() - began) / first) if first else 1.0
-
-    def _steps(self, recipe: Recipe, data: Dataset, steps: int, stack: int) -> tuple[float, float]:
-        """Seconds of that many steps of a stack, with what comes before them, and their work for one member."""
-        from harness.training.train import initial, train
-
-        short = _cut(data, steps * recipe.batch_size)
-        epochs = math.ceil(steps * recipe.batch_size / len(short.train_x))  # where there are too few points for one
-        few = replace(recipe, epochs=epochs, parent=None, until=None, checkpoints=())
-        with standard_numerics(self._store.device):
-            start = initial(recipe, range(stack))
-            began = self._clock()
-            train(few, short, range(stack), start=start, device=self._store.device)
-        return self._clock() - began, training_work(few, short)
-
-    def _clock(self) -> float:
-        """Seconds of this process: other work on a shared machine does not count, whereas a card's does."""
-        return time.process_time() if self._store.device == "cpu" else time.perf_counter()
-
-    def _measuring_rate(self, measurement: Measurement, recipe: Recipe, kind: str) -> float | None:
-        """Seconds for each unit of :func:`harness.store.sharing.measuring_work`."""
-        try:
-            population, data = self._members(recipe), self._store.data(recipe.data)
-            began, share = self._clock(), 1.0
-
-            def heard(done: float) -> None:
-                if done > 0 and self._clock() - began > self._limit:
-                    raise _Enough(done)
-
-            try:
-                with standard_numerics(self._store.device), listening(heard):
-                    table = measurement.run(population, data, self._store.device)
-                self._sizes[kind] = 400 + 10.0 * table.size / len(population)
-            except _Enough as enough:
-                share = enough.share
-            return (self._clock() - began) / share / len(population) / measuring_work(recipe)
-        except CANNOT:
-            return None
-
-    def _members(self, recipe: Recipe) -> Any:
-        """A few members: those of the store, or trained for this if that is quick, or as they begin; once for all tables."""
-        if recipe.key in self._few:
-            return self._few[recipe.key]
-        made = self._made(recipe)
-        if 4 * recipe.program().layout.total * len(recipe.kept) * MEMBERS < REMEMBERED:
-            self._few[recipe.key] = made
-        return made
-
-    def _made(self, recipe: Recipe) -> Any:
-        from harness.population import Population
-        from harness.training.train import initial, train
-
-        seeds = tuple(range(min(MEMBERS, self._seeds.get(recipe.key, MEMBERS))))
-        if len(self._store.trained_of(recipe, seeds)) == len(seeds):
-            return self._store.population(recipe, seeds)
-        each = self.training(recipe, ()) if recipe.parent is None and recipe in self._groups.get(_group(recipe), ()) else None
-        parameters: Mapping[int, torch.Tensor]
-        if each is not None and each * FEWEST_MEMBERS < AT_MOST:
-            seeds = seeds[: max(FEWEST_MEMBERS, int(TRAINED_FOR / each))]
-            with standard_numerics(self._store.device):
-                parameters = train(recipe, self._store.data(recipe.data), seeds, device=self._store.device)
-        else:
-            start = initial(recipe, seeds)
-            parameters = dict.fromkeys(recipe.kept, start)
-        return Population(recipe, seeds, parameters)
+                self._works[recipe.key] = None
+        return self._works[recipe.key]
 
 
-class _Enough(BaseException):
-    """A timed measurement has run long enough."""
-
-    def __init__(self, share: float) -> None:
-        super().__init__()
-        self.share = share
+def _small_first(items: Iterable[tuple[Group, Recipe]]) -> list[tuple[Group, Recipe]]:
+    """In the order of their size: what is small takes least and is there in any case, and leaves its time to what is large."""
+    return sorted(items, key=lambda item: (item[1].program().layout.total * len(item[1].kept), item[1].key))
 
 
-def _cut(data: Dataset, points: int) -> Dataset:
-    """The data with the first training points only."""
-    return replace(data, train_x=data.train_x[:points], train_y=data.train_y[:points])
+def _cut(groups: Mapping[str, Group], name: str) -> bool:
+    return name in groups and groups[name].cut
 
 
-def _group(recipe: Recipe) -> str:
-    """Recipes whose times are in proportion to their work: one kind of network, data, regime and optimiser."""
-    kinds = (recipe.architecture, recipe.data, recipe.optimiser)
-    built = str(getattr(recipe.architecture, "build", ""))  # modules of one function
+def group_of(recipe: Recipe) -> str:
+    """Recipes whose trainings' times are in proportion to their work: one kind of network, data, regime and optimiser."""
     stopping = [recipe.architecture.name, describe(recipe.until)] if recipe.until else []
-    return " ".join(map(str, [recipe.regime.name, built, *(type(each).__name__ for each in kinds), *stopping]))
+    return digest([recipe.regime.name, *_kinds(recipe), type(recipe.optimiser).__name__, *stopping])
 
 
-def _timed_as(measurement: Measurement, recipe: Recipe) -> str:
-    return digest([describe(measurement), _group(recipe)])
+def kind_of(measurement: Measurement, recipe: Recipe) -> str:
+    """What is measured in a time that is in proportion to work: one kind of measurement, network, data and regime."""
+    regime = [recipe.regime.name] if may_stop(measurement) else []  # samplers stop sooner on some than on others
+    return digest([_counted(describe(measurement)), *regime, *_kinds(recipe)])
+
+
+def _kinds(recipe: Recipe) -> list[str]:
+    built = str(getattr(recipe.architecture, "build", ""))  # modules of one function
+    return [built, type(recipe.architecture).__name__, type(recipe.data).__name__]
+
+
+def _counted(value: Any) -> Any:
+    """Settings without what does not decide how long a measurement takes: real numbers, and names of random streams."""
+    if isinstance(value, Mapping):
+        kept = value if value.get("type") in WHOLE else {name: _counted(each) for name, each in value.items()}
+        return {name: each for name, each in kept.items() if name != "seed"}
+    if isinstance(value, list | tuple):
+        return [_counted(each) for each in value]
+    return 0.0 if isinstance(value, float) else value
+
+
+def _known(groups: Mapping[str, Group], name: str, work: float) -> Known | None:
+    """How long work takes by its group, else by the others of the same name; None where none was timed."""
+    group = groups.get(name)
+    if group is None:
+        return None
+    rate: float | None
+    source: Source
+    rate, source = group.rate(work) or (_guess(groups.values(), group.name), "guessed")
+    return None if rate is None else Known(rate * work + ENTRY, source)
+
+
+def _guess(groups: Iterable[Group], name: str) -> float | None:
+    """The geometric mean of what was timed in the groups of a name."""
+    others = [mean for each in groups if each.name == name and (mean := each.mean()) is not None]
+    return math.exp(sum(map(math.log, others)) / len(others)) if others else None
+
+
+def _said(paths: Sequence[Any], read: Callable[[Any], tuple[Any, Mapping[str, Any]]]) -> float | None:
+    """Mean of the seconds that entries say they took; None where none says so."""
+    said = []
+    for path in paths:
+        try:
+            about = read(path)[1]
+        except files.Damaged:
+            continue
+        if isinstance(about.get("seconds"), float):
+            said.append(about["seconds"])
+    return sum(said) / len(said) if said else None

@@ -1,27 +1,39 @@
-"""What claims cost: each thing once, known where the store knows, in proportion to work elsewhere; no time is asserted."""
+"""What claims cost: each thing once, known where the store knows, in proportion to work elsewhere; no time is asserted.
+
+What is timed, and how long that may take, is in test_probes.py.
+"""
 
 from __future__ import annotations
 
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness import Accuracy, Gaps, Store, Threat, ToyImages, cli
+from harness import Accuracy, Robustness, Store, Threat, ToyImages, cli
 from harness.device import memory_limit
+from harness.measure.llc.estimate import LLC, LLCSpec
 from harness.optimiser import Until
-from harness.progress import tell
 from harness.recipe import MLP, Recipe
-from harness.running import rates as timing
+from harness.running import rates
 from harness.running.asking import ClaimDesign
-from harness.running.costs import Cost, Needed, cost_of
-from harness.running.rates import Rates
+from harness.running.costs import Cost, Needed, Prices
+from harness.running.probes import Pace, Probes
+from harness.running.rates import Group, Rates
 from harness.store.sharing import measuring_work, training_work
-from harness.training.train import initial
 
 DATA = ToyImages(train=64, test=20)
 BASE = Recipe(DATA, MLP((4,)), epochs=2)
+
+
+@dataclass(frozen=True)
+class OtherImages(ToyImages):
+    """A data set of another kind."""
+
+
 WIDE = replace(BASE, architecture=MLP((16, 16)))
 TUNED = BASE.finetuned(Threat(epsilon=0.5, steps=2), epochs=1)
 PACE = 1e-9  # seconds for each unit of work, in tests
@@ -40,24 +52,26 @@ def design(*recipes: tuple[Recipe, int], measured: int = 0, alone: tuple[str, ..
 def paced(monkeypatch: pytest.MonkeyPatch) -> dict[str, list[Any]]:
     """Timing takes no time, and gives one pace; what was timed."""
     timed: dict[str, list[Any]] = {"trained": [], "measured": []}
-    monkeypatch.setattr(timing, "ENTRY", 0.0)
+    monkeypatch.setattr(rates, "ENTRY", 0.0)
 
-    def training(self: Rates, recipe: Recipe) -> float:
+    def training(self: Probes, recipe: Recipe, limit: float) -> float:
         timed["trained"].append(recipe)
         return PACE
 
-    def measuring(self: Rates, measurement: Any, recipe: Recipe, kind: str) -> float:
-        timed["measured"].append(recipe)
-        return PACE
+    def measuring(self: Probes, measurement: Any, recipe: Recipe, shares: Any, limit: float) -> Pace:
+        timed["measured"].append((measurement, recipe))
+        return Pace(PACE)
 
-    monkeypatch.setattr(Rates, "_timed_training", training)
-    monkeypatch.setattr(Rates, "_measuring_rate", measuring)
+    monkeypatch.setattr(Probes, "training", training)
+    monkeypatch.setattr(Probes, "measuring", measuring)
+    for name in ("stopping", "stops", "prepare"):
+        monkeypatch.setattr(Probes, name, lambda self, *given: 1.0)
     return timed
 
 
-def cost(tmp_path: Path, *designs: ClaimDesign) -> Cost:
+def cost(tmp_path: Path, *designs: ClaimDesign, seconds: float = 1.0) -> Cost:
     store, needed = Store(tmp_path), Needed.of(designs)
-    return cost_of(needed, Rates(store, needed, 1.0), store, 1000)
+    return Prices(needed, Rates(store, needed, seconds), store, 1000).cost(needed)
 
 
 def test_what_claims_share_counts_once_and_parents_count(tmp_path: Path, paced: dict[str, list[Any]]) -> None:
@@ -74,7 +88,10 @@ def test_a_group_is_timed_at_its_ends(tmp_path: Path, paced: dict[str, list[Any]
     every = [replace(BASE, architecture=MLP((width,))) for width in (2, 4, 8, 16, 32)]
     cost(tmp_path, *(design((recipe, 2), measured=2) for recipe in [*every, TUNED]))
     assert set(paced["trained"]) == {every[0], every[-1], TUNED}
-    assert set(paced["measured"]) == {every[0], every[-1], TUNED}
+    assert {recipe for _, recipe in paced["measured"]} == {
+        every[0],
+        every[-1],
+    }  # a regime makes no difference to what is measured
 
 
 def test_the_store_knows_what_it_has_made(tmp_path: Path, paced: dict[str, list[Any]]) -> None:
@@ -98,90 +115,106 @@ def test_what_cannot_be_timed_is_said(tmp_path: Path, paced: dict[str, list[Any]
     assert (found.at_most, found.untimed) == (False, ("a table",))
 
 
-@pytest.mark.parametrize(("stops", "share"), [(2, 0.1), (4, 0.2), (10, 0.5), (40, 1.0)])
-def test_members_that_stop_early_count_as_long_as_they_were_seen_to_go(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, stops: int, share: float
+@given(
+    works=st.lists(st.floats(1.0, 1e12), min_size=1, max_size=6, unique=True),
+    rate=st.floats(1e-12, 1e-3),
+    power=st.floats(-1, 1),
+)
+def test_a_group_lies_on_the_power_law_through_its_ends(works: list[float], rate: float, power: float) -> None:
+    """Times that are a power of the work are met by all of a group once its ends are timed."""
+    group = Group("training", works={str(at): work for at, work in enumerate(works)})
+    group.rates = {key: rate * work**power for key, work in group.works.items() if work in (min(works), max(works))}
+    for work in works:
+        found = group.rate(work)
+        assert found is not None
+        assert found[0] == pytest.approx(rate * work**power, rel=1e-6)
+        assert found[1] == ("timed" if work in (min(works), max(works)) else "scaled")
+
+
+def test_one_end_alone_stands_for_what_is_near_and_is_a_guess_for_what_is_far() -> None:
+    group = Group("training", works={"a": 1.0, "b": 4.0, "c": 100.0}, rates={"a": 2.0})
+    assert [group.rate(work) for work in (1.0, 4.0, 100.0)] == [(2.0, "timed"), (2.0, "scaled"), (2.0, "guessed")]
+    assert Group("training", works={"a": 1.0}).rate(1.0) is None
+
+
+@pytest.mark.parametrize(
+    "change", [{"seed": 7}, {"spec": LLCSpec(localization=3.0)}, {"points": 7}, {"scopes": ("all", "output")}]
+)
+def test_real_numbers_and_random_streams_are_timed_once_unless_a_sampler_reads_them(
+    tmp_path: Path, paced: dict[str, list[Any]], change: dict[str, Any]
 ) -> None:
-    """By a clock that an epoch advances while somebody goes on; who is not seen to stop within some seconds counts whole."""
+    both = (LLC(points=8), replace(LLC(points=8), **change))
+    asked = ClaimDesign(((BASE, (0, 1)),), measured=tuple((each, ((BASE, (0, 1)),)) for each in both))
+    assert cost(tmp_path, asked).tables == 4
+    assert len(paced["measured"]) == (1 if "seed" in change else 2)
+
+
+def test_thresholds_are_timed_once(tmp_path: Path, paced: dict[str, list[Any]]) -> None:
+    some = [Robustness(points=8, thresholds=(level, 2 * level)) for level in (0.1, 0.2, 0.3)]
+    more = [Robustness(points=8, thresholds=(0.1,)), Robustness(points=9, thresholds=(0.1, 0.2))]
+    cost(tmp_path, ClaimDesign(((BASE, (0,)),), measured=tuple((each, ((BASE, (0,)),)) for each in some + more)))
+    assert len(paced["measured"]) == 3
+
+
+def test_what_there_was_no_time_for_is_guessed_within_bounds_and_said_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paced: dict[str, list[Any]]
+) -> None:
+    """By a clock that each timing advances: of three groups, the last is not reached."""
     passed = [0.0]
-    monkeypatch.setattr(timing, "ENTRY", 0.0)
-    monkeypatch.setattr(timing, "LOOKED_FOR", 15.5)
-    monkeypatch.setattr(Rates, "_clock", lambda self: passed[0])
-    monkeypatch.setattr(Rates, "_steps", lambda self, recipe, data, steps, stack: (1.0 * steps, 1.0 * steps))
+    monkeypatch.setattr(Probes, "clock", lambda self: passed[0])
+    slow = Probes.training
 
-    def train(recipe: Recipe, data: Any, seeds: range, *, progress: Any, **more: Any) -> None:
-        for epoch in range(1, recipe.epochs + 1):
-            passed[0] += epoch <= stops
-            progress(epoch / recipe.epochs)
+    def training(self: Probes, recipe: Recipe, limit: float) -> float | None:
+        passed[0] += 10.0
+        return slow(self, recipe, limit)
 
-    monkeypatch.setattr("harness.training.train.train", train)
+    monkeypatch.setattr(Probes, "training", training)
+    every = [BASE, WIDE.robust(Threat(epsilon=0.5, steps=2)), replace(WIDE, data=OtherImages(train=64, test=20))]
+    designs = [design((recipe, 2)) for recipe in every]
+    found = [cost(tmp_path, *designs, seconds=seconds) for seconds in (1000.0, 35.0)]
+    assert set(found[0].sources) == {"timed"}
+    assert set(found[1].sources) == {"timed", "guessed"}
+    assert len(paced["trained"]) == 3 + 2
+    assert found[1].seconds == pytest.approx(found[0].seconds)  # all have one pace here
+    low, high = found[1].bounds
+    guessed = found[1].sources["guessed"]
+    assert low == pytest.approx(found[1].seconds - guessed * 2 / 3)
+    assert high == pytest.approx(found[1].seconds + guessed * 2)
+    assert found[0].bounds == (found[0].seconds, found[0].seconds)
+
+
+@pytest.mark.parametrize(("share", "seen"), [(0.2, True), (1.0, True), (None, False)])
+def test_trainings_that_stop_count_as_long_as_they_were_seen_to_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paced: dict[str, list[Any]], share: float | None, seen: bool
+) -> None:
+    monkeypatch.setattr(Probes, "stopping", lambda self, recipe, limit: share)
     recipe = replace(BASE, epochs=20, until=Until("loss", 0.1, every=2))
     whole = cost(tmp_path, design((replace(recipe, until=None), 2)))
     found = cost(tmp_path, design((recipe, 2)))
-    assert found.seconds == pytest.approx(share * whole.seconds)
-    assert found.at_most is (stops > recipe.epochs)
+    assert found.seconds == pytest.approx((share or 1.0) * whole.seconds)
+    assert found.at_most is not seen
     assert not whole.at_most
 
 
-@pytest.mark.parametrize(("each", "members", "trained"), [(0.01, 8, True), (0.3, 3, True), (2.0, 2, True), (3.0, 8, False)])
-def test_a_measurement_is_timed_on_as_many_members_as_are_trained_soon(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, each: float, members: int, trained: bool
+@pytest.mark.parametrize("told", [{"all": 0.5, "output": 0.25}, {"all": 0.5}, {}])
+def test_samplers_that_stop_are_seen_by_scope_and_what_was_not_seen_counts_in_full(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, paced: dict[str, list[Any]], told: dict[str, float]
 ) -> None:
-    asked: list[int] = []
+    given_shares: list[dict[str, float]] = []
 
-    def train(recipe: Recipe, data: Any, seeds: Any, **more: Any) -> dict[int, Any]:
-        asked.append(len(seeds))
-        return dict.fromkeys(recipe.kept, initial(recipe, seeds))
+    def stops(self: Probes, piece: LLC, recipe: Recipe, limit: float) -> float | None:
+        return told.get(piece.scopes[0])
 
-    monkeypatch.setattr("harness.training.train.train", train)
-    monkeypatch.setattr(Rates, "training", lambda self, recipe, seeds: each)
-    rates = Rates(Store(tmp_path), Needed.of([design((BASE, 20))]), 1.0)
-    assert len(rates._members(BASE)) == members
-    assert asked == [members] * trained
+    def measuring(self: Probes, measurement: Any, recipe: Recipe, shares: dict[str, float], limit: float) -> Pace:
+        given_shares.append(shares)
+        return Pace(PACE)
 
-
-def test_what_a_measurement_is_timed_on_is_made_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    made: list[str] = []
-    whole = Rates._made
-
-    def counted(self: Rates, recipe: Recipe) -> Any:
-        made.append(recipe.key)
-        return whole(self, recipe)
-
-    monkeypatch.setattr(Rates, "_made", counted)
-    asked = ClaimDesign(((BASE, (0, 1)),), measured=tuple((each, ((BASE, (0, 1)),)) for each in (Accuracy(), Gaps())))
-    cost(tmp_path, asked)
-    assert made == [BASE.key]
-    monkeypatch.setattr(timing, "REMEMBERED", 0)
-    cost(tmp_path, asked)
-    assert made == [BASE.key] * 3  # what is large is not kept
-
-
-def test_a_training_and_a_measurement_are_timed_as_they_are(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """By a clock that counts: the steps of a training, and the share of a measurement."""
-    passed = [0.0]
-    monkeypatch.setattr(timing, "ENTRY", 0.0)
-    monkeypatch.setattr(Rates, "_clock", lambda self: passed[0])
-
-    def train(recipe: Recipe, data: Any, seeds: range, **more: Any) -> dict[int, Any]:
-        passed[0] += 7.0 + 2e-6 * len(seeds) * training_work(recipe, data)
-        return dict.fromkeys(recipe.kept, more["start"]) if "start" in more else {}
-
-    monkeypatch.setattr("harness.training.train.train", train)
-    needed = Needed.of([design((WIDE, 2), measured=2)])
-    rates = Rates(Store(tmp_path), needed, seconds=20.0)
-    assert rates.training(WIDE, (0, 1)) == pytest.approx(2e-6 * training_work(WIDE, DATA.load()))
-
-    def run(self: Accuracy, population: Any, data: Any, device: str) -> None:
-        for step in range(1, 101):
-            passed[0] += 3.0
-            tell(step / 100)
-        raise AssertionError("it was to be stopped")
-
-    monkeypatch.setattr(Accuracy, "run", run)
-    monkeypatch.setattr("harness.progress.SECONDS", -1.0)
-    monkeypatch.setattr(timing, "AT_MOST", 0.0)
-    assert rates.measuring(Accuracy(), WIDE, (0, 1)) == pytest.approx(300.0 / 2)
+    monkeypatch.setattr(Probes, "stops", stops)
+    monkeypatch.setattr(Probes, "measuring", measuring)
+    measurement = LLC(points=8, scopes=("all", "output", "no such"))
+    found = cost(tmp_path, ClaimDesign(((BASE, (0, 1)),), measured=((measurement, ((BASE, (0, 1)),)),)))
+    assert given_shares == [{"all": 0.5, "output": told.get("output", 0.5)} if told else {}]  # others stand in for a scope
+    assert found.at_most is not bool(told)
 
 
 CLAIMS = """
@@ -221,13 +254,17 @@ def test_the_command(
 
     def lines(*arguments: str) -> dict[str, list[str]]:
         assert cli.main(["plan", "--cost", "--device", "cpu", *arguments]) == 0
-        table = capsys.readouterr().out.split("\n\n")[1]
-        return {line[:34].strip(): line[34:].split() for line in table.splitlines()[1:]}
+        documents, claims = capsys.readouterr().out.split("\n\n")[1:3]
+        return {line[:34].strip(): line[34:].split() for line in [*documents.splitlines()[1:], *claims.splitlines()]}
 
     both = lines()
     assert list(both) == ["paper", "one", "two"]
     assert {tuple(each[:2]) for each in both.values()} == {("3", "3")}  # each of the two needs all, and both together no more
+    assert {tuple(each[-2:]) for each in both.values()} == {("timed", "100%")}
     assert list(lines("paper/two")) == ["paper", "two"]
+    assert list(lines("paper")) == ["paper", "one", "two"]
+    assert cli.main(["plan", "--cost", "--seconds", "0"]) == 2
+    assert "--seconds 0 is no time to time anything in; give a number above 0" in capsys.readouterr().err
     assert cli.main(["plan", "--cost", "paper/none"]) == 2
     assert "there is no claim paper/none" in capsys.readouterr().err
     monkeypatch.setattr("harness.device.may_have_cuda", lambda: False)
@@ -259,6 +296,6 @@ def test_networks_whose_data_are_not_here_are_said_and_the_others_are_timed(
     absent = replace(BASE, data=ToyImages(train=640, test=20))
     whole = Needed.of([design((BASE, 3), (absent, 3), measured=3)])
     needed = whole.without(whole.lacking(store))
-    found = cost_of(needed, Rates(store, needed, 1.0), store, 0)
+    found = Prices(needed, Rates(store, needed, 1.0), store, 0).cost(needed)
     assert found.members == found.tables == 3
     assert found.untimed == (f"{absent.name} (there are 10 images of class 3)",)

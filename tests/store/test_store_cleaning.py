@@ -216,4 +216,4 @@ def test_what_cannot_be_done_is_one_line(store, capsys, arguments, said):
 def test_an_age_is_a_number_and_a_unit(store, capsys, text):
     with pytest.raises(SystemExit):
         cache(store, "gc", f"--older-than={text}")
-    assert "invalid age value" in capsys.readouterr().err
+    assert f"'{text}' is no age; write a number of hours, days or weeks, as in 12h, 30d or 2w" in capsys.readouterr().err
