@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 NOTE = (
     "Times are of one process on this machine; several share them, each with its memory. Networks and tables that claims share "
-    "count once in every line. Against what a claim of slt then took in one process: LLC 1.1, trainings 1.0, attacks 1.3."
+    "count once in every line.\nPlanned by what a claim of the harness then took: LLC 1.1, trainings 1.0, attacks 1.3."
 )
 SECONDS = 100.0
 GOT: dict[Source, str] = {
