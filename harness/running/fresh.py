@@ -21,7 +21,6 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES
 from harness.errors import ClaimError
-from harness.predict import words
 
 if TYPE_CHECKING:
     from harness.claim import Evidence
@@ -88,6 +87,8 @@ def blocks_of(row: Row) -> int | None:
     design = row.get("design")
     if design and not design["populations"] and not row["recipes"]:
         return None  # it rests on a table, or on networks that are there: it asks for no seeds that could be others
+    from harness.predict import words  # which brings NumPy, and the plugin imports this module in every session of pytest
+
     ratio = told["units"] / told["n"]
     return min(MOST, math.ceil(2 * ratio)) if words.shared(str(told["unit"])) == SEED and ratio <= MOST else None
 
