@@ -431,6 +431,25 @@ class TestAnotherMargin:
         assert browser.state() == "claim/slt/robust-below"
 
 
+class TestLots:
+    def test_all_claims_in_one_order_are_tables_whose_further_heads_take_no_room(
+        self, browser: Browser, tmp_path: Path
+    ) -> None:
+        from many_samples import write
+
+        browser.open(write(tmp_path), "sort=name")
+        held = browser.run("return [...document.querySelectorAll('.lot')].map((lot) => lot.querySelectorAll('tbody').length)")
+        assert held == [25, 25, 25, 2]
+        high = browser.run(
+            "return [...document.querySelectorAll('.lot')].map((lot) => { lot.scrollIntoView();"
+            "return lot.querySelector('thead').getBoundingClientRect().height; })"
+        )
+        assert high[0] > 10
+        assert all(each < 2 for each in high[1:])
+        ids = browser.run("return [...document.querySelectorAll('.lot .slug')].map((one) => one.textContent)")
+        assert ids == sorted(ids)
+
+
 class TestWithoutScript:
     @pytest.fixture
     def scriptless(self, browser: Browser) -> Iterator[Browser]:
