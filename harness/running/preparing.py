@@ -8,15 +8,13 @@ Judging comes after that, setting by setting, by a call that is like any other; 
 
 from __future__ import annotations
 
-import contextlib
-import io
-import warnings
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any, cast
 
 from harness.design import labelled
 from harness.running.growth import Body, SeededStore
+from harness.running.quiet import quietly
 from harness.running.scope import Settings
 from harness.running.session import Harness
 from harness.spec import digest
@@ -138,8 +136,7 @@ def prepared(
 
 def _need_of(body: Body, harness: Harness) -> Lacking | None:
     """What a call of the body stops at; None where it comes to its end, whichever that is."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
-        warnings.simplefilter("ignore")
+    with quietly():
         try:
             body(harness)
         except Lacking as need:

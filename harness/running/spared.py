@@ -6,14 +6,14 @@ that reads a fraction of it.
 
 Nobody has to declare what a claim reads.  At the defaults everything is there, so it can be tried: what the judged tables do
 not hold is changed beyond recognition, with the measured values as they are and shuffled, and its networks may not be looked
-at.  If no judged row changes, and without all that the evidence is the same, it is left out of the search.  A claim that
-picks its networks by what was measured of them needs all of them, and shows it here.
+at.  If no judged row changes, it is not made in the settings.  There its rows have stand-ins, with values far up and then far
+down; where a judged row follows those, all of it is made after all.
 """
 
 from __future__ import annotations
 
 import time
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
@@ -21,9 +21,10 @@ from typing import TYPE_CHECKING, Any, cast
 import numpy as np
 
 from harness.design import Design, labelled
-from harness.errors import Shortfall
 from harness.measure.llc.estimate import LLC
-from harness.running.narrowing import NarrowStore, Needed, Recipes
+from harness.running.narrowing import Cell, Change, NarrowStore, Needed, Recipes, Strayed, sealed
+from harness.running.quiet import quietly
+from harness.store.names import stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -37,11 +38,9 @@ if TYPE_CHECKING:
     from harness.running.session import Harness
     from harness.store import Store
 
-Change = Callable[["pd.DataFrame"], "pd.DataFrame"]
-
-SHUFFLES = 3  # of the measured values, beside the values themselves
-FAR = 1e6  # factor, of either sign, by which what must not matter is changed
-KEYS = ("seed", "epoch")
+SHUFFLES = 3  # of the measured values
+FAR = 1e6  # factor by which what must not matter is changed
+NAMES = ("seed", "epoch", "recipe", "architecture", "regime", "scope")  # columns that say what a row is of
 SLOW = 10.0  # seconds of a call at the defaults, beyond which a score of them would cost more than they save
 
 
@@ -66,16 +65,12 @@ class Narrowed:
         """What the claim's body returns; with all of it made where something is missing after all."""
         if harness is None or self.needed is None:
             return self._body(harness)
-        try:
-            return self._body(_with(harness, NarrowStore(harness.store, self.needed)))
-        except Shortfall:
-            raise
-        except Exception:  # a setting may lead elsewhere than the defaults do; if it is not that, the same is raised again
-            return self._body(harness)
+        found = _narrowly(self._body, harness, self.needed)
+        return self._body(harness) if found is None else found  # whatever broke breaks again, if all of it is needed for that
 
 
 class _Seen:
-    """A store that hands everything through and notes what it is asked for.
+    """A store that hands everything through and notes what it is asked for; what it would have to make ends the call.
 
     Args:
         store: the session's, at the defaults, where all of it is there.
@@ -83,13 +78,18 @@ class _Seen:
         sealed: keys of recipes whose networks may be measured and not looked at.
     """
 
-    def __init__(self, store: Store, change: Change = lambda table: table, sealed: frozenset[str] = frozenset()) -> None:
+    def __init__(self, store: Store, change: Change | None = None, sealed: frozenset[str] = frozenset()) -> None:
         self._store, self._change, self._sealed = store, change, sealed
-        self.calls: list[tuple[str, ...]] = []
+        self.calls: list[tuple[Cell, ...]] = []
+        self.tables: list[pd.DataFrame] = []
         self.scopes: dict[str, None] = {}  # in the order in which they were asked for
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
+
+    def cached(self, *given: Any, **named: Any) -> pd.DataFrame:
+        """What is kept under a name of its own hides what it was made of."""
+        raise Strayed
 
     def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
         """The members of one recipe."""
@@ -97,10 +97,12 @@ class _Seen:
 
     def populations(self, recipes: Recipes, seeds: Iterable[int], *, name: str | None = None) -> list[Population]:
         """The members of several recipes."""
-        asked = recipes if isinstance(recipes, Design) else list(recipes)
-        found = self._store.populations(asked, seeds, name=name)
-        self.calls.append(tuple(recipe.key for _, recipe in labelled(asked)))
-        return [replace(each, parameters=_Sealed(each)) if each.recipe.key in self._sealed else each for each in found]
+        asked, own = recipes if isinstance(recipes, Design) else list(recipes), tuple(seeds)
+        if any(self._store.lacks(recipe, own) for _, recipe in labelled(asked)):
+            raise Strayed
+        found = self._store.populations(asked, own, name=name)
+        self.calls.append(tuple(Cell(each.recipe.key, each.labels, each.seeds, each.epochs) for each in found))
+        return [sealed(each) if each.recipe.key in self._sealed else each for each in found]
 
     def measure(
         self, populations: Iterable[Population], measurement: Measurement, *, on: View | None = None, name: str | None = None
@@ -108,24 +110,17 @@ class _Seen:
         """One table of all members' measurements, changed."""
         if isinstance(measurement, LLC):
             self.scopes |= dict.fromkeys(measurement.scopes)
-        opened = [each.parameters.whole if isinstance(each.parameters, _Sealed) else each for each in populations]
-        return self._change(self._store.measure(opened, measurement, on=on, name=name))
-
-
-class _Sealed(Mapping[int, Any]):
-    """Parameters that nobody may look at."""
-
-    def __init__(self, whole: Population) -> None:
-        self.whole = whole
-
-    def __getitem__(self, epoch: int) -> Any:
-        raise LookupError("a search tries whether the claim needs these networks")
-
-    def __iter__(self) -> Iterator[int]:
-        return iter(self.whole.parameters)
-
-    def __len__(self) -> int:
-        return len(self.whole.parameters)
+        every = [
+            replace(each, parameters=self._store.expected(each.recipe, each.seeds).parameters)
+            if each.recipe.key in self._sealed else each
+            for each in populations
+        ]  # fmt: skip
+        named = on is None and all(map(stored, every))
+        if named and any(self._store.lacks(each.recipe, each.seeds, measurement) for each in every):
+            raise Strayed
+        table = self._store.measure(every, measurement, on=on, name=name)
+        self.tables.append(table)
+        return table if self._change is None else self._change(table, frozenset(every[0].labels))
 
 
 def needed(body: Body, harness: Harness, usual: Evidence) -> Needed | None:
@@ -139,19 +134,19 @@ def needed(body: Body, harness: Harness, usual: Evidence) -> Needed | None:
     if usual.shortfall is not None:
         return None
     seen, began = _Seen(harness.store), time.monotonic()
-    try:
-        if not _alike(body(_with(harness, seen)), usual) or time.monotonic() - began > SLOW:
-            return None
-    except Exception:
+    again = _called(body, harness, seen)
+    if again is None or not _alike(again, usual) or time.monotonic() - began > SLOW:
         return None
     recipes, scopes = _held(usual, "recipe"), _held(usual, "scope")
-    spare = frozenset(key for call in seen.calls if recipes.intersection(call) for key in call) - recipes
+    calls = [{cell.recipe for cell in call} for call in seen.calls]
+    spare = frozenset().union(*(call for call in calls if call & recipes)) - recipes
+    spare -= frozenset().union(*(call for call in calls if not call & recipes))
     if not scopes:  # whose judged rows are of no part in particular may need no LLC; one is measured all the same
         scopes = frozenset([*seen.scopes][:1])
     idle = frozenset(set(seen.scopes) - scopes if scopes <= set(seen.scopes) else ())
     for some in dict.fromkeys([_Spare(spare, idle), _Spare(frozenset(), idle), _Spare(spare, frozenset())]):
         found = some.needed(seen)
-        if some and _without_influence(body, harness, usual, some) and _stands(body, harness, usual, found):
+        if some and _stands(body, harness, usual, found) and _without_influence(body, harness, some):
             return found
     return None
 
@@ -173,9 +168,8 @@ class _Spare:
 
     def needed(self, seen: _Seen) -> Needed:
         """The rest of what was asked for."""
-        kept = [tuple(place for place, key in enumerate(call) if key not in self.recipes) for call in seen.calls]
-        calls = tuple((len(call), places) for call, places in zip(seen.calls, kept, strict=True))
-        return Needed(calls, frozenset(set(seen.scopes) - self.scopes) if self.scopes else None)
+        calls = tuple(tuple(replace(cell, needed=cell.recipe not in self.recipes) for cell in call) for call in seen.calls)
+        return Needed(calls, tuple(seen.tables), frozenset(set(seen.scopes) - self.scopes) if self.scopes else None)
 
     def rows(self, table: pd.DataFrame) -> Any:
         """Which rows of a measured table are of it, shape (row,)."""
@@ -186,32 +180,61 @@ class _Spare:
         return mine
 
 
-def _without_influence(body: Body, harness: Harness, usual: Evidence, spare: _Spare) -> bool:
-    """Whether no judged row follows what is spared: with the values as they are, and shuffled over all rows."""
+def _without_influence(body: Body, harness: Harness, spare: _Spare) -> bool:
+    """Whether no judged row follows what is spared where measured values are shuffled over all rows."""
     tried = 0
-    for shuffle in (None, *range(SHUFFLES)):
+    for shuffle in range(SHUFFLES):
+        shuffled = _Shuffled(shuffle)
         try:
-            before = usual if shuffle is None else body(_with(harness, _Seen(harness.store, _Shuffled(shuffle))))
-        except Exception:  # a study may refuse values that make no sense; nothing is learnt from these
+            before = _called(body, harness, _Seen(harness.store, shuffled))
+        except Strayed:  # other networks are trained where other values are measured
+            return False
+        if before is None:  # a study may refuse values that make no sense; nothing is learnt from these
             continue
         for factor in (FAR, -FAR):
-            change = _Changed(spare, factor, shuffle)
+            changed = _Changed(factor, spare, shuffled)
             try:
-                after = body(_with(harness, _Seen(harness.store, change, spare.recipes)))
-            except Exception:
+                after = _called(body, harness, _Seen(harness.store, changed, spare.recipes))
+            except Strayed:
                 return False
-            if not _alike(before, after):
+            if after is None or not _alike(before, after):
                 return False
-        tried += shuffle is not None
+        tried += 1
     return tried > 0
 
 
 def _stands(body: Body, harness: Harness, usual: Evidence, found: Needed) -> bool:
-    """Whether the evidence is the same where only what is needed is asked for."""
+    """Whether the evidence is the same where what is not needed has stand-ins: high, low, and undefined."""
+    for factor in (FAR, -FAR, np.nan):
+        try:
+            there = _called(body, harness, NarrowStore(harness.store, found, _Changed(factor), picked=True))
+        except Strayed:
+            return False
+        if there is None or not _alike(there, usual):
+            return False
+    return True
+
+
+def _narrowly(body: Body, harness: Harness, found: Needed) -> Evidence | None:
+    """What the body returns with stand-ins for what is not needed; None where that follows from them."""
+    stores = [NarrowStore(harness.store, found, _Changed(factor)) for factor in (FAR, -FAR)]
     try:
-        return _alike(body(_with(harness, NarrowStore(harness.store, found, picked=True))), usual)
+        high, low = (_called(body, harness, store) for store in stores)
+    except Strayed:
+        return None
+    if high is None or low is None or not _alike(high, low) or _held(high, "recipe") & stores[0].absent:
+        return None
+    return None if found.scopes is not None and _held(high, "scope") - found.scopes else high
+
+
+def _called(body: Body, harness: Harness, store: Any) -> Evidence | None:
+    """What the body returns with a store, in silence; None where it breaks on what that holds."""
+    try:
+        with quietly():
+            found = body(replace(harness, store=cast("Store", store)))
     except Exception:
-        return False
+        return None
+    return None if found.shortfall is not None else found
 
 
 @dataclass(frozen=True)
@@ -220,40 +243,69 @@ class _Shuffled:
 
     seed: int
 
-    def __call__(self, table: pd.DataFrame) -> pd.DataFrame:
+    def __call__(self, table: pd.DataFrame, labels: frozenset[str]) -> pd.DataFrame:
         order = np.random.default_rng(self.seed).permutation(len(table))
-        return table.assign(**{name: table[name].to_numpy()[order] for name in _measured(table)})
+        return table.assign(**{name: table[name].to_numpy()[order] for name in _measured(table, labels)})
 
 
 @dataclass(frozen=True)
 class _Changed:
-    """Changes the measured values of what is spared beyond recognition: numbers far up or down, truths turned round."""
+    """Changes measured values beyond recognition: numbers far up or down, or undefined; truths turned round; other words.
 
-    spare: _Spare
+    Attributes:
+        factor: of numbers.
+        spare: whose values are changed; None for all.
+        first: another change before it.
+    """
+
     factor: float
-    shuffle: int | None
+    spare: _Spare | None = None
+    first: _Shuffled | None = None
 
-    def __call__(self, table: pd.DataFrame) -> pd.DataFrame:
-        table = table.copy() if self.shuffle is None else _Shuffled(self.shuffle)(table)
-        mine = self.spare.rows(table)
-        for name in _measured(table):
+    def __call__(self, table: pd.DataFrame, labels: frozenset[str]) -> pd.DataFrame:
+        measured = _measured(table, labels)
+        table = table.copy() if self.first is None else self.first(table, labels)
+        mine = np.ones(len(table), dtype=bool) if self.spare is None else self.spare.rows(table)
+        for name in measured:
             old = table[name].to_numpy()
-            new = ~old if old.dtype.kind == "b" else (self.factor * (old + 1)).astype(old.dtype)
-            table[name] = np.where(mine, new, old)
+            table[name] = np.where(mine, self._far(old), old)
         return table
 
+    def _far(self, old: Any) -> Any:
+        if old.dtype.kind == "b":
+            return ~old
+        if old.dtype.kind not in "fiu":
+            return np.full(len(old), "something else", dtype=object)
+        if old.dtype.kind == "f":
+            with np.errstate(all="ignore"):
+                return (self.factor * (1 + np.abs(np.nan_to_num(old)))).astype(old.dtype)
+        ends = np.iinfo(old.dtype)
+        far = (FAR if np.isnan(self.factor) else self.factor) * (1 + np.abs(old.astype(float)))
+        return np.clip(far, ends.min / 2, ends.max / 2).astype(old.dtype)
 
-def _measured(table: pd.DataFrame) -> list[str]:
-    """Columns of numbers and truths that are not the same for every seed."""
-    numbers = [str(name) for name in table.columns if table[name].dtype.kind in "fiub" and name not in KEYS]
-    if "seed" not in table:
-        return numbers
-    groups = list(table.groupby("seed"))
-    return [name for name in numbers if len({frozenset(own[name].unique()) for _, own in groups}) > 1]
+
+def _measured(table: pd.DataFrame, labels: frozenset[str]) -> list[str]:
+    """Columns that are measured, as far as they can be told from those that say what a row is of.
+
+    These are truths; what differs from seed to seed; what is the same in all rows, since it may be the best possible value; and
+    fractions that differ from recipe to recipe.  Levels of a radius and numbers of parameters are none of these.
+    """
+    names = [name for name in table.columns if name not in NAMES and name not in labels]
+    return [str(name) for name in names if _can_change(table[name]) and _is_measured(table, name)]
 
 
-def _with(harness: Harness, store: Any) -> Harness:
-    return replace(harness, store=cast("Store", store))
+def _can_change(column: pd.Series[Any]) -> bool:
+    import pandas as pd
+
+    return column.dtype.kind in "fiub" or pd.api.types.is_string_dtype(column)
+
+
+def _is_measured(table: pd.DataFrame, name: str) -> bool:
+    column = table[name]
+    if column.dtype.kind == "b" or len(column.unique()) <= 1:
+        return True
+    others = [by for by in ("seed", "recipe") if by in table and (by == "seed" or column.dtype.kind == "f")]
+    return not others or any(len({frozenset(own.unique()) for _, own in table.groupby(by)[name]}) > 1 for by in others)
 
 
 def _held(evidence: Evidence, column: str) -> frozenset[str]:

@@ -145,7 +145,7 @@ def kept(body, harness) -> tuple[int, int]:
     found = Narrowed(body, harness, body(harness)).needed
     if found is None:
         return 3, 3
-    return len(found.calls[0][1]), len(SCOPES if found.scopes is None else found.scopes)
+    return sum(cell.needed for cell in found.calls[0]), len(SCOPES if found.scopes is None else found.scopes)
 
 
 @pytest.mark.parametrize("body", [body for body, expected in BODIES.items() if expected], ids=lambda body: body.__name__)
