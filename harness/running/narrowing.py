@@ -7,14 +7,17 @@ and selects in a setting as if all of it were there, and whether a judged row fo
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from harness.design import Design, labelled
+from harness.fixed import stable
 from harness.measure.llc.estimate import LLC
 from harness.population import Population, Unread
+from harness.spec import digest
+from harness.store.names import stored
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -64,6 +67,13 @@ class Needed:
     calls: tuple[tuple[Cell, ...], ...] = ()
     tables: tuple[pd.DataFrame, ...] = ()
     scopes: frozenset[str] | None = None
+    _changed: dict[Any, pd.DataFrame] = field(default_factory=dict)
+
+    def stand_ins(self, number: int, change: Change, labels: frozenset[str]) -> pd.DataFrame:
+        """The table of one call that measures, with other values."""
+        if (number, change) not in self._changed:
+            self._changed[number, change] = change(self.tables[number], labels)
+        return self._changed[number, change]
 
     def of(self, measurement: Measurement) -> Measurement:
         """The measurement of no more than is needed; every part has random streams of its own, so the rows are the same."""
@@ -90,10 +100,14 @@ class NarrowStore:
         needed: what that is.
         change: gives rows of the defaults other values.
         picked: measure all parts, which are there, and pick the rows of those that are needed.
+        read: tables of what is needed that were read before, which are not read again.
     """
 
-    def __init__(self, store: Store, needed: Needed, change: Change, *, picked: bool = False) -> None:
+    def __init__(
+        self, store: Store, needed: Needed, change: Change, *, picked: bool = False, read: dict[str, pd.DataFrame] | None = None
+    ) -> None:
         self._store, self._needed, self._change, self._picked = store, needed, change, picked
+        self._read = {} if read is None else read
         self._calls = self._tables = 0
         self._known: dict[Any, _Known] = {}
         self.absent: set[str] = set()  # keys of recipes that have stand-ins
@@ -150,13 +164,13 @@ class NarrowStore:
         every = list(populations)
         if self._tables >= len(self._needed.tables) or any(_name(each) not in self._known for each in every):
             raise Strayed
-        usual = self._needed.tables[self._tables]
+        usual = self._needed.stand_ins(self._tables, self._change, frozenset(every[0].labels) if every else frozenset())
         self._tables += 1
         some = self._needed.of(measurement)
         own = [each for each in every if self._known[_name(each)].cell.needed]
         made = None
         if own:
-            made = self._store.measure(own, measurement if self._picked else some, on=on, name=name)
+            made = self._made(own, measurement if self._picked else some, on, name)
             if some != measurement and self._picked:
                 made = made[made["scope"].isin(_scopes(some))]
             if some == measurement and len(own) == len(every):
@@ -166,6 +180,14 @@ class NarrowStore:
             raise Strayed
         table: pd.DataFrame = pd.concat(parts, ignore_index=True).drop(columns="stand-in")
         return table
+
+    def _made(self, own: list[Population], measurement: Measurement, on: View | None, name: str | None) -> pd.DataFrame:
+        if on is not None or not all(map(stored, own)):
+            return self._store.measure(own, measurement, on=on, name=name)
+        key = digest([stable(measurement), [[_name(each), each.seeds] for each in own]])
+        if key not in self._read:
+            self._read[key] = self._store.measure(own, measurement, name=name)
+        return self._read[key].copy()
 
     def _rows(
         self, population: Population, made: pd.DataFrame | None, usual: pd.DataFrame, whole: Measurement, some: Measurement
@@ -180,8 +202,7 @@ class NarrowStore:
             assert made is not None
             parts.append(made[_of(made, population.recipe.key, population.labels)].assign(**{"stand-in": False}))
         if not cell.needed or some != whole:
-            names = frozenset(cell.labels)
-            rows = self._change(usual, names)[_of(usual, cell.recipe, cell.labels)]
+            rows = usual[_of(usual, cell.recipe, cell.labels)]
             if cell.needed:
                 rows = rows[~rows["scope"].isin(_scopes(some))]
             rows = rows[rows["seed"].isin([each for each, seed in known.seeds.items() if seed in population.seeds])]

@@ -6,8 +6,8 @@ that reads a fraction of it.
 
 Nobody has to declare what a claim reads.  At the defaults everything is there, so it can be tried: what the judged tables do
 not hold is changed beyond recognition, with the measured values as they are and shuffled, and its networks may not be looked
-at.  If no judged row changes, it is not made in the settings.  There its rows have stand-ins, with values far up and then far
-down; where a judged row follows those, all of it is made after all.
+at.  If no judged row changes, it is not made in the settings.  There its rows have stand-ins, with values far up, far
+down and all alike; where a judged row follows those, all of it is made after all.
 """
 
 from __future__ import annotations
@@ -40,6 +40,7 @@ if TYPE_CHECKING:
 
 SHUFFLES = 3  # of the measured values
 FAR = 1e6  # factor by which what must not matter is changed
+FACTORS = (FAR, -FAR, 1 / FAR)  # far up and down, differing far among themselves, and all alike, next to nothing
 NAMES = ("seed", "epoch", "recipe", "architecture", "regime", "scope")  # columns that say what a row is of
 SLOW = 10.0  # seconds of a call at the defaults, beyond which a score of them would cost more than they save
 
@@ -131,10 +132,13 @@ def needed(body: Body, harness: Harness, usual: Evidence) -> Needed | None:
         harness: the session's, whose store has all that the claim asks for at the defaults.
         usual: what the body returns there.
     """
-    if usual.shortfall is not None:
+    if usual.shortfall is not None or not all(len(table) for table in _tables(usual).values()):
         return None
     seen, began = _Seen(harness.store), time.monotonic()
-    again = _called(body, harness, seen)
+    try:
+        again = _called(body, harness, seen)
+    except Strayed:
+        return None
     if again is None or not _alike(again, usual) or time.monotonic() - began > SLOW:
         return None
     recipes, scopes = _held(usual, "recipe"), _held(usual, "scope")
@@ -191,7 +195,7 @@ def _without_influence(body: Body, harness: Harness, spare: _Spare) -> bool:
             return False
         if before is None:  # a study may refuse values that make no sense; nothing is learnt from these
             continue
-        for factor in (FAR, -FAR):
+        for factor in FACTORS:
             changed = _Changed(factor, spare, shuffled)
             try:
                 after = _called(body, harness, _Seen(harness.store, changed, spare.recipes))
@@ -204,10 +208,11 @@ def _without_influence(body: Body, harness: Harness, spare: _Spare) -> bool:
 
 
 def _stands(body: Body, harness: Harness, usual: Evidence, found: Needed) -> bool:
-    """Whether the evidence is the same where what is not needed has stand-ins: high, low, and undefined."""
-    for factor in (FAR, -FAR, np.nan):
+    """Whether the evidence is the same where what is not needed has stand-ins: high, low, naught, and undefined."""
+    read: dict[str, pd.DataFrame] = {}
+    for factor in (*FACTORS, np.nan):
         try:
-            there = _called(body, harness, NarrowStore(harness.store, found, _Changed(factor), picked=True))
+            there = _called(body, harness, NarrowStore(harness.store, found, _Changed(factor), picked=True, read=read))
         except Strayed:
             return False
         if there is None or not _alike(there, usual):
@@ -217,14 +222,20 @@ def _stands(body: Body, harness: Harness, usual: Evidence, found: Needed) -> boo
 
 def _narrowly(body: Body, harness: Harness, found: Needed) -> Evidence | None:
     """What the body returns with stand-ins for what is not needed; None where that follows from them."""
-    stores = [NarrowStore(harness.store, found, _Changed(factor)) for factor in (FAR, -FAR)]
-    try:
-        high, low = (_called(body, harness, store) for store in stores)
-    except Strayed:
-        return None
-    if high is None or low is None or not _alike(high, low) or _held(high, "recipe") & stores[0].absent:
-        return None
-    return None if found.scopes is not None and _held(high, "scope") - found.scopes else high
+    read: dict[str, pd.DataFrame] = {}
+    stores = [NarrowStore(harness.store, found, _Changed(factor), read=read) for factor in FACTORS]
+    seen: list[Evidence] = []
+    for store in stores:
+        try:
+            there = _called(body, harness, store)
+        except Strayed:
+            return None
+        if there is None or (seen and not _alike(seen[0], there)) or _held(there, "recipe") & store.absent:
+            return None
+        if found.scopes is not None and _held(there, "scope") - found.scopes:
+            return None
+        seen.append(there)
+    return seen[0]
 
 
 def _called(body: Body, harness: Harness, store: Any) -> Evidence | None:
@@ -250,7 +261,7 @@ class _Shuffled:
 
 @dataclass(frozen=True)
 class _Changed:
-    """Changes measured values beyond recognition: numbers far up or down, or undefined; truths turned round; other words.
+    """Changes measured values beyond recognition: far up or down, all alike or undefined; truths and words likewise.
 
     Attributes:
         factor: of numbers.
@@ -273,9 +284,10 @@ class _Changed:
 
     def _far(self, old: Any) -> Any:
         if old.dtype.kind == "b":
-            return ~old
+            return np.full(len(old), self.factor > 0) if abs(self.factor) >= FAR else ~old
         if old.dtype.kind not in "fiu":
-            return np.full(len(old), "something else", dtype=object)
+            words = {FAR: "~", -FAR: ""}
+            return np.full(len(old), words.get(self.factor, old[0] if len(old) else ""), dtype=object)
         if old.dtype.kind == "f":
             with np.errstate(all="ignore"):
                 return (self.factor * (1 + np.abs(np.nan_to_num(old)))).astype(old.dtype)

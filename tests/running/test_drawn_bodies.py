@@ -188,7 +188,7 @@ def outcome(body, harness):
 
 
 @pytest.mark.filterwarnings("ignore")
-@settings(suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
+@settings(max_examples=15, suppress_health_check=[HealthCheck.function_scoped_fixture], deadline=None)
 @given(body=bodies())
 def test_in_settings_it_is_judged_by_the_rows_of_the_whole(body, store):
     harness = Harness("reduced", "cpu", "stacked", store)

@@ -8,6 +8,7 @@ import numpy as np
 import pytest
 
 from harness import LLC, MLP, Design, Evidence, Harness, LLCSpec, Recipe, Threat, ToyImages
+from harness.running.growth import SeededStore
 from harness.running.preparing import prepared
 from harness.running.session import open_harness
 from harness.running.spared import Narrowed
@@ -247,3 +248,116 @@ def test_a_part_of_the_network_is_measured_alike_alone_and_beside_others(harness
     for scope in SCOPES:
         alone = harness.store.measure(populations, LLC(SPEC, (scope,), 48))
         assert alone.equals(rows(together, scope=[scope]))
+
+
+# --- bodies that read other networks in a setting than at the defaults, without a word ----------------------------------
+
+
+def turned_round(harness):
+    """In a setting it asks for the networks in another order."""
+    wanted = recipes(harness)[:: 1 if harness.setting("noise", 1.0) == 1.0 else -1]
+    return Evidence(rows(measured(harness, wanted)[1], regime=["standard", "robust"], scope=["all"]))
+
+
+def whatever_there_is(harness):
+    regimes = ["standard", "robust"][: 1 if harness.setting("noise", 1.0) == 1.0 else 2]
+    return Evidence(rows(measured(harness)[1], regime=regimes, scope=["all"]))
+
+
+def another_part(harness):
+    scopes = ["all"] if harness.setting("noise", 1.0) == 1.0 else ["all", "output"]
+    return Evidence(rows(measured(harness)[1], regime=["standard"], scope=scopes))
+
+
+def of_the_widest(harness):
+    """Which is the base in a setting."""
+    noise = harness.setting("noise", 1.0)
+    design = Design({{1.0: 4}.get(noise, 32): recipes(harness)[0], 16: recipes(harness)[1]}, "width")
+    table = measured(harness, design)[1]
+    return Evidence(table[(table["width"] == table["width"].max()) & (table["scope"] == "all")].reset_index(drop=True))
+
+
+def where_all_are_trusted(harness):
+    """No estimate of so few draws is at the defaults; in a setting it is said to be."""
+    table = measured(harness)[1]
+    if harness.setting("noise", 1.0) != 1.0:
+        table.loc[table["regime"] == "standard", "trusted"] = True
+    least = table.groupby("regime", sort=False)["trusted"].mean().idxmin()
+    return Evidence(rows(table, regime=[least], scope=["all"]))
+
+
+def of_the_least_spread(harness):
+    table = measured(harness)[1]
+    return Evidence(rows(table, scope=[table.groupby("scope")["chain_0"].std().idxmin()]))
+
+
+def by_a_cached_choice(harness):
+    """What it keeps under a name was made of all networks at the defaults."""
+
+    def best():
+        table = rows(measured(harness)[1], scope=["all"])
+        return table.groupby("regime", as_index=False)["llc"].mean().nlargest(1, "llc")
+
+    chosen = harness.store.cached("best", {"noise": harness.setting("noise", 1.0)}, best, values=(harness.scale,))
+    return Evidence(rows(measured(harness)[1], regime=[*chosen["regime"]], scope=["all"]))
+
+
+def with_an_exception_of_its_own(harness):
+    populations, table = measured(harness)
+    try:
+        norms = [float(each.final.norm()) for each in populations]
+    except Exception:
+        norms = [0.0]
+    return Evidence(rows(table, regime=["standard"], scope=["all"]).assign(norm=norms[0]))
+
+
+STRAYING = (
+    turned_round, whatever_there_is, another_part, of_the_widest, where_all_are_trusted, of_the_least_spread,
+    by_a_cached_choice, with_an_exception_of_its_own,
+)  # fmt: skip
+
+
+@pytest.mark.parametrize("body", STRAYING, ids=lambda body: body.__name__)
+def test_no_body_is_judged_by_fewer_rows_without_a_word(body, harness):
+    inside = Narrowed(body, harness, body(harness))
+    there = replace(harness, settings={"noise": 0.6})
+    assert inside(there).table.equals(body(there).table)
+
+
+def test_on_fresh_seeds_stand_ins_have_these(harness):
+    inside = Narrowed(two_regimes, harness, two_regimes(harness))
+    store = SeededStore(harness.store, lambda seeds: [seed + 1 for seed in seeds])
+    there = replace(harness, settings={"noise": 0.6}, store=store)
+    assert inside(there).table.equals(two_regimes(there).table)
+    assert set(inside(there).table["seed"]) == {1, 2, 3}
+
+
+def test_nothing_is_trained_to_see_what_a_claim_needs(harness):
+    """What it trains after that depends on what it has measured, and so on what is shuffled."""
+
+    def body(harness):
+        table = rows(measured(harness)[1], scope=["all"])
+        chosen = table.sort_values("llc")["seed"].iloc[0]
+        wider = replace(recipes(harness)[0], architecture=MLP((7 + int(chosen),)))
+        second = harness.store.population(wider, SEEDS)
+        return Evidence(rows(harness.store.measure([second], LLC(SPEC, ("all",), 48)), scope=["all"]))
+
+    usual, made = body(harness), harness.store.made
+    assert Narrowed(body, harness, usual).needed is None
+    assert harness.store.made == made
+
+
+def test_tries_are_silent(harness, capsys, recwarn):
+    def body(harness):
+        table = measured(harness)[1]
+        print("measured")
+        table["log"] = np.log(table["llc"])  # of a negative number there is none
+        return Evidence(rows(table, regime=["standard"], scope=["all"]))
+
+    with np.errstate(all="ignore"):
+        inside = Narrowed(body, harness, body(harness))
+    capsys.readouterr()
+    recwarn.clear()
+    assert inside.needed is not None
+    assert capsys.readouterr() == ("", "")
+    assert not recwarn.list
