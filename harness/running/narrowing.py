@@ -18,6 +18,7 @@ from harness.measure.llc.estimate import LLC
 from harness.population import Population, Unread
 from harness.spec import digest
 from harness.store.names import stored
+from harness.training.train import Diverged
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -111,6 +112,7 @@ class NarrowStore:
         self._calls = self._tables = 0
         self._known: dict[Any, _Known] = {}
         self.absent: set[str] = set()  # keys of recipes that have stand-ins
+        self.diverged = False  # a network that is needed, which would keep the whole from being judged, too
 
     def __getattr__(self, name: str) -> Any:
         return getattr(self._store, name)
@@ -132,7 +134,11 @@ class NarrowStore:
         usual = calls[self._calls]
         self._calls += 1
         places = [place for place, cell in enumerate(usual) if cell.needed]
-        made = self._store.populations(_some(asked, places), seeds, name=name)
+        try:
+            made = self._store.populations(_some(asked, places), seeds, name=name)
+        except Diverged:
+            self.diverged = True
+            raise
         found = dict(zip(places, made, strict=True))
         for place, (labels, recipe) in enumerate(cells):
             if place not in found:

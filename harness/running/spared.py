@@ -193,7 +193,9 @@ def _without_influence(body: Body, harness: Harness, spare: _Spare) -> bool:
             before = _called(body, harness, _Seen(harness.store, shuffled))
         except Strayed:  # other networks are trained where other values are measured
             return False
-        if before is None:  # a study may refuse values that make no sense; nothing is learnt from these
+        if (
+            before is None or before.shortfall is not None
+        ):  # a study may refuse values that make no sense; nothing is learnt from these
             continue
         for factor in FACTORS:
             changed = _Changed(factor, spare, shuffled)
@@ -230,7 +232,14 @@ def _narrowly(body: Body, harness: Harness, found: Needed) -> Evidence | None:
             there = _called(body, harness, store)
         except Strayed:
             return None
-        if there is None or (seen and not _alike(seen[0], there)) or _held(there, "recipe") & store.absent:
+        if there is not None and there.shortfall is not None and store.diverged:
+            return there
+        if (
+            there is None
+            or there.shortfall is not None
+            or (seen and not _alike(seen[0], there))
+            or _held(there, "recipe") & store.absent
+        ):
             return None
         if found.scopes is not None and _held(there, "scope") - found.scopes:
             return None
@@ -242,10 +251,9 @@ def _called(body: Body, harness: Harness, store: Any) -> Evidence | None:
     """What the body returns with a store, in silence; None where it breaks on what that holds."""
     try:
         with quietly():
-            found = body(replace(harness, store=cast("Store", store)))
+            return body(replace(harness, store=cast("Store", store)))
     except Exception:
         return None
-    return None if found.shortfall is not None else found
 
 
 @dataclass(frozen=True)

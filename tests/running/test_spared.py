@@ -7,7 +7,21 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from harness import LLC, MLP, Design, Evidence, Harness, LLCSpec, Recipe, Threat, ToyImages
+from harness import (
+    LLC,
+    MLP,
+    Claim,
+    Design,
+    Evidence,
+    Harness,
+    LLCSpec,
+    PairedDifference,
+    Recipe,
+    Source,
+    Threat,
+    ToyImages,
+)  # fmt: skip
+from harness.running.evidence import completed
 from harness.running.growth import SeededStore
 from harness.running.preparing import prepared
 from harness.running.session import open_harness
@@ -361,3 +375,20 @@ def test_tries_are_silent(harness, capsys, recwarn):
     assert inside.needed is not None
     assert capsys.readouterr() == ("", "")
     assert not recwarn.list
+
+
+DECLARED = Claim(
+    "mine/lower", statement="Robust networks have the lower LLC.", source=Source("A", "B", 2020).at("C", "D"),
+    prediction=PairedDifference(
+        value="llc", factor="regime", higher="standard", lower="robust", pair="seed", margin=0.01, margin_reason="small",
+    ),
+)  # fmt: skip
+
+
+def test_where_networks_diverge_nothing_else_is_made(harness):
+    inside = Narrowed(completed(DECLARED, two_regimes), harness, completed(DECLARED, two_regimes)(harness))
+    assert inside.needed is not None
+    there = replace(harness, settings={"noise": 1e30})
+    found = inside(there)
+    assert "diverged" in found.shortfall
+    assert len(harness.store.trained_of(recipes(there)[2], SEEDS)) == 0
