@@ -14,7 +14,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from functools import cached_property
 from typing import TYPE_CHECKING, Any, cast
 
@@ -22,6 +22,7 @@ import numpy as np
 
 from harness.design import Design, labelled
 from harness.measure.llc.estimate import LLC
+from harness.running.changing import FACTORS, Changed, Shuffled, Spare
 from harness.running.narrowing import Cell, Change, NarrowStore, Needed, Recipes, Strayed, sealed
 from harness.running.quiet import quietly
 from harness.store.names import stored
@@ -39,9 +40,6 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 SHUFFLES = 3  # of the measured values
-FAR = 1e6  # factor by which what must not matter is changed
-FACTORS = (FAR, -FAR, 1 / FAR)  # far up and down, differing far among themselves, and all alike, next to nothing
-NAMES = ("seed", "epoch", "recipe", "architecture", "regime", "scope")  # columns that say what a row is of
 SLOW = 10.0  # seconds of a call at the defaults, beyond which a score of them would cost more than they save
 
 
@@ -148,47 +146,24 @@ def needed(body: Body, harness: Harness, usual: Evidence) -> Needed | None:
     if not scopes:  # whose judged rows are of no part in particular may need no LLC; one is measured all the same
         scopes = frozenset([*seen.scopes][:1])
     idle = frozenset(set(seen.scopes) - scopes if scopes <= set(seen.scopes) else ())
-    for some in dict.fromkeys([_Spare(spare, idle), _Spare(frozenset(), idle), _Spare(spare, frozenset())]):
-        found = some.needed(seen)
+    for some in dict.fromkeys([Spare(spare, idle), Spare(frozenset(), idle), Spare(spare, frozenset())]):
+        found = _needed(some, seen)
         if some and _stands(body, harness, usual, found) and _without_influence(body, harness, some):
             return found
     return None
 
 
-@dataclass(frozen=True)
-class _Spare:
-    """What a claim may not need.
-
-    Attributes:
-        recipes: keys of recipes.
-        scopes: parts of the network.
-    """
-
-    recipes: frozenset[str] = field(default_factory=frozenset)
-    scopes: frozenset[str] = field(default_factory=frozenset)
-
-    def __bool__(self) -> bool:
-        return bool(self.recipes or self.scopes)
-
-    def needed(self, seen: _Seen) -> Needed:
-        """The rest of what was asked for."""
-        calls = tuple(tuple(replace(cell, needed=cell.recipe not in self.recipes) for cell in call) for call in seen.calls)
-        return Needed(calls, tuple(seen.tables), frozenset(set(seen.scopes) - self.scopes) if self.scopes else None)
-
-    def rows(self, table: pd.DataFrame) -> Any:
-        """Which rows of a measured table are of it, shape (row,)."""
-        mine = np.zeros(len(table), dtype=bool)
-        for column, levels in (("recipe", self.recipes), ("scope", self.scopes)):
-            if column in table:
-                mine |= table[column].isin(levels).to_numpy()
-        return mine
+def _needed(spare: Spare, seen: _Seen) -> Needed:
+    """What was asked for besides what is spared."""
+    calls = tuple(tuple(replace(cell, needed=cell.recipe not in spare.recipes) for cell in call) for call in seen.calls)
+    return Needed(calls, tuple(seen.tables), frozenset(set(seen.scopes) - spare.scopes) if spare.scopes else None)
 
 
-def _without_influence(body: Body, harness: Harness, spare: _Spare) -> bool:
+def _without_influence(body: Body, harness: Harness, spare: Spare) -> bool:
     """Whether no judged row follows what is spared where measured values are shuffled over all rows."""
     tried = 0
     for shuffle in range(SHUFFLES):
-        shuffled = _Shuffled(shuffle)
+        shuffled = Shuffled(shuffle)
         try:
             before = _called(body, harness, _Seen(harness.store, shuffled))
         except Strayed:  # other networks are trained where other values are measured
@@ -198,7 +173,7 @@ def _without_influence(body: Body, harness: Harness, spare: _Spare) -> bool:
         ):  # a study may refuse values that make no sense; nothing is learnt from these
             continue
         for factor in FACTORS:
-            changed = _Changed(factor, spare, shuffled)
+            changed = Changed(factor, spare, shuffled)
             try:
                 after = _called(body, harness, _Seen(harness.store, changed, spare.recipes))
             except Strayed:
@@ -214,7 +189,7 @@ def _stands(body: Body, harness: Harness, usual: Evidence, found: Needed) -> boo
     read: dict[str, pd.DataFrame] = {}
     for factor in (*FACTORS, np.nan):
         try:
-            there = _called(body, harness, NarrowStore(harness.store, found, _Changed(factor), picked=True, read=read))
+            there = _called(body, harness, NarrowStore(harness.store, found, Changed(factor), picked=True, read=read))
         except Strayed:
             return False
         if there is None or not _alike(there, usual):
@@ -225,7 +200,7 @@ def _stands(body: Body, harness: Harness, usual: Evidence, found: Needed) -> boo
 def _narrowly(body: Body, harness: Harness, found: Needed) -> Evidence | None:
     """What the body returns with stand-ins for what is not needed; None where that follows from them."""
     read: dict[str, pd.DataFrame] = {}
-    stores = [NarrowStore(harness.store, found, _Changed(factor), read=read) for factor in FACTORS]
+    stores = [NarrowStore(harness.store, found, Changed(factor), read=read) for factor in FACTORS]
     seen: list[Evidence] = []
     for store in stores:
         try:
@@ -254,78 +229,6 @@ def _called(body: Body, harness: Harness, store: Any) -> Evidence | None:
             return body(replace(harness, store=cast("Store", store)))
     except Exception:
         return None
-
-
-@dataclass(frozen=True)
-class _Shuffled:
-    """Gives every row the measured values of another one; what networks are, and their seeds, stay."""
-
-    seed: int
-
-    def __call__(self, table: pd.DataFrame, labels: frozenset[str]) -> pd.DataFrame:
-        order = np.random.default_rng(self.seed).permutation(len(table))
-        return table.assign(**{name: table[name].to_numpy()[order] for name in _measured(table, labels)})
-
-
-@dataclass(frozen=True)
-class _Changed:
-    """Changes measured values beyond recognition: far up or down, all alike or undefined; truths and words likewise.
-
-    Attributes:
-        factor: of numbers.
-        spare: whose values are changed; None for all.
-        first: another change before it.
-    """
-
-    factor: float
-    spare: _Spare | None = None
-    first: _Shuffled | None = None
-
-    def __call__(self, table: pd.DataFrame, labels: frozenset[str]) -> pd.DataFrame:
-        measured = _measured(table, labels)
-        table = table.copy() if self.first is None else self.first(table, labels)
-        mine = np.ones(len(table), dtype=bool) if self.spare is None else self.spare.rows(table)
-        for name in measured:
-            old = table[name].to_numpy()
-            table[name] = np.where(mine, self._far(old), old)
-        return table
-
-    def _far(self, old: Any) -> Any:
-        if old.dtype.kind == "b":
-            return np.full(len(old), self.factor > 0) if abs(self.factor) >= FAR else ~old
-        if old.dtype.kind not in "fiu":
-            words = {FAR: "~", -FAR: ""}
-            return np.full(len(old), words.get(self.factor, old[0] if len(old) else ""), dtype=object)
-        if old.dtype.kind == "f":
-            with np.errstate(all="ignore"):
-                return (self.factor * (1 + np.abs(np.nan_to_num(old)))).astype(old.dtype)
-        ends = np.iinfo(old.dtype)
-        far = (FAR if np.isnan(self.factor) else self.factor) * (1 + np.abs(old.astype(float)))
-        return np.clip(far, ends.min / 2, ends.max / 2).astype(old.dtype)
-
-
-def _measured(table: pd.DataFrame, labels: frozenset[str]) -> list[str]:
-    """Columns that are measured, as far as they can be told from those that say what a row is of.
-
-    These are truths; what differs from seed to seed; what is the same in all rows, since it may be the best possible value; and
-    fractions that differ from recipe to recipe.  Levels of a radius and numbers of parameters are none of these.
-    """
-    names = [name for name in table.columns if name not in NAMES and name not in labels]
-    return [str(name) for name in names if _can_change(table[name]) and _is_measured(table, name)]
-
-
-def _can_change(column: pd.Series[Any]) -> bool:
-    import pandas as pd
-
-    return column.dtype.kind in "fiub" or pd.api.types.is_string_dtype(column)
-
-
-def _is_measured(table: pd.DataFrame, name: str) -> bool:
-    column = table[name]
-    if column.dtype.kind == "b" or len(column.unique()) <= 1:
-        return True
-    others = [by for by in ("seed", "recipe") if by in table and (by == "seed" or column.dtype.kind == "f")]
-    return not others or any(len({frozenset(own.unique()) for _, own in table.groupby(by)[name]}) > 1 for by in others)
 
 
 def _held(evidence: Evidence, column: str) -> frozenset[str]:
