@@ -52,11 +52,14 @@ def card(
     for told in (*protocols, *parts, *companions):
         told["reason"] = told["reason"] if told["primary"] else once(str(told["reason"] or ""))
         told["left_out"] = [] if told["primary"] else once.each(standing.left_out(told["rows"]))
+    whole = _flips(row)
+    if whole is not None:
+        whole["said"] = once(whole["said"])
     for part in parts:
         found = flips.flips(part)
         part["flips"] = once.each([found["said"]] if found and len(found["pieces"]) > 1 else [])
     return {
-        "row": row, "number": position, "bar": bar, "flips": _flips(row),
+        "row": row, "number": position, "bar": bar, "flips": whole,
         "picture": picture, "trouble": trouble, "data": behind.embedded(figure),
         "rows": len(figure["data"][figure["y"]]) if figure else 0,
         "chosen": {stratum["name"]: behind.address(stratum["name"], figure) for stratum in row["strata"]},
