@@ -168,9 +168,7 @@ def _without_influence(body: Body, harness: Harness, spare: Spare) -> bool:
             before = _called(body, harness, _Seen(harness.store, shuffled))
         except Strayed:  # other networks are trained where other values are measured
             return False
-        if (
-            before is None or before.shortfall is not None
-        ):  # a study may refuse values that make no sense; nothing is learnt from these
+        if before is None or before.shortfall is not None:  # a study may refuse values that make no sense
             continue
         for factor in FACTORS:
             changed = Changed(factor, spare, shuffled)
