@@ -64,7 +64,14 @@ def by_number(name: str) -> tuple[Any, ...]:
 
 
 def cell(value: Any) -> str:
-    """A value of a data table: whole numbers without separators, so that seeds and labels read as such."""
+    """A value of a data table or a setting: whole numbers without separators, so that seeds and labels read as such.
+
+    Several values, such as the widths of layers, stand in brackets.
+    """
+    if isinstance(value, list | tuple):
+        return f"({', '.join(map(cell, value))})"
+    if isinstance(value, dict):
+        return ", ".join(f"{name} {cell(own)}" for name, own in value.items())
     if isinstance(value, float) and value.is_integer() and abs(value) < _LARGE:
         return _minus(f"{value:.0f}")
     if isinstance(value, int) and not isinstance(value, bool):

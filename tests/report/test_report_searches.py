@@ -5,8 +5,10 @@ from __future__ import annotations
 import itertools
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from harness.report.rows import adjust
+from harness.report.rows import adjust, complete
 from harness.report.searches import agreement, line, searched
 
 ROW = {"effect": 1.0, "interval": [0.5, 1.5], "centre": 0.0, "margin": 0.5, "rule": "above", "verdict": "supported"}
@@ -185,3 +187,20 @@ def test_why_settings_could_not_be_judged_is_said_once():
     shown = searched({"looked_for": "refuted", "trials": failed, "reason": "So."}, row)
     assert [trial["reason"] for trial in shown["trials"]] == ["Gate 0 failed.", "Gate 1 failed.", None, None, None, None]
     assert [each["reason"] for each in failed] == [f"Gate {at % 2} failed." for at in range(6)], "the row's own trials stay"
+
+
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers(-999, 999) | st.floats(allow_nan=False) | st.text("ab", max_size=3),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(st.text("xy", max_size=2), inner, max_size=2), max_leaves=5,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["hidden", "noise"]), VALUES, min_size=1), VALUES)
+def test_where_a_claim_holds_is_a_line_whatever_values_its_settings_have(settings, outside):
+    """Widths of layers are a list, digits a pair, a schedule a mapping."""
+    edges = [{"name": "hidden", "inside": outside, "outside": outside, "threshold": None}]
+    said = line(
+        complete({"id": "a/b", "verdict": "supported"}) | {"search": found(*FOUR) | {"found": settings, "edges": edges}}
+    )
+    assert said.startswith("- `a/b`: ")
+    assert "\n" not in said

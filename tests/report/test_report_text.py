@@ -90,6 +90,7 @@ def test_compact(value: Any, shown: str) -> None:
     assert text.compact(value) == shown
 
 
-@pytest.mark.parametrize(("value", "shown"), [(7.0, "7"), (2024, "2024"), (-0.123456, "−0.1235"), (None, "—"), ("x", "x")])
+@pytest.mark.parametrize(("value", "shown"), [(7.0, "7"), (2024, "2024"), (-0.123456, "−0.1235"), (None, "—"), ("x", "x"),
+                                              ([16], "(16)"), ((64, 0.5), "(64, 0.5)"), ({"a": [1]}, "a (1)")])  # fmt: skip
 def test_cell(value: Any, shown: str) -> None:
     assert text.cell(value) == shown
