@@ -13,7 +13,6 @@ from harness.report import behind, figures, flips, forest, history, lanes, overv
 from harness.report.part_names import grid, part_names
 from harness.report.rows import Row
 
-_SENTENCES, _SENTENCE = re.compile(r"(?<=[.!?])\s+"), 5  # where one ends and the next begins; its fewest words
 _ROW = 3  # panels in a row
 Draw = Callable[[Mapping[str, Any], str], str]
 _NO_RESULT: Mapping[str, Any] = dict.fromkeys((
@@ -34,7 +33,7 @@ def card(
         past: earlier verdicts, the latest first; see :meth:`harness.report.history.History.of`.
         draw: makes an SVG of a figure; see :func:`harness.report.figures.draw`.
     """
-    once = _Once()
+    once = text.Once()
     row = {**row, "strata": by_number(row["strata"]), "reason": once(str(row["reason"] or "")),
            "notes": once.each(row["notes"])}  # fmt: skip
     bar = forest.bar(row)
@@ -75,30 +74,6 @@ def card(
         "left_out": left_out, "selected": standing.selected(row),
         "changes": once.each(standing.changes(row)), "instruments": standing.instruments(row),
     }  # fmt: skip
-
-
-class _Once:
-    """Says every sentence once: one that was said before is replaced by a word that points to it."""
-
-    def __init__(self) -> None:
-        self._said: set[str] = set()
-
-    def __call__(self, words: str, instead: str = "As above.") -> str:
-        """``words`` without the sentences that were said before; shorter ones than five words are no sentences to miss."""
-        kept, dropped = [], False
-        for sentence in _SENTENCES.split(words):
-            known = sentence.rstrip(".").casefold()
-            if len(known.split()) >= _SENTENCE and known in self._said:
-                dropped = True
-                continue
-            self._said.add(known)
-            kept.append(sentence)
-        told = " ".join(kept)
-        return f"{told} {instead}".strip() if dropped else told
-
-    def each(self, several: Sequence[str]) -> list[str]:
-        """Those of ``several`` of which something is left to say."""
-        return [said for words in several if (said := self(words, ""))]
 
 
 def _result(item: Mapping[str, Any]) -> dict[str, Any]:

@@ -32,10 +32,10 @@ def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[st
     trials = [{**NO_TRIAL, **trial, "found": turned is not None and trial.get("settings") == turned}
               for trial in found.get("trials") or ()]  # fmt: skip
     told = [{**NO_TRIAL, **each, "found": False, "fresh": True} for each in (again, found.get("inside")) if each]
-    said: set[Any] = set()
-    for trial in (*trials, *told):  # why settings could not be judged, each reason once
-        trial["reason"] = None if trial["reason"] in said else trial["reason"]
-        said.add(trial["reason"])
+    once = text.Once(fewest=1)
+    for trial in (*trials, *told):  # why settings could not be judged, each sentence once
+        unjudged = trial["verdict"] in ("error", "invalid")
+        trial["reason"] = once(str(trial["reason"] or ""), "") or None if unjudged else None
     return {
         "heading": _heading(found, turned, confirmed), "as_of": found.get("as_of"), "reason": found.get("reason"),
         "looked_for": found.get("looked_for"),

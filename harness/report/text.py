@@ -14,6 +14,7 @@ UNKNOWN = "—"
 _SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _DIGITS_IN = re.compile(r"(\d+(?:\.\d+)?)")
+_SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+")  # and the next begins
 _LARGE, _SMALL = 1e6, 1e-4  # beyond these a power of ten reads better than zeros
 
 
@@ -77,6 +78,34 @@ def cell(value: Any) -> str:
     if isinstance(value, int) and not isinstance(value, bool):
         return _minus(str(value))
     return number(value, 4)
+
+
+class Once:
+    """Says every sentence once: one that was said before is replaced by a word that points to it.
+
+    Args:
+        fewest: words of a sentence that a reader would miss; shorter ones are said again.
+    """
+
+    def __init__(self, fewest: int = 5) -> None:
+        self._said, self._fewest = set[str](), fewest
+
+    def __call__(self, words: str, instead: str = "As above.") -> str:
+        """``words`` without the sentences that were said before."""
+        kept, dropped = [], False
+        for sentence in _SENTENCE_ENDS.split(words):
+            known = sentence.rstrip(".").casefold()
+            if len(known.split()) >= self._fewest and known in self._said:
+                dropped = True
+                continue
+            self._said.add(known)
+            kept.append(sentence)
+        told = " ".join(kept)
+        return f"{told} {instead}".strip() if dropped else told
+
+    def each(self, several: Sequence[str]) -> list[str]:
+        """Those of ``several`` of which something is left to say."""
+        return [said for words in several if (said := self(words, ""))]
 
 
 def measured(effect: float | None, interval: Sequence[float | None] | None) -> tuple[str, str]:

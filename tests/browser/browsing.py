@@ -53,9 +53,9 @@ class Browser:
         self.driver.get("about:blank")
         self.driver.get(page.as_uri() + (f"#{state}" if state else ""))
 
-    def look(self, *, width: int = WIDE[0], dark: bool = False, printed: bool = False) -> None:
-        """How the reader sees it: width of the screen in pixels, scheme, medium."""
-        size = {"width": width, "height": WIDE[1], "deviceScaleFactor": 1, "mobile": False}
+    def look(self, *, width: int = WIDE[0], height: int = WIDE[1], dark: bool = False, printed: bool = False) -> None:
+        """How the reader sees it: width and height of the screen in pixels, scheme, medium."""
+        size = {"width": width, "height": height, "deviceScaleFactor": 1, "mobile": False}
         self.driver.execute_cdp_cmd("Emulation.setDeviceMetricsOverride", size)
         scheme = {"name": "prefers-color-scheme", "value": "dark" if dark else "light"}
         self.driver.execute_cdp_cmd("Emulation.setEmulatedMedia", {"media": "print" if printed else "", "features": [scheme]})

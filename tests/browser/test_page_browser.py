@@ -326,7 +326,7 @@ class TestOneScreen:
 
     def test_most_cards_are_one_screen(self, browser: Browser, kept: Path) -> None:
         for width, height, share in ((1440, 900, 0.95), (1280, 800, 0.75)):
-            browser.look(width=width)
+            browser.look(width=width, height=height)
             browser.open(kept)
             browser.run("for (const card of document.querySelectorAll('.card')) card.style.contentVisibility = 'visible'")
             for place in range(len(browser.all(".card"))):  # what a script adds to a card, it adds when the card is seen
