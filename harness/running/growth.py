@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, cast
 
+from harness.running.around import StoreAround
 from harness.running.session import Harness
 
 if TYPE_CHECKING:
@@ -21,7 +22,7 @@ Body = Callable[["Harness | None"], "Evidence"]  # None for one that reads no ha
 Judge = Callable[["Evidence", "list[Collection[int]] | None"], "Verdict"]
 
 
-class SeededStore:
+class SeededStore(StoreAround):
     """A store that gives every population other seeds than it was asked for.
 
     Args:
@@ -30,14 +31,8 @@ class SeededStore:
     """
 
     def __init__(self, store: Store, seeds: Callable[[Iterable[int]], list[int]]) -> None:
-        self._store, self._seeds = store, seeds
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
-        """The members of one recipe; see :class:`SeededStore`."""
-        return self.populations([recipe], seeds, name=name)[0]
+        super().__init__(store)
+        self._seeds = seeds
 
     def populations(
         self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None

@@ -16,6 +16,7 @@ from harness.design import Design, labelled
 from harness.fixed import stable
 from harness.measure.llc.estimate import LLC
 from harness.population import Population, Unread
+from harness.running.around import StoreAround
 from harness.spec import digest
 from harness.store.names import stored
 from harness.training.train import Diverged
@@ -93,7 +94,15 @@ class _Known:
     epochs: dict[int, int]
 
 
-class NarrowStore:
+class TriedStore(StoreAround):
+    """A store for calls that are only tries: what is kept under a name of its own would hide what it was made of."""
+
+    def cached(self, *given: Any, **named: Any) -> pd.DataFrame:
+        """See :meth:`harness.store.Store.cached`."""
+        raise Strayed
+
+
+class NarrowStore(TriedStore):
     """A store that makes only what is needed, and has stand-ins for the rest.
 
     Args:
@@ -107,23 +116,13 @@ class NarrowStore:
     def __init__(
         self, store: Store, needed: Needed, change: Change, *, picked: bool = False, read: dict[str, pd.DataFrame] | None = None
     ) -> None:
-        self._store, self._needed, self._change, self._picked = store, needed, change, picked
+        super().__init__(store)
+        self._needed, self._change, self._picked = needed, change, picked
         self._read = {} if read is None else read
         self._calls = self._tables = 0
         self._known: dict[Any, _Known] = {}
         self.absent: set[str] = set()  # keys of recipes that have stand-ins
         self.diverged = False  # a network that is needed, which would keep the whole from being judged, too
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def cached(self, *given: Any, **named: Any) -> pd.DataFrame:
-        """What is kept under a name of its own may not be made of stand-ins."""
-        raise Strayed
-
-    def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
-        """The members of one recipe."""
-        return self.populations([recipe], seeds, name=name)[0]
 
     def populations(self, recipes: Recipes, seeds: Iterable[int], *, name: str | None = None) -> list[Population]:
         """The members of those recipes that are needed, and stand-ins for the others."""

@@ -10,9 +10,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
 from dataclasses import replace
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, cast
 
 from harness.design import labelled
+from harness.running.around import StoreAround
 from harness.running.growth import Body, SeededStore
 from harness.running.quiet import quietly
 from harness.running.scope import Settings
@@ -52,7 +53,7 @@ class Lacking(BaseException):
         return digest([what, [[recipe.key, list(seeds)] for recipe, seeds in self.members]])
 
 
-class _Asking:
+class _Asking(StoreAround):
     """A store that raises :class:`Lacking` for what it lacks, once; whoever asks again is served as ever.
 
     Args:
@@ -61,20 +62,14 @@ class _Asking:
     """
 
     def __init__(self, store: Store, known: set[str]) -> None:
-        self._store, self._known = store, known
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
+        super().__init__(store)
+        self._known = known
 
     def _need(self, need: Lacking) -> None:
         lacks = any(self._store.lacks(recipe, seeds, need.measurement) for recipe, seeds in need.members)
         if lacks and need.key not in self._known:
             self._known.add(need.key)
             raise need
-
-    def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
-        """The members of one recipe."""
-        return self.populations([recipe], seeds, name=name)[0]
 
     def populations(
         self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None

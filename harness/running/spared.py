@@ -23,7 +23,7 @@ import numpy as np
 from harness.design import Design, labelled
 from harness.measure.llc.estimate import LLC
 from harness.running.changing import FACTORS, Changed, Shuffled, Spare
-from harness.running.narrowing import Cell, Change, NarrowStore, Needed, Recipes, Strayed, sealed
+from harness.running.narrowing import Cell, Change, NarrowStore, Needed, Recipes, Strayed, TriedStore, sealed
 from harness.running.quiet import quietly
 from harness.store.names import stored
 
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
     from harness.measure.base import Measurement
     from harness.measure.views import View
     from harness.population import Population
-    from harness.recipe import Recipe
     from harness.running.growth import Body
     from harness.running.session import Harness
     from harness.store import Store
@@ -68,7 +67,7 @@ class Narrowed:
         return self._body(harness) if found is None else found  # whatever broke breaks again, if all of it is needed for that
 
 
-class _Seen:
+class _Seen(TriedStore):
     """A store that hands everything through and notes what it is asked for; what it would have to make ends the call.
 
     Args:
@@ -78,21 +77,11 @@ class _Seen:
     """
 
     def __init__(self, store: Store, change: Change | None = None, sealed: frozenset[str] = frozenset()) -> None:
-        self._store, self._change, self._sealed = store, change, sealed
+        super().__init__(store)
+        self._change, self._sealed = change, sealed
         self.calls: list[tuple[Cell, ...]] = []
         self.tables: list[pd.DataFrame] = []
         self.scopes: dict[str, None] = {}  # in the order in which they were asked for
-
-    def __getattr__(self, name: str) -> Any:
-        return getattr(self._store, name)
-
-    def cached(self, *given: Any, **named: Any) -> pd.DataFrame:
-        """What is kept under a name of its own hides what it was made of."""
-        raise Strayed
-
-    def population(self, recipe: Recipe, seeds: Iterable[int], *, name: str | None = None) -> Population:
-        """The members of one recipe."""
-        return self.populations([recipe], seeds, name=name)[0]
 
     def populations(self, recipes: Recipes, seeds: Iterable[int], *, name: str | None = None) -> list[Population]:
         """The members of several recipes."""
