@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import contextlib
 import inspect
-import io
-import warnings
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, NoReturn
 
 from harness.design import labelled
 from harness.drawn import by
+from harness.running.quiet import quietly
 
 if TYPE_CHECKING:
     from harness.design import Design
@@ -197,10 +196,7 @@ def stand_ins(drawing: Drawing) -> Iterator[None]:
 
     with contextlib.ExitStack() as stack:
         stack.enter_context(by(drawing))
-        stack.enter_context(contextlib.redirect_stdout(io.StringIO()))
-        stack.enter_context(contextlib.redirect_stderr(io.StringIO()))
-        stack.enter_context(warnings.catch_warnings())
-        warnings.simplefilter("ignore")
+        stack.enter_context(quietly())
         for owner, name in ((pd, "concat"), (pd, "merge"), (pd.DataFrame, "merge"), (pd.DataFrame, "join")):
             stack.enter_context(mock.patch.object(owner, name, _handing_on(getattr(owner, name))))
         yield

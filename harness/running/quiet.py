@@ -11,6 +11,7 @@ from collections.abc import Iterator
 @contextlib.contextmanager
 def quietly() -> Iterator[None]:
     """Without warnings and printed lines."""
-    with warnings.catch_warnings(), contextlib.redirect_stdout(io.StringIO()):
+    nowhere = io.StringIO()
+    with warnings.catch_warnings(), contextlib.redirect_stdout(nowhere), contextlib.redirect_stderr(nowhere):
         warnings.simplefilter("ignore")
         yield

@@ -42,6 +42,13 @@ def _centred_ranks(values: ArrayLike) -> Floats:
     return centred
 
 
+def rank_directions(values: ArrayLike) -> Floats:
+    """Centred mid-ranks along the last axis, scaled to length 1: the products of two of them are Spearman's correlations."""
+    ranks = _centred_ranks(values)
+    direction: Floats = ranks / np.sqrt((ranks**2).sum(axis=-1, keepdims=True))
+    return direction
+
+
 def spearman(x: ArrayLike, y: ArrayLike) -> Floats:
     """Spearman's rank correlation (mid-ranks for ties) along the last axis; nan for a constant variable."""
     a, b = _centred_ranks(x), _centred_ranks(y)
@@ -150,8 +157,7 @@ def permutation_p(
     weight = (count - 3) / (count - 3).sum()
     blocks = []
     for a, b, codes in zip(x, y, unit, strict=True):
-        left, right = _centred_ranks(a), _centred_ranks(b)
-        blocks.append((left / np.sqrt((left**2).sum()), right / np.sqrt((right**2).sum()), np.asarray(codes)))
+        blocks.append((rank_directions(a), rank_directions(b), np.asarray(codes)))
     observed = sum(w * fisher_z(a @ b, len(c)) for w, (a, b, c) in zip(weight, blocks, strict=True))
     units = 1 + max(int(codes.max()) for _, _, codes in blocks)
     hits = 0

@@ -13,7 +13,7 @@ from typing import Literal
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
-from harness.stats.correlations import fisher_z, mid_ranks
+from harness.stats.correlations import fisher_z, rank_directions
 
 Floats = NDArray[np.float64]
 Detrend = Literal["difference", "linear"]
@@ -52,12 +52,8 @@ def between_units(x: ArrayLike, y: ArrayLike) -> Floats:
     Returns:
         Shape (..., unit, unit): unit i's x with unit j's y; a unit with itself stands on the diagonal.
     """
-    sides = []
-    for each in (x, y):
-        ranks = mid_ranks(each)
-        centred = ranks - ranks.mean(axis=-1, keepdims=True)
-        sides.append(centred / np.sqrt((centred**2).sum(axis=-1, keepdims=True)))
-    return fisher_z(sides[0] @ np.swapaxes(sides[1], -1, -2), sides[0].shape[-1])
+    a, b = rank_directions(x), rank_directions(y)
+    return fisher_z(a @ np.swapaxes(b, -1, -2), a.shape[-1])
 
 
 Codes = NDArray[np.intp]
