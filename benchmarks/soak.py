@@ -23,7 +23,9 @@ from pathlib import Path
 PAGE = 4096
 CLAIMS = """
 import pandas as pd
-from harness.claim import Evidence, Source, claim
+from harness.claim import claim
+from harness.evidence import Evidence
+from harness.source import Source
 from harness.predict import PairedDifference
 
 PAPER = Source("paper", "A paper", year=2026)

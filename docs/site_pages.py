@@ -26,7 +26,7 @@ CHAPTERS = (
         "claims",
         "Claims",
         "What is declared before anything runs, what a body returns, and the studies that it calls.",
-        ("claim", "gate", "factors", "quantities", "rows", "study", "design"),
+        ("claim", "source", "evidence", "errors", "gate", "factors", "quantities", "rows", "study", "design"),
     ),
     (
         "predictions",

@@ -16,11 +16,14 @@ import harness.showing  # noqa: F401
 from harness.registry import kinds
 
 if TYPE_CHECKING:
-    from harness.claim import Citation, Claim, ClaimError, Evidence, Figure, Gate, Images, Source, claim
+    from harness.claim import Claim, claim
     from harness.data import Cifar10, Dataset, DataSpec, GroupedLabels, Mnist, RandomLabels, ToyImages
     from harness.design import Design
     from harness.device import one_thread
+    from harness.errors import ClaimError
+    from harness.evidence import Evidence, Figure, Images
     from harness.factors import Factors
+    from harness.gate import Gate
     from harness.judge import Outcome, Verdict, judge
     from harness.measure.attack.attack import pgd, smallest_perturbation
     from harness.measure.attack.autoattack import AutoAttackSpec, autoattack
@@ -69,6 +72,7 @@ if TYPE_CHECKING:
     from harness.running.run import Result, run, search
     from harness.running.session import Harness
     from harness.runs import Runs
+    from harness.source import Citation, Source
     from harness.store import Store
     from harness.store.exporting import export
     from harness.study import Study, study
@@ -77,13 +81,16 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 _HOME = {
-    "harness.claim": ("Citation", "Claim", "ClaimError", "Evidence", "Figure", "Gate", "Images", "Source", "claim"),
+    "harness.claim": ("Claim", "claim"),
     "harness.data": (
         "Cifar10", "DataSpec", "Dataset", "GroupedLabels", "Mnist", "RandomLabels", "ToyImages",
     ),
     "harness.design": ("Design",),
     "harness.device": ("one_thread",),
+    "harness.errors": ("ClaimError",),
+    "harness.evidence": ("Evidence", "Figure", "Images"),
     "harness.factors": ("Factors",),
+    "harness.gate": ("Gate",),
     "harness.judge": ("Outcome", "Verdict", "judge"),
     "harness.measure.attack.attack": ("pgd", "smallest_perturbation"),
     "harness.measure.attack.autoattack": ("AutoAttackSpec", "autoattack"),
@@ -114,6 +121,7 @@ _HOME = {
     "harness.running.session": ("Harness",),
     "harness.store": ("Store",),
     "harness.store.exporting": ("export",),
+    "harness.source": ("Citation", "Source"),
     "harness.study": ("Study", "study"),
     "harness.training.train": ("train",),
 }  # fmt: skip

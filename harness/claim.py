@@ -7,219 +7,25 @@ imports a numerical library.
 from __future__ import annotations
 
 import hashlib
-import math
 import re
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, Literal, TypeVar
+from typing import Any, Literal, TypeVar
 
 from harness._callable import as_its_function
-from harness.declaring import Declared, mistaken_among
+from harness.declaring import mistaken_among
 from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.gate import Gate, names_of
 from harness.links import KINDS as LINKS
 from harness.showing import Shown
-
-if TYPE_CHECKING:
-    import pandas as pd
-
-    from harness.kept import Account
+from harness.source import Citation
 
 Kind = Literal["empirical", "theorem", "data"]
 KINDS: tuple[Kind, ...] = ("empirical", "theorem", "data")
-__all__ = ["KINDS", "SCALES", "Citation", "Claim", "ClaimError", "Evidence", "Factors", "Figure", "Gate", "Images", "Source",
-           "claim"]  # fmt: skip
 SCALES: tuple[str, ...] = ("smoke", "reduced", "full")
-Role = Literal["document", "control", "question"]
-ROLES: tuple[Role, ...] = ("document", "control", "question")
 PASSES: tuple[str, ...] = ("supported",)
 _ID = re.compile(r"[a-z][a-z0-9-]*/[a-z0-9][a-z0-9-]*")
-
-
-@dataclass(frozen=True)
-class Source(metaclass=Declared):
-    """A document that makes claims.
-
-    Attributes:
-        key: short name; the first part of the ids of its claims ("slt").
-        title: title of the document.
-        authors: authors as printed, or None where the document names none.
-        year: year of publication, or None.
-        address: where a reader finds it, or None.
-        role: "document" for what others have claimed; "control" for what has to come out as it is known to be, so that a
-            report counts it apart and distrusts itself where it does not; "question" for what nobody has claimed yet.
-
-    Raises:
-        ClaimError: there is no such role.
-    """
-
-    key: str
-    title: str
-    authors: str | None = None
-    year: int | None = None
-    address: str | None = None
-    role: Role = field(default="document", repr=False)  # digests of claims read the others off its repr
-
-    def __post_init__(self) -> None:
-        if self.role not in ROLES:
-            raise ClaimError(f"source {self.key!r} has role={self.role!r}; allowed are {', '.join(ROLES)}")
-
-    def at(
-        self, section: str, quote: str, *, reported: str | None = None, number: float | Sequence[float | None] | None = None
-    ) -> Citation:
-        """Point at the place in the document that makes a claim.
-
-        Args:
-            section: heading under which the sentence stands.
-            quote: the document's own words.
-            reported: the number that the document prints for it, as printed; None where it prints none.
-            number: the same as a value of what is judged (the difference, the exponent), which the report draws beside ours;
-                for a conjunction one for each part, in order, None where the document prints none.
-
-        Raises:
-            ClaimError: ``number`` is not a finite number, or a sequence of such.
-        """
-        given: Any = number  # the citation makes a tuple of a sequence
-        return Citation(self, section, quote, reported, given)
-
-
-@dataclass(frozen=True)
-class Citation(metaclass=Declared):
-    """A sentence in a :class:`Source`; made by :meth:`Source.at`.
-
-    ``number`` is only drawn, and so has no part in the digest of a claim, which is made of this object's ``repr``.
-    """
-
-    source: Source
-    section: str
-    quote: str
-    reported: str | None = None
-    number: float | tuple[float | None, ...] | None = field(default=None, repr=False)
-
-    def __post_init__(self) -> None:
-        object.__setattr__(self, "number", _numbers(self.number))
-
-
-def _numbers(given: Any) -> float | tuple[float | None, ...] | None:
-    several = isinstance(given, list | tuple)
-    for each in given if several else (given,):
-        known = isinstance(each, int | float) and not isinstance(each, bool) and math.isfinite(each)
-        if not known and each is not None:
-            raise ClaimError(
-                f"the document's number is {given!r}; give number=0.5, or for a conjunction one for each part, as in "
-                "number=(0.5, None)"
-            )
-    return tuple(given) if several else given
-
-
-@dataclass(frozen=True, repr=False)
-class Figure(Shown):
-    """What to draw beside a verdict; the report draws it, the claim only names columns.
-
-    Attributes:
-        kind: "scatter" (points of y over x), "lines" (mean of y over x with its spread), "paired" (one line per pair
-            between the levels of x), "strip" (points of y in the categories of x), "bars" (y by category x).
-        table: tidy table to draw from, a few hundred rows at most.
-        x: column on the horizontal axis.
-        y: column on the vertical axis.
-        title: what the figure shows, in a sentence; it names the document's figure that it redraws.
-        x_label: axis label with its unit.
-        y_label: axis label with its unit.
-        hue: column that gives the colour, or None.
-        facet: column that splits the figure into panels, or None.
-        pair: column that identifies a pair (kind "paired").
-        log_x: logarithmic horizontal axis.
-        log_y: logarithmic vertical axis.
-        own_axes: every panel has its own ranges, for panels whose values lie far apart; else all share one.
-        reference: numbers at which a horizontal line is drawn, by their label.
-        slope: slope of a dashed guide line in log-log figures, or None.
-        through: a point (x, y) of that line; None for one that only shows the slope, through the middle of the data.
-        ringed: places that are drawn with a ring, each a value by column (x, y, and the facet where there is one), by what is
-            written beside it; such as the counterexample that a theorem's search found.
-    """
-
-    kind: Literal["scatter", "lines", "paired", "strip", "bars"]
-    table: pd.DataFrame
-    x: str
-    y: str
-    title: str
-    x_label: str
-    y_label: str
-    hue: str | None = None
-    facet: str | None = None
-    pair: str | None = None
-    log_x: bool = False
-    log_y: bool = False
-    own_axes: bool = False
-    reference: Mapping[str, float] = field(default_factory=dict)
-    slope: float | None = None
-    through: tuple[float, float] | None = None
-    ringed: Mapping[str, Mapping[str, Any]] = field(default_factory=dict)
-
-    def _shown(self) -> tuple[str, Mapping[str, Any]]:
-        shape = " × ".join(map(str, getattr(self.table, "shape", ())))
-        return f"Figure of kind {self.kind}", {"shows": self.title, "y": self.y, "x": self.x, "hue": self.hue,
-                                               "facet": self.facet, "rows × columns": shape}  # fmt: skip
-
-
-@dataclass(frozen=True, repr=False)
-class Images(Shown):
-    """Example images to show under the figure, in a grid; the report draws them.
-
-    Attributes:
-        table: one row per image, sixty at most.
-        image: column of arrays of shape (height, width) or (height, width, 3), from 0 (black) to 1 (white).
-        x: column whose values head the columns of the grid.
-        y: column whose values head its rows.
-        note: column of a few words under each image (what a network answers), or None.
-        title: what is shown, in a sentence.
-    """
-
-    table: pd.DataFrame
-    image: str
-    x: str
-    y: str
-    title: str
-    note: str | None = None
-
-    def _shown(self) -> tuple[str, Mapping[str, Any]]:
-        return f"{len(self.table)} images", {"show": self.title, "across": self.x, "down": self.y}
-
-
-@dataclass(frozen=True, repr=False)
-class Evidence(Shown):
-    """What a claim's body returns: tables, and what to draw.  It holds no verdict and asserts nothing.
-
-    Attributes:
-        table: tidy table, one row per unit (and checkpoint, scope, sample) with every column that the prediction
-            and the gates name; or, for a claim with protocols, such a table for each protocol.
-        figure: what to draw, or None.
-        recipes: what was trained, as returned by ``Population.provenance()``.
-        settings: anything else that a reader needs to repeat the measurement (sampler settings, data).
-        shortfall: None, or what is missing so that the claim cannot be judged, with its remedy; the verdict is
-            then INVALID with this text as its reason.
-        images: example images to show under the figure, or None.
-        rows: how many rows were measured and why any of them is not in the table; for a claim with protocols, one account for
-            each.  None if nobody counted.
-    """
-
-    table: pd.DataFrame | Mapping[str, pd.DataFrame]
-    figure: Figure | None = None
-    recipes: tuple[Mapping[str, Any], ...] = ()
-    settings: Mapping[str, Any] = field(default_factory=dict)
-    shortfall: str | None = None
-    images: Images | None = None
-    rows: Account | Mapping[str, Account] | None = None
-
-    def _shown(self) -> tuple[str, Mapping[str, Any]]:
-        tables = self.table if isinstance(self.table, Mapping) else {"rows × columns": self.table}
-        sizes = {str(name): " × ".join(map(str, getattr(table, "shape", ()))) for name, table in tables.items()}
-        return "Evidence", {
-            **sizes, "columns": tuple(map(str, next(iter(tables.values())).columns)) if len(sizes) == 1 else None,
-            "figure": self.figure.title if self.figure else None, "recipes": len(self.recipes) or None,
-            "settings": tuple(self.settings), "shortfall": self.shortfall,
-        }  # fmt: skip
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,13 +11,14 @@ import pandas as pd
 import pytest
 
 from harness import cli
-from harness.claim import ClaimError
 from harness.cli.words import size
+from harness.errors import ClaimError
 from harness.report import assemble, base_row, write_reports
 from harness.store import Store
 
 CLAIMS = """
-from harness.claim import Source, claim
+from harness.claim import claim
+from harness.source import Source
 
 @claim("paper/higher", statement="The LLC is higher.", source=Source("paper", "A paper").at("I", "q"))
 def test_higher():

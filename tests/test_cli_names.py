@@ -14,7 +14,8 @@ from harness.cli.words import asks_for, require_known
 
 KNOWN = ["paper/one", "paper/two", "other/one"]
 CLAIM = """
-from harness.claim import Source, claim
+from harness.claim import claim
+from harness.source import Source
 from harness.predict import Theorem
 
 def declare(name):

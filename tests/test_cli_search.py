@@ -8,7 +8,7 @@ from itertools import pairwise
 import pytest
 
 from harness import cli
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.pytest_plugin import collect
 from harness.report import assemble, base_row
 

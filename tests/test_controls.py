@@ -10,8 +10,9 @@ import pytest
 from claims.test_slt_regimes import test_robust_llc_below_standard as body
 from fixtures.slt.grid import grid_table
 from fixtures.slt.open import EPSILON, THRESHOLDS
-from harness.claim import Claim, Evidence
+from harness.claim import Claim
 from harness.data import ToyImages
+from harness.evidence import Evidence
 from harness.judge import Outcome, Verdict, judge
 from harness.measure.attack.robustness import Robustness
 from harness.measure.llc.estimate import LLC, LLCSpec, document_spec

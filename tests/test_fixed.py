@@ -10,9 +10,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from harness.claim import Claim, Gate, Source
+from harness.claim import Claim
 from harness.fixed import CODE, declared, differences, is_design, put_together, set_apart, stable
+from harness.gate import Gate
 from harness.predict import Conjunction, NoChange, PairedDifference
+from harness.source import Source
 from harness.spec import digest
 
 HIGHER = PairedDifference(

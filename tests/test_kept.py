@@ -14,7 +14,9 @@ from hypothesis import strategies as st
 
 from fixtures.slt.points import inside, sample_correlations, with_selection
 from harness import MLP, Recipe, ToyImages
-from harness.claim import Claim, ClaimError, Evidence, Source
+from harness.claim import Claim
+from harness.errors import ClaimError
+from harness.evidence import Evidence
 from harness.judge import judge
 from harness.judge.selection import LeftOut
 from harness.kept import Account, Drop, is_measured, keep, lost_networks, note, noting
@@ -24,6 +26,7 @@ from harness.report import base_row, render, standing
 from harness.report.merge import merge
 from harness.report.rows import assemble, with_verdict
 from harness.rows import Between, NoRow
+from harness.source import Source
 from harness.study import Study
 
 SOURCE = Source("paper", "A paper").at("I", "q")

@@ -14,11 +14,13 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness import Gate, Proportion
-from harness.claim import Claim, ClaimError, Source
+from harness.claim import Claim
+from harness.errors import ClaimError
 from harness.judge import Outcome, check, judge
 from harness.limits import BOUNDS, canonical, exact
 from harness.predict import PairedDifference
 from harness.predict.tables import Unusable
+from harness.source import Source
 
 FINITE = st.floats(allow_nan=False, allow_infinity=False)
 NUMBERS = st.floats() | st.sampled_from([0.95, 0.1, 1.0])

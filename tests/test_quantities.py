@@ -9,8 +9,8 @@ import pandas as pd
 import pytest
 
 from harness import Claim, Gate, PairedDifference, Source, quantity
-from harness.claim import ClaimError
 from harness.code.loaded import SOURCES
+from harness.errors import ClaimError
 from harness.quantities import Quantity, made_by
 
 SOURCE = Source("t", "T")

@@ -15,7 +15,7 @@ from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness import Between, Gate
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.judge import Outcome, check, judge
 from harness.predict import PairedDifference, Proportion
 from harness.predict.tables import Unusable, selected

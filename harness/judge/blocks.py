@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import Estimate, Prediction, Unusable, words
 from harness.stats.sequential import Anytime, anytime_p
 

@@ -10,7 +10,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.claim import SCALES, Claim, ClaimError, Evidence
+from harness.claim import SCALES, Claim
+from harness.errors import ClaimError
+from harness.evidence import Evidence
 from harness.judge.gates import check
 from harness.judge.rule import Outcome
 from harness.judge.ruling import joint, single

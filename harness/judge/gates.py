@@ -8,7 +8,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from harness.claim import ClaimError, Gate
+from harness.errors import ClaimError
+from harness.gate import Gate
 from harness.judge.verdict import GateResult
 from harness.limits import exact
 from harness.predict import words

@@ -15,8 +15,8 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 
-from harness.claim import ClaimError
 from harness.declaring import Declared
+from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.limits import briefly, canonical
 from harness.predict import words
@@ -224,7 +224,7 @@ class Prediction(Shown, metaclass=Declared):
         return Stratum(name, float(confidence.effect), (float(low), float(high)), n)
 
     def picture(self) -> Mapping[str, Any] | None:
-        """How its evidence is drawn where a claim draws none: fields of :class:`harness.claim.Figure`; None for nothing.
+        """How its evidence is drawn where a claim draws none: fields of :class:`harness.evidence.Figure`; None for nothing.
 
         "pair" may name several columns, which identify a pair together.
         """

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.predict.base import Prediction, Rule
 from harness.predict.estimate import Estimate

@@ -1,7 +1,7 @@
 """The pytest plugin: claims are collected, run, judged and reported.
 
 In a session without claims it writes nothing, prints nothing and changes no outcome, except that a test which
-returns :class:`~harness.claim.Evidence` without being declared as a claim fails.  Its options are in the
+returns :class:`~harness.evidence.Evidence` without being declared as a claim fails.  Its options are in the
 group "claims" (``pytest --help``); pytest's own ``--strict`` makes inconclusive claims fail.
 """
 

@@ -34,7 +34,8 @@ from harness.pytest_plugin.sittings import Sittings
 from harness.spec import RecipeError
 
 if TYPE_CHECKING:
-    from harness.claim import Claim, Evidence
+    from harness.claim import Claim
+    from harness.evidence import Evidence
     from harness.running.session import Harness
     from harness.store.store import Measured
 
@@ -207,7 +208,7 @@ class Caller:
     def _conclude_shortfall(self, item: pytest.Item, problem: Exception) -> None:
         """Judge the claim on no data if ``problem`` says that there are fewer than it needs."""
         if isinstance(problem, Shortfall):
-            from harness.claim import Evidence
+            from harness.evidence import Evidence
 
             assert isinstance(item, pytest.Function)  # nothing else is a claim
             nothing = Evidence({}, shortfall=str(problem))

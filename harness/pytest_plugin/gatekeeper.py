@@ -68,6 +68,6 @@ class Gatekeeper:
 
 
 def _is_evidence(result: object) -> bool:
-    from harness.claim import Evidence
+    from harness.evidence import Evidence
 
     return isinstance(result, Evidence)

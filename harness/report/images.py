@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.claim import ClaimError, Images
+from harness.errors import ClaimError
+from harness.evidence import Images
 from harness.report import lanes as tidy
 from harness.report.rows import plain
 

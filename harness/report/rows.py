@@ -16,7 +16,8 @@ from pathlib import Path
 from typing import Any
 
 from harness import links
-from harness.claim import Claim, ClaimError
+from harness.claim import Claim
+from harness.errors import ClaimError
 from harness.fixed import declared
 from harness.stats import benjamini_hochberg, holm
 

@@ -231,7 +231,7 @@ class Designer:
 
 def refuse_unknown(where: str, table: Any) -> None:
     """Raise a ClaimError if a body returns a stand-in that a cache of the project's own has kept from a drawing."""
-    from harness.claim import ClaimError
+    from harness.errors import ClaimError
 
     if any(isinstance(each, Unknown) for each in (table.values() if isinstance(table, Mapping) else (table,))):
         raise ClaimError(

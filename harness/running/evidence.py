@@ -6,8 +6,9 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from harness.claim import Claim, ClaimError, Evidence, Figure
-from harness.errors import Shortfall
+from harness.claim import Claim
+from harness.errors import ClaimError, Shortfall
+from harness.evidence import Evidence, Figure
 from harness.kept import Account, Drop, lost_networks, noting
 from harness.population import provenance
 from harness.rows import Where

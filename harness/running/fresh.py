@@ -23,7 +23,7 @@ from harness.claim import SCALES
 from harness.errors import ClaimError
 
 if TYPE_CHECKING:
-    from harness.claim import Evidence
+    from harness.evidence import Evidence
     from harness.running.growth import Body
     from harness.running.session import Harness
 

@@ -11,8 +11,8 @@ from harness.running.around import StoreAround
 from harness.running.session import Harness
 
 if TYPE_CHECKING:
-    from harness.claim import Evidence
     from harness.design import Design
+    from harness.evidence import Evidence
     from harness.judge import Verdict
     from harness.population import Population
     from harness.recipe import Recipe

@@ -11,8 +11,9 @@ import math
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from harness.claim import Claim, Evidence, Figure, Images
+from harness.claim import Claim
 from harness.errors import ClaimError
+from harness.evidence import Evidence, Figure, Images
 from harness.limits import briefly, canonical
 
 _LABELS = ("title", "x_label", "y_label")

@@ -10,9 +10,10 @@ from html import escape
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.claim import SCALES, Claim, ClaimError, Evidence
+from harness.claim import SCALES, Claim
 from harness.code import ReachedCode
-from harness.errors import Shortfall
+from harness.errors import ClaimError, Shortfall
+from harness.evidence import Evidence
 from harness.running import provenance
 from harness.running.asking import Designer, instruments, refuse_unknown
 from harness.running.evidence import completed

@@ -27,8 +27,9 @@ from harness.running.trials import Trial, trial_of
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.claim import Claim, Evidence
+    from harness.claim import Claim
     from harness.engines import Engine
+    from harness.evidence import Evidence
     from harness.judge import Verdict
     from harness.running.growth import Body
     from harness.running.session import Harness

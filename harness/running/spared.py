@@ -30,7 +30,7 @@ from harness.store.names import stored
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.claim import Evidence
+    from harness.evidence import Evidence
     from harness.measure.base import Measurement
     from harness.measure.views import View
     from harness.population import Population

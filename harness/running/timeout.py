@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from harness import deadline
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 
 
 def give_up() -> None:

@@ -16,7 +16,8 @@ from typing import Any
 import pytest
 from test_declarations import CLAIMS, parts
 
-from harness.claim import Claim, Gate
+from harness.claim import Claim
+from harness.gate import Gate
 from harness.limits import BOUNDS
 from harness.predict import Conjunction, Proportion
 from harness.quantities import Quantity

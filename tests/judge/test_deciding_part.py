@@ -101,7 +101,10 @@ def test_no_part_that_stands_worse_is_needed_and_none_that_stands_better_decides
 
 @pytest.mark.parametrize("gate_failed", [False, True])
 def test_a_gate_changes_the_verdict_and_not_the_part(gate_failed: bool) -> None:
-    from harness.claim import Claim, Evidence, Gate, Source
+    from harness.claim import Claim
+    from harness.evidence import Evidence
+    from harness.gate import Gate
+    from harness.source import Source
 
     parts = (part(0, absence=False, margin=0.2), part(1, absence=False, margin=0.2))
     source = Source("doc", "A document").at("1", "words")

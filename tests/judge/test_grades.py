@@ -10,11 +10,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.claim import Claim, Gate, Source
+from harness.claim import Claim
+from harness.gate import Gate
 from harness.judge import Outcome, judge
 from harness.judge.rule import GRADES, decide, grade, joint_grade
 from harness.predict import AtLeast, Conjunction, NoChange, PairedDifference
 from harness.report.rows import base_row, with_verdict
+from harness.source import Source
 
 NUMBERS = st.floats(-1e3, 1e3)
 TERMS = {"margin": 0.5, "margin_reason": "half a unit"}

@@ -10,10 +10,14 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.claim import Claim, ClaimError, Evidence, Gate, Source
+from harness.claim import Claim
+from harness.errors import ClaimError
+from harness.evidence import Evidence
+from harness.gate import Gate
 from harness.judge import GateResult, Outcome, check, conjoin, decide, judge
 from harness.judge.power import plan
 from harness.predict import Conjunction, Correlation, DataFact, PairedDifference, Theorem
+from harness.source import Source
 
 SUPPORTED, REFUTED, INCONCLUSIVE, INVALID = (
     Outcome.SUPPORTED, Outcome.REFUTED, Outcome.INCONCLUSIVE, Outcome.INVALID,

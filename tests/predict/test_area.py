@@ -3,7 +3,7 @@ import pandas as pd
 import pytest
 from scipy import stats as sps
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.judge import Outcome, judge
 from harness.predict import AreaDifference, Unusable
 

@@ -4,7 +4,7 @@ import pytest
 from scipy import signal
 from scipy import stats as sps
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.judge import Outcome, judge
 from harness.predict import Landmark, PairedDifference, Unusable, curve_features
 

@@ -12,7 +12,7 @@ import pandas as pd
 import pytest
 from test_properties import INPUT, KINDS, PAIRED, STATISTICAL, TERMS, models, redrawn
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.judge import Outcome, Verdict, judge
 from harness.judge.ruling import single
 from harness.predict import Conjunction, Ordering, Prediction, Superiority

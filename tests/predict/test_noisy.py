@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.judge import Outcome, judge
 from harness.predict import Correlation, CorrelationDifference, NoCorrelation, NoTrend, ScalingExponent

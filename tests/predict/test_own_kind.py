@@ -18,7 +18,7 @@ from median import Median
 
 import harness
 from harness import cli
-from harness.claim import Claim, Source
+from harness.claim import Claim
 from harness.judge import Outcome, judge
 from harness.predict import Conjunction, Proportion
 from harness.recipe import MLP, Recipe
@@ -28,6 +28,7 @@ from harness.report.page import render
 from harness.report.rows import with_verdict
 from harness.running.asking import ClaimDesign
 from harness.running.planning import statement
+from harness.source import Source
 
 PAPER = Source("paper", "A paper").at("I", "q")
 ABOVE = Median("loss", "seed", 1.0, margin=0.5, margin_reason="half", where={"kept": True})

@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 import harness.predict
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.judge import Outcome, decide, judge
 from harness.predict import (
     AreaDifference,

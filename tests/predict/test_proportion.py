@@ -4,7 +4,7 @@ import pytest
 from scipy import stats as sps
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.judge import Outcome, judge
 from harness.predict import Proportion, Unusable
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy import stats as sps
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.factors import Factors
 from harness.judge import Outcome, judge
 from harness.judge.power import again, plan

@@ -7,7 +7,9 @@ import pandas as pd
 import pytest
 from scipy import stats as sps
 
-from harness.claim import Claim, ClaimError, Factors, Source
+from harness.claim import Claim
+from harness.errors import ClaimError
+from harness.factors import Factors
 from harness.fixed import declared, differences
 from harness.judge import Outcome, judge
 from harness.predict import (
@@ -22,6 +24,7 @@ from harness.predict import (
     Theorem,
     Unusable,
 )
+from harness.source import Source
 
 TERMS = {"margin": 0.5, "margin_reason": "test"}
 UNIT = ("architecture", "seed")

@@ -2,7 +2,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import PairedDifference, Unusable, tables
 
 

@@ -47,7 +47,10 @@ HEAD = """
 import os
 import pandas as pd
 import pytest
-from harness.claim import Evidence, Figure, Gate, Source, claim
+from harness.claim import claim
+from harness.evidence import Evidence, Figure
+from harness.gate import Gate
+from harness.source import Source
 from harness.data import DataShortfall
 from harness.predict import PairedDifference
 from harness.study import study

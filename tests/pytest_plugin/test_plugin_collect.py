@@ -30,7 +30,7 @@ def test_widths(width):
     return evidence(1.0)
 """
 RETURNED = """
-from harness.claim import Evidence
+from harness.evidence import Evidence
 
 def test_measured():
     return Evidence(None)

@@ -226,7 +226,7 @@ def test_a_mistake_in_one_prediction_costs_that_claim_alone(project: Project, wo
 
 HEAD_OF_PARTS = """
 from harness import Between, Factors
-from harness.claim import Citation
+from harness.source import Citation
 """
 PARTS = {
     "a gate without a limit": ("gates=(Gate('competent', 'competent'),)", "gate 'competent' admits every value"),
@@ -262,7 +262,8 @@ def test_a_mistake_in_any_part_of_a_declaration_costs_that_claim_alone(project: 
 @pytest.mark.parametrize("part", [part for part, _ in PARTS.values()])
 def test_outside_of_a_collection_such_a_mistake_raises(part: str):
     from harness import Between, Factors
-    from harness.claim import Citation, Gate, Source
+    from harness.gate import Gate
+    from harness.source import Citation, Source
 
     names = {"Between": Between, "Factors": Factors, "Citation": Citation, "Gate": Gate, "Source": Source}
     with pytest.raises((ValueError, TypeError)):

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 from report_samples import PROVENANCE, estimate, figures, part, protocol, recipe, voiced
 
-from harness.claim import Figure
+from harness.evidence import Figure
 from harness.report import assemble, figure_from_evidence
 from harness.report.rows import Row, blank_row
 

@@ -11,7 +11,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from harness.claim import Claim, ClaimError, Figure, Images, Source
+from harness.claim import Claim
+from harness.errors import ClaimError
+from harness.evidence import Figure, Images
 from harness.fixed import CODE
 from harness.judge.voice import voice
 from harness.predict import PairedDifference, ScalingExponent
@@ -22,6 +24,7 @@ from harness.running.maps import Map
 from harness.running.search import Edge
 from harness.running.surface import Index, Split
 from harness.running.trials import Trial
+from harness.source import Source
 from harness.stats import Student
 
 SLT = Source("slt", "Adversarial Robustness Through the Lens of Singular Learning Theory", year=2024)

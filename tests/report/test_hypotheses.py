@@ -16,8 +16,9 @@ from hypothesis import strategies as st
 from report_samples import PROVENANCE, SLT
 
 import harness.report
-from harness.claim import Claim, Gate
+from harness.claim import Claim
 from harness.cli import main
+from harness.gate import Gate
 from harness.judge import judge
 from harness.predict import AtLeast, Conjunction, NoChange, PairedDifference, Proportion
 from harness.report import ReportError, assemble, base_row, read_run, with_verdict

@@ -15,7 +15,7 @@ from hypothesis import example, given
 from hypothesis import strategies as st
 from report_samples import figures, strokes_of
 
-from harness.claim import Figure
+from harness.evidence import Figure
 from harness.report import figure_from_evidence, svg
 from harness.report.axes import Scale
 from harness.report.figures import draw

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.report import ReportError, assemble, base_row
 from harness.report.carried import carried
 from harness.report.searches import searched

@@ -15,7 +15,8 @@ import pandas as pd
 import pytest
 from report_samples import figures, strokes_of
 
-from harness.claim import ClaimError, Figure
+from harness.errors import ClaimError
+from harness.evidence import Figure
 from harness.report.figures import MAX_ROWS, draw, figure_from_evidence, reading
 from harness.report.lanes import FigureStyle
 from harness.report.panels import _scattered, _spread
@@ -185,7 +186,7 @@ class TestArithmetic:
 
 def test_drawing_needs_neither_matplotlib_nor_torch() -> None:
     code = (
-        "import sys, pandas as pd\nfrom harness.claim import Figure\nfrom harness.report import figures\n"
+        "import sys, pandas as pd\nfrom harness.evidence import Figure\nfrom harness.report import figures\n"
         "t = pd.DataFrame({'x': [1.0], 'y': [1.0]})\nassert 'matplotlib' not in sys.modules\n"
         "figures.draw(figures.figure_from_evidence(Figure('scatter', t, 'x', 'y', 't', 'x', 'y')), 'k')\n"
         "assert 'matplotlib' not in sys.modules and 'torch' not in sys.modules"

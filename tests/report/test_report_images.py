@@ -10,7 +10,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from harness.claim import ClaimError, Images
+from harness.errors import ClaimError
+from harness.evidence import Images
 from harness.report.images import images_from_evidence, png
 
 

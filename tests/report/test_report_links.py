@@ -10,10 +10,12 @@ from hypothesis import strategies as st
 from report_samples import PROVENANCE, SLT, Predicted, claim_of
 
 from harness import links
-from harness.claim import Claim, ClaimError, Source
+from harness.claim import Claim
+from harness.errors import ClaimError
 from harness.fixed import declared
 from harness.report import assemble, base_row, overview, render, standing
 from harness.report.rows import VERDICTS, adjust
+from harness.source import Source
 
 IDS = [f"paper/{letter}" for letter in "abcdef"]
 EDGES = st.dictionaries(st.sampled_from(IDS), st.sets(st.sampled_from(IDS), max_size=3))

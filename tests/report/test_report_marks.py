@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 from report_samples import claim_of, figures, run_of_rows
 
 import harness.report
-from harness.claim import Figure
+from harness.evidence import Figure
 from harness.report import base_row, figure_from_evidence, render
 from harness.report.cards import by_number
 from harness.report.figures import draw, reading

@@ -21,7 +21,7 @@ from report_samples import PROVENANCE, claim_of, column, rows, strokes_of
 from report_samples import figures as samples
 
 import harness.report
-from harness.claim import Figure
+from harness.evidence import Figure
 from harness.report import ReportError, assemble, base_row, cards, figures, merge, render
 from harness.report.figures import draw, figure_from_evidence, reading
 from harness.report.history import SHOWN, History, record

@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from report_samples import PROVENANCE, Predicted, claim_of, estimate, models, rows
 
 import harness.report
-from harness.claim import Claim, ClaimError, Evidence
+from harness.claim import Claim
+from harness.errors import ClaimError
+from harness.evidence import Evidence
 from harness.judge import judge
 from harness.predict import Conjunction, PairedDifference, Theorem
 from harness.report import ReportError, adjust, assemble, base_row, overview, plain, with_verdict

@@ -218,7 +218,8 @@ def test_samplers_that_stop_are_seen_by_scope_and_what_was_not_seen_counts_in_fu
 
 
 CLAIMS = """
-from harness.claim import Source, claim
+from harness.claim import claim
+from harness.source import Source
 from harness.data import ToyImages
 from harness.measure.gaps import Accuracy
 from harness.predict import PairedDifference

@@ -8,15 +8,19 @@ import pandas as pd
 import pytest
 
 from harness import cli, store
-from harness.claim import Claim, Source
+from harness.claim import Claim
 from harness.judge import judge
 from harness.predict import PairedDifference
 from harness.report import assemble, base_row, write_reports
 from harness.report.rows import with_verdict
+from harness.source import Source
 
 CLAIMS = """
 import pytest
-from harness.claim import Evidence, Factors, Source, claim
+from harness.claim import claim
+from harness.evidence import Evidence
+from harness.factors import Factors
+from harness.source import Source
 from harness.data import ToyImages
 from harness.predict import *
 from harness.recipe import MLP, Recipe, Threat
@@ -236,9 +240,9 @@ WAYS = {
 @pytest.mark.parametrize("way", WAYS)
 def test_however_a_body_asks_for_its_members_the_plan_counts_them(way: str) -> None:
     from harness import Accuracy
-    from harness.claim import Evidence
     from harness.code import ReachedCode
     from harness.data import ToyImages
+    from harness.evidence import Evidence
     from harness.recipe import MLP, Recipe, Threat
     from harness.running.asking import Designer
 

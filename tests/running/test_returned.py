@@ -17,7 +17,10 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from matplotlib.figure import Figure as Canvas
 
-from harness.claim import Claim, ClaimError, Evidence, Figure, Gate, Images, Source
+from harness.claim import Claim
+from harness.errors import ClaimError
+from harness.evidence import Evidence, Figure, Images
+from harness.gate import Gate
 from harness.predict import PairedDifference
 from harness.report import assemble, base_row, render
 from harness.report.figures import draw
@@ -26,6 +29,7 @@ from harness.report.rows import plain
 from harness.report.write import to_json
 from harness.running.returned import check_claim, check_evidence
 from harness.running.run import Judging, judged_row
+from harness.source import Source
 
 SOURCE = Source("doc", "A document", "A. Writer", 2024, "https://example.org")
 HIGHER = PairedDifference("v", "regime", "a", "b", "seed", margin=0.5, margin_reason="half")

@@ -9,7 +9,7 @@ from scipy import integrate
 from scipy import stats as sps
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.judge import Outcome, judge
 from harness.predict import DataFact, PairedDifference, Theorem
 from harness.stats.sequential import SPREAD

@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import sampling, tables, words
 from harness.predict.correlations import noisy
 from harness.predict.correlations.noisy import Signed

@@ -12,7 +12,7 @@ import scipy
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import words
 from harness.predict.base import Prediction, Rule, Unusable
 from harness.stats.attenuation import Kept, Noise

@@ -11,7 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import sampling, tables, words
 from harness.predict.base import MINIMUM, Prediction, Unusable
 from harness.predict.correlations.noisy import Signed

@@ -10,7 +10,7 @@ import numpy as np
 import scipy
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import tables, words
 from harness.predict.base import Prediction, Rule
 from harness.predict.curves import features as grids

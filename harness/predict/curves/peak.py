@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import sampling, tables, words
 from harness.predict.base import Prediction, Rule, Unusable
 from harness.predict.curves import features as grids

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import words
 from harness.predict.base import Prediction, Rule
 

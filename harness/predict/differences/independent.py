@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import sampling, tables, words
 from harness.predict.base import MINIMUM, Rule, Unusable
 from harness.predict.differences.strata import InStrata, differences, stratum

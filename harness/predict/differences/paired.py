@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from harness import stats
-from harness.claim import ClaimError
+from harness.errors import ClaimError
 from harness.predict import tables, words
 from harness.predict.base import Prediction, Rule
 from harness.predict.differences.strata import Averaged, average

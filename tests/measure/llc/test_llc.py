@@ -14,9 +14,11 @@ import torch
 from learning_coefficients import reduced_rank
 
 from harness import device
-from harness.claim import Claim, Evidence, Gate, Source
+from harness.claim import Claim
 from harness.data.base import Dataset
 from harness.data.toy import ToyImages
+from harness.evidence import Evidence
+from harness.gate import Gate
 from harness.judge import Outcome, judge
 from harness.measure.base import Measurement
 from harness.measure.llc.estimate import ENGINES, LLC, LLCSpec, document_spec, llc
@@ -27,6 +29,7 @@ from harness.networks import MLPProgram, encode
 from harness.population import Population
 from harness.predict import PairedDifference
 from harness.recipe import MLP, Recipe, RecipeError, Threat
+from harness.source import Source
 from harness.training.train import train
 
 MODULE = importlib.import_module("harness.measure.llc.estimate")
