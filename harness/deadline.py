@@ -1,8 +1,9 @@
 """Time limits: work that takes too long is ended where it stands, and says what it was doing.
 
 The clock of a :class:`Limit` is an interval timer of the system, whose signal Python answers between two of its own
-instructions: in a loop, in a sleep, while it waits for a lock.  A call of compiled code is not interrupted; the answer comes
-when it returns, and a :class:`HardStop`, where there is one, ends the process if it does not.
+instructions: in a loop, in a sleep, while it waits for a lock.  A signal that comes between the last of them and the sleep does
+not end it, so the timer goes on ringing.  A call of compiled code is not interrupted; the answer comes when it returns, and a
+:class:`HardStop`, where there is one, ends the process if it does not.
 
 Time in which this process only waits for what another one makes does not count (:func:`idle`): the other's clock runs.  Such a
 wait has the same limit, counted anew whenever the other has finished something (:func:`moved`).
@@ -19,7 +20,7 @@ from types import FrameType
 from typing import Any, Protocol
 
 GRACE = 10.0  # seconds beyond its limit that a call of compiled code may take before its process is ended
-AGAIN = 5.0  # seconds until the signal comes once more: the first may meet code that swallows every exception
+AGAIN = 5.0  # seconds until the signal comes once more: the first may be lost, or meet code that swallows every exception
 IMPORTING = 0.05  # seconds until it is looked again whether an import has ended
 CAN_INTERRUPT = hasattr(signal, "setitimer")
 """Whether this system has the timer."""
@@ -80,7 +81,7 @@ class Limit:
         try:
             try:
                 if self._interrupts:
-                    due, every = signal.setitimer(signal.ITIMER_REAL, self._left)
+                    due, every = _ring_in(self._left)
                     foreign = callable(handler) and not isinstance(getattr(handler, "__self__", None), Limit)
                     self._other = (handler, began + due) if due and foreign else None  # type: ignore[assignment]
                     heard = self._other is not None
@@ -135,7 +136,7 @@ class Limit:
     def _set(self) -> None:
         """Ring when the time is over, or when somebody else's alarm is due: a process has one timer."""
         end = self._end if self._other is None else min(self._end, self._other[1])
-        signal.setitimer(signal.ITIMER_REAL, max(end - time.monotonic(), 1e-3))
+        _ring_in(max(end - time.monotonic(), 1e-3))
 
     def _ring(self, number: int, frame: FrameType | None) -> None:
         now = time.monotonic()
@@ -148,9 +149,9 @@ class Limit:
             self._set()
             return
         if now < self._end + GRACE and _importing(frame):  # half a module would stay, and some cannot be imported twice
-            signal.setitimer(signal.ITIMER_REAL, IMPORTING)
+            _ring_in(IMPORTING)
             return
-        signal.setitimer(signal.ITIMER_REAL, AGAIN)
+        _ring_in(AGAIN)
         raise TimedOut(self._said())
 
     def _said(self) -> str:
@@ -203,6 +204,11 @@ def stop() -> None:
 def can_interrupt() -> bool:
     """Whether the timer can interrupt work in this thread: Python answers signals in its main thread alone."""
     return CAN_INTERRUPT and threading.current_thread() is threading.main_thread()
+
+
+def _ring_in(seconds: float) -> tuple[float, float]:
+    """Set the timer, which then rings every ``AGAIN`` seconds; returns what it was set to."""
+    return signal.setitimer(signal.ITIMER_REAL, seconds, AGAIN)
 
 
 def _importing(frame: FrameType | None) -> bool:

@@ -9,6 +9,7 @@ import sys
 import threading
 import time
 from pathlib import Path
+from types import FrameType
 
 import pytest
 
@@ -190,6 +191,24 @@ def test_an_import_is_not_left_half_way(tmp_path: Path, monkeypatch: pytest.Monk
     with pytest.raises(TimedOut), Limit(SHORT).running():
         work()
     assert sys.modules.pop("slow_to_import").after == 1
+
+
+def test_a_ring_that_nobody_hears_is_not_the_last(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A signal between Python's last instruction and a sleep is answered when the sleep is over."""
+    ring, lost = Limit._ring, []
+
+    def hard_of_hearing(limit: Limit, number: int, frame: FrameType | None) -> None:
+        if len(lost) < 2:
+            lost.append(number)
+        else:
+            ring(limit, number, frame)
+
+    monkeypatch.setattr(Limit, "_ring", hard_of_hearing)
+    began = time.monotonic()
+    with pytest.raises(TimedOut), Limit(SHORT).running():
+        sleep()
+    assert len(lost) == 2
+    assert time.monotonic() - began < 30
 
 
 class Recorder:
