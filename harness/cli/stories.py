@@ -15,6 +15,8 @@ def add(commands: Any) -> None:
     story.add_argument("run", type=Path, metavar="claims.json", help="what a run wrote")
     story.add_argument("--folder", type=Path, default=Path("docs/findings"), metavar="DIR",
                        help="where DOCUMENT.md are (default: docs/findings)")  # fmt: skip
+    story.add_argument("--beside", type=Path, nargs="+", default=[], metavar="claims.json",
+                       help="other runs whose numbers may be given, too, such as those on fresh seeds")  # fmt: skip
     story.add_argument("--write", action="store_true", help="write the run's verdicts and numbers into the files")
     story.set_defaults(command=_story)
 
@@ -29,6 +31,11 @@ def _story(chosen: argparse.Namespace) -> int:
     try:
         run = read_run(chosen.run)
         rows = [complete(row) for row in run["rows"]]
+        others = [read_run(path) for path in chosen.beside]
+        beside, apart = (
+            [complete(row) for other in others if (other["scale"] == run["scale"]) == alike for row in other["rows"]]
+            for alike in (True, False)
+        )
         documents = list(dict.fromkeys(str(row["document"]) for row in rows))
         stories = prose.gathered(chosen.folder, documents)
         if not stories:
@@ -45,7 +52,7 @@ def _story(chosen: argparse.Namespace) -> int:
                     write_whole({f"{key}.md": stamped}, chosen.folder)
                     print(f"{chosen.folder / key}.md: written")
                 written = stamped
-            faults, notes = prose.compared(written, own)
+            faults, notes = prose.compared(written, own, beside, apart)
             wrong += len(faults)
             for said in (*faults, *(f"note: {each}" for each in notes)):
                 print(visible(f"{key}: {said}"))

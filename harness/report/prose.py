@@ -23,23 +23,22 @@ compares the stamps with it, so that prose written for another verdict says so.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
 from pathlib import Path
-from typing import Any
 
 from markdown_it import MarkdownIt
 
 from harness.report import searches, text
+from harness.report.prose_numbers import Row, strange
 from harness.report.rows import VERDICTS, ReportError
 
-Row = Mapping[str, Any]
 _SLUG = re.compile(r"[a-z0-9][a-z0-9-]*")
 _STAMP = re.compile(rf"\*\*(?P<verdict>{'|'.join(VERDICTS)})(, [a-z ]+)?\*\*(: .*)?")
 _REGION = "*Where it holds:* "
 _KEY_FIGURE = "the document's key figure"  # a heading under the claim whose figure it is
-_BETWEEN = re.compile(r"\((?P<low>[−-]?\d[\d,]*(?:\.\d+)?)\s+to\s+(?P<high>[−-]?\d[\d,]*(?:\.\d+)?)(?=[;,) ])")
+_EARLIER = "what was changed"  # how the heading of a section on earlier runs begins, whose numbers are theirs
 
 
 @dataclass(frozen=True)
@@ -231,14 +230,18 @@ def slug(row: Row) -> str:
     return str(row["id"]).partition("/")[2] or str(row["id"])
 
 
-def compared(markdown: str, rows: Mapping[str, Row]) -> tuple[list[str], list[str]]:
+def compared(
+    markdown: str, rows: Mapping[str, Row], beside: Iterable[Row] = (), apart: Iterable[Row] = ()
+) -> tuple[list[str], list[str]]:
     """What a text says that a run does not: faults (claims that there are not, stamps of other verdicts or numbers), and notes.
 
     Args:
         markdown: what is written about a document.
         rows: the run's rows by the last part of their ids.
+        beside: rows of other runs at the same scale, whose numbers the text may give, too.
+        apart: rows of runs at other scales, whose numbers sections without claims may give.
     """
-    told, drawn = read(markdown).claims, read(markdown).drawn
+    told, drawn, others = read(markdown).claims, read(markdown).drawn, list(beside)
     faults = [f"{name} is no claim of this run" for name in told if name not in rows]
     faults += [f"{name} has no figure that could be the document's key figure" for name in drawn
                if name in rows and not rows[name]["figure"]]  # fmt: skip
@@ -253,44 +256,12 @@ def compared(markdown: str, rows: Mapping[str, Row]) -> tuple[list[str], list[st
                 faults.append(
                     f"{name}: where it holds is not what this run says. --write writes {region(rows[name]) or 'nothing'}"
                 )
-            notes += [f"{name}: the interval {each[1:]} is none of this run’s" for each in foreign(words.whole, [rows[name]])]
+            same = [row for row in others if row["id"] == rows[name]["id"]]
+            notes += [f"{name}: {each}" for each in strange(words.whole, [rows[name], *same])]
+    documents = {row["document"] for row in rows.values()}
+    whole = [*rows.values(), *(row for row in (*others, *apart) if row["document"] in documents)]
+    story = read(markdown)
+    for heading, said in (("introduction", story.intro), *((each.heading, each.prose) for each in story.sections)):
+        if not heading.casefold().startswith(_EARLIER):
+            notes += [f"{heading}: {each}" for each in strange(said, whole, decimals=False)]
     return faults, notes
-
-
-def foreign(prose: str, rows: Iterable[Row]) -> list[str]:
-    """The intervals in a text, "(0.1 to 0.3", that are none of these rows, to the digits with which they are written.
-
-    A number may be given with the other sign, as a fall instead of a rise.
-    """
-    known = [tuple(item["interval"]) for row in rows for item in _judged(row) if _bounded(item)]
-    return [found[0] for found in _BETWEEN.finditer(unbroken(prose)) if not _is_known(found["low"], found["high"], known)]
-
-
-def unbroken(prose: str) -> str:
-    """The text with each interval on one line, wherever its writer broke lines."""
-    return _BETWEEN.sub(lambda found: " ".join(found[0].split()), prose)
-
-
-def _judged(row: Row) -> Iterator[Row]:
-    """A row and all in it that has an interval."""
-    for item in (row, *row["parts"], *row["companions"], *row["protocols"]):
-        yield item
-        yield from item.get("strata") or ()
-    yield from (row["search"] or {}).get("trials") or ()
-
-
-def _bounded(item: Row) -> bool:
-    ends = item.get("interval")
-    return bool(ends) and all(end is not None for end in ends or ())
-
-
-def _is_known(low: str, high: str, known: Iterable[tuple[float, float]]) -> bool:
-    return any(
-        (_near(low, ends[0]) and _near(high, ends[1])) or (_near(low, -ends[1]) and _near(high, -ends[0])) for ends in known
-    )
-
-
-def _near(written: str, value: float) -> bool:
-    plain = written.replace("−", "-").replace(",", "")
-    digits = len(plain.partition(".")[2])
-    return abs(float(plain) - value) <= 0.5 * 10.0**-digits + 1e-9

@@ -10,7 +10,8 @@ from typing import Any
 from markdown_it.token import Token
 from markupsafe import Markup, escape
 
-from harness.report.prose import Row, foreign, markdown_reader, unbroken
+from harness.report.prose import markdown_reader
+from harness.report.prose_numbers import Row, foreign, unbroken
 
 
 @dataclass

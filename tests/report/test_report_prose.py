@@ -170,36 +170,6 @@ class TestStamp:
         assert not prose.drift(prose.Words(prose.stamp(ROBUST), "x"), ROBUST)
 
 
-class TestForeign:
-    @given(st.floats(-5, 5), st.floats(0.01, 5), st.integers(0, 4), st.booleans())
-    def test_an_interval_of_the_run_is_known_to_the_digits_that_are_written(
-        self, low: float, width: float, digits: int, turned: bool
-    ) -> None:
-        row = ROBUST | {
-            "interval": [low, low + width],
-            "parts": [],
-            "companions": [],
-            "protocols": [],
-            "strata": [],
-            "search": None,
-        }
-        ends = (-low - width, -low) if turned else (low, low + width)
-        written = "(" + " to ".join(f"{end:.{digits}f}".replace("-", "−") for end in ends) + ")"
-        assert prose.foreign(f"by 1 {written} or so", [row]) == []
-        far = f"({20:.{digits}f} to {24 + width:.{digits}f})"
-        assert prose.foreign(far, [row]) == [far[:-1]]
-
-    def test_parts_protocols_and_strata_count_as_well(self) -> None:
-        assert prose.foreign("(0.010 to 0.019), (0.0081 to 0.0161)", [ROBUST]) == []
-
-    def test_it_is_marked_where_it_stands_even_across_lines(self) -> None:
-        shown = page()
-        html = shown.html(prose.read(WRITTEN).claims["robust-below"].prose, [ROBUST])
-        assert re.search(r"\(0\.1 to 0\.5\)<sup[^>]*>†</sup>", html)
-        assert html.count("†") == 1
-        assert shown.marked
-
-
 def test_links_lead_to_the_story_and_show_the_verdict_of_the_run() -> None:
     html = page().html(prose.read(WRITTEN).sections[0].prose)
     assert '<a href="#story/slt/robust-below">It is lower</a> <span class="v-supported"' in html
@@ -224,17 +194,24 @@ def test_files_are_gathered_by_document(tmp_path: Path) -> None:
         prose.gathered(tmp_path, ["lazy"])
 
 
-def test_the_findings_say_what_the_kept_run_says() -> None:
-    """``python -m harness story … --write`` brings the stamps up to date; then look at the prose."""
+def test_the_findings_say_what_the_kept_runs_say() -> None:
+    """``python -m harness story … --write`` brings the stamps up to date; its notes say which numbers of the prose are not.
+
+    Claims are told with the numbers of the kept run, of its searches and of its fresh seeds; sections without claims also with
+    those of the full size.
+    """
     from harness.report import read_run
 
     root = Path(prose.__file__).parents[2]
-    kept: list[dict[str, Any]] = [complete(row) for row in read_run(root / "reports" / "reference" / "claims.json")["rows"]]
+    kept, fresh, search, full = (
+        [complete(row) for row in read_run(root / "reports" / "reference" / name / "claims.json")["rows"]]
+        for name in (".", "fresh", "search", "full")
+    )
     stories = prose.gathered(root / "docs" / "findings", dict.fromkeys(row["document"] for row in kept))
     assert set(stories) == {row["document"] for row in kept if row["role"] != "control"}  # of which decision 60 tells
     for key in stories:
         own = {prose.slug(row): row for row in kept if row["document"] == key}
-        faults, notes = prose.compared(stories[key], own)
+        faults, notes = prose.compared(stories[key], own, [*fresh, *search], full)
         assert faults == []
-        assert [note for note in notes if "nothing is written" in note] == []
+        assert notes == []
         assert len(prose.read(stories[key]).drawn) == any(row["role"] == "document" for row in own.values())
