@@ -13,11 +13,13 @@ from __future__ import annotations
 
 import json
 import math
+from collections import Counter
 from collections.abc import Callable, Iterator, Mapping
 from functools import cache
 from pathlib import Path
 from typing import Any
 
+from harness import links
 from harness.links import KINDS
 from harness.report import schema
 from harness.report.rows import INTERVAL_RULES, ReportError, Row, complete
@@ -68,10 +70,10 @@ def hypotheses(run: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def read_hypotheses(path: Path) -> dict[str, Any]:
-    """What :func:`hypotheses` wrote, checked against the published schema.
+    """What :func:`hypotheses` wrote, checked against the published schema and against itself (:func:`contradictions`).
 
     Raises:
-        ReportError: it cannot be read, or is something else.
+        ReportError: it cannot be read, is something else, or says two things at once.
     """
     try:
         told = json.loads(path.read_text(encoding="utf-8"))
@@ -79,7 +81,63 @@ def read_hypotheses(path: Path) -> dict[str, Any]:
         raise ReportError(f"cannot read {path}: {problem}; give what python -m harness export wrote") from problem
     for where, fault in schema.faults_by(published(), told):
         raise ReportError(f"{path} holds no hypotheses: {where or 'it'} {fault}; export the run again")
+    if said := next(contradictions(told), None):
+        raise ReportError(f"{path} contradicts itself: {said}; export the run again")
     return dict(told)
+
+
+def contradictions(told: Mapping[str, Any]) -> Iterator[str]:
+    """What a file of the schema says that cannot be: names of nothing, links in a circle, conclusions that do not follow."""
+    results = {each["id"]: each["results"] for each in told["analyses"]}
+    for part in ("hypotheses", "analyses"):
+        for id, count in Counter(each["id"] for each in told[part]).items():
+            if count > 1:
+                yield f"{id} is there {count} times in {part}"
+    for one in told["hypotheses"]:
+        id = one["id"]
+        if id not in results:
+            yield f"{id} has no analysis"
+        elif said := next(_unfounded(one, results[id]), None):
+            yield f"{id} {said}"
+        elif conclusion(told, id) != one["conclusion"]:
+            yield f"{id} is said to be {one['conclusion']}, and its criteria give {conclusion(told, id)}"
+    yield from _loose(told)
+
+
+def _unfounded(one: Mapping[str, Any], results: Mapping[str, Any]) -> Iterator[str]:
+    """Criteria of a hypothesis that cannot be evaluated, and evaluations that name none."""
+    named = {each["id"] for each in one["criteria"]}
+    if len(named) < len(one["criteria"]):
+        yield "has two criteria of one id"
+    for criterion in one["criteria"]:
+        value, bound = results.get(criterion["result"]), criterion["comparator"]
+        if criterion["result"] not in results:
+            yield f"reads a result that its analysis lacks: {criterion['result']}"
+        elif criterion["operator"] in ("<", "<=", ">", ">=") and not (
+            _is_number(bound) and (value is None or _is_number(value))
+        ):
+            yield f"compares by size what has none: {criterion['id']}"
+    terms = {term for part in ("validity", "corroboration", "falsification") for term in _terms(one[part])}
+    for term in sorted({"evaluated", "at_scale"} | {term.removeprefix("!") for term in terms}):
+        if term not in named:
+            yield f"lacks the criterion {term}"
+
+
+def _is_number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _loose(told: Mapping[str, Any]) -> Iterator[str]:
+    """Links that the graph does not have or that go round in a circle, and edges from or to nothing."""
+    own = {one["id"]: one["links"] for one in told["hypotheses"]}
+    nodes, edges = told["graph"]["nodes"], told["graph"]["edges"]
+    linked = Counter((id, kind, other) for id, kinds in own.items() for kind in KINDS for other in kinds[kind])
+    drawn = Counter((edge["source"], edge["relation"], edge["target"]) for edge in edges)
+    for id, kind, other in sorted(set(linked - drawn) | set(drawn - linked)):
+        yield f"{id} {kind} {other} by its links or by the graph, and not by both"
+    for id in sorted({end for edge in edges for end in (edge["source"], edge["target"])} - set(nodes)):
+        yield f"the graph has an edge at {id}, and no such node"
+    yield from links.faults(own, None).values()
 
 
 def conclusion(told: Mapping[str, Any], id: str) -> str:
@@ -89,8 +147,7 @@ def conclusion(told: Mapping[str, Any], id: str) -> str:
     met = {each["id"]: _OPERATORS[each["operator"]](results[each["result"]], each["comparator"]) for each in one["criteria"]}
 
     def holds(evaluation: str) -> bool:
-        terms = [term.strip() for term in evaluation.split("&") if term.strip()]
-        return all(not met[term[1:]] if term.startswith("!") else met[term] for term in terms)
+        return all(not met[term[1:]] if term.startswith("!") else met[term] for term in _terms(evaluation))
 
     if not met["evaluated"]:
         return "not evaluated"
@@ -101,9 +158,19 @@ def conclusion(told: Mapping[str, Any], id: str) -> str:
     return "corroborated" if holds(one["corroboration"]) else "falsified" if holds(one["falsification"]) else "inconclusive"
 
 
+def _terms(evaluation: str) -> list[str]:
+    """The criteria of which an evaluation is made, with ! before one that must not be met."""
+    return [term.strip() for term in evaluation.split("&") if term.strip()]
+
+
 def graph(rows: list[Row]) -> dict[str, Any]:
-    """The claims of a run and their links, in the JSON Graph Format."""
-    nodes = {
+    """The claims of a run and their links, in the JSON Graph Format.
+
+    A claim that is linked to and is not in the run is a node without a verdict, so that every edge has two ends.
+    """
+    unknown = {"document": None, "role": None, "verdict": None}
+    nodes = {other: {"label": other, "metadata": unknown} for row in rows for kind in KINDS for other in row["links"][kind]}
+    nodes |= {
         row["id"]: {"label": row["statement"] or row["id"],
                     "metadata": {"document": row["document"], "role": row["role"], "verdict": row["verdict"]}}
         for row in rows

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import json
+import re
 from pathlib import Path
 from typing import Any
 
@@ -13,6 +14,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from mutations import kinds_of_places, mutated
 from report_samples import PROVENANCE, SLT
 
 import harness.report
@@ -129,3 +131,67 @@ def test_what_is_something_else_is_refused(text: str, said: str, tmp_path: Path)
     (tmp_path / "h.json").write_text(text, encoding="utf-8")
     with pytest.raises(ReportError, match=said):
         read_hypotheses(tmp_path / "h.json")
+
+
+def small() -> dict[str, Any]:
+    """Two claims of which one requires the other, and one that is not in the run."""
+    first = Claim("slt/x", "So.", SLT.at("I", "q"), Conjunction((HIGHER, OFTEN)), requires=("slt/y", "slt/z"))
+    second = Claim("slt/y", "So.", SLT.at("I", "q"), HIGHER, contradicts=("slt/x",))
+    table = measured(1.0, 0.1, 10, False)
+    return json.loads(written(hypotheses(run_of([(first, table), (second, table)], "reduced"))))
+
+
+def read(told: Any, folder: Path) -> dict[str, Any]:
+    (folder / "h.json").write_text(json.dumps(told), encoding="utf-8")
+    return read_hypotheses(folder / "h.json")
+
+
+def test_every_edge_of_the_graph_has_two_nodes() -> None:
+    told = small()["graph"]
+    assert set(told["nodes"]) == {"slt/x", "slt/y", "slt/z"}
+    assert told["nodes"]["slt/z"] == {"label": "slt/z", "metadata": {"document": None, "role": None, "verdict": None}}
+    assert told["nodes"]["slt/y"]["metadata"]["verdict"] == "supported"
+
+
+def _another(told: dict[str, Any]) -> None:
+    told["hypotheses"].append(told["hypotheses"][0])
+
+
+def _round(told: dict[str, Any]) -> None:
+    told["hypotheses"][1]["links"]["requires"].append("slt/x")
+    told["graph"]["edges"].append({"source": "slt/y", "target": "slt/x", "relation": "requires"})
+
+
+@pytest.mark.parametrize(("change", "said"), [
+    (lambda told: told["hypotheses"][0].update(conclusion="falsified"), "slt/x is said to be falsified, and its criteria give"),
+    (lambda told: told["hypotheses"][0]["criteria"][1].update(result="else"), "slt/x reads a result that its analysis lacks: "),
+    (lambda told: told["hypotheses"][0].update(validity="none"), "slt/x lacks the criterion none"),
+    (lambda told: told["hypotheses"][0].update(corroboration="!none"), "slt/x lacks the criterion none"),
+    (lambda told: told["hypotheses"][1]["criteria"].pop(0), "slt/y lacks the criterion evaluated"),
+    (lambda told: told["hypotheses"][1]["criteria"][3].update(comparator="a"), "slt/y compares by size what has none: p_"),
+    (lambda told: told["analyses"].pop(0), "slt/x has no analysis"),
+    (_another, "slt/x is there 2 times in hypotheses"),
+    (_round, "the claim slt/x requires itself in the end"),
+    (lambda told: told["graph"]["edges"].pop(0), "slt/x requires slt/y by its links or by the graph, and not by both"),
+    (lambda told: told["graph"]["nodes"].pop("slt/z"), "the graph has an edge at slt/z, and no such node"),
+])  # fmt: skip
+def test_a_file_that_contradicts_itself_is_refused(change: Any, said: str, tmp_path: Path) -> None:
+    told = small()
+    assert read(told, tmp_path) == told
+    change(told)
+    with pytest.raises(ReportError, match=f"contradicts itself: {re.escape(said)}"):
+        read(told, tmp_path)
+
+
+@given(data=st.data())
+@settings(max_examples=150, deadline=None)
+def test_whatever_is_changed_the_file_is_refused_or_concludes_what_it_says(data: st.DataObject, tmp_path_factory: Any) -> None:
+    told = small()
+    changed = data.draw(mutated(told, kinds_of_places(told)))
+    try:
+        again = read(changed, tmp_path_factory.mktemp("changed"))
+    except (ReportError, UnicodeEncodeError):
+        return
+    assert {one["id"]: conclusion(again, one["id"]) for one in again["hypotheses"]} == {
+        one["id"]: one["conclusion"] for one in again["hypotheses"]
+    }
