@@ -107,7 +107,6 @@ def rises(value: str) -> Ordering:
     gates=(MEMORISED,),
     scope=SCOPE,
     population=Factors(random=UNIT),
-    requires=("overparam/memorisation",),
     tags=("random data", "gradients"),
 )  # fmt: skip
 def test_small_model_gradient_grows(harness: Harness) -> Evidence:
@@ -134,7 +133,6 @@ def test_small_model_gradient_grows(harness: Harness) -> Evidence:
     gates=(MEMORISED,),
     scope=SCOPE,
     population=Factors(random=UNIT, fixed="step"),
-    requires=("overparam/memorisation",),
     explains=("overparam/mnist-fgsm", "overparam/mnist-white-noise"),
     tags=("random data", "gradients"),
 )  # fmt: skip

@@ -94,7 +94,7 @@ def test_sample_llc_perturbation_negative(harness: Harness) -> Evidence:
         ),
     ),
     population=SAMPLES,
-    requires=("slt/neighbourhood-inside-perturbation",),
+    requires=("slt/sample-llc-perturbation-negative", "slt/neighbourhood-inside-perturbation"),
     tags=("llc", "samples", "correlation"),
     scope=SCOPE,
 )  # fmt: skip
