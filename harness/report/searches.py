@@ -102,7 +102,10 @@ def line(row: Mapping[str, Any]) -> str | None:
     shares = [each for each in found.get("shares") or () if each["count"]]
     if shares:
         exact, of = shares[0]["interval"][0] == shares[0]["interval"][1], shares[0]["of"]
+        different = sum(each.get("why") == "even" for each in found.get("trials") or ()) + 1  # beside the defaults
         drawn = f"all {words.counted(of, 'setting')} of its scope" if exact else words.counted(of, "even setting")
+        if not exact and 1 < different < of:  # a scope of few settings gives the same ones again
+            drawn = f"{of} even draws of {different} settings"
         said.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
     said += [
         f"turns at {edge['name'].replace('_', ' ')} {text.cell(edge['threshold'])}" if edge["threshold"] is not None

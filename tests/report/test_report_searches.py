@@ -167,7 +167,7 @@ def test_what_was_not_searched_or_not_decided_has_no_grade(row):
 
 def test_a_line_says_where_a_claim_holds():
     said = line({**ROW, "id": "a/b", "search": found(
-        *FOUR, shares=shares(15, 20, [0.51, 0.91]), found={"noise": 2.0}, confirmed=True, survives=True,
+        *FOUR * 7, shares=shares(15, 20, [0.51, 0.91]), found={"noise": 2.0}, confirmed=True, survives=True,
         edges=[{"name": "noise", "threshold": 1.28, "outside": 1.3}, {"name": "regime", "threshold": None, "outside": "b"}],
     )})  # fmt: skip
     assert said == (
@@ -176,6 +176,15 @@ def test_a_line_says_where_a_claim_holds():
     )
     assert line({**ROW, "id": "a/b", "search": None}) is None
     assert "its search broke: ValueError: no" in line({**ROW, "id": "a/b", "search": found(broke="ValueError: no")})
+
+
+def test_draws_from_a_scope_of_few_settings_are_not_called_settings():
+    few = [{"settings": {"rate": rate}, "verdict": "refuted", "reason": "So.", "why": "even"} for rate in (0.1, 0.2)]
+    drawn = [{"verdict": "refuted", "count": 12, "of": 12, "interval": [0.74, 1.0]}]
+    row = {**ROW, "id": "a/b", "verdict": "refuted"}
+    assert "; of 12 even draws of 3 settings 12 refuted." in line({**row, "search": found(*few, shares=drawn)})
+    many = [{**few[0], "settings": {"rate": n / 10}} for n in range(11)]  # and the defaults
+    assert "; of 12 even settings 12 refuted." in line({**row, "search": found(*many, shares=drawn)})
 
 
 def test_why_settings_could_not_be_judged_is_said_once():

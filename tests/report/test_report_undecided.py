@@ -124,3 +124,27 @@ def test_the_findings_say_what_fresh_seeds_said():
         (line,) = [part for part in words.split("\n- ") if part.startswith(f"`{each['id']}`")]
         said = {"inconclusive": "open still"}.get(each["verdict"], f"**{each['verdict']}**")
         assert line.startswith(f"`{each['id']}`: {said}")
+
+
+def test_the_findings_count_the_open_claims_by_cause_as_the_kept_run_has_them():
+    """The numbers in brackets behind each cause, and "so many seeds instead of so many"."""
+    rows = {each["id"]: each for each in read_run(KEPT / "claims.json")["rows"] if each["role"] == "document"}
+    needed = {id: each["power"]["enough"] for id, each in rows.items() if each["verdict"] == "inconclusive"}
+    decided = {id: one for id, one in needed.items() if one["units"] is not None}
+    by_seeds = {id for id, one in decided.items() if one["unit"] in ("seed", "pair (seed)")}
+    words = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    words = words.split("\n## What is open, and why\n")[1].split("\n## ")[0]
+    told = {cause: int(count) for cause, count in re.findall(r"^- \*\*([^*]+)\*\* \((\d+)\)", words, re.M)}
+    assert told == {
+        "Too few levels of a factor other than the seed": len(decided) - len(by_seeds),
+        "Too few seeds": len(by_seeds),
+        "On a limit": len(needed) - len(decided),
+        "Not a minimum": sum(each["verdict"] == "invalid" for each in rows.values()),
+    }
+    line = " ".join(words.split())
+    seeds = re.findall(r"`([a-z]+/[a-z0-9-]+)` \((\d+) (?:seeds )?instead of (\d+)", line)
+    assert {id for id, *_ in seeds} == by_seeds
+    assert "All of them have been [judged again]" in line
+    assert {each["id"] for each in read_run(KEPT / "fresh" / "claims.json")["rows"]} == by_seeds
+    for id, enough, now in seeds:
+        assert (int(enough), int(now)) == (needed[id]["units"], needed[id]["n"]), id
