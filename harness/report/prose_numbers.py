@@ -107,7 +107,7 @@ def summaries(figure: Mapping[str, Any] | None) -> Iterator[float]:
 
 
 def _items(row: Row) -> Iterator[Item]:
-    """Estimates with an interval: of a row, its parts, companions, protocols, strata, and of the trials of its search."""
+    """Estimates with an interval: of a row, its parts, companions, protocols, strata, of its search's trials and of what matters in it."""
     search = row.get("search") or {}
     below = [*row["parts"], *row["companions"], *row["protocols"], *(search.get("trials") or ())]
     for item in (row, *below, *([search["confirmation"]] if search.get("confirmation") else [])):
@@ -115,6 +115,9 @@ def _items(row: Row) -> Iterator[Item]:
             ends = each.get("interval")
             if ends and all(end is not None for end in ends):
                 yield each.get("effect"), (ends[0], ends[1])
+    for index in search.get("importance") or ():
+        low, high = index["interval"]
+        yield 100 * index["total"], (100 * low, 100 * high)  # written in percent
 
 
 def _estimate(before: str) -> re.Match[str] | None:

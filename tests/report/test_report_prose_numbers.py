@@ -137,6 +137,12 @@ def test_a_number_of_the_findings_that_is_changed_is_told() -> None:
     assert moved > 60
 
 
+def test_the_page_of_all_findings_has_no_interval_of_another_run() -> None:
+    runs = [[complete(row) for row in read_run(KEPT / name / "claims.json")["rows"]] for name in (".", "fresh", "search")]
+    words = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
+    assert strange(words, [row for run in runs for row in run], decimals=False) == []
+
+
 def test_what_the_findings_say_of_fresh_seeds_is_what_these_gave() -> None:
     words = (ROOT / "docs" / "findings.md").read_text(encoding="utf-8")
     words = words.split("\n## Judged again on fresh seeds\n")[1].split("\n## ")[0]
