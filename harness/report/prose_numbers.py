@@ -107,7 +107,7 @@ def summaries(figure: Mapping[str, Any] | None) -> Iterator[float]:
 
 
 def _items(row: Row) -> Iterator[Item]:
-    """Estimates with an interval: of a row, its parts, companions, protocols, strata, of its search's trials and of what matters in it."""
+    """Estimates with an interval: of a row and its parts, companions, protocols and strata, and of its search."""
     search = row.get("search") or {}
     below = [*row["parts"], *row["companions"], *row["protocols"], *(search.get("trials") or ())]
     for item in (row, *below, *([search["confirmation"]] if search.get("confirmation") else [])):
