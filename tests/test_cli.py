@@ -244,6 +244,26 @@ def test_stamps_keep_prose_and_verdicts_together(folder, capsys):
     assert "2 differences" in said
 
 
+def test_numbers_of_runs_beside_are_known_at_the_same_scale(folder, capsys):
+    """Of another scale only where no claim is told."""
+    write_reports(run_of(first="a"), folder / "one")
+    for name, scale in (("fresh", "reduced"), ("full", "full")):
+        run = run_of(scale, first="a")
+        run["rows"][0] |= {"effect": 0.25, "interval": [0.125, 0.375]}
+        write_reports(run, folder / name)
+    (folder / "docs").mkdir()
+    told = "It is 0.25 (0.125 to 0.375).\n"
+    (folder / "docs" / "paper.md").write_text(f"## I\n\n### first\n\n{told}\n## What it hangs on\n\n{told}", encoding="utf-8")
+    said = {}
+    for beside in ("", "fresh", "full"):
+        assert (
+            cli.main(["story", "one/claims.json", "--folder", "docs", *(["--beside", f"{beside}/claims.json"] * bool(beside))])
+            == 0
+        )
+        said[beside] = [line.split(": ")[2] for line in capsys.readouterr().out.splitlines() if "none of the run" in line]
+    assert said == {"": ["first", "What it hangs on"], "fresh": [], "full": ["first"]}
+
+
 def test_a_folder_without_stories_is_one_line(folder, capsys):
     write_reports(run_of(first="a"), folder / "one")
     assert cli.main(["story", "one/claims.json"]) == 2
