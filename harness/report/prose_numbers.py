@@ -1,8 +1,8 @@
 """Numbers in what people write about claims: which of them are those of a run.
 
 A text may give three kinds of numbers that a run can be asked for: intervals, "(0.1 to 0.3" or "0.2, 0.1 to 0.3"; the estimate
-that stands before an interval; and other numbers with a decimal point.  Numbers that no run holds, of pilot networks or of the
-document, stand with their origin in a line that Markdown does not show::
+that stands before an interval; and other numbers with a decimal point, or in percent.  Numbers that no run holds, of pilot
+networks or of the document, stand with their origin in a line that Markdown does not show::
 
     [numbers of robust-overfitting]: # (1.65, 3.0: the course of the loss, which the figure does not draw)
 """
@@ -22,7 +22,7 @@ _NUMBER = r"[−-]?\d[\d,]*(?:\.\d+)?"
 _BETWEEN = re.compile(rf"\((?P<low>{_NUMBER})\s+to\s+(?P<high>{_NUMBER})(?=[;,) ])")
 _INTERVAL = re.compile(rf"(?:\(|, (?:from )?)(?P<low>{_NUMBER}) to (?P<high>{_NUMBER})(?=[;:,.) ]|$)")
 _ANY = re.compile(rf"(?<![\w.,])(?:{_NUMBER})")
-_DECIMAL = re.compile(r"(?<![\w.])[−-]?\d[\d,]*\.\d+(?P<percent> %)?")
+_DECIMAL = re.compile(r"(?<![\w.,])[−-]?\d[\d,]*(?:\.\d+(?P<percent> %)?|(?P<whole> %))")  # 0.31, 1.9 %, 31 %
 _ELSEWHERE = re.compile(r"^\[numbers of [^\]]+\]: # \((?P<numbers>[^:()]+): [^()]+\)$", re.M)
 _FEW = 12  # cells of a figure whose extremes a reader would read off; among those of many any number would be found
 _TOLD = (
@@ -131,7 +131,7 @@ def _estimate(before: str) -> re.Match[str] | None:
 
 def _is_one_of(found: re.Match[str], values: Iterable[float]) -> bool:
     number = found[0].removesuffix(" %")
-    scale = 100 if found["percent"] else 1
+    scale = 100 if found["percent"] or found["whole"] else 1
     return any(_near(number, value * each) for value in values for each in {1, scale})
 
 
