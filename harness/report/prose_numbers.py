@@ -10,7 +10,7 @@ networks or of the document, stand with their origin in a line that Markdown doe
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
 import pandas as pd
@@ -23,6 +23,8 @@ _BETWEEN = re.compile(rf"\((?P<low>{_NUMBER})\s+to\s+(?P<high>{_NUMBER})(?=[;,) 
 _INTERVAL = re.compile(rf"(?:\(|, (?:from )?)(?P<low>{_NUMBER}) to (?P<high>{_NUMBER})(?=[;:,.) ]|$)")
 _ANY = re.compile(rf"(?<![\w.,])(?:{_NUMBER})")
 _DECIMAL = re.compile(r"(?<![\w.,])[−-]?\d[\d,]*(?:\.\d+(?P<percent> %)?|(?P<whole> %))")  # 0.31, 1.9 %, 31 %
+_COUNT = re.compile(r"(?<![\w.,])(?P<some>\d[\d,]*) of (?P<all>\d[\d,]*)(?![.\d]\d)")
+_SHARE = 5e-4  # how near to a number of the run a count as a share has to be: shares are told to three digits
 _ELSEWHERE = re.compile(r"^\[numbers of [^\]]+\]: # \((?P<numbers>[^:()]+): [^()]+\)$", re.M)
 _FEW = 12  # cells of a figure whose extremes a reader would read off; among those of many any number would be found
 _TOLD = (
@@ -64,12 +66,17 @@ def strange(prose: str, rows: Iterable[Row], *, decimals: bool = True) -> list[s
         said to be from elsewhere that the text does not give.
     """
     held = list(rows)
-    items = [item for row in held for item in _items(row)]
-    singles = {abs(value) for row in held for value in _floats({name: row.get(name) for name in _TOLD})}
-    singles |= {abs(value) for row in held for name in _SEARCHED for value in _floats((row.get("search") or {}).get(name))}
-    singles |= {abs(value) for row in held for value in summaries(row.get("figure"))}
     own = [number.strip() for found in _ELSEWHERE.finditer(prose) for number in found["numbers"].split(",")]
     text = " ".join(_ELSEWHERE.sub("", prose).replace("^", " ").split())
+    said, told = _intervals(text, [item for row in held for item in _items(row)], own)
+    if decimals:
+        said += [f"the number {number} is none of the run’s" for number in _singles(text, held, told) if number not in own]
+    gone = [number for number in own if number not in text]
+    return said + [f"the number {number}, said to be from elsewhere, is not in the text" for number in gone]
+
+
+def _intervals(text: str, items: Sequence[Item], own: Collection[str]) -> tuple[list[str], list[tuple[int, int]]]:
+    """Clauses on intervals and estimates of which there are none, and where intervals and estimates stand."""
     said, told = [], []
     for found in _INTERVAL.finditer(text):
         told.append(found.span())
@@ -84,12 +91,25 @@ def strange(prose: str, rows: Iterable[Row], *, decimals: bool = True) -> list[s
             said.append(f"the interval {low} to {high} is none of the run’s")
         elif before and not any(value is not None and _near(before[0], value) for value in alike):
             said.append(f"{before[0]} is not the estimate of the interval {low} to {high}")
-    for found in _DECIMAL.finditer(text) if decimals else ():
+    return said, told
+
+
+def _singles(text: str, rows: Sequence[Row], told: Sequence[tuple[int, int]]) -> Iterator[str]:
+    """Numbers without an interval, and counts such as "11 of 16", that these rows do not have."""
+    parts = [{name: row.get(name) for name in _TOLD} for row in rows]
+    searched = [(row.get("search") or {}).get(name) for row in rows for name in _SEARCHED]
+    words = " ".join(each for part in (parts, searched) for each in _texts(part))
+    values = {abs(value) for part in (parts, searched) for value in _floats(part)}
+    values |= {abs(value) for row in rows for value in summaries(row.get("figure"))}
+    for found in _DECIMAL.finditer(text):
         inside = any(first <= found.start() < last for first, last in told)
-        if not inside and found[0] not in own and not _is_one_of(found, singles):
-            said.append(f"the number {found[0]} is none of the run’s")
-    gone = [number for number in own if number not in text]
-    return said + [f"the number {number}, said to be from elsewhere, is not in the text" for number in gone]
+        if not inside and not _is_one_of(found, values):
+            yield found[0]
+    for found in _COUNT.finditer(text):
+        some, all_of = (int(_plain(found[each])) for each in ("some", "all"))
+        share = some / all_of if all_of else -1.0
+        if found[0] not in words and not any(abs(share - value) < _SHARE for value in values):
+            yield found[0]
 
 
 def summaries(figure: Mapping[str, Any] | None) -> Iterator[float]:
@@ -133,6 +153,14 @@ def _is_one_of(found: re.Match[str], values: Iterable[float]) -> bool:
     number = found[0].removesuffix(" %")
     scale = 100 if found["percent"] or found["whole"] else 1
     return any(_near(number, value * each) for value in values for each in {1, scale})
+
+
+def _texts(value: Any) -> Iterator[str]:
+    if isinstance(value, str):
+        yield value
+    elif isinstance(value, (Mapping, list, tuple)):
+        for each in value.values() if isinstance(value, Mapping) else value:
+            yield from _texts(each)
 
 
 def _floats(value: Any) -> Iterator[float]:

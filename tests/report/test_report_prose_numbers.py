@@ -59,7 +59,7 @@ class TestIntervals:
 
     @pytest.mark.parametrize(
         "said",
-        ["from 1 at d = 10 to 160", "goes from 0 up to 1 there", "4 to 12 of 256 points", "the last 3 (of 8)"],
+        ["from 1 at d = 10 to 160", "goes from 0 up to 1 there", "4 to 12 of its points", "the last 3 (of 8)"],
     )
     def test_ranges_are_none(self, said: str) -> None:
         assert strange(f"It {said}.", [BARE]) == []
@@ -84,6 +84,13 @@ class TestDecimals:
         assert strange("Of them 89.7 do.", [BARE | {"margin": 0.8971}]) == ["the number 89.7 is none of the run’s"]
         assert strange("Of them 90 % do.", [BARE | {"margin": 0.8971}]) == []
         assert strange("Of them 91 % do.", [BARE | {"margin": 0.8971}]) == ["the number 91 % is none of the run’s"]
+
+    @given(all_of=st.integers(1, 400), data=st.data(), place=st.sampled_from(["effect", "reason"]))
+    def test_a_count_is_one_of_the_run_or_a_share_of_it(self, all_of: int, data: st.DataObject, place: str) -> None:
+        some = data.draw(st.integers(0, all_of))
+        told = {"effect": {"effect": some / all_of}, "reason": {"reason": f"So {some} of {all_of} do."}}[place]
+        assert strange(f"There {some} of {all_of} do.", [BARE | told]) == []
+        assert strange(f"There {some} of {all_of} do.", [BARE]) == [f"the number {some} of {all_of} is none of the run’s"]
 
     def test_the_extremes_of_a_figure_with_many_cells_are_not_told(self) -> None:
         """Among a thousand minima any number would be found."""
