@@ -2,7 +2,8 @@
 
 A row whose claim was not searched takes over the last search of the same claim, where that is still about it: with the same
 declaration, design (what it asks for, and by which code) and scale, and the same verdict at its defaults, on the other side of
-which the search looked.
+which the search looked.  So does one whose search was cut short before it had tried as many settings: time that was short takes
+no settings away.
 """
 
 from __future__ import annotations
@@ -28,22 +29,28 @@ def carried(rows: Mapping[str, Row], *, scale: str, reports: Path, named: Sequen
         named: further runs that have some, such as a kept one.
 
     Returns:
-        By the same keys; ``search["as_of"]`` says when the run that searched began.  Of several searches of a claim the latest.
+        By the same keys; ``search["as_of"]`` says when the run that searched began.  Of several searches of a claim the latest,
+        but none that was cut short with fewer settings than an earlier one.
 
     Raises:
         ReportError: a run that is named cannot be read.
     """
-    wanting = {key: row for key, row in rows.items() if row["search"] is None and row["as_of"] is None and row["digest"]}
+    wanting = {
+        key: row
+        for key, row in rows.items()
+        if row["as_of"] is None and row["digest"] and (row["search"] is None or _cut(row["search"]))
+    }
     if not wanting:
         return {}
     known = kept_searches(scale, reports, named)
-    return {key: {**row, "search": found} for key, row in wanting.items() if (found := known.of(row)) is not None}
+    found = {key: (row, known.over(row)) for key, row in wanting.items()}
+    return {key: {**row, "search": search} for key, (row, search) in found.items() if search is not row["search"]}
 
 
 def taken_over(merged: Run, runs: Sequence[Run]) -> Run:
     """A run that was merged of several, whose rows keep the last search that any of them has of the same claim."""
     known = _known(runs, str(merged["scale"]))
-    rows = [{**row, "search": row["search"] or known.of(row)} for row in merged["rows"]]
+    rows = [{**row, "search": known.over(row)} for row in merged["rows"]]
     return {**merged, "rows": adjust(rows)}
 
 
@@ -60,6 +67,11 @@ class Kept:
     def of(self, row: Row) -> Mapping[str, Any] | None:
         """The last search of a claim that is still about it; None where there is none."""
         return self.known.get(_same(row))
+
+    def over(self, row: Row) -> Mapping[str, Any] | None:
+        """The search that a row is to have: its own, or the last one where it has none or one that falls short of that."""
+        own, last = row["search"], self.of(row)
+        return own if last is None or (own is not None and not _falls_short(own, last)) else last
 
     def whole(self, row: Row, trials: int) -> bool:
         """Whether the last search of a claim has tried as many settings, or all that there are."""
@@ -93,12 +105,19 @@ def kept_searches(scale: str, reports: Path, named: Sequence[Path] = ()) -> Kept
 def _known(runs: Sequence[Run], scale: str) -> Kept:
     """The last search of every claim of some runs."""
     known: dict[tuple[Any, ...], dict[str, Any]] = {}
-    for run in runs:
-        for row in _searched(run, scale):
-            found, same = row["search"], _same(row)
-            if same not in known or str(found["as_of"]) >= str(known[same]["as_of"]):
-                known[same] = found
+    for row in sorted((row for run in runs for row in _searched(run, scale)), key=lambda row: str(row["search"]["as_of"])):
+        if (same := _same(row)) not in known or not _falls_short(row["search"], known[same]):
+            known[same] = row["search"]
     return Kept(known)
+
+
+def _falls_short(search: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+    """Whether a search had its time cut short before it had tried as many settings as an earlier one."""
+    return _cut(search) and len(search["trials"]) < len(earlier["trials"])
+
+
+def _cut(search: Mapping[str, Any]) -> bool:
+    return bool(search.get("cut", False))
 
 
 def _searched(run: Run, scale: str) -> list[Row]:

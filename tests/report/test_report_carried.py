@@ -6,6 +6,8 @@ import json
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
 from harness.errors import ClaimError
 from harness.report import ReportError, assemble, base_row
@@ -69,6 +71,31 @@ def test_of_several_searches_the_latest_is_taken_and_keeps_its_date_from_run_to_
     kept(tmp_path / "reports" / "claims.json", first, started="2026-07-01T00:00:00+00:00")
     again = carried({0: row()}, scale="reduced", reports=tmp_path / "reports")[0]
     assert again["search"]["as_of"] == latest
+
+
+@given(
+    searches=st.lists(st.tuples(st.integers(1, 12), st.integers(0, 4), st.booleans()), max_size=5),
+    own=st.none() | st.tuples(st.integers(0, 4), st.booleans()),
+)
+def test_the_latest_search_stands_but_for_those_cut_short_with_fewer_settings(tmp_path_factory, searches, own):
+    folder = tmp_path_factory.mktemp("runs")
+
+    def search(count: int, cut: bool) -> dict[str, Any]:
+        return FOUND | {"trials": [TRIAL] * count, "cut": cut}
+
+    paths = [
+        kept(folder / f"{at}.json", row(search=search(count, cut)), started=f"2026-{month:02}-01T00:00:00+00:00")
+        for at, (month, count, cut) in enumerate(searches)
+    ]
+    now = row(search=None if own is None else search(*own))
+    done = carried({0: now}, scale="reduced", reports=folder / "none", named=paths).get(0, now)["search"]
+    stands = None
+    for _, count, cut in sorted(searches, key=lambda each: each[0]):
+        if count and (stands is None or not cut or count >= stands[0]):
+            stands = count, cut
+    if own is not None and (stands is None or not own[1] or own[0] >= stands[0]):
+        stands = own
+    assert (None if done is None else (len(done["trials"]), done["cut"])) == stands
 
 
 def test_a_run_that_is_named_has_to_be_one_and_the_reports_own_need_not(tmp_path):
