@@ -197,7 +197,7 @@ def test_possible_limits_are_not():
 def test_a_limit_that_is_missing_or_no_column_fails():
     table = pd.DataFrame({"v": [1.0, 1.0], "bound": [2.0, math.nan]})
     gate = Gate("g", "v", at_most="bound")
-    assert check(gate, table).detail.startswith("v is at most bound in 1 of 2 rows (0.5); required: all; furthest off: 1")
+    assert check(gate, table).detail.startswith("v is at most bound in 1 of 2 rows (50 %); required: all; furthest off: 1")
     with pytest.raises(ClaimError, match="gate 'g' reads the column 'other'"):
         check(replace(gate, at_most="other"), table)
     with pytest.raises(ClaimError, match="gate 'g' reads 'bound', which holds something that is not a number"):

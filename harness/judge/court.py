@@ -160,8 +160,9 @@ class _Court:
         verdict = replace(verdict, parts=tuple(self._forbid(part) for part in verdict.parts))
         failed = [gate for gate in self.gates if not gate.passed]
         if failed:
-            names = words.listed(gate.name for gate in failed)
-            reason = f"A validity check failed, so that the numbers say nothing: {names}."
+            names = words.listed(f"“{gate.name}”" for gate in failed)  # in quotes: what it asks for is not what was seen
+            checks = "A validity check failed" if len(failed) == 1 else f"{len(failed)} validity checks failed"
+            reason = f"{checks}, so that the numbers say nothing: {names}."
             notes = tuple(f"{gate.name[:1].upper()}{gate.name[1:]}: {gate.detail}." for gate in failed)
             verdict = replace(verdict, outcome=Outcome.INVALID, label=None, grade=None, reason=reason, notes=notes)
         if self.smoke:

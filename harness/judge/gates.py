@@ -49,7 +49,7 @@ def _gate_detail(
 ) -> str:
     required = "all" if gate.share == 1 else f"{exact(round(100 * gate.share, 12))} %"
     count = f"{int(good.sum()):,} of {words.counted(len(good), 'row')}{gate.rows()}"
-    share = f" ({words.number(float(good.mean()))})" if len(good) else ""
+    share = f" ({words.percent(float(good.mean()))})" if len(good) else ""
     detail = f"{gate.asked()} in {count}{share}; required: {required}"
     missing = int(np.isnan(values).sum())
     if missing:

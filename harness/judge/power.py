@@ -182,8 +182,9 @@ class Plan(Shown):
         if self.smallest is None:
             return "decide nothing, whatever is true"
         if self.terms.rule == "within":
-            about = f" around {words.number(self.terms.centre)}" if self.terms.centre else ""
-            return f"confirm an absence within ± {words.number(self.smallest)}{about} or more"
+            within = f"within ± {words.number(self.smallest)} or more"
+            at = self.terms.centre
+            return f"confirm a value {within} of {words.number(at)}" if at else f"confirm an absence {within}"
         value = words.number(self.terms.centre + self.terms.sign * self.smallest)
         return f"find {value} or {'more' if self.terms.sign > 0 else 'less'}"
 

@@ -19,6 +19,7 @@ _PARTS: dict[Outcome, tuple[str, str]] = {
     Outcome.SUPPORTED: ("holds", "hold"), Outcome.REFUTED: ("fails", "fail"), Outcome.INCONCLUSIVE: ("is open", "are open"),
     Outcome.INVALID: ("cannot be judged", "cannot be judged"),
 }  # fmt: skip
+_UNCLEAR = ", but not clearly enough to decide on the whole"  # where the levels of :func:`_short_of` make the difference
 
 
 def single(
@@ -94,7 +95,9 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
     decisive = parts[decides]
     labels = {part.label for part in parts if part.outcome is Outcome.REFUTED}
     label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
-    reason = f"{_tally(prediction, counts)}. {decisive.reason}"
+    at_face = [part.outcome for part in parts]
+    unclear = outcome is Outcome.INCONCLUSIVE and conjoin(at_face, at_face, prediction.needed) is not outcome
+    reason = f"{_tally(prediction, counts)}{_UNCLEAR * unclear}. {decisive.reason}"
     notes = (*_short_of(prediction, outcome, supporting, refuting, counts), *decisive.notes)
     size = None
     if outcome is Outcome.SUPPORTED:

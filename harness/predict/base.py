@@ -270,8 +270,11 @@ class Prediction(Shown, metaclass=Declared):
         return offset if self.rule == "above" else -offset
 
     def word(self, column: object) -> str:
-        """A column or a level as the reader sees it."""
-        return self.names.get(str(column), str(column).replace("_", " "))
+        """A column or a level as the reader sees it; a whole number is one, whatever type its column has."""
+        if (named := self.names.get(str(column))) is not None:
+            return named
+        whole = isinstance(column, float) and column.is_integer() and abs(column) < 1e15
+        return str(int(column)) if isinstance(column, float) and whole else str(column).replace("_", " ")
 
     def crossed(self, columns: str | tuple[str, ...] | None) -> str:
         """Several columns as one unit: "architecture × seed"."""
@@ -300,10 +303,10 @@ class Prediction(Shown, metaclass=Declared):
         return f", where {words.listed(rows)}" if rows else ""
 
     def briefly_about(self) -> str:
-        """The rows that it is about, in as few words as tell them: ", for scope input"."""
+        """The rows that it is about, in as few words as tell them: ", where scope = input"."""
         where = Where(self.where)
-        rows = [where.worded(column, self.word).replace(" = ", " ").removesuffix(" True") for column in where]
-        return f", for {words.listed(rows)}" if rows else ""
+        rows = [where.worded(column, self.word).removesuffix(" = True") for column in where]
+        return f", where {words.listed(rows)}" if rows else ""
 
     def generality(self) -> str:
         """What it generalises to, as a clause of its sentence: " (for others like these seeds; on these very test points)"."""

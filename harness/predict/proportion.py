@@ -129,7 +129,7 @@ class Proportion(Limited, Prediction):
         strata = levels if self.every else ()
         return self.seen(
             least,
-            estimand=f"share of units with {self.trait}{_at(strata)}",
+            estimand=f"share of units with {self.trait}" + self._over(strata),
             unit=self.crossed(self.unit),
             p=float(least.above(self.exceeds)),
             n=_lowest(levels).n,
@@ -180,20 +180,28 @@ class Proportion(Limited, Prediction):
 
     def finding(self, estimate: Estimate) -> str:
         """What was seen."""
-        yes, at = round(estimate.effect * estimate.n), _at(estimate.strata)
+        yes, at = round(estimate.effect * estimate.n), self._at(estimate.strata)
         share = words.bracket(estimate.interval)
         return f"{yes} of {words.counted(estimate.n, 'unit')} have {self.trait}{at}, a share of {share}"
+
+    def _over(self, levels: Sequence[Stratum]) -> str:
+        """Which share is meant where there are levels: the same words whatever was seen, as for every estimand."""
+        return f", the smallest over {words.counted(len(levels), 'level')} of {self.crossed(self.every)}" if levels else ""
+
+    def _at(self, levels: Sequence[Stratum]) -> str:
+        """Which level the numbers are of."""
+        if not levels:
+            return ""
+        if len({(each.effect, each.n) for each in levels}) == 1:
+            return f" at each of {words.counted(len(levels), 'level')}"
+        lowest = _lowest(levels).name
+        values = lowest.split(", ")  # as `tables.name_of` joins them; a number alone says nothing
+        if len(values) == len(self.every):
+            pairs = zip(self.every, values, strict=True)
+            lowest = words.listed(f"{self.word(column)} = {self.word(value.removesuffix('.0'))}" for column, value in pairs)
+        return f" at {lowest}, the lowest of {words.counted(len(levels), 'level')}"
 
 
 def _lowest(levels: Sequence[Stratum]) -> Stratum:
     """The level with the smallest share; of equal ones, the one about which least is known."""
     return min(levels, key=lambda each: (each.effect, each.interval))
-
-
-def _at(levels: Sequence[Stratum]) -> str:
-    """Which level the numbers are of."""
-    if not levels:
-        return ""
-    if len({(each.effect, each.n) for each in levels}) == 1:
-        return f" at each of {words.counted(len(levels), 'level')}"
-    return f" at {_lowest(levels).name}, the lowest of {words.counted(len(levels), 'level')}"

@@ -8,13 +8,15 @@ from typing import Any
 
 from harness.limits import canonical
 
+_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
+
 
 def number(value: float) -> str:
     """Three significant digits (integers in full), no trailing zeros; powers of ten beyond 1e-4 and 1e6.
 
     Example:
         >>> number(0.0123456), number(1234.5), number(-0.5), number(1.5e-7)
-        ('0.0123', '1,234', '−0.5', '1.5e−07')
+        ('0.0123', '1,234', '−0.5', '1.5 × 10⁻⁷')
     """
     size = abs(value)
     if size == 0:
@@ -24,12 +26,24 @@ def number(value: float) -> str:
         text = f"{size:,.{max(0, 2 - math.floor(math.log10(rounded)))}f}"
         text = text.rstrip("0").rstrip(".") if "." in text else text
     else:
-        text = f"{size:.3g}".replace("-", "−")
+        text = power_of_ten(size) if math.isfinite(size) else str(size)
     return f"−{text}" if value < 0 else text
 
 
+def power_of_ten(size: float, digits: int = 3) -> str:
+    """A finite size, 0 or more, as a mantissa of so many significant digits times a power of ten: "1.5 × 10⁻⁷"."""
+    mantissa, exponent = f"{size:.{digits - 1}e}".split("e")
+    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
+    return f"{mantissa} × 10{str(int(exponent)).translate(_SUPERSCRIPT)}"
+
+
 def percent(share: float) -> str:
-    """A share as a percentage."""
+    """A share as a percentage.
+
+    Example:
+        >>> percent(0.897), percent(1.0)
+        ('89.7 %', '100 %')
+    """
     return f"{number(100 * share)} %"
 
 

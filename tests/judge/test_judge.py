@@ -155,7 +155,7 @@ class TestVerdicts:
     def test_the_reason_says_which_rows_it_is_about(self):
         early = replace(HIGHER, where={"epoch": 1})
         reason = judge(early, table().assign(epoch=1)).reason
-        assert "], for epoch 1: above the 0.5 that matters" in reason
+        assert "], where epoch = 1: above the 0.5 that matters" in reason
 
     def test_of_a_claim(self):
         verdict = judge(claim(gates=(COMPETENT,), companions=(RELATED,)), Evidence(table()))
@@ -207,9 +207,13 @@ class TestGates:
         assert (verdict.outcome, verdict.label) == (INVALID, None)
         assert verdict.estimate.effect == pytest.approx(effect, abs=0.3)
         assert verdict.companions[0].outcome is INVALID
-        assert verdict.reason == ("A validity check failed, so that the numbers say nothing: models are competent.")
+        assert verdict.reason == ("A validity check failed, so that the numbers say nothing: “models are competent”.")
+        both = judge(claim(gates=(strict, replace(strict, name="networks are alike"))), Evidence(table(effect)))
+        assert both.reason == (
+            "2 validity checks failed, so that the numbers say nothing: “models are competent” and “networks are alike”."
+        )
         assert verdict.notes == (
-            "Models are competent: accuracy is at least 0.97 in 10 of 20 rows (0.5); required: all; furthest off: 0.95.",
+            "Models are competent: accuracy is at least 0.97 in 10 of 20 rows (50 %); required: all; furthest off: 0.95.",
         )
 
     @pytest.mark.parametrize(
@@ -241,7 +245,7 @@ class TestGates:
         assert result == GateResult(
             "attack is sane",
             False,
-            "attack gain is at least 0 and at most 1 in 1 of 4 rows (0.25); required: 75 %; 1 missing; "
+            "attack gain is at least 0 and at most 1 in 1 of 4 rows (25 %); required: 75 %; 1 missing; "
             "furthest off: 3 (a share)",
         )
 
@@ -391,7 +395,7 @@ class TestRow:
         assert [set(part) for part in (*row["parts"], *row["companions"])] == [PART] * 3
         assert set(row["parts"][1]["strata"][0]) == {"name", "effect", "interval", "n"}
         assert row["gates"] == [{"name": "models are competent", "passed": True,
-                                 "detail": "accuracy is at least 0.9 in 20 of 20 rows (1); required: all "
+                                 "detail": "accuracy is at least 0.9 in 20 of 20 rows (100 %); required: all "
                                            "(the document's least)"}]  # fmt: skip
         assert [(each["name"], each["primary"]) for each in row["protocols"]] == [("a", True), ("b", False)]
         assert set(row["protocols"][0]) == {

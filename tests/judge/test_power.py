@@ -137,7 +137,7 @@ def test_it_reads_as_a_sentence() -> None:
     )
     slope = ScalingExponent("size", "d", "seed", -0.5, 0.1, margin_reason="…")
     text = str(plan_for(slope, stats.Student(-0.42, 0.02, 11), 12, "seed"))
-    assert "confirm an absence within ± 0.0703 around −0.5 or more; the margin, ± 0.1, needs 7." in text
+    assert "confirm a value within ± 0.0703 or more of −0.5; the margin, ± 0.1, needs 7." in text
     lower = Correlation("llc", "asr", "seed", sign=-1, **MARGIN)
     assert "or less; the smallest effect of interest, −0.5, needs" in str(plan_for(lower, correlation(20), 20, "seed"))
 

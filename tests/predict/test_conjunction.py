@@ -4,6 +4,7 @@ import pytest
 
 from harness.errors import ClaimError
 from harness.judge import Outcome, judge
+from harness.judge.rule import conjoin
 from harness.predict import AtLeast, Conjunction, NoCorrelation, PairedDifference, Theorem
 
 REASON = {"margin_reason": "visible"}
@@ -52,8 +53,8 @@ def test_different_labels_are_none():
 
 
 def test_the_reason_of_support_is_the_weakest_part():
-    assert "for scope input" in judge(BOTH, table(1.0, 1.5)).told
-    assert "for scope hidden" in judge(BOTH, table(1.5, 1.0)).told
+    assert "where scope = input" in judge(BOTH, table(1.0, 1.5)).told
+    assert "where scope = hidden" in judge(BOTH, table(1.5, 1.0)).told
 
 
 def test_the_headline_is_the_weakest_part_in_units_of_its_margin():
@@ -214,3 +215,17 @@ def test_the_whole_survives_at_the_strictest_level_of_its_parts(alphas):
     whole = Conjunction(parts)
     assert whole.alpha == min(alphas)
     assert whole.stricter(0.5).alpha == min(alphas) / 2
+
+    def test_a_tally_that_would_decide_says_so_where_it_does_not(self):
+        """Whatever the parts: the reason never leaves a reader with parts that hold or fail and a whole that is open."""
+        rng, seen = np.random.default_rng(3), set()
+        for _ in range(60):
+            parts = int(rng.integers(2, 5))
+            verdict = judge(most(int(rng.integers(1, parts + 1)), parts), cases(*rng.choice([0.28, 0.34, 1.0], parts)))
+            at_face = [part.outcome for part in verdict.parts]
+            puzzling = verdict.outcome is Outcome.INCONCLUSIVE and conjoin(at_face, at_face, verdict.prediction.needed) is not (
+                Outcome.INCONCLUSIVE
+            )
+            assert ("not clearly enough to decide on the whole" in verdict.reason) is puzzling
+            seen.add(puzzling)
+        assert seen == {True, False}

@@ -56,7 +56,7 @@ class TestEveryLevel:
     def test_one_level_that_fails_refutes(self):
         verdict = judge(prediction(every="width"), table(a=(40, 40), b=(15, 40), c=(40, 40)))
         assert verdict.outcome is Outcome.REFUTED
-        assert "15 of 40 units have memorised at b, the lowest of 3 levels" in verdict.told
+        assert "15 of 40 units have memorised at width = b, the lowest of 3 levels" in verdict.told
         assert [stratum.effect for stratum in verdict.estimate.strata] == [1, 15 / 40, 1]
 
     def test_one_level_that_is_unclear_leaves_it_open(self):
@@ -67,7 +67,7 @@ class TestEveryLevel:
         low, high = verdict.estimate.interval
         assert low == verdict.estimate.strata[1].interval[0]  # of the level that is less clear
         assert high < verdict.estimate.strata[0].interval[1] + 0.01  # of the lower one, at half of alpha
-        said = "at large, the lowest of 2 levels, a share of [0.418,"
+        said = "at width = large, the lowest of 2 levels, a share of [0.418,"
         assert said in verdict.told
         assert judge(prediction(), frame[frame.width == "large"]).outcome is Outcome.SUPPORTED
 
@@ -75,7 +75,7 @@ class TestEveryLevel:
         # 60 % of 400 surely miss 70 %; the interval of 5 of 6 begins lower and ends above.
         verdict = judge(prediction(every="width"), table(large=(240, 400), small=(5, 6)))
         assert verdict.outcome is Outcome.REFUTED
-        assert "at large, the lowest of 2 levels" in verdict.told
+        assert "at width = large, the lowest of 2 levels" in verdict.told
 
     def test_a_level_is_refuted_at_its_share_of_alpha(self):
         """24 of 40 exclude three quarters by themselves; as one of six levels they may be that few by chance."""
@@ -99,6 +99,19 @@ class TestEveryLevel:
         frame = pd.concat([table(a=(9, 9)).assign(depth=depth) for depth in (1, 2)])
         found = prediction(every=("width", "depth")).estimate(frame, rng=np.random.default_rng(0))
         assert [stratum.name for stratum in found.strata] == ["a, 1", "a, 2"]
+
+    def test_levels_are_named_by_their_factors_and_the_estimand_is_one_whatever_was_seen(self):
+        """A number alone says nothing, and two runs whose lowest levels differ have measured the same quantity."""
+        told = set()
+        for least in (0, 1):
+            have = [(12, 40), (38, 40)][:: 1 if least == 0 else -1]
+            frame = pd.concat(
+                [table(w=each).assign(width=512, depth=depth) for depth, each in zip((5.0, 10.0), have, strict=True)]
+            )
+            found = judge(prediction(every=("width", "depth")), frame)
+            assert f"at width = 512 and depth = {(5, 10)[least]}, the lowest of 2 levels" in found.told
+            told.add(found.estimate.estimand)
+        assert told == {"share of units with memorised, the smallest over 2 levels of width × depth"}
 
 
 @pytest.mark.parametrize(

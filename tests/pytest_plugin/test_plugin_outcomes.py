@@ -46,7 +46,7 @@ def test_a_failing_claim_is_readable_by_a_stranger(project: Project, told):
         "paper/lower is refuted: Mean llc is",
         "claim    The LLC is higher.",
         "source   A paper (2024), Intro: “it is higher”",
-        "paper/incompetent is invalid: A validity check failed, so that the numbers say nothing: models are competent.",
+        "paper/incompetent is invalid: A validity check failed, so that the numbers say nothing: “models are competent”.",
         "report   reports/claims.html",
         "✓ SUPPORTED       paper/higher       1.000 (",
         "margin 0.5, n 8, at least m",
