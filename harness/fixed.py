@@ -8,6 +8,7 @@ preregistrations hold it in this form.
 from __future__ import annotations
 
 import inspect
+import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields, is_dataclass
@@ -255,4 +256,20 @@ def _said(value: Any) -> str:
         if whole and len(value) > 2 and value == list(range(value[0], value[0] + len(value))):
             return f"{value[0]}–{value[-1]}"
         return ", ".join(map(_said, value))
-    return value if isinstance(value, str) else repr(value)
+    return _values_in_words(value) if isinstance(value, str) else repr(value)
+
+
+_RANGE = re.compile(r"(floats|integers)\(min_value=([^,()]+), max_value=([^,()]+)\)")
+_CHOICE = re.compile(r"sampled_from\([\[(](.*)[\])]\)")
+
+
+def _values_in_words(said: str) -> str:
+    """A strategy of a scope, which a declaration holds in the words of a reader; other text as it is."""
+    if found := _RANGE.fullmatch(said):
+        kind, low, high = found.groups()
+        said = f"{'whole numbers ' * (kind == 'integers')}from {low} to {high}"
+    elif found := _CHOICE.fullmatch(said):
+        said = f"one of {found.group(1).replace(',)', ')').rstrip(',')}"
+    else:
+        return said
+    return re.sub(r"(\d)\.0\b", r"\1", said)

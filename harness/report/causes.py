@@ -13,6 +13,7 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 from dataclasses import dataclass
+from difflib import SequenceMatcher
 from typing import Any
 
 import scipy
@@ -114,6 +115,7 @@ def _quantile(tail: float) -> float:
     return float(scipy.stats.norm.isf(tail))
 
 
+_LONG = 60  # characters of a setting that is told in full
 _ENVIRONMENT = ("device", "torch", "python", "platform", "llc_engine")
 _FIXED = ("statement", "kind", "prediction", "rule", "centre", "margin", "alpha")
 Run = Mapping[str, Any]
@@ -229,7 +231,20 @@ def _trained(row: Row) -> dict[str, tuple[Any, tuple[Any, ...]]]:
 def _changed(name: str, before: Any, after: Any) -> str:
     if before == after:
         return ""
-    return f"{name.replace('_', ' ')} {text.compact(before)} → {text.compact(after)}"
+    was, now = _apart(text.compact(before), text.compact(after))
+    return f"{name.replace('_', ' ')} {was} → {now}"
+
+
+def _apart(before: str, after: str) -> tuple[str, str]:
+    """Two long lists of settings without what both have: of sixteen, the two that differ are what a reader looks for."""
+    if min(len(before), len(after)) <= _LONG:
+        return before, after
+    was, now = before.split(", "), after.split(", ")
+    told: tuple[list[str], list[str]] = ([], [])
+    for same, start, end, begin, stop in SequenceMatcher(None, was, now, autojunk=False).get_opcodes():
+        for side, pieces in zip(told, (was[start:end], now[begin:stop]), strict=True):
+            side += ["…"] if same == "equal" else pieces
+    return ", ".join(told[0]) or "nothing", ", ".join(told[1]) or "nothing"
 
 
 def _short(digest: Any) -> str:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
+from itertools import groupby
 from typing import Any
 
 from harness.report import text
@@ -22,6 +24,17 @@ _LATEX = {
     ">": r"\textgreater{}",
     "|": r"\textbar{}",
 } | {c: f"\\{c}" for c in "&%$#_{}"}
+_COMMANDS = {
+    "−": "-", "×": r"\times", "·": r"\cdot", "±": r"\pm", "√": r"\surd", "∞": r"\infty", "‖": r"\|", "≤": r"\leq", "≥": r"\geq",
+    "≠": r"\neq", "≈": r"\approx", "∼": r"\sim", "∝": r"\propto", "→": r"\to", "←": r"\leftarrow", "∈": r"\in", "∇": r"\nabla",
+    "∂": r"\partial", "∑": r"\sum", "∏": r"\prod", "ℓ": r"\ell", "∀": r"\forall", "∃": r"\exists",
+    "⊂": r"\subset", "∪": r"\cup", "∩": r"\cap", "ς": r"\varsigma", "ϵ": r"\epsilon", "ϕ": r"\phi", "µ": r"\mu",
+}  # fmt: skip
+_BACKSLASH = "\\"
+_GREEK = re.compile(r"GREEK (SMALL|CAPITAL) LETTER (\w+)")
+_LIKE_LATIN = dict(zip(  # Greek letters that LaTeX has no command for, since a Latin one looks the same
+    ("ALPHA", "BETA", "EPSILON", "ZETA", "ETA", "IOTA", "KAPPA", "MU", "NU", "OMICRON", "RHO", "TAU", "CHI"), "ABEZHIKMNOPTX",
+    strict=True))  # fmt: skip
 
 
 def entries(run: Mapping[str, Any], rows: Sequence[Row]) -> dict[str, str]:
@@ -59,9 +72,40 @@ def table(run: Mapping[str, Any], form: str) -> str:
 
 
 def escaped(words: str) -> str:
-    """Text as LaTeX prints it; with signs that its fonts lack in their commands."""
-    said = "".join(_LATEX.get(letter, letter) for letter in words)
-    return said.replace("−", r"$-$").replace("∞", r"$\infty$").replace("×", r"$\times$")
+    """Text as LaTeX prints it, with signs that its fonts lack in their commands: Greek, raised and lowered digits, relations.
+
+    Letters of other scripts are left as they are, and need XeLaTeX or LuaLaTeX.
+    """
+    said = [
+        f"${placed}{{{''.join(_sign(_level(letter)) for letter in letters).replace('$', '')}}}$" if placed
+        else "".join(map(_sign, letters))
+        for placed, letters in groupby(words, _placed)
+    ]  # fmt: skip
+    return re.sub(r"(?<!\\)\$\$", "", "".join(said))  # what stands side by side is one formula
+
+
+_PLACES = {"<super>": "^", "<sub>": "_"}
+
+
+def _placed(letter: str) -> str:
+    """Whether a letter is raised ("^"), lowered ("_") or neither."""
+    return _PLACES.get(unicodedata.decomposition(letter).partition(" ")[0], "")
+
+
+def _level(letter: str) -> str:
+    """A raised or lowered letter as it is on the line."""
+    return unicodedata.normalize("NFKC", letter)
+
+
+def _sign(letter: str) -> str:
+    if letter in _COMMANDS:
+        return f"${_COMMANDS[letter]}$"
+    if greek := _GREEK.fullmatch(unicodedata.name(letter, "")):
+        size, name = greek.groups()
+        if size == "CAPITAL":
+            return f"${_LIKE_LATIN.get(name) or _BACKSLASH + name.capitalize()}$".replace("Lamda", "Lambda")
+        return "o" if name == "OMICRON" else f"${_BACKSLASH}{name.lower()}$".replace("lamda", "lambda")
+    return _LATEX.get(letter, letter)
 
 
 def _cells(row: Row) -> list[str]:

@@ -185,7 +185,9 @@ def _lines(diff: Diff) -> Iterator[str]:
 
 def _about(run: Any) -> str:
     facts = run["provenance"]
-    commit = str(facts.get("commit") or "commit unknown")[:12] + (" with uncommitted changes" if facts.get("dirty") else "")
+    commit = (str(facts["commit"])[:12] if facts.get("commit") else "commit unknown") + (
+        " with uncommitted changes" if facts.get("dirty") else ""
+    )
     started = text.moment(facts["started"]) if facts.get("started") else "time unknown"
     return f"{started}, scale {run['scale']}, {run['device']}, {commit}, {text.counted(len(run['rows']), 'claim', 'claims')}"
 

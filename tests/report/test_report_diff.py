@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from report_samples import claim_of, figures, part, recipe
 
 from harness.report import ReportError, assemble, base_row, compare, figure_from_evidence, merge, write_reports
@@ -115,6 +117,20 @@ class TestCompare:
 
 
 class TestCauses:
+    @given(st.lists(st.integers(0, 9), min_size=12, max_size=12), st.sets(st.integers(0, 11), min_size=1, max_size=3))
+    def test_of_a_long_list_of_settings_only_those_that_differ_are_told(self, values: list[int], moved: set[int]) -> None:
+        before = [f"setting_{place}={value}" for place, value in enumerate(values)]
+        after = [f"setting_{place}={value + (place in moved) * 10}" for place, value in enumerate(values)]
+        old, new = (row("a") | {"settings": {"sampler": f"Spec({', '.join(each)})"}} for each in (before, after))
+        told = self.of(run_of(old), run_of(new))["settings"]
+        assert {int(place) for place in re.findall(r"setting_(\d+)=", told)} == moved
+        assert all(f"setting_{place}={values[place] + 10}" in told.partition(" → ")[2] for place in moved)
+
+    def test_a_run_without_a_commit_says_so_in_full(self) -> None:
+        run = run_of(row("a"))
+        old = run | {"provenance": run["provenance"] | {"commit": None}}
+        assert "commit unknown," in to_text(compare(old, run))
+
     def of(self, old: Run, new: Run) -> dict[str, str]:
         found = compare(old, new)
         return {cause.what: cause.detail for cause in (*found.causes, *found.changes[0].causes)}
