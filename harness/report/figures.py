@@ -79,6 +79,10 @@ def figure_from_evidence(figure: Figure) -> dict[str, Any]:
     return {**fields, "data": data}
 
 
+class UndrawableError(ValueError):
+    """A figure of which nothing can be drawn; the message says why, for the card that stands without it."""
+
+
 def draw(figure: Mapping[str, Any], key: str) -> str:
     """The figure as one ``<svg>``: deterministic, without colours, its ids beginning with ``key``.
 
@@ -87,12 +91,22 @@ def draw(figure: Mapping[str, Any], key: str) -> str:
         key: letters, digits and hyphens; one per figure of a page.
 
     Raises:
+        UndrawableError: no row has a place in it, or its numbers are such that no axis can show them.
         ValueError, KeyError, TypeError: the figure is not one that :func:`figure_from_evidence` makes.
     """
-    sheet = Sheet.of(figure, tidy.where(figure["data"], _drawable(figure)), key)
-    size, panels = (sheet.wide, sheet.high), json.dumps(sheet.boxes(), separators=(",", ":"))
+    drawable = _drawable(figure)
+    if not any(drawable):
+        rows = text.counted(len(drawable), "row", "rows")
+        log = ", positive where the axis is logarithmic," if figure["log_x"] or figure["log_y"] else ""
+        raise UndrawableError(f"none of its {rows} has a number{log} in every column that it draws")
+    try:
+        sheet = Sheet.of(figure, tidy.where(figure["data"], drawable), key)
+        size, panels = (sheet.wide, sheet.high), json.dumps(sheet.boxes(), separators=(",", ":"))
+        inside = sheet.write()
+    except OverflowError:
+        raise UndrawableError("its numbers are too large, or too far apart, for an axis: give them in another unit") from None
     return svg.whole(
-        sheet.write(),
+        inside,
         key=key,
         size=size,
         title=str(figure["title"]),

@@ -155,7 +155,9 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
     turned = [each for each in trials if each["found"] and _drawable(each)][:1]
     shown += [each for each in turned if each not in shown]
     shown = sorted([*shown, *([own] if _drawable(own) else [])], key=lambda each: each["effect"])
-    ends = [end for each in shown for end in each["interval"]]
+    # What failed a check says nothing, and must not squash what says something: it may end in an arrow.
+    telling = [each for each in shown if each["verdict"] != "invalid"] or shown
+    ends = [end for each in telling for end in each["interval"]]
     centre, margin = row["centre"] or 0.0, row["margin"]
     guides = [centre] if not margin else [centre, *({"above": [centre + margin], "below": [centre - margin]}.get(
         row["rule"], [centre - margin, centre + margin]))]  # fmt: skip
@@ -163,11 +165,18 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
     step = (_WIDE - _LEFT) / len(shown)
 
     def y(value: float) -> float:
-        return float(round(_HIGH - 8 - (value - low) / ((high - low) or 1.0) * (_HIGH - 16), 1))
+        inside = min(max(value, low), high)
+        return float(round(_HIGH - 8 - (inside - low) / ((high - low) or 1.0) * (_HIGH - 16), 1))
+
+    def beyond(each: Mapping[str, Any]) -> list[tuple[int, float]]:
+        """Arrows at the ends that lie outside: (1 downwards or -1 upwards, where)."""
+        bottom, top = each["interval"]
+        return [(1, y(low))] * (bottom < low) + [(-1, y(high))] * (top > high)
 
     points = [
         {"x": round(_LEFT + step * (at + 0.5), 1), "y": y(each["effect"]), "low": y(each["interval"][0]),
          "high": y(each["interval"][1]), "verdict": each["verdict"], "own": each is own,
+         "beyond": beyond(each), "outside": not low <= each["effect"] <= high,
          "ringed": each in turned}
         for at, each in enumerate(shown)
     ]  # fmt: skip
@@ -182,7 +191,9 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
         "wide": _WIDE, "high": _HIGH + _ROW * (len(rows) + 1), "left": _LEFT, "points": points, "rows": rows,
         "guides": [{"y": y(value), "said": text.number(value) if _free(y(value), map(y, guides[:at])) else ""}
                    for at, value in enumerate(guides)],
-        "title": f"{len(shown)} effects in order of size, with intervals; below them the value of each setting, low to high",
+        "title": f"{len(shown)} effects ({row['estimand'] or 'in natural units'}) in order of size, with intervals"
+                 + ", an arrow where one goes on" * any(point["beyond"] for point in points)
+                 + "; below them the value of each setting, low to high",
         "ringed": bool(turned),
     }  # fmt: skip
 

@@ -10,6 +10,7 @@ import math
 import textwrap
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from typing import Any
 
 from harness.report import lanes, svg, text
@@ -18,10 +19,16 @@ from harness.report.lanes import Columns, FigureStyle
 from harness.report.panels import Shape, rings, shapes
 
 _SIZES = {1: (806, 475), 2: (1094, 446), 3: (1296, 418)}  # whole figure by its columns, the height for one row of panels
+_FLAT = {
+    1: 300,
+    2: 280,
+    3: 262,
+}  # height of one of several rows, flat so that words stay legible on a card of one screen
 _WORDS, _NUMBERS, _LINE = 17, 16, 21  # heights of letters, and of a line
 _GAP, _HEAD, _TICK, _PAD, _FOOT = 28, 28, 6, 6, 4
 _RING = 11  # radius of a ring around a place
-_TURNED, _CROWDED = 30, 90  # degrees; letters of all categories side by side from which on they are turned
+_TURNED, _APART = 30, 14  # degrees; room between the names of two categories, which are turned where there is less
+_BESIDE = 8  # between the name of the vertical axis and its numbers
 
 
 @dataclass(frozen=True)
@@ -83,23 +90,24 @@ class Sheet:
     @property
     def high(self) -> float:
         """Height of the whole: that of its rows, and a line for each of the legend beyond the first."""
-        one = _SIZES[self.across][1]
-        return (
-            36
-            + (one - 36) * self.down
-            + self._told()
-            + _LINE * max(0, len(self._legend()) - 1)
-            + max(0.0, self._below() - 3 * _LINE)
-        )
+        return self._grid() + self._told() + _LINE * max(0, len(self._legend()) - 1) + max(0.0, self._below() - 3 * _LINE)
+
+    def _grid(self) -> float:
+        """Height of the rows of panels, with one line of names above and below."""
+        return float(_SIZES[self.across][1]) if self.down == 1 else 36.0 + _FLAT[self.across] * self.down
 
     def box(self, panel: Panel) -> tuple[float, float, float, float]:
         """Left, top, width and height of a panel."""
         left, top = self._before(), self._above()
-        each = _GAP + (self._numbers() + _TICK if self._own else 0)
-        wide = (self.wide - left - 2 * _PAD - each * (self.across - 1)) / self.across
+        each, wide = self._shares()
         apart = (_HEAD if panel.name is not None else 0) + (_LINE + 3 * _TICK if self._own else _GAP / 2)
         high = (self.high - top - self._below() - apart * (self.down - 1)) / self.down
         return left + panel.column * (wide + each), top + panel.row * (high + apart), wide, high
+
+    def _shares(self) -> tuple[float, float]:
+        """Between two panels of a row, and the width of one."""
+        each = _GAP + (self._numbers() + _TICK if self._own else 0)
+        return each, (self.wide - self._before() - 2 * _PAD - each * (self.across - 1)) / self.across
 
     def boxes(self) -> list[list[float]]:
         """Place and ranges of every panel, for a script: left, top, width, height, x from, to, y from, to."""
@@ -126,14 +134,14 @@ class Sheet:
         return max((svg.width(words, _NUMBERS) for panel in self.panels for _, words in panel.y.ticks(5)), default=0.0)
 
     def _upright(self) -> list[str]:
-        one = _SIZES[self.across][1]
-        return _wrapped(self.style.figure["y_label"], 36 + (one - 36) * self.down - 150)
+        return _wrapped(self.style.figure["y_label"], self._grid() - 150)
 
     def _level(self) -> list[str]:
         return _wrapped(self.style.figure["x_label"], self.wide - 150)
 
     def _before(self) -> float:
-        return _PAD + _LINE * len(self._upright()) + self._numbers() + 2 * _TICK
+        names = _LINE * len(self._upright())
+        return _PAD + names + (_BESIDE if names else 0) + self._numbers() + 2 * _TICK
 
     def _above(self) -> float:
         head = _HEAD if self.panels[0].name is not None else 0
@@ -146,7 +154,9 @@ class Sheet:
         return [text.cell(category) for category in self.style.categories] if self.style.categorical else []
 
     def _turned(self) -> bool:
-        return sum(map(len, self._categories())) * max(1, len(self.panels)) > _CROWDED
+        axis, names = self.panels[0].x, [svg.width(words, _NUMBERS) for words in self._categories()]
+        step = self._shares()[1] / (axis.high - axis.low) if names else 0.0  # categories are one apart
+        return any((one + other) / 2 + _APART > step for one, other in pairwise(names))
 
     def _room(self) -> float:
         """Height of what stands below the horizontal axis."""

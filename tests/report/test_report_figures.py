@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import dataclasses
+import itertools
 import json
 import re
 import subprocess
@@ -13,11 +14,13 @@ from xml.etree import ElementTree as ET
 import numpy as np
 import pandas as pd
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from report_samples import figures, strokes_of
 
 from harness.errors import ClaimError
 from harness.evidence import Figure
-from harness.report.figures import MAX_ROWS, draw, figure_from_evidence, reading
+from harness.report.figures import MAX_ROWS, UndrawableError, draw, figure_from_evidence, reading
 from harness.report.lanes import FigureStyle
 from harness.report.panels import _scattered, _spread
 from harness.report.svg import MARKERS, SERIES
@@ -139,10 +142,46 @@ class TestDraw:
         assert "2 rows are not drawn (missing, or not positive on a logarithmic axis)" in svg
 
     @pytest.mark.parametrize("kind", ["scatter", "lines", "paired", "strip", "bars"])
-    def test_draws_empty_and_missing_columns(self, kind: str) -> None:
-        empty = pd.DataFrame({"x": [None, None], "y": [np.nan, np.nan], "p": [1, 2], "f": [None, None]})
-        figure = simple(kind=kind, table=empty, pair="p", hue="f", facet="f")
-        assert "<svg" in draw(figure_from_evidence(figure), "k")
+    @pytest.mark.parametrize("rows", [0, 2])
+    def test_axes_without_a_mark_are_no_figure(self, kind: str, rows: int) -> None:
+        """They would look like a result: numbers from 0 to 1 that nobody measured."""
+        empty = pd.DataFrame({"x": [None, None], "y": [np.nan, np.nan], "p": [1, 2], "f": [None, None]})[:rows]
+        figure = figure_from_evidence(simple(kind=kind, table=empty, pair="p", hue="f", facet="f"))
+        with pytest.raises(UndrawableError, match=f"none of its {rows} rows has a number in every column that it draws"):
+            draw(figure, "k")
+
+    @pytest.mark.parametrize("log", [False, True])
+    @pytest.mark.parametrize("kind", ["scatter", "lines", "strip", "bars"])
+    def test_numbers_that_no_axis_can_show_are_said_to_be_that(self, kind: str, log: bool) -> None:
+        table = pd.DataFrame({"x": [1.0, 1.0, 2.0], "y": [1e-300, 1e300, 1.7e308]})
+        with pytest.raises(UndrawableError, match="too large, or too far apart"):
+            draw(figure_from_evidence(simple(kind=kind, table=table, log_y=log)), "k")
+
+    @pytest.mark.parametrize("panels", range(1, 7))
+    @pytest.mark.parametrize("own_axes", [False, True])
+    def test_words_are_legible_on_a_card_of_one_screen(self, panels: int, own_axes: bool) -> None:
+        """The style sheet holds a figure on a short screen to 352 of its pixels, beside text of about 400."""
+        table = pd.DataFrame(
+            [(f"p{f}", x, x * x, h) for f in range(panels) for x in range(4) for h in "ab"], columns=list("fxyh")
+        )
+        figure = figure_from_evidence(simple(table=table, facet="f", hue="h", own_axes=own_axes))
+        told = {"words": "w" * 90, "verdict": "supported", "zone": [60, 100], "centre": 20, "effect": 50, "low": 40, "high": 60,
+                "outside": False}  # fmt: skip
+        root = ET.fromstring(draw({**figure, "judged": told}, "k"))
+        _, _, wide, high = map(float, (root.get("viewBox") or "").split())
+        assert 16 * min(730 / wide, 352 / high) >= 8
+
+    @given(st.lists(st.text("abc d", min_size=1, max_size=24), min_size=2, max_size=9, unique=True), st.integers(1, 5))
+    def test_names_of_categories_never_run_into_each_other(self, names: list[str], panels: int) -> None:
+        rows = [(f"p{f}", name, place) for f in range(panels) for place, name in enumerate(names)]
+        table = pd.DataFrame(rows, columns=["f", "x", "y"])
+        figure = figure_from_evidence(simple(kind="strip", table=table, facet="f"))
+        said = [one for one in ET.fromstring(draw(figure, "k")).iter("text") if one.text in names]
+        turned = {one.get("transform") is not None for one in said}
+        assert len(turned) == 1
+        if turned == {False}:
+            places = [(float(one.get("x") or 0), 0.6 * 16 * len(one.text or "")) for one in said[: len(names)]]
+            assert all(x - a / 2 - (w + b / 2) >= 12 for (w, b), (x, a) in itertools.pairwise(places))
 
     @pytest.mark.parametrize("kind", ["strip", "bars", "paired"])
     def test_categories_may_be_numbers_booleans_or_words(self, kind: str) -> None:

@@ -11,7 +11,15 @@ from hypothesis import strategies as st
 from harness.report.rows import adjust, complete
 from harness.report.searches import agreement, line, searched
 
-ROW = {"effect": 1.0, "interval": [0.5, 1.5], "centre": 0.0, "margin": 0.5, "rule": "above", "verdict": "supported"}
+ROW = {
+    "effect": 1.0,
+    "estimand": "mean difference",
+    "interval": [0.5, 1.5],
+    "centre": 0.0,
+    "margin": 0.5,
+    "rule": "above",
+    "verdict": "supported",
+}
 
 
 def trial(effect, why="even", **settings):
@@ -91,6 +99,22 @@ def test_shares_importance_and_the_best_condition_are_said():
 
 def test_a_search_that_broke_says_so():
     assert searched(found(broke="ValueError: no"), ROW)["heading"].startswith("The search broke")
+
+
+@given(st.floats(-1e6, 1e6), st.floats(0, 1e6), st.sampled_from(["invalid", "inconclusive"]))
+def test_what_failed_a_check_does_not_squash_the_curve(effect, half, verdict):
+    """Its numbers are not to be relied on; an arrow says that they go on, and the others keep the height of the drawing."""
+    odd = trial(effect, noise=2.0) | {"verdict": verdict, "interval": [effect - half, effect + half]}
+    curve = searched(found(*FOUR, odd), ROW)["curve"]
+    alone = searched(found(*FOUR), ROW)["curve"]
+    kept = [point for point in curve["points"] if point["verdict"] != verdict]
+    if verdict == "invalid":
+        assert [point["y"] for point in kept] == [point["y"] for point in alone["points"]]
+        assert not any(point["beyond"] or point["outside"] for point in kept)
+    assert all(0 <= point[end] <= 150 for point in curve["points"] for end in ("y", "low", "high"))
+    out = next(point for point in curve["points"] if point["verdict"] == verdict)
+    assert bool(out["beyond"]) is (", an arrow where one goes on" in curve["title"])
+    assert verdict == "invalid" or not out["beyond"]
 
 
 MAP = {
