@@ -234,7 +234,7 @@ class Controller:
             workers=getattr(self._config.option, "numprocesses", None) or 1,
             llc_engine=self._config.getoption("claims_llc_engine"),
             selected=self._selected(),
-        )
+        ) | ({} if self._scaled else {"scaled": False})
         scale, used = self._settings.scale, self._device()
         return assemble(self._rows.values(), scale=scale, device=used, provenance=facts, stories=self._stories())
 

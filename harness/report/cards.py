@@ -69,7 +69,7 @@ def card(
         "parts": parts, "grid": grid(part_names([str(part["prediction"] or "") for part in parts])), "companions": companions,
         "search": searches.searched(row["search"], row), "agrees": searches.agreement(row), "order": _order(row),
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
-        "flags": overview.flags(row), "tracks": overview.tracks(row),
+        "flags": overview.flags(row), "tracks": overview.tracks(row), "known": standing.known(row),
         "grade": standing.size(row), "holm": standing.survival(row),
         "left_out": left_out, "selected": standing.selected(row),
         "changes": once.each(standing.changes(row)), "instruments": standing.instruments(row),
@@ -121,6 +121,8 @@ def _picture(row: Row, key: str, draw: Draw, bar: forest.Bar | None) -> tuple[Ma
         return None, None
     try:
         return Markup(draw({**row["figure"], **_judged(row, bar)}, key)), None  # every word in it is escaped
+    except figures.UndrawableError as problem:
+        return None, f"There is no figure: {problem}."
     except Exception as problem:  # of the drawing library or of the data, whatever it is
         return None, f"The figure could not be drawn: {type(problem).__name__}: {problem}"
 

@@ -164,9 +164,10 @@ def _joint(row: Mapping[str, Any]) -> dict[str, Any] | None:
 def _said_jointly(whole: Sequence[tuple[float, str, str]], parts: Sequence[Mapping[str, Any]]) -> str:
     if len(whole) == 1:
         return f"With these intervals the whole is {whole[0][2]} whatever the margins are."
-    said = [f"up to {text.number(whole[1][0])} times the margins that were fixed it is {whole[0][2]}"]
-    for each, after in zip(whole[1:], [*whole[2:], None], strict=True):
-        until = f" up to {text.number(after[0])} times" if after is not None else ""
+    turns = text.apart([factor for factor, *_ in whole[1:]])
+    said = [f"up to {turns[0]} times the margins that were fixed it is {whole[0][2]}"]
+    for each, after in zip(whole[1:], [*turns[1:], None], strict=True):
+        until = f" up to {after} times" if after is not None else ""
         said.append(f"beyond that{until} {each[2]}")
     reads = any(part["rule"] == "within" for part in parts) and any("supported" in both for _, *both in whole)
     return f"With these intervals, {', '.join(said)}." + (_MIGHT if reads else "")
@@ -193,9 +194,10 @@ def _said(found: Sequence[Piece], row: Mapping[str, Any]) -> str:
     if len(found) == 1:
         return f"{given}{',' if ',' in given else ''} the claim is {found[0].after} at every margin."
     first, *others = found
-    said = [f"up to a margin of {text.number(others[0].start)} it is {first.after}"]
-    for piece, after in zip(others, [*others[1:], None], strict=True):
-        until = f" up to {text.number(after.start)}" if after is not None else ""
+    turns = text.apart([piece.start for piece in others])
+    said = [f"up to a margin of {turns[0]} it is {first.after}"]
+    for piece, after in zip(others, [*turns[1:], None], strict=True):
+        until = f" up to {after}" if after is not None else ""
         said.append(f"beyond that{until} {piece.after}" + (f" ({piece.label})" if piece.label and after is None else ""))
     told = f"{given}, {', '.join(said)}."
     reads = row["rule"] == "within" and any("supported" in (piece.at, piece.after) for piece in found)

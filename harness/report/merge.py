@@ -149,5 +149,7 @@ def _provenance(ordered: Sequence[Mapping[str, Any]], giver: Mapping[str, int]) 
         for position, run in enumerate(ordered)
     ]
     seconds = [run["seconds"] for run in merged if run["seconds"] is not None]
-    whole = {"seconds": sum(seconds) if seconds else None, "selected": None, "merged": merged}
+    whole: dict[str, Any] = {"seconds": sum(seconds) if seconds else None, "selected": None, "merged": merged}
+    if any(run["provenance"].get("scaled", True) for run in ordered):
+        whole["scaled"] = True
     return {**ordered[-1]["provenance"], **whole}

@@ -17,7 +17,7 @@ DOCUMENT, SOUND = "document", "sound"
 
 _SURPRISES: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
     "protocols-disagree": (
-        "claim whose protocols disagree", "claims whose protocols disagree",
+        "claim whose verdict depends on how it is measured", "claims whose verdicts depend on how they are measured",
         lambda row: len({protocol["verdict"] for protocol in row["protocols"]}) > 1,
     ),
     "reversed": (
@@ -115,15 +115,19 @@ def highlights(rows: Sequence[Row]) -> list[dict[str, str]]:
 
 
 def tracks(row: Row) -> list[dict[str, Any]]:
-    """The two tracks of a claim with the document's procedure and a sound one: (name, verdict, label or grade, words)."""
+    """The two tracks of a claim with the document's procedure and a sound one: (name, verdict, label or grade, words, decides).
+
+    The one that decides is the one whose verdict is the claim's.
+    """
     by_name = {protocol["name"]: protocol for protocol in row["protocols"]}
     if not {DOCUMENT, SOUND} <= set(by_name):
         return []
     pairs = (("Reproduced", DOCUMENT, "with the document’s own procedure"), ("Holds", SOUND, "measured soundly"))
     return [
-        {"name": name, "verdict": by_name[key]["verdict"], "size": by_name[key]["label"] or by_name[key]["grade"], "how": how}
+        {"name": name, "verdict": by_name[key]["verdict"], "size": by_name[key]["label"] or by_name[key]["grade"], "how": how,
+         "decides": by_name[key]["primary"]}
         for name, key, how in pairs
-    ]
+    ]  # fmt: skip
 
 
 def _too_few(row: Row) -> bool:

@@ -112,7 +112,15 @@
   const LONGEST = 200;
   const PLACES = "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ";
   const SVG = "http://www.w3.org/2000/svg";
-  const shown = (one) => (one === null ? "—" : one === true ? "yes" : one === false ? "no" : String(one).replace("-", "−"));
+  const RAISED = { "-": "⁻", "+": "", ...Object.fromEntries([..."⁰¹²³⁴⁵⁶⁷⁸⁹"].map((digit, place) => [place, digit])) };
+  // 1e-7 as Python's `text.number` writes it: 1 × 10⁻⁷.
+  const tens = (text) => text.replace(/e(.*)/, (_, power) => ` × 10${[...power].map((each) => RAISED[each]).join("")}`).replace("-", "−");
+  const shown = (one) => (one === null ? "—" : one === true ? "yes" : one === false ? "no" : typeof one === "number" ? tens(String(one)) : one);
+  // Three digits, and a power of ten where many zeros would stand before or behind them.
+  const rounded = (one) => {
+    const size = Math.abs(one), short = Number(one.toPrecision(3));
+    return tens(size && (size >= 1e6 || size < 1e-4) ? short.toExponential() : String(short));
+  };
   const make = (tag, given = {}, ...inside) => {
     const element = Object.assign(document.createElement(tag), given);
     element.append(...inside);
@@ -323,8 +331,8 @@
       const verdict = near === start ? at : after;
       said.className = `v-${verdict in GLYPHS ? verdict : "stratum"}`;
       said.replaceChildren(verdict in GLYPHS ? make("span", { className: "glyph", textContent: GLYPHS[verdict] }) : "",
-        times ? ` ${verdict} with ${near === margin ? "the margins that were fixed beforehand" : `all margins times ${shown(Number(near.toPrecision(3)))}`}`
-          : ` ${verdict} with a margin of ${shown(Number(near.toPrecision(3)))}${near === margin ? ", which was fixed beforehand" : ""}`);
+        times ? ` ${verdict} with ${near === margin ? "the margins that were fixed beforehand" : `all margins times ${rounded(near)}`}`
+          : ` ${verdict} with a margin of ${rounded(near)}${near === margin ? ", which was fixed beforehand" : ""}`);
       input.setAttribute("aria-valuetext", said.textContent.trim());
     };
     input.addEventListener("input", tell);
@@ -336,10 +344,19 @@
     { rootMargin: "400px" });
   cards.forEach((card) => near.observe(card));
 
+  const lost = document.querySelector(".lost");
   const read = () => {
     const [name, ...further] = location.hash.slice(1).split("&");
     let target = null;
     try { target = document.getElementById(decodeURIComponent(name)); } catch { /* not an address of ours */ }
+    const ours = /^(claim|story)\//.test(name);
+    lost.hidden = Boolean(target) || !ours;
+    if (!target && ours) {
+      lost.textContent = `This report has no ${name.startsWith("claim") ? "claim" : "story of"} ${name.slice(6)}; the address leads to one that had.`;
+      set(new URLSearchParams());
+      lost.scrollIntoView({ block: "nearest" });
+      return;
+    }
     if (target) {
       // The bar of filters lies over what is scrolled to, and how many lines it has depends on the screen.
       const over = getComputedStyle(form).position === "sticky" ? form.offsetHeight : 0;

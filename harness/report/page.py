@@ -126,7 +126,7 @@ def _context(run: Mapping[str, Any], past: History, draw: Draw, *, told: bool) -
     rows, cards, recipes = _drawn(run, past, draw, told=told)
     return {
         "run": run, "provenance": run["provenance"], "terms": _TERMS, "looks": VERDICT_STYLES,
-        "banner": _BANNERS.get(run["scale"]),
+        "banner": _BANNERS.get(_stamp(run)), "stamp": _stamp(run),
         "forest_scale": [(forest.place(tick), text.number(tick)) for tick in forest.TICKS],
         "lent": [one["marks"] for one in cards if one.get("marks")],
         "bibtex": behind.scripted(citing.entries(run, rows)), "recipes": recipes.values(),
@@ -140,6 +140,7 @@ def _overview(run: Mapping[str, Any], rows: Sequence[Row], cards: Sequence[dict[
     stories = run.get("stories") or {}
     return {
         "documents": _documents(cards, stories if told else None), "total": _tally(rows), "count": len(rows),
+        "found": _tally([row for row in rows if row["role"] == "document"]), "mixed": len({row["role"] for row in rows}) > 1,
         "facts": _facts(run, rows), "claimed": standing.claimed(rows),
         "kinds": list(dict.fromkeys(row["kind"] for row in rows if row["kind"])),
         "tags": sorted({str(tag) for row in rows for tag in row["tags"]}),
@@ -153,7 +154,7 @@ def _drawn(
     run: Mapping[str, Any], past: History, draw: Draw, *, told: bool
 ) -> tuple[list[Row], list[dict[str, Any]], dict[str, dict[str, Any]]]:
     """Rows, cards and recipes; a row of which no card can be made becomes one that says so, and costs no other."""
-    shared = {"run": run, "looks": VERDICT_STYLES, "shown_past": SHOWN, "told": told}
+    shared = {"run": run, "looks": VERDICT_STYLES, "shown_past": SHOWN, "told": told, "stamp": _stamp(run)}
     whole, line = template("card.html"), template("line.html")
     rows: list[Row] = []
     cards: list[dict[str, Any]] = []
@@ -206,12 +207,19 @@ def _documents(cards: Sequence[dict[str, Any]], stories: Mapping[str, Any] | Non
         {
             "key": key, "cards": members, "tally": _tally([each["row"] for each in members]),
             "sizes": standing.sizes([each["row"] for each in members]),
-            "highlights": overview.highlights([each["row"] for each in members]),
+            "known": standing.passed([each["row"] for each in members]),
+            "highlights": overview.highlights([each["row"] for each in members if each["row"]["role"] != "control"]),
             "chapter": None if stories is None else story.chapter(key, members, stories.get(key), known),
             "source": next((c["row"]["source"] for c in members if c["row"]["source"]["title"]), None),
         }
         for key, members in found.items()
     ]  # fmt: skip
+
+
+def _stamp(run: Mapping[str, Any]) -> str:
+    """The scale as everything that can be taken out of the page has to say it; empty where it is full, or changes nothing."""
+    scale = str(run["scale"])
+    return "" if scale == "full" or (scale == "reduced" and run["provenance"].get("scaled") is False) else scale
 
 
 def _tally(rows: Sequence[Row]) -> list[tuple[str, int]]:

@@ -21,6 +21,7 @@ REGISTERED: Mapping[str, str] = {
     "as-registered": "as preregistered", "differs": "differ from the preregistered", "not-registered": "not preregistered",
 }  # fmt: skip
 SIZES: Mapping[str, str] = {grade.replace(" ", "-"): words for grade, words in text.SIZES.items()}
+ROLES: Mapping[str, str] = {"document": "of documents", "question": "of our own", "control": "controls"}
 SURVIVAL: Mapping[str, str] = {"survives": "survives Holm", "does-not-survive": "does not survive Holm"}
 SELECTED: Mapping[str, str] = {"on-the-outcome": "rows selected on the outcome", "left-out": "other rows left out"}
 
@@ -46,12 +47,29 @@ def control(row: Row) -> bool | None:
     return row["verdict"] in row["passes"]
 
 
+def passed(rows: Sequence[Row]) -> str:
+    """How many controls came out as they have to, "9 of 9 as expected"; empty where there are none."""
+    controls = [as_known for row in rows if (as_known := control(row)) is not None]
+    return f"{sum(controls)} of {len(controls)} as expected" if controls else ""
+
+
+def known(row: Row) -> str:
+    """What the card of a control says beside its verdict, which for a control may be any; empty for what is none."""
+    came = control(row)
+    if came is None:
+        return ""
+    return f"A control, of which the truth is known: it has to be {_either(row['passes'])}, and is{'' if came else ' not'}."
+
+
+def _either(verdicts: Sequence[str]) -> str:
+    return " or ".join(verdicts)
+
+
 def claimed(rows: Sequence[Row]) -> dict[str, Any]:
     """What documents claim, counted without controls and questions of one's own, which have a sentence each."""
     own = [row for row in rows if row["role"] == "document"]
-    controls = [as_known for row in rows if (as_known := control(row)) is not None]
     questions = sum(row["role"] == "question" for row in rows)
-    besides = [f"Controls: {sum(controls)} of {len(controls)} as expected."] if controls else []
+    besides = [f"Controls: {as_known}."] if (as_known := passed(rows)) else []
     if questions:
         besides.append(f"Beyond the documents: {text.counted(questions, 'question', 'questions')}.")
     return {"claims": len(own), "documents": len({row["document"] for row in own}), "besides": besides}
@@ -135,7 +153,7 @@ def lede(rows: Sequence[Row]) -> str:
         (counts["changed"], "was changed after a first run", "were changed after a first run"),
         (counts["code"], "was changed in the code of its fixtures alone", "were changed in the code of their fixtures alone"),
     ]  # fmt: skip
-    said = [text.counted(count, one, more) for count, one, more in parts if count]
+    said = [f"{'all ' * (count == len(rows) > 1)}{text.counted(count, one, more)}" for count, one, more in parts if count]
     if counts["unknown"]:
         of = "any was" if not said else f"{text.number(counts['unknown'])} {'was' if counts['unknown'] == 1 else 'were'}"
         said.append(f"no ledger tells whether {of} changed after a first run")
@@ -146,13 +164,14 @@ def choices(rows: Sequence[Row]) -> list[dict[str, Any]]:
     """The filters that tell claims of this page apart: name, label, and (value, words, number) of each choice."""
     found = []
     for name, label, words, of in (
+        ("role", "Claims", ROLES, lambda row: str(row["role"])),
         ("grade", "Size", SIZES, size), ("holm", "Adjusted", SURVIVAL, survival), ("rows", "Rows", SELECTED, selected),
         ("fixed", "Fixed", FIXED, fixed),
         ("registered", "Registration", REGISTERED, registered),
     ):  # fmt: skip
         counts = Counter(map(of, rows))
         own = [(value, said, counts[value]) for value, said in words.items() if counts[value]]
-        if len(own) > 1 or (own and name != "fixed") or counts["changed"] or counts["code"]:
+        if len(own) > 1 or (own and name not in ("fixed", "role")) or counts["changed"] or counts["code"]:
             found.append({"name": name, "label": label, "choices": own})
     return found
 

@@ -10,12 +10,14 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
+from harness.predict.words import power_of_ten
+
 UNKNOWN = "—"
-_SUPERSCRIPT = str.maketrans("-0123456789", "⁻⁰¹²³⁴⁵⁶⁷⁸⁹")
 _DIGITS = re.compile(r"\d+(?:\.\d+)?")
 _DIGITS_IN = re.compile(r"(\d+(?:\.\d+)?)")
 _SENTENCE_ENDS = re.compile(r"(?<=[.!?])\s+")  # and the next begins
 _LARGE, _SMALL = 1e6, 1e-4  # beyond these a power of ten reads better than zeros
+_ALL_DIGITS = 17  # with so many no two floating-point numbers look alike
 
 
 def number(value: Any, digits: int = 3) -> str:
@@ -32,9 +34,22 @@ def number(value: Any, digits: int = 3) -> str:
         return UNKNOWN
     exponent = math.floor(math.log10(abs(value)))
     if not _SMALL <= abs(value) < _LARGE:
-        return _power(value, digits)
+        return f"{'−' if value < 0 else ''}{power_of_ten(abs(value), digits)}"
     fixed = f"{value:,.{max(0, digits - 1 - exponent)}f}"
     return _minus(fixed.rstrip("0").rstrip(".") if "." in fixed else fixed)
+
+
+def apart(values: Sequence[float], digits: int = 3) -> list[str]:
+    """Numbers that differ, with as many significant digits as it takes to tell them apart, :func:`number`'s at least.
+
+    Example:
+        >>> apart([0.023761, 0.023814, 1.5])
+        ['0.02376', '0.02381', '1.5']
+    """
+    written = [number(value, digits) for value in values]
+    if len(set(written)) == len(set(values)) or digits >= _ALL_DIGITS:
+        return written
+    return apart(values, digits + 1)
 
 
 SIZES: Mapping[str, str] = {
@@ -199,12 +214,6 @@ def compact(value: Any) -> str:
             return ranges(value)  # seeds; a list in another order keeps it
         return ", ".join(compact(item) for item in value) or UNKNOWN
     return cell(value)
-
-
-def _power(value: float, digits: int) -> str:
-    mantissa, exponent = f"{value:.{digits - 1}e}".split("e")
-    mantissa = mantissa.rstrip("0").rstrip(".") if "." in mantissa else mantissa
-    return _minus(f"{mantissa} × 10") + str(int(exponent)).translate(_SUPERSCRIPT)
 
 
 def _end(value: float | None, unbounded: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+
 import pytest
 
 NOTE = "*note: scale reduced trains smaller models than the documents*"
@@ -38,4 +40,6 @@ def test_the_note(pytester: pytest.Pytester, harness, body, noted, workers):
     pytester.makepyfile(test_it=CLAIM.replace("HARNESS", harness).replace("BODY", body))
     said = pytester.runpytest_subprocess("-p", "no:cacheprovider", *workers).stdout
     said.fnmatch_lines(["*mine/it*"])
+    provenance = json.loads((pytester.path / "reports" / "claims.json").read_text(encoding="utf-8"))["provenance"]
+    assert provenance.get("scaled", True) is noted
     (said.fnmatch_lines if noted else lambda lines: said.no_fnmatch_line(lines[0]))([NOTE])

@@ -163,3 +163,15 @@ class TestControls:
         assert told.endswith(f" whether any was changed after a first run. Controls: {passing} of {len(verdicts)} as expected.")
         failed = [flag for heading, kinds in overview.lists(rows) if "distrust" in heading for flag, *_ in kinds]
         assert (failed[:1] == ["failed-control"]) == (passing < len(verdicts))
+
+    @pytest.mark.parametrize("verdict", ["supported", "refuted", "inconclusive"])
+    def test_a_card_says_whether_a_control_came_out_as_it_has_to(self, verdict: str) -> None:
+        """A red badge on a control is no bad news, and the page says so wherever the badge stands by itself."""
+        source = Source("known", "What is known", role="control")
+        claim = Claim("known/a", "So.", source.at("I", "q"), Predicted(), passes=("refuted", "inconclusive"))
+        row = base_row(claim, claim.id) | {"verdict": verdict, "reason": "So."}
+        page = render(assemble([row], scale="full", device="cpu", provenance=PROVENANCE))
+        came = verdict in claim.passes
+        assert f"it has to be refuted or inconclusive, and is{'' if came else ' not'}." in page
+        assert f"<li>{int(came)} of 1 as expected</li>" in page
+        assert "Clearest" not in page

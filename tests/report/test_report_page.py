@@ -107,7 +107,9 @@ class TestStructure:
         ids = [attributes["id"] for _, attributes, _, _ in page.found if "id" in attributes]
         assert len(ids) == len(set(ids))
         inner = {attributes["href"][1:] for _, attributes, _, _ in page.found if attributes.get("href", "")[:1] == "#"}
-        assert {target.split("&")[0] for target in inner if not target.startswith(("document=", "flag="))} <= set(ids)
+        assert {
+            target.split("&")[0] for target in inner if not target.startswith(("document=", "flag=", "role=", "verdict="))
+        } <= set(ids)
         named = [attributes.get("aria-labelledby", "") for _, attributes, _, _ in page.found]
         assert {id for text in named for id in text.split()} <= set(ids)
 
@@ -237,9 +239,26 @@ class TestContent:
         assert [mark["text"] for mark in page.all("p", class_="watermark")] == ([f"{scale} scale"] if words else [])
         assert ("@top-right" in render(bare | {"scale": scale})) is (words is not None)
 
+    @pytest.mark.parametrize("scale", ["smoke", "reduced", "full"])
+    def test_a_scale_that_no_claim_asks_for_is_not_marked(self, bare: dict[str, Any], scale: str) -> None:
+        """Rows of somebody's own table are as large as they are: nothing says that their models are too small."""
+        page = Page(render(bare | {"scale": scale, "provenance": bare["provenance"] | {"scaled": False}}))
+        assert bool(page.all("p", role="note")) is bool(page.all("p", class_="watermark")) is (scale == "smoke")
+        assert {stamp["text"] for stamp in page.all("span", class_="stamp")} == ({"smoke"} if scale == "smoke" else set())
+
+    def test_the_first_lines_count_what_was_found_in_the_documents_claims(self, bare: dict[str, Any]) -> None:
+        rows = [row | {"role": "control"} if row["id"].startswith("lazy/") else row for row in bare["rows"]]
+        page = render(bare | {"rows": rows})
+        found = page.partition('<div class="found">')[2].partition("</ul>")[0]
+        for verdict, style in VERDICT_STYLES.items():
+            number = sum(row["verdict"] == verdict and row["role"] == "document" for row in rows)
+            assert (f'href="#role=document&amp;verdict={verdict}"' in found) is bool(number)
+            assert not number or style.counted(number) in found
+
     def test_counts_verdicts_by_document_with_glyph_and_word(self, page: Page) -> None:
         counts = [count["text"] for count in page.all("a") if count.get("class", "").startswith("count")]
         assert counts == [
+            "✓ 6 supported", "✗ 2 refuted", "? 1 inconclusive", "⊘ 1 invalid", "! 2 errors",  # of all, then by document
             "✓ 2 supported", "✗ 2 refuted", "? 1 inconclusive", "⊘ 1 invalid", "✓ 4 supported", "! 2 errors",
         ]  # fmt: skip
 
@@ -361,7 +380,7 @@ class TestSearch:
         assert "✓ supported 2 of 4, 7 to 93 % of the scope" in text
         assert "Share of the variance of the effect: noise 90 % (60 to 100), points 10 % (0 to 30)." in text
         assert "Settings that were tried 4" in text
-        assert "Points against noise: where the claim holds, the paler the less sure" in text
+        assert "■ the claim holds ■ it does not The paler, the less sure." in text
         assert "the claim holds in 6 of 12 fields" in text
         assert "Among all searches of this report (Holm) its p is 0.004: it stands." in text
         table = page.all("table", class_="trials")[0]["text"]

@@ -119,3 +119,8 @@ def test_a_claim_is_doubted_where_no_instrument_trusts_half_of_its_estimates(cou
     one = row() | {"instruments": measured}
     assert standing.trusted(one) == share
     assert ("untrusted" in overview.flags(one).split()) == (share is not None and share < 0.5)
+
+
+@pytest.mark.parametrize(("number", "said"), [(1, ": 1 was changed"), (3, ": all 3 were changed")])
+def test_what_is_true_of_all_claims_says_all(number: int, said: str) -> None:
+    assert said in standing.lede([row(["margin 1.0 → 0.2"])] * number)
