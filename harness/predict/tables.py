@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import ArrayLike, NDArray
 
 from harness.predict.base import MINIMUM, Prediction, Unusable
-from harness.predict.words import listed
+from harness.predict.words import counted, listed
 from harness.rows import NoRow, Where, present
 from harness.stats import is_constant
 
@@ -171,7 +171,9 @@ def enough(n: int, what: str, minimum: int = MINIMUM) -> None:
         Unusable: too few.
     """
     if n < minimum:
-        raise Unusable(f"{n} {what}; an interval needs {minimum} or more")
+        nouns, *rest = what.split(" ", 1)
+        one = nouns.removesuffix("(s)").removesuffix("s")
+        raise Unusable(f"{' '.join([counted(n, one), *rest])}; an interval needs {minimum} or more")
 
 
 def varies(values: Iterable[float], column: str, where: str = "") -> None:

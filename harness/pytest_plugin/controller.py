@@ -38,6 +38,7 @@ from harness.pytest_plugin.screen import Display
 from harness.running.provenance import origin, provenance
 from harness.running.session import store_folder
 
+_WIDEST = 60  # characters of the column of ids; a longer one has a longer line of its own
 _LONGEST_REASON = 160  # characters; all of it stands in the report
 
 
@@ -172,7 +173,7 @@ class Controller:
         if not self._run:
             return
         terminalreporter.write_sep("=", f"claims at scale {self._settings.scale}")
-        wide = max(len(row["id"]) for row in self._rows.values())
+        wide = min(max(len(row["id"]) for row in self._rows.values()), _WIDEST)
         for row in self._rows.values():
             terminalreporter.write_line(_summary_line(row, wide))
         for line in self._lines + self._arriving.notes + list(self._notes()):

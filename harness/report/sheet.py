@@ -248,12 +248,15 @@ class Sheet:
             yield svg.element("path", class_=shape.classes, d=svg.path(strokes, shape.closed), style=looks)
 
     def _guides(self, panel: Panel) -> Iterator[str]:
-        """Names of guides: of a height at its right end, of a slope at its upper end, on the side that the line leaves free."""
+        """Names of guides: of a height at the end with fewer marks, of a slope at its upper one, where the line leaves room."""
         left, top, wide, high = self.box(panel)
         for name, height in self.style.figure["reference"].items():
             y = top + high * (1 - panel.y.share(height)) - 5
             said = text.number(height)
-            yield svg.text(name if name == said else f"{name} ({said})", left + wide, y, class_="small end")
+            words = name if name == said else f"{name} ({said})"
+            room = svg.width(words, _NUMBERS)
+            first, last = (self._covered(panel, at, y, room) for at in (left, left + wide - room))
+            yield svg.text(words, left if first < last else left + wide, y, class_="small" if first < last else "small end")
         for shape in panel.shapes:
             if shape.words is None:
                 continue
@@ -265,6 +268,16 @@ class Sheet:
             place = left + wide * panel.x.share(x), top + high * (1 - panel.y.share(y))
             yield svg.text(shape.words, place[0] + (-12 if y1 > y0 else 12), place[1] - 8,
                            class_="small end" if y1 > y0 else "small")  # fmt: skip
+
+    def _covered(self, panel: Panel, x: float, y: float, wide: float) -> int:
+        """How many marks lie behind words that begin at a place."""
+        left, top, width, high = self.box(panel)
+        places = (
+            (left + width * panel.x.share(across), top + high * (1 - panel.y.share(up)))
+            for shape in panel.shapes if shape.paint is not None
+            for stroke in shape.strokes for across, up in stroke if up != -math.inf
+        )  # fmt: skip
+        return sum(x <= across <= x + wide and y - _NUMBERS <= down <= y + _TICK for across, down in places)
 
     def _beside(self, panel: Panel, shape: Shape) -> str:
         """The words of a ring, on the side on which the panel has more room."""

@@ -122,7 +122,7 @@ def test_a_saturated_group_alone_is_no_obstacle():
         (table(standard=4, architectures=("8x1",)), "4 units with regime = standard"),
         (table().query("architecture == '8x1' or seed != 'robust 9'").query(
             "architecture == '8x1' or seed in ('robust 0', 'standard 0', 'standard 1')"),
-         r"1 unit\(s\) with regime = robust in 16x3; an interval needs 2"),
+         r"1 unit with regime = robust in 16x3; an interval needs 2"),
         (table().assign(llc=lambda rows: 1.0 * (rows.regime == "standard")), "the same in every unit of a group and stratum"),
     ],
 )  # fmt: skip

@@ -141,7 +141,7 @@ def test_it_reads_as_a_sentence():
         (table().iloc[1:], "1 of 16 units have no row at some width where others have one, e.g. .*seed = 0 at width = 8"),
         (table().query("width != 32"), "no row has width = 32; present: 16, 64, 8"),
         (table(seeds=2), "4 units; an interval needs 5"),
-        (table(seeds=5).query("architecture == '8x1' or seed == 0"), r"1 unit\(s\) in 16x3"),
+        (table(seeds=5).query("architecture == '8x1' or seed == 0"), r"1 unit in 16x3"),
         (pd.concat([table(), table().iloc[:1]]), "2 of 65 rows share their architecture, seed and width"),
         (table(noise=0.0), r"every unit of a stratum has the same rise of llc \(0.5\)"),
     ],

@@ -148,7 +148,7 @@ def test_a_middle_without_spread_is_refused(prediction, table):
 
 def test_small_strata_are_not_trimmed():
     table = pairs(noise(1, 12)).assign(size=lambda rows: np.where(rows.seed < 104, "a", "b"))
-    with pytest.raises(Unusable, match=r"4 pair\(s\) in a; an interval needs 5 or more"):
+    with pytest.raises(Unusable, match=r"4 pairs in a; an interval needs 5 or more"):
         estimate(TrimmedDifference("llc", "regime", "standard", "robust", "seed", "size", **TERMS), table)
 
 

@@ -57,3 +57,12 @@ def test_two_columns_of_one_name_are_refused():
     prediction = PairedDifference("v", "regime", "a", "b", "seed", margin=0.3, margin_reason="test")
     with pytest.raises(ClaimError, match="several columns named v"):
         prediction.check_columns(table)
+
+
+@pytest.mark.parametrize("what", ["pairs", "units (seed) in a", "unit(s) with regime = robust", "levels of width"])
+@pytest.mark.parametrize("n", [0, 1, 3])
+def test_too_few_are_counted_as_a_reader_would(what: str, n: int) -> None:
+    with pytest.raises(Unusable) as told:
+        tables.enough(n, what)
+    noun = str(told.value).split()[1].rstrip(";")
+    assert noun in ({"pair", "unit", "level"} if n == 1 else {"pairs", "units", "levels"})

@@ -171,6 +171,16 @@ class TestDraw:
         _, _, wide, high = map(float, (root.get("viewBox") or "").split())
         assert 16 * min(730 / wide, 352 / high) >= 8
 
+    @pytest.mark.parametrize("crowded", ["first", "last"])
+    @pytest.mark.parametrize("log", [False, True])
+    def test_the_name_of_a_guide_stands_where_fewer_marks_lie_behind_it(self, crowded: str, log: bool) -> None:
+        x = np.arange(1.0, 41.0)
+        near = x < 15 if crowded == "first" else x > 26
+        table = pd.DataFrame({"x": x, "y": np.where(near, 1.02, 2.0)})
+        drawn = draw(figure_from_evidence(simple(table=table, reference={"chance": 1.0}, log_y=log)), "k")
+        (name,) = [one for one in ET.fromstring(drawn).iter("text") if (one.text or "").startswith("chance")]
+        assert ("end" in (name.get("class") or "").split()) is (crowded == "first")
+
     @given(st.lists(st.text("abc d", min_size=1, max_size=24), min_size=2, max_size=9, unique=True), st.integers(1, 5))
     def test_names_of_categories_never_run_into_each_other(self, names: list[str], panels: int) -> None:
         rows = [(f"p{f}", name, place) for f in range(panels) for place, name in enumerate(names)]

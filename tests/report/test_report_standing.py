@@ -79,9 +79,9 @@ def test_both_sides_are_counted_that_survive(verdicts: list[tuple[str, bool | No
 def test_the_card_says_what_was_changed_and_why(bare: dict[str, Any]) -> None:
     page = render(bare)
     assert (
-        "Changed after a first run: margin 0.02 → 0.01, seeds 8 → 10 (2026-01-05; the verdict had been inconclusive). The "
-        "first sampler had not converged." in page
-    )
+        "<p>Margin 0.02 → 0.01, seeds 8 → 10 (2026-01-05; the verdict had been inconclusive). The first sampler had not "
+        "converged.</p>" in page
+    ), "below a heading that says what these are"
     assert "Differs from what was preregistered on 2026-01-04: margin 0.02 → 0.01, seeds 8 → 10." in page
     assert "As preregistered on 2026-01-04." in page
     assert "Not preregistered on 2026-01-04." in page

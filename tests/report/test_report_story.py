@@ -89,6 +89,14 @@ def test_without_prose_a_chapter_says_what_the_judge_says(bare: dict[str, Any]) 
             assert (row["source"]["reported"] or "no number") in told
 
 
+def test_a_figure_of_ours_says_nothing_of_the_documents(run: dict[str, Any]) -> None:
+    page = render(run)
+    drawn = [row for row in run["rows"] if row["figure"] and not row["source"]["reported"]]
+    assert drawn
+    for row in drawn:
+        assert "<dt>The document</dt><dd>no number</dd>" in item(page, row["id"])
+
+
 def test_prose_about_claims_that_are_not_there_says_so(bare: dict[str, Any]) -> None:
     page = render(bare | {"stories": {"slt": "## A\n\n### gone\n\nx", "none": "y"}})
     assert "Written about claims that are not in this run: gone." in chapter_of(page, "slt")
