@@ -19,7 +19,7 @@ _PARTS: dict[Outcome, tuple[str, str]] = {
     Outcome.SUPPORTED: ("holds", "hold"), Outcome.REFUTED: ("fails", "fail"), Outcome.INCONCLUSIVE: ("is open", "are open"),
     Outcome.INVALID: ("cannot be judged", "cannot be judged"),
 }  # fmt: skip
-_UNCLEAR = ", but not clearly enough to decide on the whole"  # where the levels of :func:`_short_of` make the difference
+_UNCLEAR = ", but not clearly enough for the whole"  # where the levels of :func:`_short_of` make the difference
 
 
 def single(
@@ -97,7 +97,7 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
     label = labels.pop() if outcome is Outcome.REFUTED and len(labels) == 1 else None
     at_face = [part.outcome for part in parts]
     unclear = outcome is Outcome.INCONCLUSIVE and conjoin(at_face, at_face, prediction.needed) is not outcome
-    reason = f"{_tally(prediction, counts)}{_UNCLEAR * unclear}. {decisive.reason}"
+    reason = f"{_tally(prediction, counts, _UNCLEAR * unclear)}. {decisive.reason}"
     notes = (*_short_of(prediction, outcome, supporting, refuting, counts), *decisive.notes)
     size = None
     if outcome is Outcome.SUPPORTED:
@@ -116,11 +116,11 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
     )
 
 
-def _tally(prediction: Conjunction, counts: dict[Outcome, int]) -> str:
-    """How the parts came out: "2 of 5 parts hold, 1 fails"."""
+def _tally(prediction: Conjunction, counts: dict[Outcome, int], more: str = "") -> str:
+    """How the parts came out, and more about that: "2 of 5 parts hold, 1 fails"."""
     parts = sum(counts.values())
     said = [f"{count} {_PARTS[each][count != 1]}" for each, count in counts.items() if count]
-    needed = f"; {prediction.needed} are needed" if prediction.needed < parts else ""
+    needed = more + (f"; {prediction.needed} are needed" if prediction.needed < parts else "")
     number, came = said[0].split(" ", 1)
     if len(said) == 1:
         return f"{'Both' if parts == 2 else f'All {number}'} parts {came}{needed}"

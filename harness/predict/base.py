@@ -303,10 +303,10 @@ class Prediction(Shown, metaclass=Declared):
         return f", where {words.listed(rows)}" if rows else ""
 
     def briefly_about(self) -> str:
-        """The rows that it is about, in as few words as tell them: ", where scope = input"."""
+        """The rows that it is about, in as few words as tell them: " (scope: input; last)"."""
         where = Where(self.where)
-        rows = [where.worded(column, self.word).removesuffix(" = True") for column in where]
-        return f", where {words.listed(rows)}" if rows else ""
+        rows = [where.worded(column, self.word).removesuffix(" = True").replace(" = ", ": ", 1) for column in where]
+        return f" ({'; '.join(rows)})" if rows else ""
 
     def generality(self) -> str:
         """What it generalises to, as a clause of its sentence: " (for others like these seeds; on these very test points)"."""

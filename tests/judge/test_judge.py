@@ -155,7 +155,7 @@ class TestVerdicts:
     def test_the_reason_says_which_rows_it_is_about(self):
         early = replace(HIGHER, where={"epoch": 1})
         reason = judge(early, table().assign(epoch=1)).reason
-        assert "], where epoch = 1: above the 0.5 that matters" in reason
+        assert "] (epoch: 1): above the 0.5 that matters" in reason
 
     def test_of_a_claim(self):
         verdict = judge(claim(gates=(COMPETENT,), companions=(RELATED,)), Evidence(table()))

@@ -53,8 +53,8 @@ def test_different_labels_are_none():
 
 
 def test_the_reason_of_support_is_the_weakest_part():
-    assert "where scope = input" in judge(BOTH, table(1.0, 1.5)).told
-    assert "where scope = hidden" in judge(BOTH, table(1.5, 1.0)).told
+    assert "(scope: input)" in judge(BOTH, table(1.0, 1.5)).told
+    assert "(scope: hidden)" in judge(BOTH, table(1.5, 1.0)).told
 
 
 def test_the_headline_is_the_weakest_part_in_units_of_its_margin():
@@ -226,6 +226,6 @@ def test_the_whole_survives_at_the_strictest_level_of_its_parts(alphas):
             puzzling = verdict.outcome is Outcome.INCONCLUSIVE and conjoin(at_face, at_face, verdict.prediction.needed) is not (
                 Outcome.INCONCLUSIVE
             )
-            assert ("not clearly enough to decide on the whole" in verdict.reason) is puzzling
+            assert ("not clearly enough for the whole" in verdict.reason) is puzzling
             seen.add(puzzling)
         assert seen == {True, False}
