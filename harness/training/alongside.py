@@ -18,10 +18,11 @@ import torch
 
 from harness.data.base import Dataset
 from harness.networks import encode, keep_freed_memory
-from harness.networks.ascent import clip, objective_gradient, over_inputs, project, random_start, steepest
+from harness.networks.mlp import MLPProgram
 from harness.networks.program import Program
 from harness.recipe import MLP, Adversarial, Recipe, Standard
 from harness.spec import digest
+from harness.training.ascents import Ascents
 from harness.training.batches import VALUES_PER_BLOCK, Streams
 from harness.training.descent import Descent, descent
 from harness.training.train import Diverged, Progress, _rate, initial
@@ -117,8 +118,8 @@ class _Stack:
         self.points = len(parts[0].data.train_x)
         owner = torch.tensor([number for number, part in enumerate(parts) for _ in part.seeds])
         self.offset = (owner * self.points)[:, None]
-        self.attack = _Attack(parts, theta.device) if self.recipe.regime.threat is not None else None
         self.descent: Descent = descent(self.recipe.optimiser, self.program, theta, self.recipe.regime.loss(self.recipe.loss))
+        self.ascents: dict[int, Ascents] = {}  # by points that are attacked: a last batch may have fewer
 
     def run(self, progress: Progress) -> Kept:
         """All epochs; what is kept of them."""
@@ -127,13 +128,24 @@ class _Stack:
         for epoch in range(1, recipe.epochs + 1):
             for batch, labels in self._batches():
                 stack.rate = _rate(recipe, epoch - 1, stack.taken, self.points)
-                if self.attack is not None:
-                    self.attack.move(self.program, stack, batch, labels, self.streams, self.parts[0].data.bounds)
+                self._attack(batch, labels)
                 stack.step(batch, labels, self.streams.network)
             if epoch in recipe.kept:
                 kept[epoch] = stack.theta.cpu().clone()
             progress(epoch / recipe.epochs)
         return kept
+
+    def _attack(self, batch: torch.Tensor, labels: torch.Tensor) -> None:
+        """Move the first points of a batch, in place, as :class:`harness.regime.Adversarial` does."""
+        regime, size = self.recipe.regime, self.recipe.batch_size
+        if not isinstance(regime, Adversarial) or (count := round(regime.adversarial_share * batch.shape[-1])) == 0:
+            return
+        if count not in self.ascents:
+            assert isinstance(self.program, MLPProgram)
+            steps = [_steps(part.recipe) for part in self.parts for _ in part.seeds]
+            given = self.program, self.descent.parameters, regime.threat, steps, count, self.parts[0].data.bounds
+            self.ascents[count] = Ascents(*given, ahead=self.points % size == 0)
+        self.ascents[count].move(batch[..., :count], labels[..., :count], self.streams.regime)
 
     def _batches(self) -> Iterator[tuple[torch.Tensor, torch.Tensor]]:
         """As in :mod:`harness.training.batches`, but every member's points are those of its own data."""
@@ -150,39 +162,3 @@ class _Stack:
             for begin in range(0, chosen.shape[1], size):
                 some = slice(begin, begin + size)
                 yield x[:, some].movedim(1, -1).contiguous(), y[:, some].movedim(1, -1).contiguous()
-
-
-class _Attack:
-    """The attack in training of :class:`harness.regime.Adversarial`, for members whose numbers of steps differ.
-
-    At every step those that have further steps to take are the first rows, so that none is computed for nothing.
-    """
-
-    def __init__(self, parts: Sequence[Part], device: torch.device) -> None:
-        regime = parts[0].recipe.regime
-        assert isinstance(regime, Adversarial)
-        self.threat, self.share = regime.threat, regime.adversarial_share
-        steps = [_steps(part.recipe) for part in parts for _ in part.seeds]
-        self.active = [sum(own > at for own in steps) for at in range(max(steps))]
-        self.sizes = torch.tensor([[self.threat.relative_step / own] for own in steps], device=device)
-
-    def move(
-        self, program: Program, stack: Descent, inputs: torch.Tensor, targets: torch.Tensor, streams: Streams,
-        bounds: tuple[float, float] | None,
-    ) -> None:  # fmt: skip
-        """Move the first points of a batch, in place."""
-        threat, count = self.threat, round(self.share * inputs.shape[-1])
-        if count == 0:
-            return
-        clean, labels = inputs[..., :count].contiguous(), targets[..., :count].contiguous()
-        radius = clean.new_full((len(clean), count), threat.epsilon)
-        start = random_start(clean.shape, radius, threat.norm, streams.regime) if threat.random_start else clean * 0
-        delta = clip(start, clean, bounds)
-        for rows in self.active:
-            some = slice(0, rows)
-            parameters = {name: value[some] for name, value in stack.parameters.items()}
-            logits, pull_back = program.pullback(parameters, clean[some] + delta[some])
-            gradient = pull_back(objective_gradient(logits, labels[some], "cross_entropy"))
-            step = steepest(gradient, threat.norm).mul_(over_inputs(radius[some] * self.sizes[some], gradient))
-            delta[some] = clip(project(delta[some] + step, radius[some], threat.norm), clean[some], bounds)
-        inputs[..., :count] += delta

@@ -27,24 +27,26 @@ def alone(each: Part) -> dict[int, torch.Tensor]:
 
 
 @st.composite
-def stacks(draw: st.DrawFn) -> list[tuple[Recipe, tuple[int, ...]]]:
-    """Recipes of one kind: any data of one size, any number of steps, any rule and threat."""
+def stacks(draw: st.DrawFn) -> list[Part]:
+    """Recipes of one kind: any data of one size and any bounds, any number of steps, any rule, threat, share and batch."""
     rule = draw(st.sampled_from([SGD(0.05), SGD(0.05, 0.9), Adam(0.01)]))
     threat = draw(st.sampled_from([None, Threat("linf", 1.7, 3), Threat("linf", 0.9, 3, random_start=False)]))
     hidden = draw(st.sampled_from([(8,), (8, 8), (16, 16, 16)]))
+    bounds = draw(st.sampled_from([None, (-0.5, 1.5)]))
+    batch, share = draw(st.sampled_from([16, 32, 40])), draw(st.sampled_from([0.5, 0.75, 1.0]))
     found = []
     for _ in range(draw(st.integers(1, 4))):
         data = ToyImages(train=96, test=9, amplitude=draw(st.floats(1, 8)), noise=draw(st.floats(0.3, 2)))
-        recipe = replace(BASE, data=data, architecture=MLP(hidden), optimiser=rule, checkpoints=(0, 1))
+        recipe = replace(BASE, data=data, architecture=MLP(hidden), optimiser=rule, checkpoints=(0, 1), batch_size=batch)
         steps = draw(st.integers(1, 9))
-        found.append((recipe if threat is None else recipe.robust(replace(threat, steps=steps)), draw(seeds)))
+        recipe = recipe if threat is None else recipe.robust(replace(threat, steps=steps), share=share)
+        found.append(Part(recipe, replace(data.load(), bounds=bounds), draw(seeds)))
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(stacks())
-def test_every_member_is_as_it_is_alone(wanted: list[tuple[Recipe, tuple[int, ...]]]) -> None:
-    parts = [part(*each) for each in wanted]
+def test_every_member_is_as_it_is_alone(parts: list[Part]) -> None:
     for each, (kept, diverged) in zip(parts, train_alongside(parts), strict=True):
         expected = alone(each)
         assert diverged is None
