@@ -14,12 +14,13 @@ from typing import TYPE_CHECKING, cast
 
 from harness.design import labelled
 from harness.running.around import StoreAround
-from harness.running.growth import Body, SeededStore
+from harness.running.growth import Body
 from harness.running.quiet import quietly
 from harness.running.scope import Settings
 from harness.running.session import Harness
 from harness.spec import digest
 from harness.store.names import stored
+from harness.store.sharing import calls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -32,6 +33,9 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 Seeds = Callable[[Iterable[int]], list[int]]
+GOES_ON = (
+    0.5  # share of the settings that the next look is taken at, about: 23 of 40 after a first one, 8 of these after a second
+)
 
 
 class Lacking(BaseException):
@@ -40,11 +44,14 @@ class Lacking(BaseException):
     Args:
         members: recipes and seeds of what it needs.
         measurement: what is to be measured of them; None where they are to be trained.
+        asked: the seeds that the study asks for, of which those are some.
     """
 
-    def __init__(self, members: Sequence[tuple[Recipe, tuple[int, ...]]], measurement: Measurement | None) -> None:
+    def __init__(
+        self, members: Sequence[tuple[Recipe, tuple[int, ...]]], measurement: Measurement | None, asked: tuple[int, ...] = ()
+    ) -> None:
         super().__init__("not there yet")
-        self.members, self.measurement = tuple(members), measurement
+        self.members, self.measurement, self.asked = tuple(members), measurement, asked
 
     @property
     def key(self) -> str:
@@ -58,12 +65,13 @@ class _Asking(StoreAround):
 
     Args:
         store: the session's.
+        seeds: maps the seeds that are asked for to those that are taken.
         known: keys of what has been said to be lacking.
     """
 
-    def __init__(self, store: Store, known: set[str]) -> None:
+    def __init__(self, store: Store, seeds: Seeds, known: set[str]) -> None:
         super().__init__(store)
-        self._known = known
+        self._seeds, self._known = seeds, known
 
     def _need(self, need: Lacking) -> None:
         lacks = any(self._store.lacks(recipe, seeds, need.measurement) for recipe, seeds in need.members)
@@ -75,8 +83,9 @@ class _Asking(StoreAround):
         self, recipes: Iterable[Recipe] | Design, seeds: Iterable[int], *, name: str | None = None
     ) -> list[Population]:
         """The members of several recipes."""
-        cells, own = labelled(recipes), tuple(seeds)
-        self._need(Lacking([(recipe, own) for recipe in {recipe.key: recipe for _, recipe in cells}.values()], None))
+        cells, asked = labelled(recipes), tuple(seeds)
+        own = tuple(self._seeds(asked))
+        self._need(Lacking([(recipe, own) for recipe in {recipe.key: recipe for _, recipe in cells}.values()], None, asked))
         return self._store.populations(recipes, own, name=name)
 
     def measure(
@@ -90,7 +99,7 @@ class _Asking(StoreAround):
 
 
 def prepared(
-    body: Body, harness: Harness, batch: Sequence[Settings], *, seeds: Seeds | None = None, name: str = "search",
+    body: Body, harness: Harness, batch: Sequence[tuple[Settings, Seeds]], *, later: Sequence[Seeds] = (), name: str = "search",
     going: Callable[[], bool] = lambda: True,
 ) -> bool:  # fmt: skip
     """Make what the claim asks for in some settings; whatever breaks is left to the call that judges.
@@ -98,8 +107,9 @@ def prepared(
     Args:
         body: the claim's.
         harness: the session's.
-        batch: the settings.
-        seeds: maps the seeds that are asked for to those that are taken; None to take them as they are.
+        batch: the settings, each with what maps the seeds that are asked for to those that are taken.
+        later: the seeds that later looks at the settings take, in turn; where a stack is so small that its calls cost more,
+            networks of these are trained along.
         name: for the progress line.
         going: asked whether there is time left, before anything is made.
 
@@ -112,21 +122,43 @@ def prepared(
     while left:
         needs: list[Lacking] = []
         for number in list(left):
-            asking = cast("Store", _Asking(store, known[number]))
-            own = asking if seeds is None else cast("Store", SeededStore(asking, seeds))
-            need = _need_of(body, replace(harness, store=own, settings=batch[number]))
+            settings, seeds = batch[number]
+            asking = cast("Store", _Asking(store, seeds, known[number]))
+            need = _need_of(body, replace(harness, store=asking, settings=settings))
             if need is None:
                 left.remove(number)
             else:
                 needs.append(need)
         if needs and not going():  # asked only before something is made: what is made may be known to be all
             return False
-        store.train_alongside([each for need in needs if need.measurement is None for each in need.members], name=name)
-        measurements = {digest(need.measurement): need.measurement for need in needs if need.measurement is not None}
-        for key, measurement in measurements.items():
-            own_needs = [need for need in needs if need.measurement is not None and digest(need.measurement) == key]
-            store.measure_alongside([each for need in own_needs for each in need.members], measurement, name=name)
+        training = [need for need in needs if need.measurement is None]
+        store.train_alongside(
+            [(recipe, _as_far(recipe, seeds, need.asked, later, len(training)))
+             for need in training for recipe, seeds in need.members], name=name,
+        )  # fmt: skip
+        store.measure_alongside([(need.members, need.measurement) for need in needs if need.measurement is not None], name=name)
     return True
+
+
+def _as_far(
+    recipe: Recipe, seeds: tuple[int, ...], asked: tuple[int, ...], later: Sequence[Seeds], settings: int
+) -> tuple[int, ...]:
+    """The seeds of a recipe to train now: those of later looks, too, where a stack of their own has more calls than members.
+
+    Args:
+        recipe: what is trained.
+        seeds: that are needed now.
+        asked: that the study asks for.
+        later: what maps these to the seeds of later looks, in turn.
+        settings: how many are looked at together.
+    """
+    for number, look in enumerate(later, 1):
+        further = tuple(look(asked))
+        in_vain = settings * (len(further) - len(seeds)) * (1 - GOES_ON**number)
+        if in_vain >= calls(recipe):
+            break
+        seeds = further
+    return seeds
 
 
 def _need_of(body: Body, harness: Harness) -> Lacking | None:

@@ -57,6 +57,7 @@ def searched(harness: Harness, function=lower, trials: int = 6, **how):
 
 
 BATCH = [{"noise": 0.7}, {"noise": 1.3, "steps": 4}, {"steps": 5}]
+EVERY = [(settings, list) for settings in BATCH]  # with all seeds
 
 
 def alone(folder: Path, settings):
@@ -65,7 +66,7 @@ def alone(folder: Path, settings):
 
 def test_what_is_made_in_one_go_is_what_is_made_alone(tmp_path):
     harness = opened(tmp_path / "together")
-    prepared(lower, harness, BATCH)
+    prepared(lower, harness, EVERY)
     made = harness.store.made
     for number, settings in enumerate(BATCH):
         together = lower(replace(harness, settings=settings)).table
@@ -75,7 +76,7 @@ def test_what_is_made_in_one_go_is_what_is_made_alone(tmp_path):
 
 def test_it_takes_a_stack_a_kind_and_not_a_stack_a_setting(tmp_path):
     harness = opened(tmp_path)
-    prepared(lower, harness, BATCH)
+    prepared(lower, harness, EVERY)
     assert harness.store.made == 5  # standard, robust, finetuned, and the chains of all 72 in two
 
 
@@ -87,20 +88,20 @@ def test_it_says_whether_the_time_was_enough_to_make_all(tmp_path, rounds):
         asked.append(harness.store.made)
         return len(asked) <= rounds
 
-    whole = prepared(lower, harness, BATCH, going=going)
+    whole = prepared(lower, harness, EVERY, going=going)
     made = harness.store.made
     tables = [lower(replace(harness, settings=settings)).table for settings in BATCH]
     assert whole == (harness.store.made == made)
     assert {0: False, 100: True}.get(rounds, whole) == whole
     assert len(tables) == len(BATCH)
-    assert prepared(lower, harness, BATCH, going=lambda: False), "nothing is left to be made"
+    assert prepared(lower, harness, EVERY, going=lambda: False), "nothing is left to be made"
 
 
 def test_processes_make_the_same(tmp_path):
     harness = opened(tmp_path / "there")
     engine = harness.store.engine = LocalEngine(workers=2)
     try:
-        prepared(lower, harness, BATCH)
+        prepared(lower, harness, EVERY)
     finally:
         engine.close()
         harness.store.engine = None
@@ -111,7 +112,7 @@ def test_processes_make_the_same(tmp_path):
 
 def test_a_setting_that_diverges_leaves_the_others_alone(tmp_path):
     harness = opened(tmp_path)
-    prepared(lower, harness, [{"noise": 1e30}, {"noise": 0.9}, {"noise": 1.1}])
+    prepared(lower, harness, [({"noise": noise}, list) for noise in (1e30, 0.9, 1.1)])
     made = harness.store.made
     assert len(lower(replace(harness, settings={"noise": 0.9})).table)
     assert harness.store.made == made
@@ -121,7 +122,7 @@ def test_a_body_that_raises_is_left_to_the_call_that_judges(tmp_path):
     def body(harness):
         raise RuntimeError("no")
 
-    prepared(body, opened(tmp_path), BATCH)
+    prepared(body, opened(tmp_path), EVERY)
 
 
 def test_a_search_judges_with_few_seeds_first_and_confirms_with_all(tmp_path):

@@ -95,7 +95,7 @@ def test_llcs_of_several_recipes_are_those_of_each(store, tmp_path):
     measurement = LLC(SPEC, ("all", "output"), 96)
     store.train_alongside(THREE, name="three")
     made = store.made
-    assert store.measure_alongside(THREE, measurement, name="three") == []
+    assert store.measure_alongside([(THREE, measurement)], name="three") == []
     assert store.made == made + 1
     apart = Store(tmp_path / "apart", heartbeat=lambda beat: None)
     for one, seeds in THREE:
@@ -137,7 +137,7 @@ def memory(monkeypatch: pytest.MonkeyPatch, what: str) -> Memory:
 
 
 def both(store: Store) -> list[Exception]:
-    return [*store.train_alongside(THREE, name="three"), *store.measure_alongside(THREE, MEASURED, name="three")]
+    return [*store.train_alongside(THREE, name="three"), *store.measure_alongside([(THREE, MEASURED)], name="three")]
 
 
 @pytest.mark.parametrize("what", PLACES)
@@ -165,7 +165,7 @@ def test_a_stack_that_does_not_fit_is_halved_and_is_the_same(store, memory, what
 def test_a_stack_that_does_not_fit_in_halves_is_told_and_left_to_whoever_asks(store, memory, what):
     failures = store.train_alongside(THREE, name="three")
     if what == "measuring":
-        failures += store.measure_alongside(THREE, MEASURED, name="three")
+        failures += store.measure_alongside([(THREE, MEASURED)], name="three")
     assert memory.together == [9, 5]
     first = [failure for failure in failures if isinstance(failure, MemoryExhausted)]
     assert len(first) == len(failures) == 1
