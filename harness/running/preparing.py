@@ -3,7 +3,7 @@
 A claim's body is called for every setting with a store that has things or stops the call and says what it lacks.  What all of
 them lack is made together (:mod:`harness.store.alongside`), and they are called again, until they are through.  So nothing has
 to be known beforehand of what a body asks for, and what it does between two questions may depend on what it has measured.
-Judging comes after that, setting by setting, by a call that is like any other; what went wrong here shows there.
+What a body returns once it is through is what is judged; where it does not come so far, it is called once more, as any other.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from harness.store.sharing import calls
 if TYPE_CHECKING:
     import pandas as pd
 
+    from harness.claim import Evidence
     from harness.design import Design
     from harness.measure.base import Measurement
     from harness.measure.views import View
@@ -100,7 +101,7 @@ class _Asking(StoreAround):
 
 def prepared(
     body: Body, harness: Harness, batch: Sequence[tuple[Settings, Seeds]], *, later: Sequence[Seeds] = (), name: str = "search",
-    going: Callable[[], bool] = lambda: True,
+    going: Callable[[], bool] = lambda: True, came: Callable[[Settings, Evidence], None] = lambda settings, evidence: None,
 ) -> bool:  # fmt: skip
     """Make what the claim asks for in some settings; whatever breaks is left to the call that judges.
 
@@ -112,6 +113,7 @@ def prepared(
             networks of these are trained along.
         name: for the progress line.
         going: asked whether there is time left, before anything is made.
+        came: told what the body returned in a setting, once all of it is there.
 
     Returns:
         Whether all of it is made.
@@ -124,11 +126,13 @@ def prepared(
         for number in list(left):
             settings, seeds = batch[number]
             asking = cast("Store", _Asking(store, seeds, known[number]))
-            need = _need_of(body, replace(harness, store=asking, settings=settings))
-            if need is None:
-                left.remove(number)
-            else:
-                needs.append(need)
+            found = _called(body, replace(harness, store=asking, settings=settings))
+            if isinstance(found, Lacking):
+                needs.append(found)
+                continue
+            left.remove(number)
+            if found is not None:
+                came(settings, found)
         if needs and not going():  # asked only before something is made: what is made may be known to be all
             return False
         training = [need for need in needs if need.measurement is None]
@@ -161,13 +165,12 @@ def _as_far(
     return seeds
 
 
-def _need_of(body: Body, harness: Harness) -> Lacking | None:
-    """What a call of the body stops at; None where it comes to its end, whichever that is."""
+def _called(body: Body, harness: Harness) -> Evidence | Lacking | None:
+    """What a call of the body comes to, or what it stops at; None where it breaks."""
     with quietly():
         try:
-            body(harness)
+            return body(harness)
         except Lacking as need:
             return need
         except Exception:
             return None
-    return None

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -145,6 +145,7 @@ class _Settings:
     seen: dict[tuple[str, Look], Verdict | None] = field(default_factory=dict)
     short: list[Settings] = field(default_factory=list)
     blocks: dict[str, int] = field(default_factory=dict)
+    came: dict[tuple[str, Look | None], Evidence] = field(default_factory=dict)
     table: pd.DataFrame | None = None
 
     def prepare(self, batch: Sequence[Settings]) -> bool:
@@ -159,18 +160,22 @@ class _Settings:
         every = [look.seeds for look in self.screen.looks]
         with self._engine():
             for count, look in enumerate(self.screen.looks, 1):
-                if not self._make(new, [*every[count - 1 :], list], f"{name}, look {count}"):
+                if not self._make(new, look, [*every[count:], list], f"{name}, look {count}"):
                     return False
                 new = [settings for settings in new if self._early(settings, look) is None]
-            return self._make(new, [list], name)
+            return self._make(new, None, [], name)
 
-    def _make(self, batch: Sequence[Settings], looks: Sequence[Seeds], name: str) -> bool:
-        """Make what a look at some settings needs; the first of the looks that are still to come."""
-        first, *later = looks
-        works = [(settings, first) for settings in batch]
-        return prepared(self.body, self.harness, works, later=later, name=name, going=self._going)
+    def _make(self, batch: Sequence[Settings], look: Look | None, later: Sequence[Seeds], name: str) -> bool:
+        """Make what a look at some settings needs, None for that at all seeds, and keep what there is to be judged."""
+        works: list[tuple[Settings, Seeds]] = [(settings, list if look is None else look.seeds) for settings in batch]
 
-    @contextmanager
+        def came(settings: Settings, evidence: Evidence) -> None:
+            if evidence.shortfall is None:  # else it is asked once more by itself: company must not cost a verdict
+                self.came[_key(settings), look] = evidence
+
+        return prepared(self.body, self.harness, works, later=later, name=name, going=self._going, came=came)
+
+    @contextlib.contextmanager
     def _engine(self) -> Iterator[None]:
         """Let the processes of this search make what is missing."""
         store = self.harness.store
@@ -184,8 +189,7 @@ class _Settings:
         """The verdict of a look, which is taken once."""
         key = _key(settings), look
         if key not in self.seen:
-            store = cast("Store", SeededStore(self.harness.store, look.seeds))
-            self.seen[key] = look.verdict(partial(self._look, settings, store), partial(self._end, look))
+            self.seen[key] = look.verdict(partial(self._look, settings, look), partial(self._end, look))
         return self.seen[key]
 
     def _end(self, look: Look, verdict: Verdict) -> Verdict | None:
@@ -203,7 +207,7 @@ class _Settings:
         if (noted := self.notes.read(settings)) is not None:
             return noted
         try:
-            return self.screen.judged(partial(self._early, settings), partial(self._look, settings, self.harness.store))
+            return self.screen.judged(partial(self._early, settings), partial(self._look, settings, None))
         except Shortfall:
             self.short.append(settings)
             raise
@@ -223,11 +227,12 @@ class _Settings:
 
     def prepare_fresh(self, batch: Sequence[Settings]) -> None:
         """Make in one go what the confirmations of some settings need, each of them on seeds of its own."""
-        works: list[tuple[Settings, Seeds]] = []
-        for settings in batch:
-            block = self.blocks[_key(settings)] = Blocks(self.harness).taken(self.claim.id)
-            works.append((settings, partial(moved, blocks=[block], stride=reach(self.known))))
-        with self._engine():
+        if not self.known:
+            return  # no seed is asked for, so that there are no fresh ones
+        with contextlib.suppress(Exception), self._engine():  # what breaks here breaks again where it is judged, and is told
+            for settings in batch:
+                self.blocks[_key(settings)] = Blocks(self.harness).taken(self.claim.id)
+            works = [(each, partial(moved, blocks=[self.blocks[_key(each)]], stride=reach(self.known))) for each in batch]
             prepared(self.body, self.harness, works, name=f"{self.claim.id}, fresh seeds")
 
     def fresh(self, settings: Settings) -> Verdict | None:
@@ -249,8 +254,11 @@ class _Settings:
                 "share": count / self.trials, "what": "judged", "seconds": time.monotonic() - self.began,
             })  # fmt: skip
 
-    def _look(self, settings: Settings, store: Store, share: float) -> Verdict:
-        evidence = self.body(replace(self.harness, store=store, settings=settings))
+    def _look(self, settings: Settings, look: Look | None, share: float) -> Verdict:
+        evidence = self.came.pop((_key(settings), look), None)
+        if evidence is None:
+            store = self.harness.store if look is None else cast("Store", SeededStore(self.harness.store, look.seeds))
+            evidence = self.body(replace(self.harness, store=store, settings=settings))
         verdict = self.judge(evidence, share=share)
         self.table = deciding(self.claim, evidence.table) if evidence.shortfall is None else None
         if share == 1 or verdict.sides is None:

@@ -177,9 +177,9 @@ ON_A_CARD = 512  # which a few members leave idle
 # What a step of one member takes beside its products, in weights × points.  With it the work of the 45 recipes of the full grid
 # of slt, from one layer of 8 units to three of 128, is proportional to their training times within a factor of 1.6.
 OVERHEAD = 1e5
-# The calls of a stack's training step, whatever its members are, and what a member takes beside its products, in weights ×
-# points: 20 to 30 further members of 9-8-3 to 9-16-16-16-3 take as long as the calls, three of 9-64-64-3.
-CALLS, EACH = 5e5, 1e4
+# The calls of a stack's training step for each layer, whatever its members are, and what a member takes beside its products, in
+# weights × points: 25 to 35 further members of 9-8-3 to 9-16-16-16-3 take as long as the calls.
+CALLS, EACH = 5e5, 3.3e4
 MEASURED_POINTS = 256  # of a measurement's step, which it does not say
 
 
@@ -211,7 +211,9 @@ def _fitting(what: str, each: int, device: str) -> int:
 
 def calls(recipe: Recipe) -> float:
     """How many further members a training step of a small stack could have in the time that its calls take."""
-    return CALLS / (recipe.batch_size * recipe.program().layout.total + EACH)
+    program = recipe.program()
+    layers = sum(len(shape) > 1 for shape in program.layout.shapes)
+    return CALLS * layers / (recipe.batch_size * program.layout.total + EACH)
 
 
 def training_work(recipe: Recipe, data: Dataset) -> float:
