@@ -65,9 +65,10 @@ def kind_of(recipe: Recipe, data: Dataset) -> Hashable | None:
     if not exact and type(regime) is not Standard:
         return None
     small = recipe.batch_size * recipe.program().layout.total <= SMALL
+    alike = None if small else _attack(recipe)
     return (
-        recipe.architecture, None if small else _attack(recipe), digest(recipe.optimiser), recipe.epochs, recipe.batch_size,
-        recipe.kept, recipe.loss, digest(recipe.schedule), recipe.parent is None, data.train_x.shape, data.classes, data.bounds, str(data.train_y.dtype),
+        recipe.architecture, alike, digest(recipe.optimiser), recipe.epochs, recipe.batch_size, recipe.kept, recipe.loss,
+        digest(recipe.schedule), recipe.parent is None, data.train_x.shape, data.classes, data.bounds, str(data.train_y.dtype),
     )  # fmt: skip
 
 
