@@ -87,8 +87,9 @@ def train_alongside(
     """
     keep_freed_memory()
     by_attack = sorted(range(len(parts)), key=lambda at: (digest(_attack(parts[at].recipe)), -_steps(parts[at])))
-    stack = _Stack([parts[at] for at in by_attack], device)
-    kept = stack.run(progress)
+    with torch.inference_mode():  # no operation asks whether its gradient is wanted: a sixth of a small stack's time
+        stack = _Stack([parts[at] for at in by_attack], device)
+        kept = stack.run(progress)
     rows = dict(zip(by_attack, stack.rows, strict=True))
     for at, part in enumerate(parts):
         own = {epoch: values[rows[at]].clone() for epoch, values in kept.items()}
