@@ -178,8 +178,8 @@ ON_A_CARD = 512  # which a few members leave idle
 # of slt, from one layer of 8 units to three of 128, is proportional to their training times within a factor of 1.6.
 OVERHEAD = 1e5
 # The calls of a stack's training step for each layer, whatever its members are, and what a member takes beside its products, in
-# weights × points: 25 to 35 further members of 9-8-3 to 9-16-16-16-3 take as long as the calls.
-CALLS, EACH = 5e5, 3.3e4
+# weights × points: 25 to 30 further members of 9-8-3 to 9-16-16-16-3 take as long as the calls.
+CALLS, EACH = 4.5e5, 3.3e4
 MEASURED_POINTS = 256  # of a measurement's step, which it does not say
 
 
