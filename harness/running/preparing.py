@@ -25,8 +25,8 @@ from harness.store.sharing import calls
 if TYPE_CHECKING:
     import pandas as pd
 
-    from harness.claim import Evidence
     from harness.design import Design
+    from harness.evidence import Evidence
     from harness.measure.base import Measurement
     from harness.measure.views import View
     from harness.population import Population
