@@ -120,6 +120,7 @@ class Search(Shown):
 def search(
     scope: Scope, judged: Judged, default: Trial, trials: int, fresh: Judged, *, minutes: float | None = None,
     tell: Callable[[Trial], None] = lambda trial: None, ahead: Ahead = lambda settings: False,
+    fresh_ahead: Callable[[Sequence[Settings]], None] = lambda settings: None, foresight: int = 1,
 ) -> Search:  # fmt: skip
     """Search a scope.
 
@@ -133,11 +134,13 @@ def search(
         tell: told of every trial.
         ahead: told of settings that are about to be tried, so that what they need can be made in one go; says whether all of
             it is made.
+        fresh_ahead: told of settings that are about to be confirmed, likewise.
+        foresight: steps of a bisection of whose settings ``ahead`` is told at once.
 
     Raises:
         ValueError: ``trials`` is below 1.
     """
-    explored = explore(scope, judged, default, trials, tell, minutes, ahead)
+    explored = explore(scope, judged, default, trials, tell, minutes, ahead, foresight)
     surface = explored.surface()
     decided = default.verdict in OPPOSITE  # a small effect may be supported although it lies below the margin
     home = default.verdict == "supported" if decided else default.holds
@@ -145,8 +148,9 @@ def search(
     found, confirmation, inside = None, None, None
     if home is not None and any(each.verdict == looked_for for each in explored.trials):
         found = again(explored, surface, holds=not home)
-        confirmation = None if found is None else tried(fresh, found, "confirmation")
         near = again(explored, surface, holds=home) if explored.edges else None
+        fresh_ahead([each for each in (found, near) if each is not None])
+        confirmation = None if found is None else tried(fresh, found, "confirmation")
         inside = None if near is None else tried(fresh, near, "confirmation")
     whole = explored.whole()
     shares = tuple(shares_of(explored.drawn) if whole is None else shares_of(whole, exact=True))

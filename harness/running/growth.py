@@ -75,14 +75,15 @@ def in_blocks(body: Body, harness: Harness, blocks: Iterable[int], known: set[in
         return moved(asked, numbers, stride)
 
     while True:
-        reach = _reach(known)
-        store = cast("Store", SeededStore(harness.store, partial(noted, reach)))
+        stride = reach(known)
+        store = cast("Store", SeededStore(harness.store, partial(noted, stride)))
         evidence = body(replace(harness, store=store, **other))
-        if _reach(known) == reach:
+        if reach(known) == stride:
             return evidence
 
 
-def _reach(seeds: Collection[int]) -> int:
+def reach(seeds: Collection[int]) -> int:
+    """The width of the seeds' range, by which blocks of them are shifted."""
     return max(seeds) - min(seeds) + 1 if seeds else 0
 
 

@@ -69,6 +69,8 @@ class Explored:
         tell: told of every trial.
         ahead: told of settings that are about to be tried, so that what they need can be made in one go; says whether all of
             it is made, which the time may have cut short.
+        foresight: steps of a bisection whose settings it is told of at once, although some of them will not be tried; which
+            settings are tried, and in which order, does not depend on it.
 
     Attributes:
         trials: every setting that was tried, once, in order; not the defaults.
@@ -84,6 +86,7 @@ class Explored:
     until: float | None = None
     tell: Callable[[Trial], None] = lambda trial: None
     ahead: Ahead = lambda settings: False
+    foresight: int = 1
     trials: list[Trial] = field(default_factory=list)
     drawn: list[Trial] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
@@ -143,6 +146,11 @@ class Explored:
         if some and self.ahead(list(some.values())):
             self._ready |= set(some)
 
+    def foresee(self, settings: Sequence[Settings]) -> None:
+        """Say which settings may be tried next, the very next one first; nothing is made where that one is made already."""
+        if settings and not self.known(settings[0]) and _key(self.scope.changed(settings[0])) not in self._ready:
+            self.prepare(settings[: self.fitting(len(settings))])
+
     def fitting(self, count: int) -> int:
         """How many of so many settings to make in one go: all, or those that the time left has room for at the pace so far.
 
@@ -183,6 +191,7 @@ def explore(
     tell: Callable[[Trial], None] = lambda trial: None,
     minutes: float | None = None,
     ahead: Ahead = lambda settings: False,
+    foresight: int = 1,
 ) -> Explored:
     """Try settings of a scope: an even half, then edges.
 
@@ -194,6 +203,7 @@ def explore(
         tell: told of every trial.
         minutes: after which no further setting is tried; None for no limit.
         ahead: told of settings that are about to be tried; see :class:`Explored`.
+        foresight: steps of a bisection that it is told of at once; see there.
 
     Raises:
         ValueError: ``trials`` is below 1.
@@ -201,7 +211,7 @@ def explore(
     if trials < 1:
         raise ValueError(f"trials={trials!r}; a search tries 1 setting or more")
     until = None if minutes is None else time.monotonic() + 60 * minutes
-    explored = Explored(scope, judged, default, trials, until, tell, ahead)
+    explored = Explored(scope, judged, default, trials, until, tell, ahead, foresight)
     even = scope.even(trials - trials // 2)
     while even and explored.left > 0:
         some = explored.fitting(len(even))
@@ -268,13 +278,24 @@ def _reduced(explored: Explored) -> None:
         return
     far = max(across, key=lambda trial: (-len(trial.settings), abs(trial.distance or 0.0)))
     settings, spent_before = dict(far.settings), len(explored.trials)
-    for name in sorted(settings):
+    names = sorted(settings)
+    for place, name in enumerate(names):
         rest = {other: value for other, value in settings.items() if other != name}
         if not rest or len(explored.trials) - spent_before >= LINE:
             continue
+        explored.foresee(_reductions(settings, names[place:], explored.foresight))
         made = explored.at(rest, "edge")
         if made is not None and made.holds is not None and made.holds != home:
             settings = rest
+
+
+def _reductions(settings: Settings, names: Sequence[str], steps: int) -> list[Settings]:
+    """What the next steps of :func:`_reduced` may try, the next one first: each name is put back, or has to stay."""
+    if not names or steps == 0:
+        return []
+    rest = {other: value for other, value in settings.items() if other != names[0]}
+    after = [_reductions(each, names[1:], steps - 1) for each in (rest, settings)]
+    return [*([rest] if rest else []), *after[0], *after[1]]
 
 
 def _along(explored: Explored, axis: Axis, surface: Surface | None) -> Edge | None:
@@ -298,12 +319,22 @@ def _halved(explored: Explored, axis: Axis, end: Any, budget: int) -> Edge:
     home, inside, outside = explored.default.holds, axis.default, end
     while axis.ordered and budget > 0 and abs(axis.place(inside) - axis.place(outside)) > NARROW:
         middle = axis.between(inside, outside)
+        explored.foresee([{axis.name: value} for value in _middles(axis, inside, outside, min(explored.foresight, budget))])
         made = None if middle is None else explored.at({axis.name: middle}, "edge")
         if made is None or made.holds is None:  # nothing in between, or nothing that can be judged
             break
         budget -= 1
         inside, outside = (middle, outside) if made.holds == home else (inside, middle)
     return _edge(explored, axis, inside, outside)
+
+
+def _middles(axis: Axis, inside: Any, outside: Any, steps: int) -> list[Any]:
+    """What the next halvings of a stretch may try, the next one first."""
+    middle = axis.between(inside, outside)
+    if middle is None or steps == 0 or abs(axis.place(inside) - axis.place(outside)) <= NARROW:
+        return []
+    halves = (middle, outside), (inside, middle)
+    return [middle, *(value for ends in halves for value in _middles(axis, *ends, steps - 1))]
 
 
 def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:

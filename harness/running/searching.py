@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
@@ -15,7 +16,7 @@ from harness.errors import ClaimError, Shortfall
 from harness.predict import words
 from harness.running.found import OPPOSITE, Search, search
 from harness.running.futility import FUTILE, Mending, chance, deciding, mending
-from harness.running.growth import SeededStore, in_blocks, seeds_of
+from harness.running.growth import SeededStore, in_blocks, moved, reach, seeds_of
 from harness.running.notes import Notes
 from harness.running.preparing import Seeds, prepared
 from harness.running.scope import Settings, scope_of
@@ -23,6 +24,7 @@ from harness.running.screening import Look, Screen, screen_of
 from harness.running.spared import Narrowed
 from harness.running.timeout import give_up
 from harness.running.trials import Trial, trial_of
+from harness.store.sharing import calls
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -34,6 +36,9 @@ if TYPE_CHECKING:
     from harness.running.growth import Body
     from harness.running.session import Harness
     from harness.store import Store
+
+
+DEARER = 1.6  # what a member costs that is trained and measured, in members that are trained; of small networks
 
 
 class Judge(Protocol):
@@ -89,7 +94,10 @@ def search_scope(
         )  # fmt: skip
         scope = scope_of(claim.scope, {name: asked[name] for name in claim.scope})
         default = trial_of(verdict, {}, 0.0, "default")
-        return search(scope, at.judged, default, trials, at.fresh, minutes=minutes, tell=at.tell, ahead=at.prepare)
+        return search(
+            scope, at.judged, default, trials, at.fresh, minutes=minutes, tell=at.tell, ahead=at.prepare,
+            fresh_ahead=at.prepare_fresh, foresight=at.foresight(),
+        )  # fmt: skip
     except (Exception, TimedOut) as problem:  # a search never costs the claim its own verdict
         if isinstance(problem, TimedOut):
             give_up()
@@ -136,6 +144,8 @@ class _Settings:
     began: float = field(default_factory=time.monotonic)
     seen: dict[tuple[str, Look], Verdict | None] = field(default_factory=dict)
     short: list[Settings] = field(default_factory=list)
+    blocks: dict[str, int] = field(default_factory=dict)
+    came: dict[tuple[str, Look | None], Evidence] = field(default_factory=dict)
     table: pd.DataFrame | None = None
 
     def prepare(self, batch: Sequence[Settings]) -> bool:
@@ -147,26 +157,39 @@ class _Settings:
         new = [settings for settings in batch if self.notes.read(settings) is None]
         number = len(self.done) + 1
         name = f"{self.claim.id}, settings {number} to {number + len(batch) - 1} of {self.trials}"
+        every = [look.seeds for look in self.screen.looks]
+        with self._engine():
+            for count, look in enumerate(self.screen.looks, 1):
+                if not self._make(new, look, [*every[count:], list], f"{name}, look {count}"):
+                    return False
+                new = [settings for settings in new if self._early(settings, look) is None]
+            return self._make(new, None, [], name)
+
+    def _make(self, batch: Sequence[Settings], look: Look | None, later: Sequence[Seeds], name: str) -> bool:
+        """Make what a look at some settings needs, None for that at all seeds, and keep what there is to be judged."""
+        works: list[tuple[Settings, Seeds]] = [(settings, list if look is None else look.seeds) for settings in batch]
+
+        def came(settings: Settings, evidence: Evidence) -> None:
+            if evidence.shortfall is None:  # else it is asked once more by itself: company must not cost a verdict
+                self.came[_key(settings), look] = evidence
+
+        return prepared(self.body, self.harness, works, later=later, name=name, going=self._going, came=came)
+
+    @contextlib.contextmanager
+    def _engine(self) -> Iterator[None]:
+        """Let the processes of this search make what is missing."""
         store = self.harness.store
         before, store.engine = store.engine, store.engine or self.engine
         try:
-            for count, look in enumerate(self.screen.looks, 1):
-                if not self._make(new, look.seeds, f"{name}, look {count}"):
-                    return False
-                new = [settings for settings in new if self._early(settings, look) is None]
-            return self._make(new, None, name)
+            yield
         finally:
             store.engine = before
 
-    def _make(self, batch: Sequence[Settings], seeds: Seeds | None, name: str) -> bool:
-        return prepared(self.body, self.harness, batch, seeds=seeds, name=name, going=self._going)
-
     def _early(self, settings: Settings, look: Look) -> Verdict | None:
         """The verdict of a look, which is taken once."""
-        key = repr(sorted(settings.items())), look
+        key = _key(settings), look
         if key not in self.seen:
-            store = cast("Store", SeededStore(self.harness.store, look.seeds))
-            self.seen[key] = look.verdict(partial(self._look, settings, store), partial(self._end, look))
+            self.seen[key] = look.verdict(partial(self._look, settings, look), partial(self._end, look))
         return self.seen[key]
 
     def _end(self, look: Look, verdict: Verdict) -> Verdict | None:
@@ -184,14 +207,37 @@ class _Settings:
         if (noted := self.notes.read(settings)) is not None:
             return noted
         try:
-            return self.screen.judged(partial(self._early, settings), partial(self._look, settings, self.harness.store))
+            return self.screen.judged(partial(self._early, settings), partial(self._look, settings, None))
         except Shortfall:
             self.short.append(settings)
             raise
 
+    def foresight(self) -> int:
+        """Steps of a bisection whose settings are made in one go, before it is known which of them are needed.
+
+        One, unless calls are most of what a stack of a single setting's first look takes: then the settings of two steps, three
+        of them, cost less than two stacks do.
+        """
+        asked = {recipe.key: (recipe, seeds) for recipe, seeds in self.harness.store.trained}
+        first = self.screen.looks[0].seeds if self.screen.looks else list
+        worth = [
+            calls(recipe) > DEARER * len(first(seeds)) for recipe, seeds in asked.values() if self.harness.store.beside(recipe)
+        ]
+        return 2 if worth and all(worth) and len(worth) == len(asked) else 1
+
+    def prepare_fresh(self, batch: Sequence[Settings]) -> None:
+        """Make in one go what the confirmations of some settings need, each of them on seeds of its own."""
+        if not self.known:
+            return  # no seed is asked for, so that there are no fresh ones
+        with contextlib.suppress(Exception), self._engine():  # what breaks here breaks again where it is judged, and is told
+            for settings in batch:
+                self.blocks[_key(settings)] = Blocks(self.harness).taken(self.claim.id)
+            works = [(each, partial(moved, blocks=[self.blocks[_key(each)]], stride=reach(self.known))) for each in batch]
+            prepared(self.body, self.harness, works, name=f"{self.claim.id}, fresh seeds")
+
     def fresh(self, settings: Settings) -> Verdict | None:
         """The verdict of all seeds, none of which was used before; None where there are none."""
-        block = Blocks(self.harness).taken(self.claim.id)
+        block = self.blocks.pop(_key(settings), None) or Blocks(self.harness).taken(self.claim.id)
         evidence = in_blocks(self.body, self.harness, [block], set(self.known), settings=settings)
         seeds = seeds_of(evidence)
         return self.judge(evidence) if seeds and not seeds & self.first else None
@@ -208,8 +254,11 @@ class _Settings:
                 "share": count / self.trials, "what": "judged", "seconds": time.monotonic() - self.began,
             })  # fmt: skip
 
-    def _look(self, settings: Settings, store: Store, share: float) -> Verdict:
-        evidence = self.body(replace(self.harness, store=store, settings=settings))
+    def _look(self, settings: Settings, look: Look | None, share: float) -> Verdict:
+        evidence = self.came.pop((_key(settings), look), None)
+        if evidence is None:
+            store = self.harness.store if look is None else cast("Store", SeededStore(self.harness.store, look.seeds))
+            evidence = self.body(replace(self.harness, store=store, settings=settings))
         verdict = self.judge(evidence, share=share)
         self.table = deciding(self.claim, evidence.table) if evidence.shortfall is None else None
         if share == 1 or verdict.sides is None:
@@ -218,6 +267,10 @@ class _Settings:
 
     def _going(self) -> bool:
         return self.until is None or time.monotonic() < self.until
+
+
+def _key(settings: Settings) -> str:
+    return repr(sorted(settings.items()))
 
 
 class Blocks:

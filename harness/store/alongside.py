@@ -8,6 +8,7 @@ same have the same stacks, and share them.  A stack that memory does not hold is
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Callable, Hashable, Iterable, Iterator, Mapping, Sequence
 from functools import partial
@@ -27,7 +28,9 @@ from harness.store.sharing import (
     Progress,
     Shard,
     cut,
+    measured_together,
     measuring_work,
+    trained_alongside,
     trained_together,
     training_work,
     until_written,
@@ -71,22 +74,27 @@ class Alongside:
 
         return Population(recipe, seeds, self._members.unread(recipe, seeds))
 
-    def trained(self, wanted: Iterable[MembersOf], failures: list[Exception] | None = None) -> list[Shard]:
-        """The stacks of what can be trained beside others; what cannot is left out.
+    def trained(self, wanted: Iterable[MembersOf], failures: list[Exception] | None = None, *, at_once: int = 1) -> list[Shard]:
+        """The stacks of what can be trained beside others; what cannot is left out, or a shard by itself for an engine.
 
         Args:
             wanted: recipes and seeds; parents are not added.
-            failures: see :meth:`ordered`.
+            failures: see :meth:`ordered`; None where an engine does the work.
+            at_once: pieces of work that are under way at a time; where there are fewer kinds, stacks are smaller.
         """
-        from harness.training.alongside import kind_of
+        kinds, others = self._kinds(wanted, self._kind_of)
+        size = trained_alongside if len(kinds) >= at_once else trained_together
 
         def most(recipe: Recipe) -> int:
-            return trained_together(recipe, self._data(recipe.data), self._device)
+            return size(recipe, self._data(recipe.data), self._device)
 
-        if self._device != EXACT_ON:
-            return []
-        kinds = _by_kind(wanted, lambda recipe: kind_of(recipe, self._data(recipe.data)))
-        return [self.ordered(None, stack, failures) for kind in kinds for stack in _stacks(kind, most, self._room)]
+        stacks = [self.ordered(None, stack, failures) for kind in kinds for stack in _stacks(kind, most, self._room)]
+        if failures is not None:
+            return stacks
+        apart = [
+            (recipe, cut(seeds, trained_together(recipe, self._data(recipe.data), self._device))) for recipe, seeds in others
+        ]
+        return [*stacks, *(self._members.training(recipe, own) for recipe, parts in apart for own in parts)]
 
     def measured(self, wanted: Iterable[MembersOf], measurement: Any, failures: list[Exception] | None = None) -> list[Shard]:
         """The same for a measurement.
@@ -101,10 +109,35 @@ class Alongside:
         def most(recipe: Recipe) -> int:
             return most_together(measurement, self._data(recipe.data), self._device)
 
-        if self._device != EXACT_ON:
-            return []
-        kinds = _by_kind(wanted, lambda recipe: kind_of(measurement, recipe, self._data(recipe.data)))
-        return [self.ordered(measurement, stack, failures) for kind in kinds for stack in _stacks(kind, most, self._room)]
+        kinds, others = self._kinds(wanted, lambda recipe: kind_of(measurement, recipe, self._data(recipe.data)))
+        stacks = [self.ordered(measurement, stack, failures) for kind in kinds for stack in _stacks(kind, most, self._room)]
+        if failures is not None:
+            return stacks
+        apart = [(self.expected(*members), cut(members[1], measured_together(members[0], self._device))) for members in others]
+        return [*stacks, *(self._tables.measuring(all_of, own, measurement) for all_of, parts in apart for own in parts)]
+
+    def _kinds(
+        self, wanted: Iterable[MembersOf], kind_of: Callable[[Recipe], Hashable | None]
+    ) -> tuple[list[list[MembersOf]], list[MembersOf]]:
+        """What is wanted by kind, each recipe once, and what is of none."""
+        seeds_of: dict[str, tuple[Recipe, dict[int, None]]] = {}
+        for recipe, seeds in wanted:
+            seeds_of.setdefault(recipe.key, (recipe, {}))[1].update(dict.fromkeys(seeds))
+        kinds: dict[Hashable | None, list[MembersOf]] = {}
+        for recipe, own in seeds_of.values():
+            kind = kind_of(recipe) if self._device == EXACT_ON else None
+            kinds.setdefault(kind, []).append((recipe, tuple(sorted(own))))
+        others = kinds.pop(None, [])
+        return [*kinds.values()], others
+
+    def able(self, recipe: Recipe) -> bool:
+        """Whether members of a recipe can be trained beside those of others."""
+        return self._device == EXACT_ON and self._kind_of(recipe) is not None
+
+    def _kind_of(self, recipe: Recipe) -> Hashable | None:
+        from harness.training.alongside import kind_of
+
+        return kind_of(recipe, self._data(recipe.data))
 
     def _room(self, recipe: Recipe) -> float:
         """The share of the room for data that a recipe's training points take: a stack holds those of all its recipes."""
@@ -213,28 +246,18 @@ def _named(recipes: Sequence[Recipe]) -> str:
     return recipes[0].name + (f" beside {others} other recipe{'s' if others > 1 else ''}" if others else "")
 
 
-def _by_kind(wanted: Iterable[MembersOf], kind_of: Callable[[Recipe], Hashable | None]) -> list[list[MembersOf]]:
-    """What is wanted by kind, each recipe once."""
-    seeds_of: dict[str, tuple[Recipe, dict[int, None]]] = {}
-    for recipe, seeds in wanted:
-        seeds_of.setdefault(recipe.key, (recipe, {}))[1].update(dict.fromkeys(seeds))
-    kinds: dict[Hashable, list[MembersOf]] = {}
-    for recipe, own in seeds_of.values():
-        if (kind := kind_of(recipe)) is not None:
-            kinds.setdefault(kind, []).append((recipe, tuple(sorted(own))))
-    return list(kinds.values())
-
-
 def _stacks(
     kind: Sequence[MembersOf], most: Callable[[Recipe], int], room: Callable[[Recipe], float]
 ) -> Iterator[list[MembersOf]]:
-    """Stacks of as many members as fit, of whole recipes where they do; those with similar attacks together."""
+    """Stacks of as many members as fit, of whole recipes where they do and of about one size; similar attacks together."""
     stack: list[MembersOf] = []
-    taken = 0.0
+    taken, least = 0.0, min(most(recipe) for recipe, _ in kind)
+    count = sum(len(seeds) for _, seeds in kind)
+    enough = math.ceil(count / math.ceil(count / least))
     for recipe, seeds in sorted(kind, key=lambda members: (-members[0].regime.passes, members[0].key)):
         for some in cut(seeds, most(recipe)):
-            full = sum(len(own) for _, own in stack) + len(some) > most(recipe) or taken + room(recipe) > 1
-            if stack and full:
+            size = sum(len(own) for _, own in stack)
+            if stack and (size >= enough or size + len(some) > most(recipe) or taken + room(recipe) > 1):
                 yield stack
                 stack, taken = [], 0.0
             stack.append((recipe, some))

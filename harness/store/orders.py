@@ -49,7 +49,13 @@ class Done:
 
 
 class Carrier(Protocol):
-    """Who does a store's work elsewhere; see :mod:`harness.engines`."""
+    """Who does a store's work elsewhere; see :mod:`harness.engines`.
+
+    Attributes:
+        at_once: pieces of work that are under way at a time, at most.
+    """
+
+    at_once: int
 
     def carry_out(self, shards: Sequence[Shard], store: Store, tell: Tell) -> Done:
         """Return when every shard is done, or cannot be: by other processes, and in this one where it cannot travel.

@@ -172,11 +172,14 @@ def until_written(progress: Progress) -> Progress:
     return lambda done: progress(min(done, 0.99))
 
 
-MEMBERS_AT_A_TIME = {"trained": 64, "measured": 16}
+MEMBERS_AT_A_TIME = {"trained": 64, "trained alongside": 128, "measured": 16}
 ON_A_CARD = 512  # which a few members leave idle
 # What a step of one member takes beside its products, in weights × points.  With it the work of the 45 recipes of the full grid
 # of slt, from one layer of 8 units to three of 128, is proportional to their training times within a factor of 1.6.
 OVERHEAD = 1e5
+# The calls of a stack's training step for each layer, whatever its members are, and what a member takes beside its products, in
+# weights × points: 25 to 30 further members of 9-8-3 to 9-16-16-16-3 take as long as the calls.
+CALLS, EACH = 4.5e5, 3.3e4
 MEASURED_POINTS = 256  # of a measurement's step, which it does not say
 
 
@@ -190,6 +193,13 @@ def trained_together(recipe: Recipe, data: Dataset, device: str) -> int:
     return _fitting("trained", memory_needed(recipe, data, 1), device)
 
 
+def trained_alongside(recipe: Recipe, data: Dataset, device: str) -> int:
+    """Members of several recipes of one kind that are trained as one stack."""
+    from harness.training.train import memory_needed
+
+    return _fitting("trained alongside", memory_needed(recipe, data, 1), device)
+
+
 def measured_together(recipe: Recipe, device: str) -> int:
     """Members of a recipe that are read and measured together; whatever else a measurement holds is for it to limit."""
     return _fitting("measured", 4 * recipe.program().layout.total * len(recipe.kept), device)
@@ -197,6 +207,13 @@ def measured_together(recipe: Recipe, device: str) -> int:
 
 def _fitting(what: str, each: int, device: str) -> int:
     return max(1, min(ON_A_CARD if device == "cuda" else MEMBERS_AT_A_TIME[what], memory_limit(device) // each))
+
+
+def calls(recipe: Recipe) -> float:
+    """How many further members a training step of a small stack could have in the time that its calls take."""
+    program = recipe.program()
+    layers = sum(len(shape) > 1 for shape in program.layout.shapes)
+    return CALLS * layers / (recipe.batch_size * program.layout.total + EACH)
 
 
 def training_work(recipe: Recipe, data: Dataset) -> float:

@@ -17,6 +17,7 @@ from harness.deadline import doing
 from harness.design import labelled
 from harness.device import standard_numerics
 from harness.progress import under_way
+from harness.recipe import digest
 from harness.showing import Shown
 from harness.store.alongside import Alongside, MembersOf
 from harness.store.asked import check_built, checked_seeds, resolved
@@ -203,7 +204,8 @@ class Store(Shown):
     def train_alongside(self, wanted: Iterable[MembersOf], *, name: str) -> list[Exception]:
         """Train what is missing of many recipes, those of one kind as one stack; what fails stops no other.
 
-        What cannot be trained beside others is left to whoever asks for it.
+        What cannot be trained beside others is a piece of work of its own for an engine; without one it is left to whoever asks
+        for it.
 
         Args:
             wanted: recipes and seeds; their parents are trained, too.
@@ -219,26 +221,34 @@ class Store(Shown):
         failures: list[Exception] = []
         for _, members in sorted(generations.items()):
             able = [each for each in members if each[0].parent is None or not self.lacks(each[0].parent, each[1])]
-            shards = self._alongside.trained(able, failures if self.engine is None else None)
-            failures += self._work(shards, name, "trained")
+            at_once = 1 if self.engine is None else self.engine.at_once
+            told = failures if self.engine is None else None
+            failures += self._work(self._alongside.trained(able, told, at_once=at_once), name, "trained")
         return failures
 
-    def measure_alongside(self, wanted: Iterable[MembersOf], measurement: Measurement, *, name: str) -> list[Exception]:
-        """Measure what is missing of many recipes' members, those of one kind as one stack; likewise.
+    def measure_alongside(self, wanted: Iterable[tuple[Sequence[MembersOf], Measurement]], *, name: str) -> list[Exception]:
+        """Measure what is missing of many recipes' members, those of one kind as one stack; likewise, as one pile.
 
         Args:
-            wanted: recipes and seeds of members that are there.
-            measurement: what is measured.
+            wanted: recipes and seeds of members that are there, and what is measured of them.
             name: for the progress line.
 
         Returns:
             What kept tables from being made.
         """
         failures: list[Exception] = []
-        own = resolved(measurement, self.llc_engine)
-        shards = self._alongside.measured(wanted, own, failures if self.engine is None else None)
+        members: dict[str, tuple[Measurement, list[MembersOf]]] = {}
+        for some, measurement in wanted:
+            own = resolved(measurement, self.llc_engine)
+            members.setdefault(digest(own), (own, []))[1].extend(some)
+        told = failures if self.engine is None else None
+        shards = [shard for own, some in members.values() for shard in self._alongside.measured(some, own, told)]
         failures += self._work(shards, name, "measured")  # which is when the shards put theirs into the list
         return failures
+
+    def beside(self, recipe: Recipe) -> bool:
+        """Whether :meth:`train_alongside` trains members of a recipe beside those of others."""
+        return self._alongside.able(recipe)
 
     def lacks(self, recipe: Recipe, seeds: Sequence[int], measurement: Measurement | None = None) -> bool:
         """Whether some of these members, or their tables of a measurement, are still to be made."""

@@ -1,4 +1,4 @@
-"""Training of several recipes as one stack: those that differ in their data, in the strength of their attack, or in neither.
+"""Training of several recipes as one stack: those that differ in their data, in their attack, or in neither.
 
 Small networks spend their training on calls, not in them.  A search of a claim's scope asks for the same architecture on twenty
 data sets, sixteen or four members each: as one stack they take little longer than one of them alone.
@@ -18,15 +18,17 @@ import torch
 
 from harness.data.base import Dataset
 from harness.networks import encode, keep_freed_memory
-from harness.networks.ascent import clip, objective_gradient, over_inputs, project, random_start, steepest
-from harness.networks.program import Program
+from harness.networks.mlp import MLPProgram
+from harness.networks.program import Parameters, Program
 from harness.recipe import MLP, Adversarial, Recipe, Standard
 from harness.spec import digest
+from harness.training.ascents import Ascents
 from harness.training.batches import VALUES_PER_BLOCK, Streams
 from harness.training.descent import Descent, descent
 from harness.training.train import Diverged, Progress, _rate, initial
 
 EXACT = 8  # points: products of whole multiples of so many round the same whoever stands beside them
+SMALL = 2**15  # weights × points of a step whose calls cost more than its products; beyond, one stack of two is slower than two
 Kept = dict[int, torch.Tensor]
 
 
@@ -50,7 +52,8 @@ class Part:
 def kind_of(recipe: Recipe, data: Dataset) -> Hashable | None:
     """What recipes have to share to be trained as one stack; None for one that is trained by itself.
 
-    It is everything but the data's values and the steps of the attack.  Taken are fully connected networks under the built-in
+    It is everything but the data's values and the steps of the attack; of small networks everything but the attack, so that
+    standard and robust training of one architecture are one stack.  Taken are fully connected networks under the built-in
     regimes (L∞ alone) whose batches are all multiples of eight points, without augmentation, and without an end that depends on
     the member.
     """
@@ -58,12 +61,11 @@ def kind_of(recipe: Recipe, data: Dataset) -> Hashable | None:
     whole = recipe.batch_size % EXACT == 0 and points % EXACT == 0
     if type(recipe.architecture) is not MLP or not whole or recipe.until is not None or recipe.augment is not None:
         return None
-    if type(regime) is Standard:
-        alike: Hashable = "standard"
-    elif type(regime) is Adversarial and regime.threat.norm == "linf":  # the roots of an L2 start differ in their last bits
-        alike = (regime.adversarial_share, replace(regime.threat, steps=1))
-    else:
+    exact = type(regime) is Adversarial and regime.threat.norm == "linf"  # the roots of an L2 start differ in their last bits
+    if not exact and type(regime) is not Standard:
         return None
+    small = recipe.batch_size * recipe.program().layout.total <= SMALL
+    alike = None if small else _attack(recipe)
     return (
         recipe.architecture, alike, digest(recipe.optimiser), recipe.epochs, recipe.batch_size, recipe.kept, recipe.loss,
         digest(recipe.schedule), recipe.parent is None, data.train_x.shape, data.classes, data.bounds, str(data.train_y.dtype),
@@ -84,10 +86,11 @@ def train_alongside(
         For every part in order what :func:`harness.training.train.train` returns, and what it raises where members diverged.
     """
     keep_freed_memory()
-    by_steps = sorted(range(len(parts)), key=lambda at: -_steps(parts[at].recipe))
-    stack = _Stack([parts[at] for at in by_steps], device)
-    kept = stack.run(progress)
-    rows = dict(zip(by_steps, stack.rows, strict=True))
+    by_attack = sorted(range(len(parts)), key=lambda at: (digest(_attack(parts[at].recipe)), -_steps(parts[at])))
+    with torch.inference_mode():  # no operation asks whether its gradient is wanted: a sixth of a small stack's time
+        stack = _Stack([parts[at] for at in by_attack], device)
+        kept = stack.run(progress)
+    rows = dict(zip(by_attack, stack.rows, strict=True))
     for at, part in enumerate(parts):
         own = {epoch: values[rows[at]].clone() for epoch, values in kept.items()}
         last = own[part.recipe.epochs]
@@ -95,12 +98,20 @@ def train_alongside(
         yield own, Diverged(part.recipe, broken, own) if broken else None
 
 
-def _steps(recipe: Recipe) -> int:
-    return recipe.regime.threat.steps if recipe.regime.threat is not None else 0
+def _steps(part: Part) -> int:
+    return part.recipe.regime.threat.steps if part.recipe.regime.threat is not None else 0
+
+
+def _attack(recipe: Recipe) -> Adversarial | None:
+    """The regime of those that are attacked in the same way but for the number of steps, as one of them has it."""
+    regime = recipe.regime
+    if not isinstance(regime, Adversarial):
+        return None
+    return replace(regime, name="", threat=replace(regime.threat, steps=1))
 
 
 class _Stack:
-    """The members of all parts, those with the most steps of attack first."""
+    """The members of all parts, those of one attack together and with the most steps first."""
 
     def __init__(self, parts: Sequence[Part], device: str) -> None:
         self.parts, self.recipe = parts, parts[0].recipe
@@ -117,8 +128,12 @@ class _Stack:
         self.points = len(parts[0].data.train_x)
         owner = torch.tensor([number for number, part in enumerate(parts) for _ in part.seeds])
         self.offset = (owner * self.points)[:, None]
-        self.attack = _Attack(parts, theta.device) if self.recipe.regime.threat is not None else None
         self.descent: Descent = descent(self.recipe.optimiser, self.program, theta, self.recipe.regime.loss(self.recipe.loss))
+        self.attacks = [
+            _Attack(regime, self.rows, parts, self.descent.parameters, whole=self.points % self.recipe.batch_size == 0)
+            for regime in dict.fromkeys(_attack(part.recipe) for part in parts)
+            if regime is not None
+        ]
 
     def run(self, progress: Progress) -> Kept:
         """All epochs; what is kept of them."""
@@ -127,8 +142,8 @@ class _Stack:
         for epoch in range(1, recipe.epochs + 1):
             for batch, labels in self._batches():
                 stack.rate = _rate(recipe, epoch - 1, stack.taken, self.points)
-                if self.attack is not None:
-                    self.attack.move(self.program, stack, batch, labels, self.streams, self.parts[0].data.bounds)
+                for attack in self.attacks:
+                    attack.move(batch, labels, self.streams.regime)
                 stack.step(batch, labels, self.streams.network)
             if epoch in recipe.kept:
                 kept[epoch] = stack.theta.cpu().clone()
@@ -153,36 +168,25 @@ class _Stack:
 
 
 class _Attack:
-    """The attack in training of :class:`harness.regime.Adversarial`, for members whose numbers of steps differ.
+    """The attack of the members that stand together because they have one, but for its number of steps."""
 
-    At every step those that have further steps to take are the first rows, so that none is computed for nothing.
-    """
+    def __init__(
+        self, regime: Adversarial, rows: Sequence[slice], parts: Sequence[Part], parameters: Parameters, *, whole: bool
+    ) -> None:
+        own = [(place, part) for place, part in zip(rows, parts, strict=True) if _attack(part.recipe) == regime]
+        self.rows = slice(own[0][0].start, own[-1][0].stop)
+        self.regime, self.program, self.bounds, self.whole = regime, parts[0].recipe.program(), parts[0].data.bounds, whole
+        self.steps = [_steps(part) for _, part in own for _ in part.seeds]
+        self.parameters = {name: value[self.rows] for name, value in parameters.items()}
+        self.ascents: dict[int, Ascents] = {}  # by points that are attacked: a last batch may have fewer
 
-    def __init__(self, parts: Sequence[Part], device: torch.device) -> None:
-        regime = parts[0].recipe.regime
-        assert isinstance(regime, Adversarial)
-        self.threat, self.share = regime.threat, regime.adversarial_share
-        steps = [_steps(part.recipe) for part in parts for _ in part.seeds]
-        self.active = [sum(own > at for own in steps) for at in range(max(steps))]
-        self.sizes = torch.tensor([[self.threat.relative_step / own] for own in steps], device=device)
-
-    def move(
-        self, program: Program, stack: Descent, inputs: torch.Tensor, targets: torch.Tensor, streams: Streams,
-        bounds: tuple[float, float] | None,
-    ) -> None:  # fmt: skip
-        """Move the first points of a batch, in place."""
-        threat, count = self.threat, round(self.share * inputs.shape[-1])
+    def move(self, batch: torch.Tensor, labels: torch.Tensor, generators: Sequence[torch.Generator]) -> None:
+        """Move the first points of a batch, in place, as :class:`harness.regime.Adversarial` does."""
+        count = round(self.regime.adversarial_share * batch.shape[-1])
         if count == 0:
             return
-        clean, labels = inputs[..., :count].contiguous(), targets[..., :count].contiguous()
-        radius = clean.new_full((len(clean), count), threat.epsilon)
-        start = random_start(clean.shape, radius, threat.norm, streams.regime) if threat.random_start else clean * 0
-        delta = clip(start, clean, bounds)
-        for rows in self.active:
-            some = slice(0, rows)
-            parameters = {name: value[some] for name, value in stack.parameters.items()}
-            logits, pull_back = program.pullback(parameters, clean[some] + delta[some])
-            gradient = pull_back(objective_gradient(logits, labels[some], "cross_entropy"))
-            step = steepest(gradient, threat.norm).mul_(over_inputs(radius[some] * self.sizes[some], gradient))
-            delta[some] = clip(project(delta[some] + step, radius[some], threat.norm), clean[some], bounds)
-        inputs[..., :count] += delta
+        if count not in self.ascents:
+            assert isinstance(self.program, MLPProgram)
+            given = self.program, self.parameters, self.regime.threat, self.steps, count, self.bounds
+            self.ascents[count] = Ascents(*given, ahead=self.whole)
+        self.ascents[count].move(batch[self.rows, ..., :count], labels[self.rows, ..., :count], generators[self.rows])

@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import errno
 import json
+import math
 import os
 import re
+from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -25,6 +28,7 @@ from harness.predict import PairedDifference
 from harness.report.rows import plain
 from harness.running.found import joint_p, search, shares_of
 from harness.running.scope import scope_of
+from harness.running.search import explore
 from harness.running.searching import Blocks
 from harness.running.trials import Trial, in_words, trial_of
 from harness.store import StoreError
@@ -374,3 +378,44 @@ def test_values_that_are_no_keys_can_be_searched():
     scope = scope_of({"hidden": st.sampled_from([[8], [16, 16], [32]])}, {"hidden": [8]})
     found = run(lambda settings: verdict(-1.0 if settings.get("hidden") == [32] else 1.0), trials=12, scope=scope)
     assert found.found == {"hidden": [32]}
+
+
+def foreseen(study, foresight: int, trials: int = 20):
+    """The trials of a search, and what was made in one go, batch by batch."""
+    made: list[dict] = []
+    batches: list[list[dict]] = []
+
+    def ahead(settings):
+        new = [dict(each) for each in settings if dict(each) not in made]
+        batches.append(new)
+        made.extend(new)
+        return True
+
+    default = trial_of(study.judged({}), {}, 0.0, "default")
+    found = explore(study.scope, study.judged, default, trials, ahead=ahead, foresight=foresight)
+    return found.trials, [batch for batch in batches if batch]
+
+
+@pytest.mark.parametrize("foresight", [1, 2, 3])
+@pytest.mark.parametrize("made", [partial(planted.slope, 1), partial(planted.step, 2), planted.oblique])
+@pytest.mark.parametrize("seed", [3, 4])
+def test_what_is_made_in_one_go_decides_neither_what_is_tried_nor_what_comes_out(made, seed, foresight):
+    study = made(seed)
+    default = trial_of(study.judged({}), {}, 0.0, "default")
+    found, batches = foreseen(made(seed), foresight)
+    assert without_time(found) == without_time(explore(study.scope, study.judged, default, 20).trials)
+    ready = [settings for batch in batches for settings in batch]
+    assert all(dict(trial.settings) in ready for trial in found)  # nothing is tried that was not made before
+
+
+def without_time(trials):
+    return [replace(trial, seconds=0.0) for trial in trials]
+
+
+@pytest.mark.parametrize("made", [planted.slope, planted.step])
+def test_two_steps_of_a_bisection_are_one_batch_where_they_are_foreseen(made):
+    (found, one), (_, two) = (foreseen(made(1, 3), steps) for steps in (1, 2))
+    halvings = sum(trial.why == "edge" for trial in found) - 1  # the end of the line is no halving
+    assert halvings >= 4
+    assert len(one) - len(two) == halvings // 2
+    assert sum(map(len, two)) - sum(map(len, one)) <= math.ceil(halvings / 2)  # a step's other half is made in vain

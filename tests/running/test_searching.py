@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 from harness import LLC, MLP, Evidence, Harness, LLCSpec, PairedDifference, Recipe, Source, Threat, ToyImages, claim
 from harness.engines.local import LocalEngine
 from harness.running.evidence import completed
+from harness.running.growth import SeededStore
 from harness.running.preparing import prepared
 from harness.running.run import Judging, judged_row
-from harness.running.screening import FIRST, Screen, screen_of
+from harness.running.screening import FIRST, Look, Screen, screen_of
 from harness.running.session import open_harness
 
 SPEC = LLCSpec(localization=10.0, chains=2, burn_in=20, draws=40)
@@ -57,6 +58,7 @@ def searched(harness: Harness, function=lower, trials: int = 6, **how):
 
 
 BATCH = [{"noise": 0.7}, {"noise": 1.3, "steps": 4}, {"steps": 5}]
+EVERY = [(settings, list) for settings in BATCH]  # with all seeds
 
 
 def alone(folder: Path, settings):
@@ -65,7 +67,7 @@ def alone(folder: Path, settings):
 
 def test_what_is_made_in_one_go_is_what_is_made_alone(tmp_path):
     harness = opened(tmp_path / "together")
-    prepared(lower, harness, BATCH)
+    prepared(lower, harness, EVERY)
     made = harness.store.made
     for number, settings in enumerate(BATCH):
         together = lower(replace(harness, settings=settings)).table
@@ -73,10 +75,44 @@ def test_what_is_made_in_one_go_is_what_is_made_alone(tmp_path):
     assert harness.store.made == made  # nothing was left to be made
 
 
+def trained(harness: Harness, settings) -> list[int]:
+    """How many seeds of every recipe of a setting are trained."""
+    return [
+        len(harness.store.trained_of(recipe, range(8)))
+        for recipe in recipes(settings.get("noise", 1.0), settings.get("steps", 2))
+    ]
+
+
+@pytest.mark.parametrize(("settings", "seeds"), [(1, 8), (60, 2)])
+def test_seeds_of_later_looks_are_trained_along_where_a_stack_of_their_own_has_more_calls_than_members(
+    tmp_path, settings, seeds
+):
+    harness, looks = opened(tmp_path), [Look(share, 0.1).seeds for share in (0.25, 0.5, 1.0)]
+    batch = [{"noise": 0.5 + number / 64} for number in range(settings)]
+    prepared(lower, harness, [(each, looks[0]) for each in batch], later=looks[1:])
+    assert all(trained(harness, each) == [seeds] * 3 for each in batch)
+    made = harness.store.made
+    few = lower(replace(harness, store=SeededStore(harness.store, looks[0]), settings=batch[0])).table
+    assert harness.store.made == made  # all that the first look needs was made, and of its seeds alone
+    every = harness.store.measured_of(recipes(0.5, 2)[0], range(8), LLC(SPEC, ("all", "output"), 96))
+    assert sorted(few["seed"].unique()) == [*every] == [0, 1]
+
+
+def test_a_search_says_the_same_whatever_was_made_in_one_go(tmp_path, monkeypatch):
+    """Of the same seeds: with looks ahead, seeds along and two processes, and with every network where it is asked for."""
+    together = searched(opened(tmp_path / "together"), searchers=2).search
+    monkeypatch.setattr("harness.running.searching.prepared", lambda *given, **named: False)
+    apart = searched(opened(tmp_path / "apart")).search
+    for mine, others in ((together.trials, apart.trials), ([together.confirmation], [apart.confirmation])):
+        assert [each and replace(each, seconds=0.0) for each in mine] == [
+            each and replace(each, seconds=0.0) for each in others
+        ]
+
+
 def test_it_takes_a_stack_a_kind_and_not_a_stack_a_setting(tmp_path):
     harness = opened(tmp_path)
-    prepared(lower, harness, BATCH)
-    assert harness.store.made == 5  # standard, robust, finetuned, and the chains of all 72 in two
+    prepared(lower, harness, EVERY)
+    assert harness.store.made == 4  # standard and robust, finetuned, and the chains of all 72 in two
 
 
 @pytest.mark.parametrize("rounds", [0, 1, 2, 100])
@@ -87,20 +123,20 @@ def test_it_says_whether_the_time_was_enough_to_make_all(tmp_path, rounds):
         asked.append(harness.store.made)
         return len(asked) <= rounds
 
-    whole = prepared(lower, harness, BATCH, going=going)
+    whole = prepared(lower, harness, EVERY, going=going)
     made = harness.store.made
     tables = [lower(replace(harness, settings=settings)).table for settings in BATCH]
     assert whole == (harness.store.made == made)
     assert {0: False, 100: True}.get(rounds, whole) == whole
     assert len(tables) == len(BATCH)
-    assert prepared(lower, harness, BATCH, going=lambda: False), "nothing is left to be made"
+    assert prepared(lower, harness, EVERY, going=lambda: False), "nothing is left to be made"
 
 
 def test_processes_make_the_same(tmp_path):
     harness = opened(tmp_path / "there")
     engine = harness.store.engine = LocalEngine(workers=2)
     try:
-        prepared(lower, harness, BATCH)
+        prepared(lower, harness, EVERY)
     finally:
         engine.close()
         harness.store.engine = None
@@ -111,7 +147,7 @@ def test_processes_make_the_same(tmp_path):
 
 def test_a_setting_that_diverges_leaves_the_others_alone(tmp_path):
     harness = opened(tmp_path)
-    prepared(lower, harness, [{"noise": 1e30}, {"noise": 0.9}, {"noise": 1.1}])
+    prepared(lower, harness, [({"noise": noise}, list) for noise in (1e30, 0.9, 1.1)])
     made = harness.store.made
     assert len(lower(replace(harness, settings={"noise": 0.9})).table)
     assert harness.store.made == made
@@ -121,7 +157,7 @@ def test_a_body_that_raises_is_left_to_the_call_that_judges(tmp_path):
     def body(harness):
         raise RuntimeError("no")
 
-    prepared(body, opened(tmp_path), BATCH)
+    prepared(body, opened(tmp_path), EVERY)
 
 
 def test_a_search_judges_with_few_seeds_first_and_confirms_with_all(tmp_path):

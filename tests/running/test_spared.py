@@ -181,7 +181,7 @@ def test_no_more_is_made_than_is_needed(tmp_path):
         harness = open_harness(tmp_path / str(narrow), scale="reduced", heartbeat=lambda beat: None)
         usual = two_regimes(harness)
         inside = Narrowed(two_regimes, harness, usual) if narrow else two_regimes
-        prepared(inside, harness, [{"noise": 0.7}, {"noise": 1.2}])
+        prepared(inside, harness, [({"noise": 0.7}, list), ({"noise": 1.2}, list)])
         folder = harness.store.folder
         return tuple(len([*(folder / kind).rglob("*.*")]) for kind in ("members", "tables"))
 

@@ -2,18 +2,24 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import replace
 from typing import Any
 
 import pytest
 import torch
+from hypothesis import given
+from hypothesis import strategies as st
 
 import harness.measure.llc.across
 import harness.training.alongside
-from harness import LLC, MLP, LLCSpec, Recipe, Store, Threat, ToyImages, device
+from harness import LLC, MLP, LLCSpec, Recipe, Robustness, Store, Threat, ToyImages, device
+from harness.engines.local import LocalEngine
 from harness.recipe import SGD
+from harness.store.alongside import _stacks
 from harness.store.halving import MemoryExhausted
+from harness.store.sharing import MEMBERS_AT_A_TIME
 from harness.training.train import Diverged, train
 
 SPEC = LLCSpec(localization=10.0, chains=2, burn_in=10, draws=20)
@@ -23,6 +29,7 @@ def recipe(noise: float, **changed) -> Recipe:
     return replace(Recipe(ToyImages(train=96, test=30, noise=noise), MLP((8,)), epochs=1), **changed)
 
 
+MEASURED = LLC(SPEC, ("all",), 96)
 THREE = [(recipe(noise), (0, 1, 2)) for noise in (0.5, 1.0, 1.5)]
 
 
@@ -95,7 +102,7 @@ def test_llcs_of_several_recipes_are_those_of_each(store, tmp_path):
     measurement = LLC(SPEC, ("all", "output"), 96)
     store.train_alongside(THREE, name="three")
     made = store.made
-    assert store.measure_alongside(THREE, measurement, name="three") == []
+    assert store.measure_alongside([(THREE, measurement)], name="three") == []
     assert store.made == made + 1
     apart = Store(tmp_path / "apart", heartbeat=lambda beat: None)
     for one, seeds in THREE:
@@ -105,9 +112,44 @@ def test_llcs_of_several_recipes_are_those_of_each(store, tmp_path):
     assert store.made == made + 1
 
 
+@pytest.mark.parametrize("working", [True, False])
+def test_what_cannot_be_made_beside_others_is_a_piece_of_work_for_an_engine_and_else_left(store, working):
+    other, instrument = (recipe(1.0, batch_size=12), (0, 1)), Robustness(thresholds=(2.0,))
+    engine = store.engine = LocalEngine(workers=1) if working else None
+    try:
+        assert store.train_alongside([*THREE, other], name="four") == []
+        assert store.measure_alongside([([*THREE, other], instrument), (THREE, MEASURED)], name="four") == []
+    finally:
+        store.engine = None
+        if engine is not None:
+            engine.close()
+    assert not any(store.lacks(*each) or store.lacks(*each, MEASURED) for each in THREE)
+    assert store.lacks(*other) == store.lacks(*THREE[0], instrument) == (not working)
+
+
+@given(st.lists(st.integers(1, 12), min_size=1, max_size=12), st.integers(1, 20))
+def test_stacks_hold_every_member_once_and_no_more_than_fit(counts, most):
+    kind = [(recipe(1 + number / 16), tuple(range(count))) for number, count in enumerate(counts)]
+    stacks = [*_stacks(kind, lambda one: most, lambda one: 0.0)]
+    sizes = [sum(len(seeds) for _, seeds in stack) for stack in stacks]
+    assert max(sizes) <= most
+    assert len(stacks) <= 2 * math.ceil(sum(counts) / most)
+    members = [(one.key, seed) for stack in stacks for one, seeds in stack for seed in seeds]
+    assert sorted(members) == sorted((one.key, seed) for one, seeds in kind for seed in seeds)
+
+
+def test_stacks_are_of_about_one_size():
+    kind = [(recipe(1 + number / 16), (0, 1, 2, 3)) for number in range(9)]
+    assert [len(stack) for stack in _stacks(kind, lambda one: 32, lambda one: 0.0)] == [5, 4]
+
+
+def test_where_more_work_at_a_time_than_there_are_kinds_stacks_are_smaller(store, monkeypatch):
+    monkeypatch.setitem(MEMBERS_AT_A_TIME, "trained", 3)
+    assert [len(store._alongside.trained(THREE, at_once=hands)) for hands in (1, 2)] == [1, 3]
+
+
 # --- memory that is exhausted ---------------------------------------------------------------------------
 
-MEASURED = LLC(SPEC, ("all",), 96)
 PLACES = {
     "training": (harness.training.alongside, "train_alongside", lambda parts, **_: sum(len(part.seeds) for part in parts)),
     "measuring": (harness.measure.llc.across, "measured_across", lambda _, seen, __: sum(len(each) for each, _ in seen)),
@@ -137,7 +179,7 @@ def memory(monkeypatch: pytest.MonkeyPatch, what: str) -> Memory:
 
 
 def both(store: Store) -> list[Exception]:
-    return [*store.train_alongside(THREE, name="three"), *store.measure_alongside(THREE, MEASURED, name="three")]
+    return [*store.train_alongside(THREE, name="three"), *store.measure_alongside([(THREE, MEASURED)], name="three")]
 
 
 @pytest.mark.parametrize("what", PLACES)
@@ -165,7 +207,7 @@ def test_a_stack_that_does_not_fit_is_halved_and_is_the_same(store, memory, what
 def test_a_stack_that_does_not_fit_in_halves_is_told_and_left_to_whoever_asks(store, memory, what):
     failures = store.train_alongside(THREE, name="three")
     if what == "measuring":
-        failures += store.measure_alongside(THREE, MEASURED, name="three")
+        failures += store.measure_alongside([(THREE, MEASURED)], name="three")
     assert memory.together == [9, 5]
     first = [failure for failure in failures if isinstance(failure, MemoryExhausted)]
     assert len(first) == len(failures) == 1

@@ -26,25 +26,30 @@ def alone(each: Part) -> dict[int, torch.Tensor]:
     return train(each.recipe, each.data, each.seeds, start=each.start)
 
 
+HARD, GENTLE = Threat("linf", 1.7, 3), Threat("linf", 0.9, 3, random_start=False)
+
+
 @st.composite
-def stacks(draw: st.DrawFn) -> list[tuple[Recipe, tuple[int, ...]]]:
-    """Recipes of one kind: any data of one size, any number of steps, any rule and threat."""
+def stacks(draw: st.DrawFn) -> list[Part]:
+    """Recipes of one kind: any data of one size and any bounds, any attack, any rule and batch."""
     rule = draw(st.sampled_from([SGD(0.05), SGD(0.05, 0.9), Adam(0.01)]))
-    threat = draw(st.sampled_from([None, Threat("linf", 1.7, 3), Threat("linf", 0.9, 3, random_start=False)]))
-    hidden = draw(st.sampled_from([(8,), (8, 8), (16, 16, 16)]))
+    hidden = draw(st.sampled_from([(8,), (8, 8), (16, 16, 16)]))  # small enough that their attacks may differ
+    bounds = draw(st.sampled_from([None, (-0.5, 1.5)]))
+    batch = draw(st.sampled_from([16, 32, 40]))
+    threats = draw(st.sampled_from([(None,), (HARD,), (GENTLE,), (None, HARD, GENTLE)]))
     found = []
     for _ in range(draw(st.integers(1, 4))):
         data = ToyImages(train=96, test=9, amplitude=draw(st.floats(1, 8)), noise=draw(st.floats(0.3, 2)))
-        recipe = replace(BASE, data=data, architecture=MLP(hidden), optimiser=rule, checkpoints=(0, 1))
-        steps = draw(st.integers(1, 9))
-        found.append((recipe if threat is None else recipe.robust(replace(threat, steps=steps)), draw(seeds)))
+        recipe = replace(BASE, data=data, architecture=MLP(hidden), optimiser=rule, checkpoints=(0, 1), batch_size=batch)
+        threat, steps, share = draw(st.sampled_from(threats)), draw(st.integers(1, 9)), draw(st.sampled_from([0.5, 0.75, 1.0]))
+        recipe = recipe if threat is None else recipe.robust(replace(threat, steps=steps), share=share)
+        found.append(Part(recipe, replace(data.load(), bounds=bounds), draw(seeds)))
     return found
 
 
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=60, deadline=None)
 @given(stacks())
-def test_every_member_is_as_it_is_alone(wanted: list[tuple[Recipe, tuple[int, ...]]]) -> None:
-    parts = [part(*each) for each in wanted]
+def test_every_member_is_as_it_is_alone(parts: list[Part]) -> None:
     for each, (kept, diverged) in zip(parts, train_alongside(parts), strict=True):
         expected = alone(each)
         assert diverged is None
@@ -85,16 +90,20 @@ def test_what_could_differ_in_the_last_bit_is_trained_by_itself(other: Recipe) -
 
 @pytest.mark.parametrize("other", [
     replace(BASE, epochs=3), replace(BASE, optimiser=SGD(0.1)), replace(BASE, architecture=MLP((8,))),
-    replace(BASE, checkpoints=(1,)), replace(BASE, data=ToyImages(train=192, test=30)), BASE.robust(Threat(epsilon=1.0)),
-    replace(BASE, loss="mse"),
+    replace(BASE, checkpoints=(1,)), replace(BASE, data=ToyImages(train=192, test=30)),
+    replace(BASE, loss="mse"), BASE.finetuned(Threat(), epochs=2),
 ])  # fmt: skip
 def test_recipes_of_other_kinds_are_not_one_stack(other: Recipe) -> None:
     assert kind_of(other, other.data.load()) != kind_of(BASE, BASE.data.load())
 
 
-def test_recipes_that_differ_in_data_and_steps_alone_are_of_one_kind() -> None:
-    def kind(noise: float, steps: int):
-        recipe = replace(BASE, data=ToyImages(train=96, test=30, noise=noise)).robust(Threat(steps=steps))
+@pytest.mark.parametrize("hidden", [(8, 8), (64, 64)])
+def test_recipes_that_differ_in_data_and_attack_alone_are_of_one_kind_where_they_are_small(hidden: tuple[int, ...]) -> None:
+    def kind(noise: float, threat: Threat | None):
+        recipe = replace(BASE, data=ToyImages(train=96, test=30, noise=noise), architecture=MLP(hidden))
+        recipe = recipe if threat is None else recipe.robust(threat)
         return kind_of(recipe, recipe.data.load())
 
-    assert kind(0.5, 3) == kind(1.5, 20) is not None
+    assert kind(0.5, Threat(steps=3)) == kind(1.5, Threat(steps=20)) is not None
+    others = [kind(0.5, None), kind(0.7, Threat(epsilon=1.0, random_start=False))]
+    assert [other == kind(0.5, Threat()) for other in others] == [hidden == (8, 8)] * 2
