@@ -8,9 +8,9 @@
 # whole top level.  (Quantiles that coincide make empty slices beside that, which are passed over; no message in either case.)
 #
 # Here depth 8, a tenth of 2,000 runs, is far better, nothing else has an effect, and a second factor is noise.  By hand the largest
-# distance is that of depth 8: 1 less its share, 0.9; the other depths are at 0.1, their lack of depth 8.  What comes is 0.1 as
-# the *maximum*, no more than the factor that is noise, with 20 slices less.  With the sign of the depths turned round, which changes
-# nothing about the question, it is 0.9.  Of two levels one is left.
+# distance is that of depth 8: 1 less its share, 0.9; the other depths are at 0.1, their lack of depth 8.  What comes as the maximum
+# is 0.1, and with 20 slices less than for the factor that is noise.  With the sign of the depths turned round, which changes
+# nothing about the question, it is 0.9.  Of a factor with two levels the upper one is never compared.
 #
 # Seen with SALib 1.6.0, numpy 2.4.6, scipy 1.17.1, Python 3.11.
 # What helps: to spread every level by less than the gap to the next one, at random, which makes the factor continuous.
