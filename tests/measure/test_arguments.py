@@ -86,6 +86,7 @@ def test_a_norm_is_one_of_two_or_an_error(word: Any) -> None:
         (Y.float(), r"targets are torch.float32; class numbers are whole numbers"),
         (Y + 1, "targets range from 1 to 3; this network has classes 0 to 2"),
         (Y - 1, "targets range from -1 to 1; this network has classes 0 to 2"),
+        (Y.masked_fill(Y == 0, -100), "targets range from -100 to 2; this network has classes 0 to 2"),
     ],
 )
 def test_targets_of_attacks_are_class_numbers(targets: torch.Tensor, message: str) -> None:
@@ -101,6 +102,8 @@ def test_targets_of_attacks_are_class_numbers(targets: torch.Tensor, message: st
         (Y[:5], "cross_entropy", "do not fit inputs of 16 points"),
         (Y[:, None].expand(16, 4), "cross_entropy", r"shape \(16, 4\) do not fit inputs of 16 points.*for sequences give"),
         (Y + 1, "cross_entropy", "targets range from 1 to 3; this network has classes 0 to 2"),
+        # others count them: findings/curvlinops_counts_what_the_loss_ignores.sh
+        (Y.masked_fill(Y == 0, -100), "cross_entropy", "targets range from -100 to 2; this network has classes 0 to 2"),
         (torch.rand(16, 3), "cross_entropy", "are not probabilities of 3 classes"),
         (Y.float(), "mse", r"do not fit inputs of 16 points and 3 outputs; values have shape \(16, 3\)"),
         (torch.rand(16, 1), "mse", r"have 1 values per point, but the network has 3 outputs"),

@@ -63,8 +63,8 @@ def exact_perturbation(
         models: fully connected ReLU networks in float32 or float64: as for ``smallest_perturbation``.
         inputs: points, shape (point, *input).
         targets: class numbers, shape (point,).
-        within: radius in which to search, a number or an array of shape (model, point); the size that an attack found is the
-            best choice, since a smaller ball leaves fewer units undecided.
+        within: radius in which to search, a number or an array of shape (model, point); the size that an attack found, times
+            1.001 for its rounding, is the best choice, since a smaller ball leaves fewer units undecided.
         time_limit: seconds for each network, point and wrong class.
 
     Returns:

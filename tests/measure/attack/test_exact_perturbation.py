@@ -58,6 +58,40 @@ def test_of_a_linear_network_it_is_the_distance_to_the_hyperplane() -> None:
             assert found[member, point] == pytest.approx(min(distances), rel=1e-5, abs=1e-9)
 
 
+class Normalised(torch.nn.Module):
+    """A linear network of normalised inputs."""
+
+    def __init__(self, mean: float, deviation: float) -> None:
+        super().__init__()
+        self.mean, self.deviation, self.head = mean, deviation, torch.nn.Linear(9, 3)
+
+    def forward(self, x: torch.Tensor) -> torch.Tensor:
+        return self.head((x.flatten(1) - self.mean) / self.deviation)
+
+
+@pytest.mark.parametrize("deviation", [0.3081, 4.0])
+def test_sizes_are_in_units_of_what_is_handed_in_however_a_network_normalises(deviation: float) -> None:
+    """Others certify in deviations and attack in pixels: findings/art_certificates_are_of_other_inputs.sh"""
+    mean = 0.1307
+    torch.manual_seed(0)
+    network = Normalised(mean, deviation)
+    folded = torch.nn.Linear(9, 3)
+    with torch.no_grad():
+        folded.weight.copy_(network.head.weight / deviation)
+        folded.bias.copy_(network.head.bias - network.head.weight.sum(1) * mean / deviation)
+    x = np.random.default_rng(0).random((6, 3, 3)).astype(np.float32)
+    y = network(torch.from_numpy(x)).argmax(1).numpy()
+    found = smallest_perturbation(network, x, y)
+    exact = exact_perturbation(torch.nn.Sequential(torch.nn.Flatten(), folded), x, y, within=2 * found)
+    weight, logits = folded.weight.detach().numpy(), folded(torch.from_numpy(x).flatten(1)).detach().numpy()
+    for point, right in enumerate(y):
+        wrong = [other for other in range(3) if other != right]
+        slopes = np.abs(weight[right] - weight[wrong]).sum(1)
+        truth = ((logits[point, right] - logits[point, wrong]) / slopes).min()
+        assert exact[0, point] == pytest.approx(truth, rel=1e-4)
+        assert found[0, point] == pytest.approx(truth, rel=1e-2)
+
+
 def test_a_grid_finds_nothing_smaller_and_flips_right_beyond_it() -> None:
     """Two inputs, so that the ball can be covered: with steps of 0.005 inside it, of 0.0002 in a ring right beyond."""
     for seed in range(4):

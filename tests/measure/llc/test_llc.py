@@ -67,6 +67,18 @@ def test_a_regular_model_has_half_its_dimension(engine: str) -> None:
     assert row["nbeta"] == pytest.approx(NBETA_1024)
 
 
+@pytest.mark.parametrize("nbeta", [1.0, 100.0, 1e4])
+def test_a_regular_model_has_half_its_dimension_at_every_temperature(nbeta: float) -> None:
+    """Velocities of another temperature keep the draws at theirs: findings/blackjax_sghmc_temperature_is_drawn_over.sh"""
+    model, x, y = regression(8, 2)
+    augmented = torch.cat([x, torch.ones(len(x), 1)], 1)
+    h = torch.linalg.eigvalsh(augmented.T @ augmented / len(x)).repeat(2).double()
+    truth = float((nbeta * h / (nbeta * h + 1)).sum() / 2)
+    row = llc(model, x, y, loss="mse", spec=LLCSpec(localization=1.0, nbeta=nbeta, precision=0.02)).iloc[0]
+    assert row["llc"] == pytest.approx(truth, abs=4 * row["llc_se"])
+    assert row["llc_se"] < 0.04 * truth
+
+
 class Crossing(torch.nn.Module):
     """f(x) = a b x, whose loss (a b)² / 2 has a normal crossing at the origin."""
 
