@@ -3,9 +3,9 @@
 #
 # Sequences of different lengths are filled up, and the positions behind their ends have the target -100, which
 # `CrossEntropyLoss` leaves out of sum and mean.  One would expect the curvature of that loss, as with the padding cut off.  The exact
-# Hessian and Gauss-Newton matrix of one batch are that.  But the Monte-Carlo Fisher and KFAC draw labels from the network's own
-# output and at padding as well, as if it were data; the empirical Fisher takes the mean over all positions where the loss takes it
-# over those that count, and is too large by their quotient.  In several batches Hessian and Gauss-Newton are weighted by
+# Hessian and Gauss-Newton matrix of one batch are that.  But the Monte-Carlo Fisher and the Kronecker factors (KFAC, EKFAC) rest
+# on the network's own output, at padding as well, as if it were data; the empirical Fisher takes the mean over all positions where
+# the loss takes it over those that count, and is too large by their quotient.  In several batches Hessian and Gauss-Newton are weighted by
 # positions, padding or not, so that they depend on which sequences share a batch: here sorted by length, as loaders do it.
 # The same happens with `weight`.  BackPACK refuses both; here nothing is said, and the check for deterministic data passes.
 #
