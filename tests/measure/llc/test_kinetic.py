@@ -9,6 +9,8 @@ from dataclasses import replace
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from harness import device
 from harness.measure.llc import kinetic, kinetic_course
@@ -138,6 +140,33 @@ def test_a_model_does_not_depend_on_who_shares_its_stack(monkeypatch: pytest.Mon
     monkeypatch.setattr(kinetic, "rows_at_a_time", lambda *a, **k: 2)  # fewer than a model's chains: parts of two and one
     small = run(spec, scope)
     assert torch.equal(small.losses.nan_to_num(), together.losses.nan_to_num())
+
+
+@settings(max_examples=15, deadline=None)
+@given(
+    scales=st.lists(st.floats(0.2, 3.0), min_size=2, max_size=5), gamma=st.floats(0.5, 30.0), nbeta=st.floats(1.0, 200.0),
+    least=st.sampled_from([0.85, 0.95, 0.97, 1.0]), mass=st.sampled_from(["adapted", "unit"]),
+)  # fmt: skip
+def test_nor_does_one_whose_step_is_found_too_long_while_it_draws(
+    scales: list[float], gamma: float, nbeta: float, least: float, mass: str
+) -> None:
+    """Looked at, it goes back to its burn-in, while others are in theirs, draw or are done: what it learns is its own."""
+    spec = replace(AUTO, localization=gamma, nbeta=nbeta, mass=mass)
+    theta = torch.stack([scale * point for scale, point in zip(scales, THETA, strict=False)])
+
+    def sampled(first: int, count: int) -> Trace:
+        return sample(PROGRAM, theta[first : first + count], INPUTS, TARGETS, streams(count, 3, first), spec)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(kinetic_course, "LEAST_ACCEPTED", least)
+        together = sampled(0, len(theta))
+        for model in range(len(theta)):
+            alone, rows = sampled(model, 1), slice(3 * model, 3 * model + 3)
+            draws = alone.losses.shape[1]
+            assert together.burn_in[rows].tolist() == alone.burn_in.tolist()
+            assert torch.equal(together.step_size[rows], alone.step_size)
+            assert torch.equal(together.losses[rows, :draws], alone.losses)
+            assert together.losses[rows, draws:].isnan().all()
 
 
 def test_less_memory_is_more_chunks_of_the_same_numbers() -> None:
