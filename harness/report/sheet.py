@@ -25,6 +25,7 @@ _FLAT = {
     3: 262,
 }  # height of one of several rows, flat so that words stay legible on a card of one screen
 _WORDS, _NUMBERS, _LINE = 17, 16, 21  # heights of letters, and of a line
+_LARGEST = 19  # that the style sheet gives letters on a narrow screen
 _GAP, _HEAD, _TICK, _PAD, _FOOT = 28, 28, 6, 6, 4
 _RING = 11  # radius of a ring around a place
 _TURNED, _APART = 30, 14  # degrees; room between the names of two categories, which are turned where there is less
@@ -174,7 +175,7 @@ class Sheet:
         entries: list[tuple[int | None, str]] = [(None, text.worded(self.style.figure["hue"]))]
         entries += [(paint, text.cell(hue)) for paint, hue in zip(self.style.paints, self.style.hues, strict=True)]
         for paint, words in entries:
-            room = svg.width(words, _NUMBERS) + (44 if paint is not None else 0)
+            room = svg.width(words, _LARGEST) + (44 if paint is not None else 0)
             if at + room > self.wide - _PAD and lines[-1]:
                 lines.append([])
                 at = float(_PAD)
@@ -217,7 +218,10 @@ class Sheet:
         if not ticks:
             return ""
         if not self._turned():
-            return svg.element("g", "".join(svg.text(words, x, y) for x, words in ticks), class_="mid")
+            # A number at the end of the axis moves inwards rather than be cut off.
+            last = math.inf if self.style.categorical else self.wide
+            placed = [(words, min(x, last - svg.width(words, _LARGEST) / 2)) for x, words in ticks]
+            return svg.element("g", "".join(svg.text(words, x, y) for words, x in placed), class_="mid")
         said = [svg.text(words, x + 6, y - 4, transform=f"rotate(-{_TURNED} {x + 6:.0f} {y - 4:.0f})") for x, words in ticks]
         return svg.element("g", "".join(said), class_="end")
 
@@ -311,7 +315,7 @@ class Sheet:
         return _LINE * len(self._told_words()) + 34 if self.style.figure.get("judged") else 0.0
 
     def _told_words(self) -> list[str]:
-        return textwrap.wrap(self.style.figure["judged"]["words"], int((self.wide - 2 * _PAD) / (0.58 * _NUMBERS)))
+        return textwrap.wrap(self.style.figure["judged"]["words"], int((self.wide - 2 * _PAD) / (0.58 * _LARGEST)))
 
     def _judged(self) -> Iterator[str]:
         """What is judged: its numbers, and below them its interval over the zone in which the prediction holds."""

@@ -335,6 +335,21 @@ class TestOneScreen:
             heights = browser.run(self.HEIGHTS)
             assert sum(each <= height for each in heights) >= share * len(heights)
 
+    CUT = """return [...document.querySelectorAll('svg.figure')].flatMap((figure) => {
+        const room = figure.getBoundingClientRect();
+        return [...figure.querySelectorAll('text')].filter((words) => {
+            const own = words.getBoundingClientRect();
+            return own.width > 0 && (own.left < room.left - 1 || own.right > room.right + 1 || own.bottom > room.bottom + 1);
+        }).map((words) => words.textContent); })"""
+
+    @pytest.mark.parametrize("width", [390, 1280])
+    def test_no_word_of_a_figure_is_cut_off(self, browser: Browser, kept: Path, width: int) -> None:
+        browser.look(width=width)
+        browser.open(kept)
+        browser.run("for (const card of document.querySelectorAll('.card')) card.style.contentVisibility = 'visible'")
+        assert len(browser.all("svg.figure text")) > 1000
+        assert browser.run(self.CUT) == []
+
     def test_verdict_figure_numbers_and_margin_are_shown_and_all_else_is_folded(self, browser: Browser, page: Path) -> None:
         browser.look(width=1440)
         browser.open(page)
