@@ -9,7 +9,7 @@ from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from harness.report import forest, standing, text
-from harness.report.rows import OTHER_SOURCE
+from harness.report.rows import OTHER_KEY, OTHER_SOURCE
 
 Row = Mapping[str, Any]
 DOCUMENT, SOUND = "document", "sound"
@@ -43,8 +43,8 @@ _DOUBTS: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
         lambda row: row["verdict"] == "supported" and bool(row["shaken"]["unmet"]),
     ),
     "other-source": (
-        "claim of another document than the others under its key", "claims of other documents than the others under their keys",
-        lambda row: any(note.startswith(OTHER_SOURCE) for note in row["notes"]),
+        "claim whose document and key do not go together", "claims whose documents and keys do not go together",
+        lambda row: any(note.startswith((OTHER_SOURCE, OTHER_KEY)) for note in row["notes"]),
     ),
     "unadjusted": (
         "verdict that does not survive Holm’s adjustment", "verdicts that do not survive Holm’s adjustment",

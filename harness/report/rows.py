@@ -32,6 +32,8 @@ NEVER = "not run: the session ended before its turn"
 
 OTHER_SOURCE = "It cites another document than "
 """How the note of a claim begins that stands under one key with claims of another document."""
+OTHER_KEY = "Its document also has claims under "
+"""How the note of a claim begins whose document's claims stand under several keys."""
 _INSTEAD = "the row holds something that this version cannot show, and claims.json has its numbers"
 _NO_SOURCE: Row = dict.fromkeys(("title", "authors", "year", "address", "section", "quote", "reported", "number"))
 _BLANK: Row = {
@@ -210,15 +212,17 @@ def adjust(rows: Iterable[Mapping[str, Any]]) -> list[Row]:
 def _put_other_sources(rows: list[Row]) -> None:
     """Write among the notes of a claim that it cites another document than most claims whose ids begin as its own does.
 
-    They are told, and their p-values adjusted, as claims of one document, which may be what the author wants or a slip.
+    They are told, and their p-values adjusted, as claims of one document, which may be what the author wants or a slip.  So may
+    be claims of one document under several keys, which are told and adjusted apart: those under the key with fewer say so.
     """
     cited = ("title", "authors", "year", "address")
+    cites: dict[str, tuple[Any, ...] | None] = {}
     for document in dict.fromkeys(row["document"] for row in rows):
         own = [row for row in rows if row["document"] == document]
         counts = Counter(tuple(row["source"][name] for name in cited) for row in own if row["source"]["title"])
-        most = max(counts, key=lambda each: counts[each], default=None)
+        cites[document] = most = max(counts, key=lambda each: counts[each], default=None)
         for row in own:
-            row["notes"] = [note for note in row["notes"] if not note.startswith(OTHER_SOURCE)]
+            row["notes"] = [note for note in row["notes"] if not note.startswith((OTHER_SOURCE, OTHER_KEY))]
             source = tuple(row["source"][name] for name in cited)
             if most is None or not row["source"]["title"] or source == most:
                 continue
@@ -228,6 +232,23 @@ def _put_other_sources(rows: list[Row]) -> None:
                 f"{OTHER_SOURCE}most claims of {document} ({said}), and is told and adjusted with them as one: give both the "
                 "same Source, or this claim an id that begins with a key of its own."
             )
+    _put_other_keys(rows, {document: most[0] for document, most in cites.items() if most is not None})
+
+
+def _put_other_keys(rows: list[Row], titles: Mapping[str, str]) -> None:
+    """Write among the notes of claims that their document, by its title, has more claims under another key."""
+    sizes = Counter(row["document"] for row in rows)
+    for title in dict.fromkeys(map(_folded, titles.values())):
+        keys = sorted((key for key, own in titles.items() if _folded(own) == title), key=lambda key: -sizes[key])
+        for row in rows:
+            if row["document"] in keys[1:] and _folded(str(row["source"]["title"] or "")) == title:
+                row["notes"].append(
+                    f"{OTHER_KEY}{keys[0]}, and is told and adjusted apart from them: let the ids of both begin with one key."
+                )
+
+
+def _folded(title: str) -> str:
+    return " ".join(title.casefold().split())
 
 
 def _put_shaken(rows: list[Row]) -> None:

@@ -22,7 +22,7 @@ from harness.evidence import Evidence
 from harness.judge import judge
 from harness.predict import Conjunction, PairedDifference, Theorem
 from harness.report import ReportError, adjust, assemble, base_row, overview, plain, with_verdict
-from harness.report.rows import FIELDS, OTHER_SOURCE, blank_row
+from harness.report.rows import FIELDS, OTHER_KEY, OTHER_SOURCE, blank_row
 
 SCHEMA = json.loads((Path(harness.report.__file__).parent / "claims.schema.json").read_text(encoding="utf-8"))
 
@@ -213,6 +213,23 @@ class TestDocuments:
         assert f"{field} {value!r}, there {rows[0]['source'][field]!r})" in note
         assert [name for _, kinds in overview.lists(adjusted) for name, _, _ in kinds] == ["other-source"]
         assert overview.flags(adjusted[1]) == "other-source" != overview.flags(adjusted[0])
+
+    @given(keys=st.lists(st.sampled_from("abc"), min_size=1, max_size=8))
+    def test_a_document_under_several_keys_is_told_by_all_claims_but_those_of_the_key_with_most(self, keys) -> None:
+        rows = self.rows(["A paper", " a  Paper"] * 4)[: len(keys)]
+        for row, key in zip(rows, keys, strict=True):
+            row |= {"id": f"{key}/{row['id'][6:]}", "document": key}
+            row["source"]["title"] = "A paper" if key == "a" else " a  Paper"
+        adjusted = adjust(adjust(rows))
+        said = [[note for note in row["notes"] if note.startswith(OTHER_KEY)] for row in adjusted]
+        quiet = {key for key, own in zip(keys, said, strict=True) if not own}
+        assert len(quiet) == 1
+        assert keys.count(*quiet) == max(map(keys.count, keys))
+        assert all(
+            len(own) == (key not in quiet) and all(f"under {min(quiet)}, and" in note for note in own)
+            for key, own in zip(keys, said, strict=True)
+        )
+        assert {overview.flags(row) for row in adjusted} <= {"", "other-source"}
 
     def test_documents_under_keys_of_their_own_and_one_that_is_not_cited_are_nothing_to_say(self) -> None:
         rows = self.rows(["A paper", "Another paper", None])
