@@ -6,11 +6,13 @@ import json
 import pickle
 from collections.abc import Mapping
 from os import PathLike
+from os.path import isdir, isfile  # unlike Path's, False for a name that no file can have: one too long
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.parsing import understood
 from harness.recipe import RecipeError
+from harness.showing import cut
 
 if TYPE_CHECKING:
     import torch
@@ -19,6 +21,7 @@ Weights = "str | PathLike[str] | Mapping[str, torch.Tensor] | torch.nn.Module"
 State = dict[str, "torch.Tensor"]
 SINGLE, INDEX, OLD = "model.safetensors", "model.safetensors.index.json", "pytorch_model.bin"
 _SHOWN = 6
+_LONGEST = 100  # letters of a name in a message
 
 
 def read(source: Any, key: str | None = None) -> State:
@@ -42,10 +45,10 @@ def read(source: Any, key: str | None = None) -> State:
             f"weights are {type(source).__name__}; give a file, a folder of Hugging Face, a state_dict or a module"
         )
     path = Path(source)
-    if path.is_dir():
+    if isdir(path):
         return _folder(path)
-    if not path.is_file():
-        raise RecipeError(f"there is no file or folder of weights {path}")
+    if not isfile(path):
+        raise RecipeError(f"there is no file or folder of weights {cut(str(path), _LONGEST)}")
     return _safetensors(path) if path.suffix == ".safetensors" else _saved(path, key)
 
 
@@ -114,8 +117,10 @@ def _folder(path: Path) -> State:
         held = {name: str(file) for name, file in named.items()}
     found: State = {}
     for shard in sorted(set(held.values())):
-        if Path(shard).name != shard or not (path / shard).is_file():
-            raise RecipeError(f"{INDEX} of {path.name} names {shard}, which is not there: copy all files of the model")
+        if Path(shard).name != shard or not isfile(path / shard):
+            raise RecipeError(
+                f"{INDEX} of {path.name} names {cut(shard, _LONGEST)}, which is not there: copy all files of the model"
+            )
         tensors = _safetensors(path / shard)
         wanted = {name for name, file in held.items() if file == shard}
         if wanted != set(tensors):

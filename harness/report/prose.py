@@ -26,6 +26,7 @@ import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field, replace
 from functools import cache, lru_cache
+from os.path import isfile
 from pathlib import Path
 
 from markdown_it import MarkdownIt
@@ -215,7 +216,7 @@ def gathered(folder: Path, documents: Iterable[str]) -> dict[str, str]:
     found = {}
     for key in documents:
         path = folder / f"{key}.md"
-        if Path(key).name == key and path.is_file():
+        if Path(key).name == key and isfile(path):
             try:
                 found[key] = path.read_text(encoding="utf-8")
             except (OSError, UnicodeDecodeError) as problem:

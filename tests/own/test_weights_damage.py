@@ -52,3 +52,20 @@ def test_a_changed_file_of_weights_is_read_or_refused_in_one_sentence(whole: Pat
     finally:
         path.write_bytes(before)
     assert "\n" not in said
+
+
+@pytest.mark.parametrize("length", [100, 255, 256, 5000])
+@pytest.mark.parametrize("letter", ["x", "1", "\0", "é"])
+def test_a_name_that_no_file_can_have_is_one_that_is_not_there(whole: Path, length: int, letter: str):
+    path = whole / "model.safetensors.index.json"
+    before = path.read_bytes()
+    try:
+        path.write_text(json.dumps({**INDEX, "weight_map": {"a.weight": letter * length}}))
+        with pytest.raises(RecipeError, match="which is not there") as refused:
+            read(whole)
+    finally:
+        path.write_bytes(before)
+    assert len(str(refused.value)) < 400
+    with pytest.raises(RecipeError, match="there is no file or folder of weights") as refused:
+        read(letter * length)
+    assert len(str(refused.value)) < 400
