@@ -33,7 +33,8 @@ def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[st
               for trial in found.get("trials") or ()]  # fmt: skip
     told = [{**NO_TRIAL, **each, "found": False, "fresh": True} for each in (again, found.get("inside")) if each]
     once = text.Once(fewest=1)
-    for trial in (*trials, *told):  # why settings could not be judged, each sentence once
+    once(str(row.get("reason") or ""))
+    for trial in (*trials, *told):  # why settings could not be judged, each sentence once, and none of the card's own
         unjudged = trial["verdict"] in ("error", "invalid")
         trial["reason"] = once(str(trial["reason"] or ""), "") or None if unjudged else None
     return {

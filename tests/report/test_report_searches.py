@@ -220,6 +220,8 @@ def test_why_settings_could_not_be_judged_is_said_once():
     shown = searched({"looked_for": "refuted", "trials": failed, "reason": "So."}, row)
     assert [trial["reason"] for trial in shown["trials"]] == ["Gate 0 failed.", "Gate 1 failed.", None, None, None, None]
     assert [each["reason"] for each in failed] == [f"Gate {at % 2} failed." for at in range(6)], "the row's own trials stay"
+    shown = searched({"trials": failed, "reason": "So."}, {**row, "verdict": "invalid", "reason": "Gate 1 failed."})
+    assert [trial["reason"] for trial in shown["trials"]] == ["Gate 0 failed.", *[None] * 5], "the card says the other above"
 
 
 VALUES = st.recursive(
