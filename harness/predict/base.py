@@ -273,8 +273,9 @@ class Prediction(Shown, metaclass=Declared):
         """A column or a level as the reader sees it; a whole number is one, whatever type its column has."""
         if (named := self.names.get(str(column))) is not None:
             return named
-        whole = isinstance(column, float) and column.is_integer() and abs(column) < 1e15
-        return str(int(column)) if isinstance(column, float) and whole else str(column).replace("_", " ")
+        if isinstance(column, float) and column.is_integer() and abs(column) < 1e15:
+            return str(int(column))
+        return str(column).replace("_", " ")
 
     def crossed(self, columns: str | tuple[str, ...] | None) -> str:
         """Several columns as one unit: "architecture × seed"."""

@@ -19,6 +19,7 @@ from harness import links
 from harness.claim import Claim
 from harness.errors import ClaimError
 from harness.fixed import declared
+from harness.showing import one_line
 from harness.stats import benjamini_hochberg, holm
 
 Row = dict[str, Any]
@@ -248,7 +249,7 @@ def _put_other_keys(rows: list[Row], titles: Mapping[str, str]) -> None:
 
 
 def _folded(title: str) -> str:
-    return " ".join(title.casefold().split())
+    return one_line(title).casefold()
 
 
 def _put_shaken(rows: list[Row]) -> None:

@@ -19,11 +19,8 @@ from harness.report.lanes import Columns, FigureStyle
 from harness.report.panels import Shape, rings, shapes
 
 _SIZES = {1: (806, 475), 2: (1094, 446), 3: (1296, 418)}  # whole figure by its columns, the height for one row of panels
-_FLAT = {
-    1: 300,
-    2: 280,
-    3: 262,
-}  # height of one of several rows, flat so that words stay legible on a card of one screen
+# Height of one of several rows: flat, so that words stay legible on a card of one screen.
+_FLAT = {1: 300, 2: 280, 3: 262}
 _WORDS, _NUMBERS, _LINE = 17, 16, 21  # heights of letters, and of a line
 _LARGEST = 19  # that the style sheet gives letters on a narrow screen
 _GAP, _HEAD, _TICK, _PAD, _FOOT = 28, 28, 6, 6, 4

@@ -111,8 +111,8 @@ class _Run:
             for model in burning:
                 self._learn(model)
                 model.next_part()
-            self._remove([model for model in due if model not in burning and model.look()])
             self._forget(due)
+            self._remove([model for model in due if model not in burning and model.look()])
             self._set_steps()
         return Trace.join([model.trace() for model in sorted(self.done, key=lambda model: model.number)])
 
@@ -171,9 +171,8 @@ class _Run:
     def _forget(self, due: Sequence[Course]) -> None:
         """Begin the sums of a part from zero: those of all rows go on while any model learns, also of one that draws."""
         for model in due:
-            if model in self.models:
-                rows = self._rows(model)
-                self.squares[rows] = self.spread[rows] = 0.0
+            rows = self._rows(model)
+            self.squares[rows] = self.spread[rows] = 0.0
 
     def _set_mass(self, model: Course, curvature: torch.Tensor) -> None:
         rows, gamma = self._rows(model), self.spec.localization
