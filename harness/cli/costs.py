@@ -5,7 +5,7 @@ from __future__ import annotations
 import argparse
 import resource
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -59,31 +59,27 @@ def costs(chosen: argparse.Namespace) -> int:
     except DeviceError as problem:
         raise CommandError(problem) from None
     base = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    lacking = Needed.of(designs.values()).lacking(store)
-
-    def needed(some: Iterable[ClaimDesign]) -> Needed:
-        return Needed.of(some).without(lacking)
-
-    whole = needed(designs.values())
+    whole = Needed.of(designs.values())
+    lacking = whole.lacking(store)
     print(f"timing what the store does not know, for about {chosen.seconds:g} s", file=sys.stderr, flush=True)
     with under_way("timing", 100, "%") as hear:
-        rates = Rates(store, whole, chosen.seconds, lambda done, of: hear(done / of))
+        rates = Rates(store, whole.without(lacking), chosen.seconds, lambda done, of: hear(done / of))
         rates.time()
-    prices = Prices(whole, rates, store, base)
+    prices = Prices(whole, rates, store, base, lacking)
     documents = list(dict.fromkeys(document for document, _ in designs))
     own = {each: {name: design for (of, name), design in designs.items() if of == each} for each in documents}
-    lines = {each: prices.cost(needed(own[each].values())) for each in documents}
+    lines = {each: prices.cost(Needed.of(own[each].values())) for each in documents}
     if len(documents) > 1:
         lines["all"] = prices.cost(whole)
     print(f"scale {chosen.scale}, on {store.device}; the store is {folder}\n")
-    print(f"{'':34} {'networks':>8} {'tables':>8} {'time':>9} {'to do':>9} {'memory':>8} {'disk':>8}  how the time was got")
+    print(f"{'':34} {'networks':>8} {'tables':>8} {'time':>13} {'to do':>13} {'memory':>8} {'disk':>8}  how the time was got")
     for name, cost in lines.items():
         print(_line(name, cost))
     for each in documents:
         print()
         for name, design in own[each].items():
             short = f"  {name.removeprefix(each + '/')}"
-            print(_line(short, prices.cost(needed([design]))) if design.recipes else f"{short[:34]:34} (no networks)")
+            print(_line(short, prices.cost(Needed.of([design]))) if design.recipes else f"{short[:34]:34} (no networks)")
     _explain([*lines.values()])
     return 0
 
@@ -115,17 +111,23 @@ def _explain(costs: Sequence[Cost]) -> None:
         print(f"{source}: {GOT[source]}")
     if any(cost.at_most for cost in costs):
         print("≤: trainings and samplers may end early, were not seen to within some seconds, and count in full.")
-    if untimed := list(dict.fromkeys(each for cost in costs for each in cost.untimed)):
-        more = f", and {len(untimed) - 4} more" if len(untimed) > 4 else ""
-        print(f"Not timed, and not in the times: {'; '.join(untimed[:4])}{more}", file=sys.stderr)
+    untimed = {name: why for cost in costs for name, why in cost.untimed.items()}
+    if untimed:
+        print("?: not timed, and in no figure of time, memory or disk:")
+    for why in dict.fromkeys(untimed.values()):
+        things = [name for name, of in untimed.items() if of == why]
+        print(f"  {things[0]}{f' and {len(things) - 1:,} more kinds' if len(things) > 1 else ''}: {why}")
 
 
 def _line(name: str, cost: Cost) -> str:
-    whole, left = (f"{'≤ ' if cost.at_most else ''}{_time(each)}" for each in (cost.seconds, cost.left))
-    return (
-        f"{name[:34]:34} {cost.members:8,} {cost.tables:8,} {whole:>9} {left:>9} {cost.memory / 1e9:5.1f} GB "
-        f"{cost.disk / 1e6:5,.0f} MB  {_got(cost)}"
+    """A row of the table; a question mark stands for what was not timed, so that nothing unknown reads as a nought."""
+    counts = f"{name[:34]:34} {cost.members:8,} {cost.tables:8,}"
+    if cost.untimed and not cost.sources:
+        return f"{counts} {'?':>13} {'?':>13} {'?':>8} {'?':>8}  not timed"
+    whole, left = (
+        f"{'≤ ' if cost.at_most else ''}{_time(each)}{' + ?' if cost.untimed else ''}" for each in (cost.seconds, cost.left)
     )
+    return f"{counts} {whole:>13} {left:>13} {cost.memory / 1e9:5.1f} GB {cost.disk / 1e6:5,.0f} MB  {_got(cost)}"
 
 
 def _got(cost: Cost) -> str:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from types import MappingProxyType
 from typing import TYPE_CHECKING
 
 from harness.device import memory_limit
@@ -20,6 +21,8 @@ if TYPE_CHECKING:
     from harness.store import Store
 
 HEADER = 600  # bytes beside the parameters of a member
+ALONE = "it is done once for a claim, not for each network"
+UNSEEN = "neither it nor anything of its kind could be timed; --seconds gives more time for that"
 
 
 @dataclass
@@ -58,15 +61,15 @@ class Needed:
             try:
                 store.data(recipe.data)
             except CANNOT as problem:
-                found[recipe] = str(problem).split("; ")[0]
+                found[recipe] = str(problem)
         return found
 
     def without(self, lacking: Mapping[Recipe, str]) -> Needed:
-        """The same without some networks; these, and their tables, are not known."""
+        """The same without some networks and their tables: what can be timed."""
         return Needed(
             {recipe: seeds for recipe, seeds in self.members.items() if recipe not in lacking},
             {key: table for key, table in self.tables.items() if table[1] not in lacking},
-            self.unknown | {f"{recipe.name} ({lacking[recipe]})" for recipe in self.members if recipe in lacking},
+            self.unknown,
         )
 
 
@@ -75,14 +78,14 @@ class Cost:
     """What something takes.
 
     Attributes:
-        members: networks.
-        tables: measurements of one network each.
+        members: networks, timed or not.
+        tables: measurements of one network each, timed or not.
         seconds: of one process, on an empty store.
         left: seconds for what is not in the store.
         memory: bytes that one process holds.
         disk: bytes of the store.
         at_most: whether members or samplers may stop earlier than was counted.
-        untimed: things that could not be timed, and count as nothing.
+        untimed: what could not be timed, with the reason.  Its seconds, memory and disk are in none of the figures.
         sources: the seconds on an empty store by how they were got; see :class:`harness.running.rates.Known`.
     """
 
@@ -93,7 +96,7 @@ class Cost:
     memory: int
     disk: int
     at_most: bool
-    untimed: tuple[str, ...]
+    untimed: Mapping[str, str]
     sources: Mapping[Source, float] = field(default_factory=dict)
 
     @property
@@ -122,10 +125,13 @@ class Prices:
         rates: of this machine.
         store: what it has is not left to be done.
         base: bytes that a process holds before it works.
+        lacking: networks whose data cannot be loaded here, with the reason; the rates need not have heard of them.
     """
 
-    def __init__(self, whole: Needed, rates: Rates, store: Store, base: int) -> None:
-        self._whole, self._rates, self._store, self._base = whole, rates, store, base
+    def __init__(
+        self, whole: Needed, rates: Rates, store: Store, base: int, lacking: Mapping[Recipe, str] = MappingProxyType({})
+    ) -> None:
+        self._whole, self._rates, self._store, self._base, self._lacking = whole, rates, store, base, lacking
         self._members: dict[str, _Price] = {}
         self._tables: dict[str, _Price] = {}
 
@@ -133,15 +139,15 @@ class Prices:
         """What some claims take together."""
         seconds = left = disk = 0.0
         memory, sources = 0, dict[Source, float]()
-        untimed, at_most = dict.fromkeys(needed.unknown), False
-        priced = [(f"training of {recipe.name}", seeds, self._member(recipe)) for recipe, seeds in needed.members.items()]
+        untimed, at_most = dict.fromkeys(needed.unknown, ALONE), False
+        priced = [(recipe, "training of", seeds, self._member(recipe)) for recipe, seeds in needed.members.items()]
         priced += [
-            (f"{measurement.name} of {recipe.name}", seeds, self._table(key))
+            (recipe, f"{measurement.name} of", seeds, self._table(key))
             for key, (measurement, recipe, seeds) in needed.tables.items()
         ]
-        for name, seeds, price in priced:
+        for recipe, what, seeds, price in priced:
             if price.known is None:
-                untimed[name] = None
+                untimed[f"{what} {recipe.name}"] = self._lacking.get(recipe, UNSEEN)
                 continue
             own = len(seeds) * price.known.seconds
             seconds, left = seconds + own, left + len(seeds - price.there) * price.known.seconds
@@ -149,13 +155,13 @@ class Prices:
             disk, memory, at_most = disk + len(seeds) * price.bytes, max(memory, price.memory), at_most or price.at_most
         return Cost(
             sum(map(len, needed.members.values())), sum(len(seeds) for _, _, seeds in needed.tables.values()), seconds, left,
-            self._base + memory, int(disk), at_most, tuple(untimed), sources,
+            self._base + memory, int(disk), at_most, untimed, sources,
         )  # fmt: skip
 
     def _member(self, recipe: Recipe) -> _Price:
         if recipe.key not in self._members:
             seeds = self._whole.members[recipe]
-            known = self._rates.training(recipe, seeds)
+            known = None if recipe in self._lacking else self._rates.training(recipe, seeds)
             self._members[recipe.key] = _Price(known, frozenset(), 0.0) if known is None else _Price(
                 known, frozenset(self._store.trained_of(recipe, sorted(seeds))),
                 4 * recipe.program().layout.total * len(recipe.kept) + HEADER, self._rates.at_most(recipe),
@@ -167,7 +173,7 @@ class Prices:
         if key not in self._tables:
             measurement, recipe, seeds = self._whole.tables[key]
             try:
-                known = self._rates.measuring(measurement, recipe, seeds)
+                known = None if recipe in self._lacking else self._rates.measuring(measurement, recipe, seeds)
             except CANNOT:
                 known = None
             self._tables[key] = _Price(known, frozenset(), 0.0) if known is None else _Price(

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from harness import Accuracy, Robustness, Store, Threat, ToyImages, cli
+from harness.data.base import DataShortfall
 from harness.device import memory_limit
 from harness.measure.llc.estimate import LLC, LLCSpec
 from harness.optimiser import Until
@@ -112,7 +113,7 @@ def test_memory_holds_a_stack_or_what_stacked_work_is_allowed(tmp_path: Path, pa
 
 def test_what_cannot_be_timed_is_said(tmp_path: Path, paced: dict[str, list[Any]]) -> None:
     found = cost(tmp_path, design((BASE, 1), alone=("a table",)))
-    assert (found.at_most, found.untimed) == (False, ("a table",))
+    assert (found.at_most, [*found.untimed]) == (False, ["a table"])
 
 
 @given(
@@ -282,21 +283,39 @@ def test_times_in_words() -> None:
     assert {seconds: _time(seconds) for seconds in IN_WORDS} == IN_WORDS
 
 
-def test_networks_whose_data_are_not_here_are_said_and_the_others_are_timed(
-    tmp_path: Path, paced: dict[str, list[Any]]
-) -> None:
-    from harness.data.base import DataShortfall
+WHY = "there are 10 images of class 3; train on fewer"
+ABSENT = [replace(BASE, data=ToyImages(train=640, test=20), architecture=MLP((width,))) for width in (4, 8)]
 
-    class Elsewhere(Store):
-        def data(self, spec: Any) -> Any:
-            if spec != DATA:
-                raise DataShortfall("there are 10 images of class 3; train on fewer")
-            return super().data(spec)
+
+class Elsewhere(Store):
+    """A store where one data set alone can be loaded."""
+
+    def data(self, spec: Any) -> Any:
+        if spec != DATA:
+            raise DataShortfall(WHY)
+        return super().data(spec)
+
+
+@pytest.mark.parametrize("here", [[], [BASE], [BASE, WIDE]])
+@pytest.mark.parametrize("absent", [[], ABSENT[:1], ABSENT])
+def test_what_was_not_timed_is_counted_said_and_never_reads_as_nought(
+    tmp_path: Path, paced: dict[str, list[Any]], here: list[Recipe], absent: list[Recipe]
+) -> None:
+    from harness.cli.costs import _line
 
     store = Elsewhere(tmp_path)
-    absent = replace(BASE, data=ToyImages(train=640, test=20))
-    whole = Needed.of([design((BASE, 3), (absent, 3), measured=3)])
-    needed = whole.without(whole.lacking(store))
-    found = Prices(needed, Rates(store, needed, 1.0), store, 0).cost(needed)
-    assert found.members == found.tables == 3
-    assert found.untimed == (f"{absent.name} (there are 10 images of class 3)",)
+    whole = Needed.of([design(*((recipe, 3) for recipe in [*here, *absent]), measured=3)])
+    lacking = whole.lacking(store)
+    assert lacking == dict.fromkeys(absent, WHY)
+    found = Prices(whole, Rates(store, whole.without(lacking), 1.0), store, 0, lacking).cost(whole)
+    assert found.members == found.tables == 3 * len([*here, *absent])
+    assert {*found.untimed.values()} == ({WHY} if absent else set())
+    assert all(any(recipe.name in name for name in found.untimed) for recipe in absent)
+    line, timed = _line("paper", found), cost(tmp_path, design(*((recipe, 3) for recipe in here), measured=3))
+    assert (found.seconds, found.disk) == (timed.seconds, timed.disk)
+    if not absent:
+        assert "?" not in line
+    elif here:
+        assert line.count("+ ?") == 2
+    else:
+        assert line[34:].split() == [str(found.members), str(found.tables), *"????", "not", "timed"]
