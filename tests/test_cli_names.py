@@ -89,3 +89,27 @@ def test_a_folder_without_claims_is_said(
             capsys.readouterr().err
             == "python -m harness: claims has no claims; name the folder that has them with --folder DIR\n"
         )
+
+
+PLACES = {  # what commands take a file or folder as; X is where it is
+    "read": ["report X", "story X", "fresh X --out new.json", "diff X X", "export --format hypotheses --from X --out out.json"],
+    "store": ["cache --store X", "cache ls --store X", "cache verify --store X", "cache merge X there"],
+    "written": ["preregister --out X", "new X", "plan --folder X"],
+}
+
+
+@pytest.mark.parametrize("command", [command for commands in PLACES.values() for command in commands])
+@pytest.mark.parametrize("place", ["a" * 300, "plain/inside", f"{'a' * 300}/inside"])
+def test_places_that_no_file_system_has_are_a_sentence(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], command: str, place: str
+) -> None:
+    """Whatever the operating system says of a name is said with the name, and by no traceback."""
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "plain").write_text("a file")
+    (tmp_path / "claims").mkdir()
+    (tmp_path / "claims" / f"test_{tmp_path.name}_places.py").write_text(CLAIM)
+    assert cli.main([place if word == "X" else word for word in command.split()]) == 2
+    said = capsys.readouterr().err.rstrip("\n")
+    assert said.startswith("python -m harness: ")
+    assert place.split("/")[0] in said
+    assert "\n" not in said

@@ -77,10 +77,18 @@ def _carried_out(arguments: Sequence[str] | None) -> int:
     try:
         return command(chosen)
     except CommandError as problem:
-        from harness.report.text import visible
+        return _refused(parser, str(problem))
+    except OSError as problem:
+        if problem.filename is None:  # of no file that the user could have meant: a broken pipe, or a fault of ours
+            raise
+        return _refused(parser, f"{problem.filename}: {problem.strerror}")
 
-        print(f"{parser.prog}: {visible(str(problem))}", file=sys.stderr)
-        return 2
+
+def _refused(parser: argparse.ArgumentParser, why: str) -> int:
+    from harness.report.text import visible
+
+    print(f"{parser.prog}: {visible(why)}", file=sys.stderr)
+    return 2
 
 
 def _take_up(parser: argparse.ArgumentParser, chosen: argparse.Namespace, left: list[str]) -> None:
