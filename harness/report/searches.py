@@ -83,9 +83,10 @@ def agreement(row: Mapping[str, Any]) -> dict[str, Any] | None:
     if not found or row["verdict"] not in ("supported", "refuted"):
         return None
     own = next((each for each in found.get("shares") or () if each["verdict"] == row["verdict"]), None)
+    others = found.get("others", own)  # beside the defaults, which agree with themselves
     again = found.get("inside")
     grades = [
-        *(["robust"] if own and own["interval"][0] > 0.5 else []),
+        *(["robust"] if others and others["interval"][0] > 0.5 and not found.get("pools") else []),
         *(["replicable"] if again and again.get("verdict") == row["verdict"] else []),
     ]
     share = None if own is None else f"{own['count']} of {words.counted(own['of'], 'setting')}"
@@ -110,7 +111,8 @@ def line(row: Mapping[str, Any]) -> str | None:
         said.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
     said += [
         f"turns at {edge['name'].replace('_', ' ')} {text.cell(edge['threshold'])}" if edge["threshold"] is not None
-        else f"turns where {edge['name'].replace('_', ' ')} is {text.cell(edge['outside'])}"
+        else f"{'turns where' if edge.get('judged', True) else 'cannot be judged where'} {edge['name'].replace('_', ' ')} is "
+             f"{text.cell(edge['outside'])}"
         for edge in found.get("edges") or ()
     ]  # fmt: skip
     if found.get("found") is not None:

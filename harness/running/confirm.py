@@ -15,6 +15,7 @@ from harness.running.surface import Surface
 from harness.running.trials import Trial, simplicity
 
 SURE = 0.95  # probability with which a study of fresh seeds is expected to say the same, for a setting to be confirmed
+ABOUT = 0.02  # of a probability: no difference for which a less simple setting is taken
 _Z = 1.645
 
 
@@ -37,10 +38,13 @@ def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[s
         return None
     chances = _chances(explored, surface, candidates, holds=holds)
     sure = [each for each, chance in zip(candidates, chances, strict=True) if chance >= SURE]
-    if not sure:
-        return candidates[int(np.argmax(chances))]
-    if holds == explored.default.holds and explored.edges:  # on this side what is nearest to the edge says most
-        edge = explored.edges[0]
+    if not sure:  # of those that are about as likely as any
+        best = max(chances)
+        likely = [each for each, chance in zip(candidates, chances, strict=True) if chance >= best - ABOUT]
+        return min(likely, key=lambda settings: simplicity(explored.scope, settings))
+    edges = [edge for edge in explored.edges if edge.judged]
+    if holds == explored.home and edges:  # on this side what is nearest to the edge says most
+        edge = edges[0]
         axis = explored.scope.axis(edge.name)
         on_line = [each for each in sure if set(each) <= {edge.name}] or sure
         return min(on_line, key=lambda each: abs(axis.place(each.get(edge.name, axis.default)) - axis.place(edge.inside)))

@@ -9,12 +9,14 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
+from harness.deadline import TimedOut
 from harness.predict import words
 from harness.running.confirm import again
 from harness.running.maps import Map, maps_of
 from harness.running.scope import Scope, Settings
-from harness.running.search import Ahead, Edge, Judged, explore
-from harness.running.surface import Index, Split, best_split, even
+from harness.running.search import Ahead, Edge, Explored, Judged, begun, go, side
+from harness.running.surface import Index, Split, Surface, best_split, even
+from harness.running.timeout import give_up
 from harness.running.trials import Trial, in_words, tried, value_in_words
 from harness.showing import Shown
 
@@ -65,7 +67,7 @@ class Search(Shown):
         split: the single condition that best separates where the claim holds.
         importance: settings by their share of the variance of the effect; empty where effects differ no more than chance
             has them differ.
-        alike: p of effects that differ by their errors alone; None where there are none.
+        alike: p of effects that differ by their errors alone; None where there are too few.
         joint: p of "there is no effect in any of the even settings", valid however they depend on each other: twice the median
             p (Rüger 1978; Vovk & Wang 2020, doi 10.1093/biomet/asaa027); None where there is none.
         maps: where it holds over pairs of the settings that matter most.
@@ -75,6 +77,9 @@ class Search(Shown):
         broke: what kept the search from its end, or None.
         asked: settings that were to be tried; a scope may hold fewer.
         cut: whether the time was over before they were.
+        others: share of the settings beside the defaults that have the verdict of the defaults; None where none was tried, or
+            the defaults are not decided.
+        pools: settings whose values Hypothesis drew, which need not be even; see :attr:`harness.running.scope.Scope.pools`.
     """
 
     looked_for: str
@@ -99,6 +104,8 @@ class Search(Shown):
     broke: str | None = None
     asked: int | None = None
     cut: bool = False
+    others: Share | None = None
+    pools: tuple[str, ...] = ()
 
     def _shown(self) -> tuple[str, Mapping[str, Any]]:
         return f"Search of {len(self.trials)} settings", {
@@ -140,38 +147,81 @@ def search(
     Raises:
         ValueError: ``trials`` is below 1.
     """
-    explored = explore(scope, judged, default, trials, tell, minutes, ahead, foresight)
+    explored = begun(scope, judged, default, trials, tell, minutes, ahead, foresight)
+    broke = None
+    try:
+        go(explored)
+    except (Exception, TimedOut) as problem:  # what was tried before says what it says
+        if not explored.trials:
+            raise
+        broke = _said(problem)
     surface = explored.surface()
-    decided = default.verdict in OPPOSITE  # a small effect may be supported although it lies below the margin
-    home = default.verdict == "supported" if decided else default.holds
-    looked_for = "supported" if home is False else "refuted"
-    found, confirmation, inside = None, None, None
-    if home is not None and any(each.verdict == looked_for for each in explored.trials):
-        found = again(explored, surface, holds=not home)
-        near = again(explored, surface, holds=home) if explored.edges else None
-        fresh_ahead([each for each in (found, near) if each is not None])
-        confirmation = None if found is None else tried(fresh, found, "confirmation")
-        inside = None if near is None else tried(fresh, near, "confirmation")
+    result = _looked(explored, surface)
+    try:
+        result = result if broke else _confirmed(explored, surface, result, fresh, fresh_ahead)
+    except (Exception, TimedOut) as problem:
+        broke = _said(problem)
+    result = replace(result, broke=broke, cut=result.cut and not broke)
+    return replace(result, reason=told(result, default))
+
+
+def _said(problem: BaseException) -> str:
+    """What broke a search, whose clock stands from now on."""
+    if isinstance(problem, TimedOut):
+        give_up()
+        return str(problem)
+    return f"{type(problem).__name__}: {problem}"
+
+
+def _looked(explored: Explored, surface: Surface | None) -> Search:
+    """What the trials of a search say, before anything is confirmed."""
+    scope, default, seen = explored.scope, explored.default, explored.all()
     whole = explored.whole()
-    shares = tuple(shares_of(explored.drawn) if whole is None else shares_of(whole, exact=True))
-    seen = explored.all()
-    distances = np.array([each.distance for each in seen], dtype=float)
-    errors = np.array([each.error for each in seen], dtype=float)
-    alike = even(distances, errors) if len(seen) > 2 else None
+    drawn = explored.drawn if whole is None else whole
+    distances, errors = (np.array([getattr(each, name) for each in seen], dtype=float) for name in ("distance", "error"))
+    units = np.array([each.n or np.inf for each in seen], dtype=float)
+    alike = even(distances, errors, units) if len(seen) > 2 else None
     matters = surface is not None and alike is not None and alike < LEVEL and len(scope.axes) > 0
     holds = None if surface is None else float((surface.holds(scope.even(_FRESH, "share")) > 0.5).mean())
     result = Search(
-        looked_for, tuple(explored.trials), found, None if confirmation is None else confirmation.verdict == looked_for,
-        confirmation, "", scope.defaults, shares, holds, tuple(explored.edges), inside,
-        best_split(scope, [each.settings for each in seen], [bool(each.holds) for each in seen]),
-        surface.importance() if matters and surface is not None else (), alike, joint_p(explored.trials),
-        asked=trials, cut=explored.cut,
+        "supported" if explored.home is False else "refuted", tuple(explored.trials), None, None, None, "", scope.defaults,
+        tuple(shares_of(drawn, exact=whole is not None)), holds, tuple(explored.edges),
+        split=best_split(scope, [each.settings for each in seen], [bool(side(each)) for each in seen]),
+        importance=surface.importance() if matters and surface is not None else (), alike=alike,
+        joint=joint_p(explored.trials), asked=explored.budget, cut=explored.cut,
+        others=_others(drawn, default, exact=whole is not None), pools=scope.pools,
     )  # fmt: skip
     if surface is not None and result.importance:
         result = replace(result, maps=maps_of(surface, result.importance, [(each.settings, each.verdict) for each in seen]))
-    if confirmation is not None:
-        result = replace(result, p=confirmation.p_refute if looked_for == "refuted" else confirmation.p)
-    return replace(result, reason=told(result, default))
+    return result
+
+
+def _confirmed(
+    explored: Explored, surface: Surface | None, result: Search, fresh: Judged,
+    fresh_ahead: Callable[[Sequence[Settings]], None],
+) -> Search:  # fmt: skip
+    """The same, with what was found judged once more on fresh seeds."""
+    home, looked_for = explored.home, result.looked_for
+    if home is None or not any(each.verdict == looked_for for each in explored.trials):
+        return result
+    found = again(explored, surface, holds=not home)
+    near = again(explored, surface, holds=home) if any(edge.judged for edge in explored.edges) else None
+    fresh_ahead([each for each in (found, near) if each is not None])
+    confirmation = None if found is None else tried(fresh, found, "confirmation")
+    inside = None if near is None else tried(fresh, near, "confirmation")
+    result = replace(result, found=found, inside=inside, confirmation=confirmation)
+    if confirmation is None:
+        return result
+    p = confirmation.p_refute if looked_for == "refuted" else confirmation.p
+    return replace(result, confirmed=confirmation.verdict == looked_for, p=p)
+
+
+def _others(drawn: Sequence[Trial], default: Trial, *, exact: bool) -> Share | None:
+    """The share of the settings beside the defaults that agree with them."""
+    beside = [each for each in drawn if each.settings]
+    if default.verdict not in OPPOSITE or not beside:
+        return None
+    return next((each for each in shares_of(beside, exact=exact) if each.verdict == default.verdict), None)
 
 
 def shares_of(trials: Sequence[Trial], *, exact: bool = False) -> list[Share]:
@@ -196,46 +246,87 @@ def joint_p(trials: Sequence[Trial]) -> float | None:
 
 def told(found: Search, default: Trial) -> str:
     """A search in a few sentences."""
-    return " ".join(filter(None, (_shares(found), _edge(found, default), _simplest(found), _matters(found))))
+    tried_so_far = words.counted(len(found.trials), "setting")
+    broke = f"The search broke after {tried_so_far}: {found.broke}." if found.broke else ""
+    said = (broke, _shares(found), _edges(found, default), _simplest(found), _matters(found))
+    return " ".join(filter(None, said))
 
 
 def _shares(found: Search) -> str:
     said = [words.came(share.count, share.verdict) for share in found.shares if share.count or share.verdict == "supported"]
     supported = next((share for share in found.shares if share.verdict == "supported"), None)
+    tried = f"The time was over after {len(found.trials)} of {words.counted(found.asked or 0, 'setting')}." if found.cut else ""
     if supported is None:
-        return "No setting was tried."
+        return "No setting was tried: the time was over before." if found.cut else "No setting was tried."
     if not found.trials:
         return "The scope has no setting but the defaults, so that there is nothing to try."
     if supported.exact:
-        every = "the only setting" if supported.of == 1 else f"all {supported.of} settings"
-        return f"Tried were {every} of the scope, so that the shares are exact: {', '.join(said)}."
+        every = "was the only setting" if supported.of == 1 else f"were all {supported.of} settings"
+        return f"Tried {every} of the scope, so that the shares are exact: {', '.join(said)}."
     low, high = (f"{100 * end:.0f}" for end in supported.interval)
     different = sum(trial.why == "even" for trial in found.trials)  # beside the defaults
     drawn = f"{words.counted(supported.of, 'setting')} spread evenly over the scope"
     if different < supported.of - 1:  # a scope of few settings gives the same ones again
         drawn = f"{supported.of} even draws from a scope of few settings"
-    return f"Of {drawn}: {', '.join(said)}; so it is supported in {low} to {high} % of the scope."
+    if found.pools:
+        names = " and ".join(found.pools)
+        return f"{tried} Of {supported.of} settings from values that Hypothesis gave of {names}, which need not be even: " \
+               f"{', '.join(said)}.".strip()  # fmt: skip
+    return f"{tried} Of {drawn}: {', '.join(said)}; so it is supported in {low} to {high} % of the scope.".strip()
 
 
-def _edge(found: Search, default: Trial) -> str:
-    if not found.edges:
-        return ""
-    edge = found.edges[0]
+def _edges(found: Search, default: Trial) -> str:
+    """The first edge with all that is known of it, the others by where they are."""
+    turning = [edge for edge in found.edges if edge.judged]
+    unjudged = [f"{edge.name} {_from(edge)}" for edge in found.edges if not edge.judged]
+    said = [_edge(turning[0], found, default)] if turning else []
+    if turning[1:]:
+        said.append(f"It turns, too, {' and '.join(_where(edge) for edge in turning[1:])}.")
+    if unjudged:
+        said.append(f"It cannot be judged with {' and '.join(unjudged)}.")
+    return " ".join(said)
+
+
+def _from(edge: Edge) -> str:
+    """The side of an edge that is not the defaults'."""
+    value = value_in_words(edge.outside)
+    if not _ordered(edge):
+        return value
+    return f"{value} and below" if edge.outside < edge.inside else f"{value} and above"
+
+
+def _ordered(edge: Edge) -> bool:
+    if edge.judged:
+        return edge.threshold is not None
+    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in (edge.inside, edge.outside))
+
+
+def _where(edge: Edge) -> str:
     if edge.threshold is None:
-        return f"With all else at its default it turns where {edge.name} is {value_in_words(edge.outside)}."
-    inner, outer = (edge.supported, edge.refuted) if default.holds else (edge.refuted, edge.supported)
-    here, there = ("supported", "refuted") if default.holds else ("refuted", "supported")
+        return f"where {edge.name} is {value_in_words(edge.outside)}"
+    return f"at {edge.name} {value_in_words(edge.threshold)}"
+
+
+def _edge(edge: Edge, found: Search, default: Trial) -> str:
+    if edge.threshold is None:
+        return f"With all else at its default it turns {_where(edge)}."
+    home = side(default)
+    inner, outer = (edge.supported, edge.refuted) if home else (edge.refuted, edge.supported)
+    here, there = ("supported", "refuted") if home else ("refuted", "supported")
     falls = edge.outside < edge.inside  # the edge may lie below the default, too
     parts = [f"{here} {'down' if falls else 'up'} to {edge.name} {value_in_words(inner)}"] if inner is not None else []
     named = "" if parts else f"{edge.name} "
     parts += [f"{there} from {named}{value_in_words(outer)}{' down' if falls else ''}"] if outer is not None else []
     turns = f"its effect passes the margin at about {value_in_words(edge.threshold)}"
+    between = "" if edge.threshold in (inner, outer) else f"; {turns}"  # of values that are next to each other
+    if not parts:
+        return f"With all else at its default {turns.replace('margin at about', f'margin at {edge.name} of about')}."
     fresh = ""
     if found.inside is not None:
         kept = found.inside.verdict == here
         fresh = f"; on fresh seeds with {in_words(found.inside.settings) or 'the defaults'} it is {found.inside.verdict}"
         fresh += ", as before" if kept else ""
-    return f"With all else at its default it is {', '.join(parts)}; {turns}{fresh}."
+    return f"With all else at its default it is {', '.join(parts)}{between}{fresh}."
 
 
 def _simplest(found: Search) -> str:
@@ -254,10 +345,18 @@ def _simplest(found: Search) -> str:
 
 
 def _matters(found: Search) -> str:
-    if found.alike is not None and not found.importance:
+    if found.alike is None:
+        return ""
+    if found.alike >= LEVEL:
         return "Effects differ over the scope no more than their errors explain."
     if not found.importance:
-        return ""
-    first = found.importance[0]
+        return "Effects differ over the scope by more than their errors explain; they are too few to say what that goes with."
+    first, *rest = found.importance
     low, high = (f"{100 * end:.0f}" for end in first.interval)
-    return f"Of the variance of the effect {100 * first.total:.0f} % ({low} to {high}) goes with {first.name}."
+    beside = [index for index in rest if index.total >= first.interval[0]]
+    said = f"Of the variance of the effect {100 * first.total:.0f} % ({low} to {high}) goes with {first.name}"
+    if not beside:
+        return f"{said}."
+    names = " and ".join(index.name for index in beside)
+    together = max(index.alone for index in (first, *beside)) < first.total / 2
+    return f"{said}, and as much with {names}: {'by what they are together' if together else 'no one of them can be left out'}."

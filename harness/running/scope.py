@@ -148,6 +148,11 @@ class Scope:
         sizes = [axis.size for axis in self.axes]
         return None if None in sizes else math.prod(size for size in sizes if size is not None)
 
+    @property
+    def pools(self) -> tuple[str, ...]:
+        """Settings whose values Hypothesis drew, which need not be even."""
+        return tuple(axis.name for axis in self.axes if axis.pool)
+
     def all(self) -> list[dict[str, Any]]:
         """Every setting, where :attr:`size` says how many there are."""
         names = [axis.name for axis in self.axes]

@@ -27,6 +27,7 @@ if TYPE_CHECKING:
 UNLIKELY = 0.05  # chance of being on the other side below which the end of a line is not tried
 LINE = 9  # trials along one line: two ends, and halvings to a hundredth of the axis
 NARROW = 0.02  # of an axis: an edge is known well enough
+APART = 1.2  # so many times apart at most are the ends of positive numbers then, whose middle is within a tenth of each
 CANDIDATES = 512  # even points among which the surface is least sure somewhere
 FIRST_BATCH = 3  # settings that are made in one go where time is limited and nothing is known of how long one takes
 ROUND = 10  # settings that are chosen from one surface, so that what they need is made in one go
@@ -43,9 +44,11 @@ class Edge:
         name: the setting.
         inside: its last value on the side of the defaults, as far as the trials go.
         outside: its first value on the other side.
-        threshold: the value in between at which the surface turns; None for a setting whose values have no order.
+        threshold: the value in between at which the surface turns, never beyond those at which the claim was decided; None for
+            a setting whose values have no order, and where the other side cannot be judged.
         supported: the value nearest to the edge at which the claim is supported, and None where there is none.
         refuted: the value nearest to the edge at which it is refuted, likewise.
+        judged: whether the claim can be judged at ``outside``; not where it is invalid, or breaks.
     """
 
     name: str
@@ -54,6 +57,7 @@ class Edge:
     threshold: Any | None
     supported: Any | None
     refuted: Any | None
+    judged: bool = True
 
 
 @dataclass
@@ -105,6 +109,11 @@ class Explored:
     def cut(self) -> bool:
         """Whether the time is over, and there were trials left to make."""
         return len(self.trials) < self.budget and self.until is not None and time.monotonic() >= self.until
+
+    @property
+    def home(self) -> bool | None:
+        """On which side the claim is at its defaults."""
+        return side(self.default)
 
     def at(self, settings: Settings, why: Why) -> Trial | None:
         """The trial of these settings, made where it is not known; None where the budget is spent."""
@@ -165,8 +174,12 @@ class Explored:
         return max(1, min(count, int((self.until - now) / pace) if pace > 0 else count))
 
     def all(self) -> list[Trial]:
-        """Every trial that has an effect, that at the defaults first."""
-        return [each for each in (self.default, *self.trials) if each.distance is not None and each.error is not None]
+        """Every trial within the scope that has an effect, that at the defaults first: defaults may lie beside the scope."""
+        beside = {axis.name for axis in self.scope.axes if not spans(axis, axis.default)}
+        return [
+            each for each in (self.default, *self.trials)
+            if each.distance is not None and each.error is not None and beside <= set(each.settings)
+        ]  # fmt: skip
 
     def surface(self) -> Surface | None:
         """The surface through all effects; None where there are too few."""
@@ -179,11 +192,26 @@ class Explored:
         )  # fmt: skip
 
 
+def side(trial: Trial) -> bool | None:
+    """Whether the claim holds: by its verdict, by the side of the margin on which its effect lies where it is not decided.
+
+    An effect that lies a little below the margin may be supported, since the margin is not excluded.
+    """
+    return trial.verdict == "supported" if trial.verdict in ("supported", "refuted") else trial.holds
+
+
+def spans(axis: Axis, value: Any) -> bool:
+    """Whether a value is one of an axis: defaults may lie beside the scope."""
+    if axis.values or axis.low is None or axis.high is None:
+        return any(value == each for each in axis.values)
+    return bool(axis.low <= value <= axis.high)
+
+
 def _key(changed: Settings) -> str:
     return repr(sorted(changed.items()))
 
 
-def explore(
+def begun(
     scope: Scope,
     judged: Judged,
     default: Trial,
@@ -193,7 +221,7 @@ def explore(
     ahead: Ahead = lambda settings: False,
     foresight: int = 1,
 ) -> Explored:
-    """Try settings of a scope: an even half, then edges.
+    """A search of a scope that has tried nothing yet; :func:`go` lets it.
 
     Args:
         scope: the axes.
@@ -211,8 +239,12 @@ def explore(
     if trials < 1:
         raise ValueError(f"trials={trials!r}; a search tries 1 setting or more")
     until = None if minutes is None else time.monotonic() + 60 * minutes
-    explored = Explored(scope, judged, default, trials, until, tell, ahead, foresight)
-    even = scope.even(trials - trials // 2)
+    return Explored(scope, judged, default, trials, until, tell, ahead, foresight)
+
+
+def go(explored: Explored) -> None:
+    """Try settings until the budget is spent: an even half, then edges."""
+    even = explored.scope.even(explored.budget - explored.budget // 2)
     while even and explored.left > 0:
         some = explored.fitting(len(even))
         explored.prepare(even[:some])
@@ -220,26 +252,58 @@ def explore(
             made = explored.at(settings, "even")
             explored.drawn += [] if made is None else [made]
         even = even[some:]
-    if default.holds is not None:
-        _lines(explored)
-        if not explored.edges:
-            _reduced(explored)
+    if explored.home is not None:
+        _turn(explored)
     _unsure(explored)
-    return explored
+
+
+def _turn(explored: Explored) -> None:
+    """Look for edges along the settings, else for settings that turn the verdict together."""
+    explored.edges.clear()
+    _lines(explored)
+    if not any(edge.judged for edge in explored.edges):
+        _reduced(explored)
 
 
 def _lines(explored: Explored) -> None:
-    """Edges along the settings, that first along which the verdict is most likely to turn."""
+    """Edges along the settings: that first along which the verdict is most likely to turn, then second ones.
+
+    Where a line ends in what cannot be judged, where that begins is an edge of its own kind, and looked for last.
+    """
     surface = explored.surface()
     axes = sorted(explored.scope.axes, key=lambda axis: -_turns(explored, axis, surface))
-    ends = [{axis.name: end} for axis in axes for end in _ends(explored, axis, surface)]
-    explored.prepare(ends[: explored.fitting(len(ends))])
+    ends = {axis.name: _ends(explored, axis, surface) for axis in axes}
+    every = [{axis.name: end} for axis in axes for end in ends[axis.name]]
+    explored.prepare(every[: explored.fitting(len(every))])
+    left: list[tuple[Axis, Any]] = []
+    unjudged: list[tuple[Axis, Any]] = []
     for axis in axes:
-        if explored.left <= 0:
-            return
-        edge = _along(explored, axis, surface)
-        if edge is not None:
-            explored.edges.append(edge)
+        for number, end in enumerate(ends[axis.name]):
+            if _along(explored, axis, end, unjudged):
+                left += [(axis, other) for other in ends[axis.name][number + 1 :]]
+                break
+    for axis, end in left:
+        _along(explored, axis, end, unjudged)
+    unjudged += [(axis, end) for axis in axes for end in _far(axis) if _beside_unjudged(explored, axis, end)]
+    for axis, end in unjudged:
+        if side(explored.at({axis.name: end}, "edge") or explored.default) is not None:
+            continue
+        start = _start(explored, axis)
+        if start is not None and explored.left > 0:
+            explored.edges.append(_halved(explored, axis, start, end))
+
+
+def _beside_unjudged(explored: Explored, axis: Axis, end: Any) -> bool:
+    """Whether an end of a line is not known, and the nearest of all trials could not be judged."""
+    return not explored.known({axis.name: end}) and side(_nearest(explored, [{axis.name: end}])[0]) is None
+
+
+def _nearest(explored: Explored, settings: Sequence[Settings]) -> list[Trial]:
+    """The trial that is nearest to each of some settings, the defaults among them."""
+    seen = [explored.default, *explored.trials]
+    places, own = (explored.scope.columns(each) for each in ([trial.settings for trial in seen], settings))
+    nearest = np.argmin(((own[:, None] - places[None]) ** 2).sum(axis=2), axis=1)
+    return [seen[at] for at in nearest]
 
 
 def _turns(explored: Explored, axis: Axis, surface: Surface | None) -> float:
@@ -251,7 +315,7 @@ def _other_side(explored: Explored, surface: Surface | None, axis: Axis, value: 
     if surface is None:
         return 0.5
     holds = float(surface.holds([{axis.name: value}])[0])
-    return 1 - holds if explored.default.holds else holds
+    return 1 - holds if explored.home else holds
 
 
 def _far(axis: Axis) -> list[Any]:
@@ -272,8 +336,8 @@ def _reduced(explored: Explored) -> None:
 
     What is left are settings that turn it together, each of which is needed.
     """
-    home = explored.default.holds
-    across = [each for each in explored.trials if each.holds is not None and each.holds != home]
+    home = explored.home
+    across = [each for each in explored.trials if side(each) not in (None, home)]
     if not across:
         return
     far = max(across, key=lambda trial: (-len(trial.settings), abs(trial.distance or 0.0)))
@@ -285,7 +349,7 @@ def _reduced(explored: Explored) -> None:
             continue
         explored.foresee(_reductions(settings, names[place:], explored.foresight))
         made = explored.at(rest, "edge")
-        if made is not None and made.holds is not None and made.holds != home:
+        if made is not None and side(made) not in (None, home):
             settings = rest
 
 
@@ -298,40 +362,64 @@ def _reductions(settings: Settings, names: Sequence[str], steps: int) -> list[Se
     return [*([rest] if rest else []), *after[0], *after[1]]
 
 
-def _along(explored: Explored, axis: Axis, surface: Surface | None) -> Edge | None:
-    """The edge along one axis, all other settings at their defaults; None where both its ends are on the defaults' side."""
-    home = explored.default.holds
-    budget = min(explored.left, LINE)
-    spent_before = len(explored.trials)
-    for end in _ends(explored, axis, surface):
-        if len(explored.trials) - spent_before >= budget:
-            return None
-        made = explored.at({axis.name: end}, "edge")
-        if made is None:
-            return None
-        if made.holds is not None and made.holds != home:
-            return _halved(explored, axis, end, budget - (len(explored.trials) - spent_before))
-    return None
+def _along(explored: Explored, axis: Axis, end: Any, unjudged: list[tuple[Axis, Any]]) -> bool:
+    """Look for an edge between the defaults and one end of a line; whether there is one.
+
+    Args:
+        explored: the search.
+        axis: along which, all other settings at their defaults.
+        end: of the line.
+        unjudged: ends that cannot be judged, to which this one may be added.
+    """
+    start = _start(explored, axis)
+    made = None if start is None or explored.left <= 0 else explored.at({axis.name: end}, "edge")
+    if start is None or made is None or side(made) == explored.home:
+        return False
+    if side(made) is None:
+        unjudged.append((axis, end))
+        return False
+    explored.edges.append(_halved(explored, axis, start, end))
+    return True
 
 
-def _halved(explored: Explored, axis: Axis, end: Any, budget: int) -> Edge:
-    """Halve the stretch between the defaults and an end on the other side."""
-    home, inside, outside = explored.default.holds, axis.default, end
-    while axis.ordered and budget > 0 and abs(axis.place(inside) - axis.place(outside)) > NARROW:
+def _start(explored: Explored, axis: Axis) -> Any | None:
+    """Where a line begins: at the default, or at the end of the axis that is nearest to a default beside the scope.
+
+    None where the verdict is another one at that end already: what lies in between is no part of the scope.
+    """
+    if spans(axis, axis.default) or not axis.ordered:
+        return axis.default
+    start = axis.value(axis.place(axis.default))
+    made = explored.at({axis.name: start}, "edge")
+    return start if made is not None and side(made) == explored.home else None
+
+
+def _halved(explored: Explored, axis: Axis, start: Any, end: Any) -> Edge:
+    """Halve the stretch between where a line begins and an end that is not on its side."""
+    inside, outside, budget = start, end, min(explored.left, LINE - 2)
+    while axis.ordered and budget > 0 and not _near(axis, inside, outside):
         middle = axis.between(inside, outside)
         explored.foresee([{axis.name: value} for value in _middles(axis, inside, outside, min(explored.foresight, budget))])
         made = None if middle is None else explored.at({axis.name: middle}, "edge")
-        if made is None or made.holds is None:  # nothing in between, or nothing that can be judged
+        if made is None:  # nothing in between, or no time
             break
         budget -= 1
-        inside, outside = (middle, outside) if made.holds == home else (inside, middle)
+        inside, outside = (middle, outside) if side(made) == explored.home else (inside, middle)
     return _edge(explored, axis, inside, outside)
+
+
+def _near(axis: Axis, one: Any, other: Any) -> bool:
+    """Whether the edge between two values is known well enough: on the axis, and as a share of positive numbers."""
+    if abs(axis.place(one) - axis.place(other)) > NARROW:
+        return False
+    low, high = sorted((one, other))
+    return low <= 0 or high <= APART * low or abs(axis.place(one) - axis.place(other)) <= NARROW / 4
 
 
 def _middles(axis: Axis, inside: Any, outside: Any, steps: int) -> list[Any]:
     """What the next halvings of a stretch may try, the next one first."""
     middle = axis.between(inside, outside)
-    if middle is None or steps == 0 or abs(axis.place(inside) - axis.place(outside)) <= NARROW:
+    if middle is None or steps == 0 or _near(axis, inside, outside):
         return []
     halves = (middle, outside), (inside, middle)
     return [middle, *(value for ends in halves for value in _middles(axis, *ends, steps - 1))]
@@ -339,57 +427,81 @@ def _middles(axis: Axis, inside: Any, outside: Any, steps: int) -> list[Any]:
 
 def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
     """What the trials along an axis say of its edge."""
-    on_line = [(axis.default, explored.default.verdict)]
-    on_line += [(each.settings[axis.name], each.verdict) for each in explored.trials if set(each.settings) == {axis.name}]
+    seen = [] if not spans(axis, axis.default) and axis.ordered else [(axis.default, explored.default)]
+    seen += [(each.settings[axis.name], each) for each in explored.trials if set(each.settings) == {axis.name}]
     middle = axis.place(inside) / 2 + axis.place(outside) / 2
 
-    def nearest(verdict: str, side: Any) -> Any | None:
-        toward = np.sign(axis.place(side) - middle)
-        seen = [
-            value
-            for value, said in on_line
-            if said == verdict and (value == side or (axis.ordered and np.sign(axis.place(value) - middle) == toward))
-        ]
-        return min(seen, key=lambda value: abs(axis.place(value) - middle), default=None)
+    def nearest(verdict: str, end: Any) -> Any | None:
+        toward = np.sign(axis.place(end) - middle)
+        on_side = [
+            value for value, trial in seen
+            if trial.verdict == verdict
+            and (value == end or (axis.ordered and np.sign(axis.place(value) - middle) == toward))
+        ]  # fmt: skip
+        return min(on_side, key=lambda value: abs(axis.place(value) - middle), default=None)
 
-    holding, failing = (inside, outside) if explored.default.holds else (outside, inside)
-    threshold = axis.value(_crossing(explored, axis, middle)) if axis.ordered else None
-    return Edge(axis.name, inside, outside, threshold, nearest("supported", holding), nearest("refuted", failing))
+    holding, failing = (inside, outside) if explored.home else (outside, inside)
+    supported, refuted = nearest("supported", holding), nearest("refuted", failing)
+    if any(value == outside and side(trial) is None for value, trial in seen):
+        supported, refuted = (supported, None) if explored.home else (None, refuted)
+        return Edge(axis.name, inside, outside, None, supported, refuted, judged=False)
+    threshold = axis.value(_crossing(explored, axis, middle, (supported, refuted))) if axis.ordered else None
+    return Edge(axis.name, inside, outside, threshold, supported, refuted)
 
 
-def _crossing(explored: Explored, axis: Axis, middle: float) -> float:
+def _crossing(explored: Explored, axis: Axis, middle: float, decided: Sequence[Any | None]) -> float:
     """Where the surface turns along an axis, nearest to where the trials have it: noise of single trials is averaged there.
 
-    A step is no smooth surface: where the surface does not turn near the trials, the middle between them is taken.
+    Never beyond the nearest values at which the claim was decided.  A step is no smooth surface: where the surface does not
+    turn near the trials, the middle between them is taken.
     """
     surface = explored.surface()
     if surface is None:
         return middle
-    places = np.linspace(0, 1, 401)
+    known = [axis.place(value) for value in decided if value is not None]
+    low = max((place for place in known if place <= middle), default=middle - NEAR)
+    high = min((place for place in known if place >= middle), default=middle + NEAR)
+    places = np.linspace(max(low, 0.0), min(high, 1.0), 401)
     mean, _ = surface.at([{axis.name: axis.value(float(place))} for place in places])
     turns = np.flatnonzero(np.diff(np.sign(mean)) != 0)
     crossings = [float(places[at] + places[at + 1]) / 2 for at in turns]
-    nearest = min(crossings, key=lambda place: abs(place - middle), default=middle)
-    return nearest if abs(nearest - middle) < NEAR else middle
+    return min(crossings, key=lambda place: abs(place - middle), default=middle)
 
 
 def _unsure(explored: Explored) -> None:
     """Spend what is left where the surface is least sure: the straddle rule of Bryan et al. 2005, 1.96 σ − |μ|.
 
-    A round of settings is chosen from one surface, each as if those before it had come out as expected.
+    A round of settings is chosen from one surface, each as if those before it had come out as expected.  The first setting on
+    the other side of a scope that had seemed to have none ends its round, since edges come first.
     """
     pool = explored.scope.even(CANDIDATES, "straddle")
+    unturned = explored.home is not None and not any(side(each) not in (None, explored.home) for each in explored.trials)
     while explored.left > 0:
         before, surface = len(explored.trials), explored.surface()
-        chosen = pool if surface is None else _round(explored, surface, pool)
+        some_left = _judgeable(explored, pool)
+        chosen = some_left if surface is None else _round(explored, surface, some_left)
         some = explored.fitting(min(ROUND, explored.left))
         explored.prepare(chosen[:some])
         for settings in chosen:
-            explored.at(settings, "surface")
+            made = explored.at(settings, "surface")
+            if unturned and made is not None and side(made) not in (None, explored.home):
+                unturned = False
+                _turn(explored)
+                break
             if len(explored.trials) - before >= some:
                 break
         if len(explored.trials) == before:
             return  # the scope is smaller than the budget
+
+
+def _judgeable(explored: Explored, pool: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    """The settings that are not known and whose nearest trial could be judged; all that are not known where that leaves none.
+
+    The surface passes over what cannot be judged, and stays unsure there however often it is tried.
+    """
+    left = [settings for settings in pool if not explored.known(settings)]
+    nearest = _nearest(explored, left) if left else []
+    return [each for each, trial in zip(left, nearest, strict=True) if side(trial) is not None] or left
 
 
 def _round(explored: Explored, surface: Surface, pool: Sequence[Settings]) -> list[Settings]:

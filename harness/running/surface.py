@@ -144,11 +144,24 @@ def _indices(surfaces: Floats, dimensions: int) -> tuple[Floats, Floats]:
     return np.clip(alone, 0, 1), np.clip(total, 0, 1)
 
 
-def even(distances: Floats, errors: Floats) -> float:
-    """P of Cochran's Q: that effects differ as much as they do by their errors alone."""
+def even(distances: Floats, errors: Floats, units: Floats) -> float:
+    """P of Welch's test: that effects differ as much as they do by their errors alone, which are estimates themselves.
+
+    Cochran's Q takes errors for known; of a few units each, it finds differences where there are none.  (Welch 1951, doi
+    10.1093/biomet/38.3-4.330.)
+
+    Args:
+        distances: the effects, shape (setting,).
+        errors: their standard errors, shape (setting,).
+        units: of which each error was estimated; infinity where it is known.
+    """
     weights = 1 / np.maximum(errors, 1e-9) ** 2
-    middle = (weights * distances).sum() / weights.sum()
-    return float(scipy.stats.chi2.sf((weights * (distances - middle) ** 2).sum(), len(distances) - 1))
+    share, others = weights / weights.sum(), len(distances) - 1
+    spread = float((weights * (distances - (share * distances).sum()) ** 2).sum() / others)
+    loose = float(((1 - share) ** 2 / np.maximum(units - 1, 1.0)).sum())
+    scale = 1 + 2 * (others - 1) / (others * (others + 2)) * loose
+    freedom = others * (others + 2) / (3 * loose) if loose > 0 else 1e9
+    return float(scipy.stats.f.sf(spread / scale, others, freedom))
 
 
 @dataclass(frozen=True)

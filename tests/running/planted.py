@@ -14,7 +14,7 @@ from harness.judge import judge
 from harness.predict import PairedDifference
 from harness.running.found import Search, search
 from harness.running.scope import Scope, scope_of
-from harness.running.search import Explored, explore
+from harness.running.search import Explored, begun, go
 from harness.running.trials import trial_of
 
 UNITS = 16
@@ -65,7 +65,9 @@ class Planted:
 
     def explored(self, trials: int) -> Explored:
         """The trials of a search of it."""
-        return explore(self.scope, self.judged, trial_of(self.judged({}), {}, 0.0, "default"), trials)
+        explored = begun(self.scope, self.judged, trial_of(self.judged({}), {}, 0.0, "default"), trials)
+        go(explored)
+        return explored
 
     def right(self, explored: Explored) -> float:
         """Share of a fresh even sample of the scope that the map puts on the right side."""
