@@ -319,6 +319,9 @@ def _edge(edge: Edge, found: Search, default: Trial) -> str:
     parts += [f"{there} from {named}{value_in_words(outer)}{' down' if falls else ''}"] if outer is not None else []
     turns = f"its effect passes the margin at about {value_in_words(edge.threshold)}"
     between = "" if edge.threshold in (inner, outer) else f"; {turns}"  # of values that are next to each other
+    decided = sorted(value for value in (inner, outer) if value is not None)
+    if len(decided) == 2 and not decided[0] <= edge.threshold <= decided[1]:
+        between += ", which a support does not exclude"  # nor a refutation of what lies a little beyond it
     if not parts:
         return f"With all else at its default {turns.replace('margin at about', f'margin at {edge.name} of about')}."
     fresh = ""

@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from harness.judge import Verdict
 
 UNLIKELY = 0.05  # chance of being on the other side below which the end of a line is not tried
+CLEAR = 2.0  # standard errors from the margin: on that side of it without a doubt
 LINE = 9  # trials along one line: two ends, and halvings to a hundredth of the axis
 NARROW = 0.02  # of an axis: an edge is known well enough
 APART = 1.2  # so many times apart at most are the ends of positive numbers then, whose middle is within a tenth of each
@@ -44,8 +45,8 @@ class Edge:
         name: the setting.
         inside: its last value on the side of the defaults, as far as the trials go.
         outside: its first value on the other side.
-        threshold: the value in between at which the surface turns, never beyond those at which the claim was decided; None for
-            a setting whose values have no order, and where the other side cannot be judged.
+        threshold: the value at which the effect passes the margin by the surface, never beyond those whose effect is clearly on
+            one side of it; None for a setting whose values have no order, and where the other side cannot be judged.
         supported: the value nearest to the edge at which the claim is supported, and None where there is none.
         refuted: the value nearest to the edge at which it is refuted, likewise.
         judged: whether the claim can be judged at ``outside``; not where it is invalid, or breaks.
@@ -404,8 +405,13 @@ def _halved(explored: Explored, axis: Axis, start: Any, end: Any) -> Edge:
         if made is None:  # nothing in between, or no time
             break
         budget -= 1
-        inside, outside = (middle, outside) if side(made) == explored.home else (inside, middle)
+        inside, outside = (middle, outside) if _across(made) == explored.home else (inside, middle)
     return _edge(explored, axis, inside, outside)
+
+
+def _across(trial: Trial) -> bool | None:
+    """On which side of the margin an effect lies, where it can be judged: halving goes by that, not by what is decided."""
+    return trial.holds if trial.distance is not None else side(trial)
 
 
 def _near(axis: Axis, one: Any, other: Any) -> bool:
@@ -445,22 +451,29 @@ def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
     if any(value == outside and side(trial) is None for value, trial in seen):
         supported, refuted = (supported, None) if explored.home else (None, refuted)
         return Edge(axis.name, inside, outside, None, supported, refuted, judged=False)
-    threshold = axis.value(_crossing(explored, axis, middle, (supported, refuted))) if axis.ordered else None
+    clear = [axis.place(value) for value, trial in seen if _clear(trial)] if axis.ordered else []
+    threshold = axis.value(_crossing(explored, axis, middle, clear)) if axis.ordered else None
     return Edge(axis.name, inside, outside, threshold, supported, refuted)
 
 
-def _crossing(explored: Explored, axis: Axis, middle: float, decided: Sequence[Any | None]) -> float:
+def _clear(trial: Trial) -> bool:
+    """Whether it leaves no doubt on which side of the margin its effect lies."""
+    if trial.distance is None or trial.error is None:
+        return side(trial) is not None
+    return abs(trial.distance) >= CLEAR * trial.error
+
+
+def _crossing(explored: Explored, axis: Axis, middle: float, clear: Sequence[float]) -> float:
     """Where the surface turns along an axis, nearest to where the trials have it: noise of single trials is averaged there.
 
-    Never beyond the nearest values at which the claim was decided.  A step is no smooth surface: where the surface does not
-    turn near the trials, the middle between them is taken.
+    Never beyond the nearest places at which there is no doubt (``clear``).  A step is no smooth surface: where the surface does
+    not turn near the trials, the middle between them is taken.
     """
     surface = explored.surface()
     if surface is None:
         return middle
-    known = [axis.place(value) for value in decided if value is not None]
-    low = max((place for place in known if place <= middle), default=middle - NEAR)
-    high = min((place for place in known if place >= middle), default=middle + NEAR)
+    low = max((place for place in clear if place <= middle), default=middle - NEAR)
+    high = min((place for place in clear if place >= middle), default=middle + NEAR)
     places = np.linspace(max(low, 0.0), min(high, 1.0), 401)
     mean, _ = surface.at([{axis.name: axis.value(float(place))} for place in places])
     turns = np.flatnonzero(np.diff(np.sign(mean)) != 0)
