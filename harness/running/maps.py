@@ -11,6 +11,7 @@ from harness.running.scope import Axis, Settings
 from harness.running.surface import Index, Surface
 
 FIELDS = 9  # of a map along an axis, or as many as the setting has values
+MOST = 16  # values of a list that have a field each; of a longer one those in the middles of the usual number of fields
 SETTINGS = 3  # that may stand in maps: each with each, three maps at most
 
 
@@ -58,7 +59,7 @@ def _map(surface: Surface, across: str, up: str, tried: Sequence[tuple[Settings,
         (round(_at(x, given.get(across, x.default)), 4), round(_at(y, given.get(up, y.default)), 4), verdict)
         for given, verdict in tried if set(given) <= {across, up}
     ]  # fmt: skip
-    default = tuple(_at(axis, axis.default) if not axis.values or axis.default in axis.values else None for axis in (x, y))
+    default = tuple(_at(axis, axis.default) if not axis.values or axis.among(axis.default) else None for axis in (x, y))
     wide = len(columns)
     return Map(
         across, up, columns, lines, tuple(tuple(holds[row * wide : (row + 1) * wide]) for row in range(len(lines))),
@@ -67,7 +68,7 @@ def _map(surface: Surface, across: str, up: str, tried: Sequence[tuple[Settings,
 
 
 def _values(axis: Axis) -> tuple[Any, ...]:
-    count = len(axis.values) or FIELDS
+    count = len(axis.values) if 0 < len(axis.values) <= MOST and not axis.cuts else FIELDS
     return tuple(axis.value((number + 0.5) / count) for number in range(count))
 
 
