@@ -6,17 +6,21 @@ Nelson 2020, doi 10.1038/s41562-020-0912-z).
 
 from __future__ import annotations
 
+import json
+import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from harness.predict import words
 from harness.report import heat, text
+from harness.report.setting_values import number_of, said
 
 NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
     ("verdict", "reason", "effect", "interval", "n", "seconds", "why")
 )
 _WIDE, _HIGH, _LEFT, _ROW = 640.0, 150.0, 96.0, 16.0
 _APART = 11.0  # between two lines of letters
+_LONGEST = 190.0  # room for the name of a setting
 
 
 def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[str, Any] | None:
@@ -29,22 +33,25 @@ def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[st
     if not found:
         return None
     turned, confirmed, again = (found.get(name) for name in ("found", "confirmed", "confirmation"))
-    trials = [{**NO_TRIAL, **trial, "found": turned is not None and trial.get("settings") == turned}
+    at = None if turned is None else json.dumps(turned, sort_keys=True)  # in which True is not 1
+    trials = [{**NO_TRIAL, **trial, "found": json.dumps(trial.get("settings"), sort_keys=True) == at}
               for trial in found.get("trials") or ()]  # fmt: skip
     told = [{**NO_TRIAL, **each, "found": False, "fresh": True} for each in (again, found.get("inside")) if each]
+    default = found.get("default") or {}
     once = text.Once(fewest=1)
     once(str(row.get("reason") or ""))
     for trial in (*trials, *told):  # why settings could not be judged, each sentence once, and none of the card's own
         unjudged = trial["verdict"] in ("error", "invalid")
         trial["reason"] = once(str(trial["reason"] or ""), "") or None if unjudged else None
+        trial["said"] = {name: said(value) for name, value in trial["settings"].items()}
     return {
         "heading": _heading(found, turned, confirmed), "as_of": found.get("as_of"), "reason": found.get("reason"),
-        "looked_for": found.get("looked_for"),
-        "trials": [*trials, *told],
-        "names": list(dict.fromkeys(name for trial in (*trials, *told) for name in trial["settings"])),
+        "looked_for": found.get("looked_for"), "own": {name: row.get(name) for name in ("verdict", "effect", "interval", "n")},
+        "trials": [*trials, *told], "default": {name: said(value) for name, value in default.items()},
+        "names": list(dict.fromkeys([*default, *(name for trial in (*trials, *told) for name in trial["settings"])])),
         "shares": [_share(share) for share in found.get("shares") or () if share["count"]],
         "importance": [_index(index) for index in found.get("importance") or ()], "split": _split(found.get("split")),
-        "curve": _curve(trials, found.get("default") or {}, row),
+        "curve": _curve(trials, default, row),
         "maps": heat.drawn(found.get("maps") or ()), "holm": _holm(found),
         "joint": None if found.get("joint") is None else text.p_value(found["joint"]),
     }  # fmt: skip
@@ -98,9 +105,9 @@ def line(row: Mapping[str, Any]) -> str | None:
     found = row.get("search")
     if not found:
         return None
-    said = [f"{row['verdict']} at its defaults"]
+    told = [f"{row['verdict']} at its defaults"]
     if found.get("broke"):
-        said.append(f"its search broke: {found['broke']}")
+        told.append(f"its search broke: {found['broke']}")
     shares = [each for each in found.get("shares") or () if each["count"]]
     if shares:
         exact, of = shares[0]["interval"][0] == shares[0]["interval"][1], shares[0]["of"]
@@ -108,29 +115,29 @@ def line(row: Mapping[str, Any]) -> str | None:
         drawn = f"all {words.counted(of, 'setting')} of its scope" if exact else words.counted(of, "even setting")
         if not exact and 1 < different < of:  # a scope of few settings gives the same ones again
             drawn = f"{of} even draws of {different} settings"
-        said.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
-    said += [
-        f"turns at {edge['name'].replace('_', ' ')} {text.cell(edge['threshold'])}" if edge["threshold"] is not None
+        told.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
+    told += [
+        f"turns at {edge['name'].replace('_', ' ')} {said(edge['threshold'])}" if edge["threshold"] is not None
         else f"{'turns where' if edge.get('judged', True) else 'cannot be judged where'} {edge['name'].replace('_', ' ')} is "
-             f"{text.cell(edge['outside'])}"
+             f"{said(edge['outside'])}"
         for edge in found.get("edges") or ()
     ]  # fmt: skip
     if found.get("found") is not None:
-        where = ", ".join(f"{name.replace('_', ' ')} {text.cell(value)}" for name, value in found["found"].items())
+        where = ", ".join(f"{name.replace('_', ' ')} {said(value)}" for name, value in found["found"].items())
         how = {True: "on fresh seeds, too", False: "not on fresh seeds", None: "without fresh seeds"}[found.get("confirmed")]
         fate = ", but not after Holm" if found.get("survives") is False else ""
-        said.append(f"{found['looked_for']} with {where} ({how}{fate})")
+        told.append(f"{found['looked_for']} with {where} ({how}{fate})")
     grade = agreement(row)
     graded = f" Grade: {grade['grade']}." if grade else ""
-    return f"- `{row['id']}`: {'; '.join(said)}.{graded}"
+    return f"- `{row['id']}`: {'; '.join(told)}.{graded}"
 
 
 def _share(share: Mapping[str, Any]) -> dict[str, Any]:
     low, high = (round(100 * end) for end in share["interval"])
     part = share["count"] / share["of"]
     exact = share["interval"][0] == share["interval"][1]  # all of a scope of few settings was tried
-    said = f"{share['count']} of {share['of']}, {'the whole' if exact else f'{low} to {high} % of the'} scope"
-    return {"verdict": share["verdict"], "percent": round(100 * part, 2), "said": said}
+    shown = f"{share['count']} of {share['of']}, {'the whole' if exact else f'{low} to {high} % of the'} scope"
+    return {"verdict": share["verdict"], "percent": round(100 * part, 2), "said": shown}
 
 
 def _index(index: Mapping[str, Any]) -> dict[str, Any]:
@@ -143,7 +150,7 @@ def _split(split: Mapping[str, Any] | None) -> str | None:
     """The best single condition, in a sentence."""
     if not split:
         return None
-    name, below, above = split["name"].replace("_", " "), text.cell(split["below"]), split["above"]
+    name, below, above = split["name"].replace("_", " "), said(split["below"]), split["above"]
     where = f"{name} is {below}" if isinstance(above, list) else f"{name} is at most {below}"
     held = "holds" if split["holds_below"] else "does not hold"
     return f"The best single condition: it {held} where {where}, right for {split['right']} of {split['of']} settings."
@@ -165,7 +172,9 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
     guides = [centre] if not margin else [centre, *({"above": [centre + margin], "below": [centre - margin]}.get(
         row["rule"], [centre - margin, centre + margin]))]  # fmt: skip
     low, high = min(*ends, *guides), max(*ends, *guides)
-    step = (_WIDE - _LEFT) / len(shown)
+    names = {name: heat.shortened(name, _LONGEST) for name in sorted(default)}
+    left = max(_LEFT, round(10 + max(map(heat.room_of, names.values())), 1))
+    step = (_WIDE - left) / len(shown)
 
     def y(value: float) -> float:
         inside = min(max(value, low), high)
@@ -177,7 +186,7 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
         return [(1, y(low))] * (bottom < low) + [(-1, y(high))] * (top > high)
 
     points = [
-        {"x": round(_LEFT + step * (at + 0.5), 1), "y": y(each["effect"]), "low": y(each["interval"][0]),
+        {"x": round(left + step * (at + 0.5), 1), "y": y(each["effect"]), "low": y(each["interval"][0]),
          "high": y(each["interval"][1]), "verdict": each["verdict"], "own": each is own,
          "beyond": beyond(each), "outside": not low <= each["effect"] <= high,
          "ringed": each in turned}
@@ -185,13 +194,13 @@ def _curve(trials: Sequence[Mapping[str, Any]], default: Mapping[str, Any], row:
     ]  # fmt: skip
     settings = [{**default, **each["settings"]} for each in shown]
     rows = [
-        {"name": name.replace("_", " "), "y": round(_HIGH + _ROW * (at + 1), 1),
+        {"name": short, "title": name.replace("_", " "), "y": round(_HIGH + _ROW * (at + 1), 1),
          "places": [{"x": point["x"], "y": round(_HIGH + _ROW * (at + 1) - 3 - 8 * place, 1)}
                     for point, place in zip(points, _places([each[name] for each in settings]), strict=True)]}
-        for at, name in enumerate(sorted(default))
+        for at, (name, short) in enumerate(names.items())
     ]  # fmt: skip
     return {
-        "wide": _WIDE, "high": _HIGH + _ROW * (len(rows) + 1), "left": _LEFT, "points": points, "rows": rows,
+        "wide": _WIDE, "high": _HIGH + _ROW * (len(rows) + 1), "left": left, "points": points, "rows": rows,
         "guides": [{"y": y(value), "said": text.number(value) if _free(y(value), map(y, guides[:at])) else ""}
                    for at, value in enumerate(guides)],
         "title": f"{len(shown)} effects ({row['estimand'] or 'in natural units'}) in order of size, with intervals"
@@ -212,9 +221,13 @@ def _drawable(trial: Mapping[str, Any]) -> bool:
 
 
 def _places(values: Sequence[Any]) -> list[float]:
-    """Where values lie between the smallest and the largest; names one after the other."""
-    if all(isinstance(value, int | float) and not isinstance(value, bool) for value in values):
-        low, high = min(values), max(values)
-        return [(value - low) / ((high - low) or 1) for value in values]
-    names = sorted({str(value) for value in values})
-    return [names.index(str(value)) / max(len(names) - 1, 1) for value in values]
+    """Where values lie between the smallest and the largest; names one after the other, and numbers if one is not finite."""
+    numbers = [number for value in values if (number := number_of(value)) is not None]
+    if len(numbers) == len(values):
+        if all(map(math.isfinite, numbers)):
+            low, high = min(numbers), max(numbers)
+            return [(number - low) / ((high - low) or 1) for number in numbers]
+        names = list(dict.fromkeys(map(said, sorted(numbers, key=lambda number: (math.isnan(number), number)))))
+    else:
+        names = sorted({said(value) for value in values})
+    return [names.index(said(value)) / max(len(names) - 1, 1) for value in values]

@@ -87,6 +87,7 @@ def judged_row(
     from harness.report.figures import figure_from_evidence
     from harness.report.images import images_from_evidence
     from harness.report.rows import plain, with_verdict
+    from harness.report.setting_values import held
 
     if isinstance(evidence, Evidence):
         check_evidence(claim, evidence)
@@ -115,7 +116,7 @@ def judged_row(
                 claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes, design=row.get("design"),
                 rule=how.family, workers=how.searchers,
             )  # fmt: skip
-            done["search"] = plain(found.to_json())
+            done["search"] = plain(held(found.to_json()))
     return Judged(done, evidence, verdict, found)
 
 

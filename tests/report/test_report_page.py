@@ -385,9 +385,10 @@ class TestSearch:
         assert "Among all searches of this report (Holm) its p is 0.004: it stands." in text
         table = page.all("table", class_="trials")[0]["text"]
         assert "noise points Verdict Effect Interval n" in table
-        assert "as above 64 ! Error ValueError: too few — — —" in table
-        assert "1.5 as above ✗ Refuted (simplest) −0.021 −0.034 to −0.008 18" in table
-        assert "1.5 as above ✗ Refuted (fresh seeds) −0.018 −0.029 to −0.007 18" in table
+        assert "1 256 ✓ Supported (defaults)" in table
+        assert "default 64 ! Error ValueError: too few — — —" in table
+        assert "1.5 default ✗ Refuted (simplest) −0.021 −0.034 to −0.008 18" in table
+        assert "1.5 default ✗ Refuted (fresh seeds) −0.018 −0.029 to −0.007 18" in table
 
     def test_a_turn_that_fresh_seeds_do_not_show_is_none(self, bare: dict[str, Any]) -> None:
         row = next(row for row in bare["rows"] if row["id"] == "slt/finetuning")

@@ -3,13 +3,20 @@
 from __future__ import annotations
 
 import itertools
+import json
+import math
+import re
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
+from report_samples import PROVENANCE, rows
 
-from harness.report.rows import adjust, complete
+from harness.report import assemble, render
+from harness.report.rows import adjust, complete, plain
 from harness.report.searches import agreement, line, searched
+from harness.report.setting_values import held, number_of, said
+from harness.running.values import identity
 
 ROW = {
     "effect": 1.0,
@@ -239,3 +246,82 @@ def test_where_a_claim_holds_is_a_line_whatever_values_its_settings_have(setting
     )
     assert said.startswith("- `a/b`: ")
     assert "\n" not in said
+
+
+ODD = st.one_of(
+    st.none(), st.booleans(), st.integers(-99, 99), st.sampled_from([math.inf, -math.inf, math.nan, 0.25, -1.5, 1e7, 1e-9]),
+    st.sampled_from(["1", "-1", "−1", "1.5", "1e7", "True", "yes", "no", "None", "nan", "inf", "−inf", "", " ", "a", " a"]),
+    st.sampled_from(["(1, 2)", "default", "—", "“a”", "1,000"]),
+)  # fmt: skip
+ODDER = st.one_of(ODD, st.tuples(ODD, ODD), st.lists(ODD, max_size=2).map(tuple))
+
+
+def written(search):
+    """As a row holds it and a file gives it back."""
+    return json.loads(json.dumps(plain(held(search)), allow_nan=False))
+
+
+@given(st.lists(ODDER, min_size=1, max_size=12))
+def test_different_values_never_look_alike_on_a_card(values):
+    """Text from numbers, True, None, infinity and NaN, all the way through the report's file."""
+    different = {identity(value): value for value in values}
+    shown = searched(written(found(*(trial(1.0, it=value) for value in different.values()))), ROW)
+    assert len({each["said"]["it"] for each in shown["trials"]}) == len(different)
+
+
+@given(ODDER)
+def test_a_value_reads_the_same_wherever_a_search_names_it(value):
+    search = found(
+        *(trial(float(at), it=value) for at in range(3)), confirmation=trial(1.0, it=value), inside=trial(1.0, it=value),
+        split={"name": "it", "below": value, "above": [value], "holds_below": True, "right": 3, "of": 3},
+        edges=[dict.fromkeys(("inside", "outside", "threshold", "supported", "refuted"), value) | {"name": "it"}],
+        maps=[{**MAP, "across_values": [value, 1, 2], "up_values": [value, 0]}],
+    ) | {"found": {"it": value}, "default": {"it": value}}  # fmt: skip
+    back, words = written(search), said(written({"default": {"it": value}})["default"]["it"])
+    shown = searched(back, ROW)
+    assert [each["said"]["it"] for each in shown["trials"]] == [words] * 5
+    assert [each["found"] for each in shown["trials"]] == [True] * 3 + [False] * 2
+    assert shown["default"] == {"it": words}
+    assert f"where it is {words}," in shown["split"]
+    assert f"{words}: " in shown["maps"][0]["told"]
+    assert f"refuted with it {words} (" in line({**ROW, "id": "a/b", "search": back})
+    assert all(0 <= place["y"] <= 200 for line in shown["curve"]["rows"] for place in line["places"])
+
+
+def test_settings_that_python_calls_equal_are_not_both_the_simplest():
+    shown = searched(written(found(trial(1.0, it=True), trial(1.0, it=1)) | {"found": {"it": 1}}), ROW)
+    assert [each["found"] for each in shown["trials"]] == [False, True]
+
+
+def test_numbers_of_a_search_that_are_not_finite_stay_unknown():
+    back = written(found(trial(math.inf, it=1.0)) | {"p": math.nan})
+    assert back["trials"][0]["effect"] is None
+    assert back["p"] is None
+
+
+@given(st.lists(st.floats(allow_nan=True), min_size=2, max_size=8))
+def test_numbers_stand_in_the_curve_in_their_order(numbers):
+    trials = [trial(float(at), it=number) for at, number in enumerate(numbers)]
+    back = written(found(*trials, trial(9.0, it=0.0)) | {"default": {"it": 0.0}})
+    curve = searched(back, ROW | {"effect": None})["curve"]
+    heights = [place["y"] for place in curve["rows"][0]["places"]]
+    given_numbers = [number_of(each["settings"]["it"]) for each in back["trials"]]
+    for one, above in itertools.product(zip(given_numbers, heights, strict=True), repeat=2):
+        if one[0] < above[0]:
+            assert one[1] >= above[1], "a larger number is not lower"
+
+
+def test_the_table_begins_with_the_defaults():
+    """Else a reader cannot know what a setting is that a line does not name."""
+    search = found(trial(1.0, noise=2.0), trial(0.2, regime="b"), confirmation=trial(0.3, regime="b"))
+    page, old = (
+        render(assemble([{**rows()[0], "search": each}], scale="full", device="cpu", provenance=PROVENANCE))
+        for each in (search, search | {"default": {}})
+    )
+    table = re.search(r'<table class="trials">.*?</table>', page, re.DOTALL)[0]
+    cells = [re.findall(r"<td[^>]*>(.*?)</td>", line, re.DOTALL) for line in table.partition("<tbody>")[2].split("</tr>")]
+    quiet = '<span class="quiet">default</span>'
+    assert [line[:2] for line in cells if line] == [["1", "a"], ["2", quiet], [quiet, "b"], [quiet, "b"]]
+    assert re.findall(r"<th [^>]*>(.*?)</th>", table)[:2] == ["noise", "regime"]
+    assert "(defaults)" in table
+    assert "(defaults)" not in old
