@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import re
+import sys
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal, TypeVar
@@ -86,11 +87,7 @@ class Claim(Shown):
                 f"claim {self.id} has no prediction, so nothing could count against it: "
                 "give it prediction=… with one of harness.predict"
             )
-        if broken := [name for name, values in self.scope.items() if not hasattr(values, "filter")]:
-            raise ClaimError(
-                f"claim {self.id} has a scope whose {', '.join(broken)} is not a Hypothesis strategy: "
-                "give the values that it may take, as in scope={'noise': st.floats(0.5, 2)}"
-            )
+        self._check_scope()
         object.__setattr__(self, "passes", names_of(self.passes, f"claim {self.id}", "passes"))
         judged = {"supported", "refuted", "inconclusive"}
         if not set(self.passes) <= judged or (self.passes != PASSES and self.source.source.role != "control"):
@@ -100,6 +97,18 @@ class Claim(Shown):
             )
         self._check_links()
         self._hand_on_population()
+
+    def _check_scope(self) -> None:
+        """Check that the scope has a strategy for each name."""
+        example = "give the values that each setting may take, as in scope={'noise': st.floats(0.5, 2)}"
+        if not isinstance(self.scope, Mapping):
+            raise ClaimError(f"claim {self.id} has scope={self.scope!r}, which names no settings: {example}, or leave it out")
+        if unnamed := [name for name in self.scope if not isinstance(name, str)]:
+            raise ClaimError(f"claim {self.id} has a scope with the name {unnamed[0]!r}, which is no text: {example}")
+        # Whoever has made a strategy has imported Hypothesis, which takes a second that others need not wait for.
+        strategy = getattr(sys.modules.get("hypothesis.strategies"), "SearchStrategy", ())
+        if broken := [name for name, values in self.scope.items() if not isinstance(values, strategy)]:
+            raise ClaimError(f"claim {self.id} has a scope whose {', '.join(broken)} is not a Hypothesis strategy: {example}")
 
     def _check_links(self) -> None:
         """Take the links as tuples of ids; whether these claims exist is seen when all are collected."""

@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 from harness import device as devices
 from harness.errors import ClaimError
 from harness.kept import Drop, noting, told
+from harness.running.values import is_described, same
 from harness.runs.read import Read, reading
 from harness.runs.read import told as told_of
 
@@ -76,11 +77,9 @@ class Harness:
             name: name of the setting, as scopes have it ("noise").
             default: its value outside of a search.
         """
-        if self.asked.setdefault(name, default) != default:
-            raise ClaimError(
-                f"the setting {name!r} is asked for with two defaults, {self.asked[name]!r} and {default!r}; give it the same "
-                "everywhere, or another name"
-            )
+        first = self.asked.setdefault(name, default)
+        if not same(first, default):
+            raise ClaimError(_two_defaults(name, first, default))
         chosen: Value = self.settings.get(name, default)
         return chosen
 
@@ -132,6 +131,21 @@ class Harness:
         )
         del store.measured[measured:], store.trained[trained:]  # they are counted where the study is asked for
         return made
+
+
+def _two_defaults(name: str, first: Any, second: Any) -> str:
+    """What to say, and what to do, where a setting has two defaults."""
+    unknown = next((each for each in (first, second) if not is_described(each)), None)
+    if unknown is not None:
+        return (
+            f"the setting {name!r} is asked for twice, and nothing tells whether its defaults, {first!r} and {second!r}, are "
+            f"the same: make the {type(unknown).__name__} once, outside of the functions that ask for it, or a dataclass"
+        )
+    alike = ", which hold different values" if repr(first) == repr(second) else ""
+    return (
+        f"the setting {name!r} is asked for with two defaults, {first!r} and {second!r}{alike}; give it the same everywhere, "
+        "or another name"
+    )
 
 
 def own_tables(value: Any) -> Any:

@@ -30,9 +30,13 @@ def test_unknown(harness):
     return Evidence(table(harness))
 """
 NO_STRATEGY = """
-@declare("values", scope={"noise": [1, 2]})
-def test_values(harness):
-    return Evidence(table(harness))
+WRONG = [{"noise": [1, 2]}, None, [st.just(1)], {"noise": st.floats}, {3: st.just(1)}, {"noise": pd.Series([1])}]
+for number, scope in enumerate(WRONG):
+    @declare(f"values-{number}", scope=scope)
+    def test_values(harness):
+        return Evidence(table(harness))
+    globals()[f"test_values_{number}"] = test_values
+del test_values
 """
 
 
@@ -74,10 +78,19 @@ def test_a_setting_that_no_study_asks_for_is_an_error_that_names_it(project: Pro
     assert project.rows()["scoped"]["verdict"] == "supported"
 
 
-def test_values_that_are_no_strategy_are_refused(project: Project):
+def test_a_scope_that_is_none_is_refused_claim_by_claim(project: Project):
+    """Each has a row that says so, with an example, and the other claims of the module are judged."""
     project.claims(STUDY, NO_STRATEGY)
-    project.run("claims")
-    assert "is not a Hypothesis strategy" in project.rows()["values"]["reason"]
+    project.run("claims", "--claims-search", "2")
+    reasons = {name: row["reason"] for name, row in project.rows().items() if name.startswith("values-")}
+    assert len(reasons) == 6
+    assert all("as in scope={'noise': st.floats(0.5, 2)}" in reason for reason in reasons.values())
+    for number in (0, 3, 5):
+        assert "has a scope whose noise is not a Hypothesis strategy" in reasons[f"values-{number}"]
+    for number in (1, 2):
+        assert "which names no settings" in reasons[f"values-{number}"]
+    assert "the name 3, which is no text" in reasons["values-4"]
+    assert project.rows()["scoped"]["search"]["trials"]
 
 
 def test_the_scope_is_part_of_what_was_fixed_beforehand(project: Project):
