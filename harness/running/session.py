@@ -141,7 +141,7 @@ def _two_defaults(name: str, first: Any, second: Any) -> str:
             f"the setting {name!r} is asked for twice, and nothing tells whether its defaults, {first!r} and {second!r}, are "
             f"the same: make the {type(unknown).__name__} once, outside of the functions that ask for it, or a dataclass"
         )
-    alike = ", which hold different values" if repr(first) == repr(second) else ""
+    alike = ", which are not the same although they are written alike" if repr(first) == repr(second) else ""
     return (
         f"the setting {name!r} is asked for with two defaults, {first!r} and {second!r}{alike}; give it the same everywhere, "
         "or another name"

@@ -91,9 +91,10 @@ def _identity(value: Any) -> tuple[Any, ...]:
 
 def _of_another(value: Any, kind: type) -> tuple[Any, ...]:
     """What tells an object of a project's own class from others: its own ``__eq__``, else what a copy would be made of."""
-    if kind.__hash__ is not None and any("__eq__" in vars(each) for each in kind.__mro__[:-1]):
+    hashes: list[Any] = [None, object.__hash__]
+    if kind.__hash__ not in hashes and any("__eq__" in vars(each) for each in kind.__mro__[:-1]):
         hash(value)
-        return kind, value
+        return kind, value  # an object whose hash is that of its address is equal to itself alone, whatever it holds
     if kind is object:
         raise TypeError("nothing tells one bare object from another")
     made = value.__reduce_ex__(4)

@@ -26,6 +26,15 @@ class Plain:
         self.good = good
 
 
+class Addressed(Plain):
+    """Equal to itself alone."""
+
+    def __eq__(self, other: object) -> bool:
+        return self is other
+
+    __hash__ = object.__hash__
+
+
 class Slotted:
     __slots__ = ("good",)
 
@@ -60,6 +69,7 @@ texts = st.one_of(st.text(max_size=2), st.sampled_from(["1", "True"]))
 leaves = st.one_of(st.none(), st.booleans(), st.integers(-3, 3), st.floats(allow_nan=True), texts)
 holders = [
     Plain,
+    Addressed,
     Slotted,
     Noted,
     lambda held: [held],
