@@ -18,6 +18,7 @@ from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 import hypothesis
+import numpy as np
 from hypothesis import strategies as st
 
 from harness.errors import ClaimError
@@ -33,7 +34,6 @@ POOL = 64
 ENOUGH = 256  # values of a range that pass its conditions, below which a finer grid is gone through
 GRIDS = (512, 4096, 32768)  # values of a range that are tried, from coarse to fine
 EXACT = GRIDS[-1]  # whole numbers of a range, up to which all of them are tried
-_GOLDEN = (math.sqrt(5) - 1) / 2  # its multiples are even and in step with no condition, such as that a number is odd
 
 Step = tuple[str, Callable[[Any], Any]]
 
@@ -112,8 +112,9 @@ def _through(base: Axis, steps: Sequence[Step]) -> Axis | None:
 
 
 def _grid(base: Axis, count: int) -> Iterable[tuple[Any, float]]:
-    """Values of a range, one from every stretch of equal length."""
-    return ((base.value((at + at * _GOLDEN % 1) / count), 1.0) for at in range(count))
+    """Values of a range, one from every stretch of equal length, at a random place of it: no condition keeps step with that."""
+    places = (np.arange(count) + np.random.default_rng(count).random(count)) / count
+    return ((base.value(float(place)), 1.0) for place in places)
 
 
 def _stretches(base: Axis) -> Iterable[tuple[Any, float]]:
