@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import scipy.stats
 
+from harness.running.edges import Edge
+from harness.running.explored import Explored
 from harness.running.scope import Axis, Settings
-from harness.running.search import Edge, Explored
 from harness.running.surface import Surface
 from harness.running.trials import Trial, simplicity
 

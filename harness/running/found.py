@@ -12,9 +12,11 @@ import scipy.stats
 from harness.deadline import TimedOut
 from harness.predict import words
 from harness.running.confirm import again
+from harness.running.edges import Edge
+from harness.running.explored import Ahead, Explored, Judged, side
 from harness.running.maps import Map, maps_of
 from harness.running.scope import Scope, Settings
-from harness.running.search import Ahead, Edge, Explored, Judged, begun, go, side
+from harness.running.search import begun, go
 from harness.running.surface import Index, Split, Surface, best_split, even
 from harness.running.timeout import give_up
 from harness.running.trials import Trial, in_words, tried, value_in_words

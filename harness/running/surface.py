@@ -19,6 +19,7 @@ import scipy.stats
 from numpy.typing import NDArray
 
 from harness.running.scope import Scope, Settings
+from harness.running.values import distinct, same
 
 Floats = NDArray[np.float64]
 MOST = 4.0
@@ -204,10 +205,8 @@ def _sides(ordered: bool, given: Sequence[Any]) -> list[tuple[NDArray[np.bool_],
     if ordered:
         levels = sorted(set(given))
         return [(np.array([value <= low for value in given]), (low, high)) for low, high in pairwise(levels)]
-    names: list[Any] = []
-    for value in given:  # which may be lists, and so no keys
-        names += [] if value in names else [value]
+    names = distinct(given)
     return [
-        (np.array([value == name for value in given]), (name, tuple(other for other in names if other != name)))
+        (np.array([same(value, name) for value in given]), (name, tuple(other for other in names if other is not name)))
         for name in names
     ] if len(names) > 1 else []  # fmt: skip

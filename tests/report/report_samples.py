@@ -19,9 +19,9 @@ from harness.judge.voice import voice
 from harness.predict import PairedDifference, ScalingExponent
 from harness.report import assemble, base_row, figure_from_evidence, plain, with_verdict
 from harness.report.images import images_from_evidence
+from harness.running.edges import Edge
 from harness.running.found import Search, Share
 from harness.running.maps import Map
-from harness.running.search import Edge
 from harness.running.surface import Index, Split
 from harness.running.trials import Trial
 from harness.source import Source

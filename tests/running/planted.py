@@ -12,9 +12,10 @@ from hypothesis import strategies as st
 
 from harness.judge import judge
 from harness.predict import PairedDifference
+from harness.running.explored import Explored
 from harness.running.found import Search, search
 from harness.running.scope import Scope, scope_of
-from harness.running.search import Explored, begun, go
+from harness.running.search import begun, go
 from harness.running.trials import trial_of
 
 UNITS = 16

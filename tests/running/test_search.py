@@ -228,7 +228,8 @@ def test_a_search_with_little_time_makes_no_more_in_one_go_than_it_can_judge(lim
 
     at_default = trial_of(verdict(1.0), {}, 0.0, "default")
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("harness.running.search.time", SimpleNamespace(monotonic=lambda: clock[0]))
+        for module in ("search", "explored"):
+            patch.setattr(f"harness.running.{module}.time", SimpleNamespace(monotonic=lambda: clock[0]))
         found = search(scope_of(SCOPE, DEFAULTS), judged, at_default, 12, lambda settings: None, minutes=limit, ahead=ahead)
     first = cost * (1 + 2 * together)  # a guess; later ones take no longer than the pace of those before has room for
     assert len(found.trials) >= 3, "what was made is judged, even where it took all of the time"
