@@ -34,7 +34,14 @@ class TimedOut(BaseException):
 
     It is no ``Exception``, so that neither an ``except Exception`` in the work itself takes it for a fault of its own, nor a
     study, which fails again in the way in which it failed before.
+
+    Attributes:
+        limit: whose time is over.
     """
+
+    def __init__(self, said: str, limit: Limit | None = None) -> None:
+        super().__init__(said)
+        self.limit = limit
 
 
 class HardStop(Protocol):
@@ -60,6 +67,7 @@ class Limit:
         self._end = self._armed = self._idle = 0.0
         self._interrupts = False
         self._other: tuple[Handler, float] | None = None  # somebody else's alarm, and when it is due
+        self._outer: Limit | None = None  # the one around this one, while its clock runs
 
     @contextmanager
     def running(self) -> Iterator[None]:
@@ -74,7 +82,7 @@ class Limit:
         if outer is not None and outer._end < began + self._left:
             yield  # its clock runs out first
             return
-        _running = self
+        _running, self._outer = self, outer
         self._end, self._idle = began + self._left, 0.0
         self._interrupts = can_interrupt()
         handler, (due, every), heard = self._start(), (0.0, 0.0), False
@@ -99,7 +107,7 @@ class Limit:
                     left = every if rung else max(due - (time.monotonic() - began), 1e-3)
                     signal.setitimer(signal.ITIMER_REAL, left, every)
             self._left = max(self._end - time.monotonic(), 1e-3)
-            _running = outer
+            _running, self._outer = outer, None
 
     def stop(self) -> None:
         """Let the clock stand; the work may go on without a limit."""
@@ -113,16 +121,25 @@ class Limit:
         began = time.monotonic()
         time.sleep(seconds)
         waited = time.monotonic() - began
-        self._end += waited
-        self._idle += waited
-        if self._end - self._armed > 1:
-            self._arm()
+        for each in self._and_around():
+            each._end += waited
+            each._idle += waited
+            if each._end - each._armed > 1:
+                each._arm()
         if not endless and self._idle > self.seconds:
-            raise TimedOut(f"{self._said()}; it waited for another process, which finished nothing of that in this time")
+            raise TimedOut(f"{self._said()}; it waited for another process, which finished nothing of that in this time", self)
 
     def moved(self) -> None:
         """Count a wait anew."""
-        self._idle = 0.0
+        for each in self._and_around():
+            each._idle = 0.0
+
+    def _and_around(self) -> Iterator[Limit]:
+        """This limit and those around it, whose clocks stand in a wait as well."""
+        limit: Limit | None = self
+        while limit is not None:
+            yield limit
+            limit = limit._outer
 
     def _start(self) -> signal._HANDLER:
         return signal.signal(signal.SIGALRM, self._ring) if self._interrupts else None
@@ -152,7 +169,7 @@ class Limit:
             _ring_in(IMPORTING)
             return
         _ring_in(AGAIN)
-        raise TimedOut(self._said())
+        raise TimedOut(self._said(), self)
 
     def _said(self) -> str:
         what = f", while {_doing[-1]}" if _doing else ""
@@ -193,6 +210,11 @@ def moved() -> None:
     """Say that another process has finished something that this one waits for."""
     if _running is not None:
         _running.moved()
+
+
+def seconds() -> float | None:
+    """The limit under which this process works, as it was given; None where there is none."""
+    return None if _running is None else _running.seconds
 
 
 def stop() -> None:

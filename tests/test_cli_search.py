@@ -100,3 +100,18 @@ def test_processes_of_this_machine_are_not_those_of_an_engine(sessions, capsys):
     assert cli.main(["search", "paper/first", "--engine", "slurm", "--workers", "2"]) == 2
     assert "--workers 2 is for processes on this machine; the engine slurm shares" in capsys.readouterr().err
     assert sessions == []
+
+
+@pytest.mark.parametrize("written", [True, False])
+def test_an_interruption_is_told_in_a_sentence_that_says_how_to_go_on(tmp_path, sessions, monkeypatch, capsys, written):
+    def interrupted(*arguments: str, **more) -> tuple[int, str]:
+        if written:  # a report of what was judged before, of which the claim is none
+            (tmp_path / "claims.json").write_text(json.dumps(run_of()))
+        return 2, ""
+
+    monkeypatch.setattr(cli, "run_pytest", interrupted)
+    assert cli.main(["search", "paper/first", "--out", str(tmp_path)]) != 0
+    said = capsys.readouterr().err
+    assert "the settings of paper/first that were judged, and all networks, are kept in the store" in said
+    assert "the same command goes on with the others" in said
+    assert len(said.splitlines()) == 1

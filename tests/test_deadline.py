@@ -246,3 +246,24 @@ def test_without_a_timer_the_hard_stop_is_all(monkeypatch: pytest.MonkeyPatch) -
     with Limit(SHORT, stop).running():
         time.sleep(2 * SHORT)
     assert stop.armed == [pytest.approx(SHORT, abs=0.1)]
+
+
+def test_a_wait_for_another_process_counts_for_no_limit_around_it():
+    outer, inner = Limit(0.6), Limit(0.5)
+    with outer.running():
+        assert deadline.seconds() == 0.6
+        with inner.running():
+            assert deadline.seconds() == 0.5
+            for _ in range(5):
+                idle(0.2)
+                moved()
+        time.sleep(0.2)  # more than what would be left of the outer one
+
+
+@pytest.mark.parametrize("which", ["inner", "outer"])
+def test_it_says_whose_time_is_over(which):
+    outer, inner = (Limit(60), Limit(SHORT)) if which == "inner" else (Limit(SHORT), Limit(60))
+    with pytest.raises(TimedOut) as caught, outer.running(), inner.running():
+        sleep()
+    assert caught.value.limit is (inner if which == "inner" else outer)
+    assert deadline.seconds() is None

@@ -6,12 +6,16 @@ import argparse
 import json
 import sys
 import tempfile
+import warnings
 from pathlib import Path
 from typing import Any
 
 from harness.claim import SCALES
 from harness.device import DEVICES
 from harness.engines import ENGINES
+
+INTERRUPTED = 2  # pytest's exit code
+STALE = "StaleNotes"  # by its name: its module takes a second to import
 
 
 def add(commands: Any) -> None:
@@ -73,7 +77,15 @@ def run(chosen: argparse.Namespace) -> int:
         if chosen.store:
             asked += ["--claims-store", chosen.store if is_url(chosen.store) else str(Path(chosen.store).absolute())]
         asked.append("--claims-search-again")  # whoever names a claim wants it searched
-        _, said = run_pytest(str(chosen.folder), *asked, shown=sys.stderr.isatty())  # with the line that says how far it is
+        shown, stale = sys.stderr.isatty(), _Stale()  # with the line that says how far it is
+        code, said = run_pytest(str(chosen.folder), *asked, shown=shown, plugins=[stale])
+        if code == INTERRUPTED:
+            raise CommandError(
+                f"interrupted: the settings of {chosen.claim} that were judged, and all networks, are kept in the store; the "
+                "same command goes on with the others"
+            )
+        if not shown and stale.said:
+            print(*stale.said, sep="\n", file=sys.stderr)
         try:
             rows = json.loads((out / "claims.json").read_text(encoding="utf-8"))["rows"]
         except (OSError, ValueError):
@@ -92,6 +104,18 @@ def run(chosen: argparse.Namespace) -> int:
         return 1
     print(row["search"]["reason"])
     return 0
+
+
+class _Stale:
+    """A plugin that keeps what is said of notes that are not true any more."""
+
+    def __init__(self) -> None:
+        self.said: list[str] = []
+
+    def pytest_warning_recorded(self, warning_message: warnings.WarningMessage) -> None:
+        """See :func:`pytest.hookspec`."""
+        if warning_message.category.__name__ == STALE:
+            self.said.append(str(warning_message.message))
 
 
 def _table(path: Path) -> int:

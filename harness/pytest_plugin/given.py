@@ -85,10 +85,13 @@ class Door:
 
 def body_of(item: pytest.Function) -> Body:
     """The claim's body, its fixtures made, as a function of a harness."""
-    given = {name: item.funcargs[name] for name in needs(item.obj)}
+    function, every = item.obj, {name: item.funcargs[name] for name in needs(item.obj)}
+    given = {name: value for name, value in every.items() if not isinstance(value, Door)}
+    doors = tuple(name for name in every if name not in given)  # a search tells what was given by its state
 
     def body(harness: Harness | None) -> Any:
-        result = item.obj(**{name: _opened(value, harness) for name, value in given.items()})
+        made = {name: _opened(value, harness) for name, value in given.items()}
+        result = function(**made, **dict.fromkeys(doors, harness))
         if inspect.iscoroutine(result):
             result.close()  # it will be refused as no Evidence; unclosed it would warn besides
         return result
@@ -102,10 +105,10 @@ def reads_a_harness(item: pytest.Function) -> bool:
 
 
 def _opened(value: Any, harness: Harness | None) -> Any:
-    if not isinstance(value, Door | Deferred):
+    if not isinstance(value, Deferred):
         return value
     assert harness is not None  # whoever calls the body has asked reads_a_harness
-    return harness if isinstance(value, Door) else harness.remembered(value.function, value.arguments, value.named)
+    return harness.remembered(value.function, value.arguments, value.named)
 
 
 def design_of(item: pytest.Function, scale: str) -> ClaimDesign:

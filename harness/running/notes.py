@@ -1,19 +1,25 @@
 """What a search has judged, noted in the store: who searches again, or goes on, judges no setting twice.
 
-A note is named by all that a verdict depends on: the claim as it is declared, what it asks for and by which code, the scale,
-the setting, and the code that trains, measures and judges.
+A note is named by all that a verdict is known to depend on: the claim as it is declared, what it asks for and by which code,
+what its body captures (:mod:`harness.code.captured`), its verdict at the defaults, the scale, the setting, and the code that
+trains, measures and judges.  A body may depend on more: on a file whose name it computes, on the time of day.  So a
+search judges some noted settings anew (:data:`CHECKING`), and believes none if one of them says something else.
 """
 
 from __future__ import annotations
 
+import contextlib
 import json
+import math
+import shutil
 from collections.abc import Mapping
 from dataclasses import asdict, fields, replace
 from importlib import import_module
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from harness.code import CodeError, code_digest
+from harness.code import code_digest
+from harness.code.captured import captured
 from harness.fixed import stable
 from harness.running.asking import UNKNOWN
 from harness.running.scope import Settings
@@ -23,12 +29,25 @@ from harness.store import files
 
 if TYPE_CHECKING:
     from harness.claim import Claim
+    from harness.running.growth import Body
     from harness.running.session import Harness
 
 _CODE = (
     "harness.judge.court", "harness.training.train", "harness.running.trials", "harness.running.screening",
     "harness.running.futility", "harness.running.spared",
 )  # fmt: skip
+CHECKING = 5.0
+"""Seconds in which a search judges noted settings anew: those that take longer, once of each verdict."""
+_LATE = ".late.json"
+_ALIKE = 1e-9  # relative difference of two numbers that are the same on different machines
+
+
+class StaleNotes(UserWarning):
+    """What a body depends on has changed in a way that its code does not show."""
+
+
+class StaleError(BaseException):
+    """Ends a search in which a noted setting says something else than its note; no ``except Exception`` may go on with it."""
 
 
 class Notes:
@@ -37,21 +56,28 @@ class Notes:
     Args:
         harness: whose store they are in.
         claim: the declaration.
+        body: its body; where it captures what cannot be described, nothing is noted.
+        default: its trial at the defaults.
         design: what it asks for, as its row has it; without its code nothing is noted.
         rule: what else decides a verdict, such as the share of α.
     """
 
-    def __init__(self, harness: Harness, claim: Claim, design: Mapping[str, Any] | None, rule: Any) -> None:
+    def __init__(
+        self, harness: Harness, claim: Claim, body: Body, default: Trial, design: Mapping[str, Any] | None, rule: Any
+    ) -> None:
         self._folder: Path | None = None
+        self._believed = True
         if design is None or design.get("code", UNKNOWN) == UNKNOWN:
             return
         store = harness.store
         instruments = {type(each.spec): each.spec for each in store.measured if not isinstance(each.spec, Mapping)}
         try:
             code = code_digest(*map(import_module, _CODE), *definitions([*instruments.values()]))
-        except CodeError:
+            values = captured(body)
+        except Exception:  # CodeError, and whatever somebody's object makes of being described
             return
-        said = [claim.digest(), design["digest"], harness.scale, store.device, store.llc_engine, code, stable(rule)]
+        said = [claim.digest(), design["digest"], harness.scale, store.device, store.llc_engine, code, stable(rule), values]
+        said += [default.verdict, *(f"{number:.9g}" for number in _numbers(default))]
         self._folder = Path(store.folder) / "searches" / digest(said)[:32]
 
     def _path(self, settings: Settings) -> Path | None:
@@ -59,7 +85,7 @@ class Notes:
 
     def read(self, settings: Settings) -> Trial | None:
         """The trial of a setting, or None; a damaged note is none."""
-        path = self._path(settings)
+        path = self._path(settings) if self._believed else None
         if path is None:
             return None
         try:
@@ -73,12 +99,45 @@ class Notes:
 
     def write(self, trial: Trial) -> None:
         """Note a trial; one that broke is tried again."""
-        path = self._path(trial.settings)
-        if path is None or trial.verdict == "error":
-            return
-        n = None if trial.n is None else int(trial.n)
+        if trial.verdict != "error":
+            n = None if trial.n is None else int(trial.n)
+            self._write(self._path(trial.settings), asdict(replace(trial, n=n, settings={})))
+
+    def late(self, settings: Settings, seconds: float) -> str | None:
+        """What was said of a setting that did not return within so many seconds, or within more; None where nothing was."""
+        path = self._path(settings) if self._believed else None
         try:
-            text = json.dumps(asdict(replace(trial, n=n, settings={})))
-        except (TypeError, ValueError):  # a number of a kind of its own
-            return
-        files.write(path, text.encode())
+            said = json.loads(path.with_suffix(_LATE).read_text(encoding="utf-8")) if path is not None else {}
+            return str(said["reason"]) if said["seconds"] >= seconds else None
+        except (OSError, ValueError, KeyError, TypeError):
+            return None
+
+    def write_late(self, settings: Settings, seconds: float, reason: str) -> None:
+        """Note that a setting did not return within so many seconds, so that no search with as little time tries it again."""
+        path = self._path(settings)
+        self._write(path and path.with_suffix(_LATE), {"seconds": seconds, "reason": reason})
+
+    def drop(self) -> None:
+        """Forget all trials of this name; none that anybody notes from now on is believed."""
+        self._believed = False
+        if self._folder is not None:
+            shutil.rmtree(self._folder, ignore_errors=True)
+
+    @staticmethod
+    def _write(path: Path | None, said: Mapping[str, Any]) -> None:
+        if path is not None:
+            with contextlib.suppress(TypeError, ValueError):  # a number of a kind of its own
+                files.write(path, json.dumps(said).encode())
+
+
+def agree(one: Trial, other: Trial) -> bool:
+    """Whether two trials of a setting say the same: verdict, effect, interval and n."""
+    mine, others = _numbers(one), _numbers(other)
+    return one.verdict == other.verdict and len(mine) == len(others) and all(
+        math.isclose(a, b, rel_tol=_ALIKE, abs_tol=_ALIKE) or (math.isnan(a) and math.isnan(b))
+        for a, b in zip(mine, others, strict=True)
+    )  # fmt: skip
+
+
+def _numbers(trial: Trial) -> list[float]:
+    return [float(each) for each in (trial.effect, *(trial.interval or ()), trial.n) if each is not None]

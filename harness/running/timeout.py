@@ -8,6 +8,40 @@ from contextlib import contextmanager
 from harness import deadline
 from harness.errors import ClaimError
 
+SHARE = 0.25
+"""Of a claim's time, for one setting of its search: what takes longer is told as that, and costs the others nothing."""
+
+
+class TookTooLongError(TimeoutError):
+    """A setting has taken more than its share of the claim's time."""
+
+
+@contextmanager
+def one_setting() -> Iterator[float | None]:
+    """Limit what is done inside to a share of the time that the claim has in all.
+
+    Yields:
+        That many seconds; None where the claim has no limit.
+
+    Raises:
+        TookTooLongError: they are over; the message says what was being done.
+    """
+    from harness.store.sharing import let_go
+
+    whole = deadline.seconds()
+    if whole is None:
+        yield None
+        return
+    limit = deadline.Limit(SHARE * whole)
+    try:
+        with limit.running():
+            yield limit.seconds
+    except deadline.TimedOut as problem:
+        if problem.limit is not limit:
+            raise
+        let_go()
+        raise TookTooLongError(f"{problem}, a quarter of the {whole:g} s that the claim has") from None
+
 
 def give_up() -> None:
     """Let the clock stand, and give back what the work held: the rest may go on."""

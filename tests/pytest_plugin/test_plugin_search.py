@@ -73,7 +73,7 @@ def test_a_setting_that_no_study_asks_for_is_an_error_that_names_it(project: Pro
     project.run("claims")
     row = project.rows()["unknown"]
     assert row["verdict"] == "error"
-    assert "names nois, which no study asks for" in row["reason"]
+    assert "names nois, which no study asks for at the defaults" in row["reason"]
     assert "noise, shift" in row["reason"]
     assert project.rows()["scoped"]["verdict"] == "supported"
 

@@ -26,10 +26,10 @@ import harness.report
 from harness.judge import judge
 from harness.predict import PairedDifference
 from harness.report.rows import plain
+from harness.running.at_settings import Blocks
 from harness.running.found import joint_p, search, shares_of
 from harness.running.scope import scope_of
 from harness.running.search import begun, go
-from harness.running.searching import Blocks
 from harness.running.trials import Trial, in_words, trial_of
 from harness.store import StoreError
 

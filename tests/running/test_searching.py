@@ -7,15 +7,18 @@ from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import settings as profile
 from hypothesis import strategies as st
 
-from harness import LLC, MLP, Evidence, Harness, LLCSpec, PairedDifference, Recipe, Source, Threat, ToyImages, claim
+from harness import LLC, MLP, ClaimError, Evidence, Harness, LLCSpec, PairedDifference, Recipe, Source, Threat, ToyImages, claim
 from harness.engines.local import LocalEngine
 from harness.running.evidence import completed
 from harness.running.growth import SeededStore
 from harness.running.preparing import prepared
 from harness.running.run import Judging, judged_row
 from harness.running.screening import FIRST, Look, Screen, screen_of
+from harness.running.searching import check_scope
 from harness.running.session import open_harness
 
 SPEC = LLCSpec(localization=10.0, chains=2, burn_in=20, draws=40)
@@ -101,7 +104,7 @@ def test_seeds_of_later_looks_are_trained_along_where_a_stack_of_their_own_has_m
 def test_a_search_says_the_same_whatever_was_made_in_one_go(tmp_path, monkeypatch):
     """Of the same seeds: with looks ahead, seeds along and two processes, and with every network where it is asked for."""
     together = searched(opened(tmp_path / "together"), searchers=2).search
-    monkeypatch.setattr("harness.running.searching.prepared", lambda *given, **named: False)
+    monkeypatch.setattr("harness.running.at_settings.prepared", lambda *given, **named: False)
     apart = searched(opened(tmp_path / "apart")).search
     for mine, others in ((together.trials, apart.trials), ([together.confirmation], [apart.confirmation])):
         assert [each and replace(each, seconds=0.0) for each in mine] == [
@@ -170,6 +173,8 @@ def test_a_search_judges_with_few_seeds_first_and_confirms_with_all(tmp_path):
 
 
 def test_a_setting_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
+    """But once of each verdict, so that a note which is not true any more is found out."""
+    monkeypatch.setattr("harness.running.at_settings.CHECKING", 0.0)
     first = searched(opened(tmp_path)).search
     harness = opened(tmp_path)
     asked = []
@@ -182,7 +187,8 @@ def test_a_setting_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
     assert [(trial.verdict, trial.effect, trial.interval) for trial in again.trials] == [
         (trial.verdict, trial.effect, trial.interval) for trial in first.trials
     ]
-    assert len(asked) <= 2 + 2  # the defaults twice, and confirmations: no trial
+    once = {trial.verdict for trial in first.trials}
+    assert len(asked) <= 2 + 2 + 4 * len(once)  # the defaults twice, confirmations, a setting of each verdict: look, stand-ins
 
 
 def test_a_damaged_note_is_none(tmp_path):
@@ -364,3 +370,20 @@ def test_the_p_of_one_of_two_looks_may_be_compared_with_all_of_alpha():
     ])  # fmt: skip
     for level in (0.001, 0.01, 0.05, 0.2):
         assert np.mean(ps <= level) <= level + 3 * np.sqrt(level / 20_000)
+
+
+# --- what a scope may name --------------------------------------------------------------------------------------------------
+
+
+@profile(max_examples=50)
+@given(st.sets(st.sampled_from("abcdef"), min_size=1), st.sets(st.sampled_from("abcdef")))
+def test_a_scope_may_name_what_was_asked_for_at_the_defaults_and_nothing_else(named, asked):
+    declared = replace(lower.__claim__, scope={name: st.integers(0, 3) for name in named})
+    if named <= asked:
+        check_scope(declared, dict.fromkeys(asked, 1))
+        return
+    with pytest.raises(ClaimError) as caught:
+        check_scope(declared, dict.fromkeys(asked, 1))
+    said = str(caught.value)
+    assert f"names {', '.join(sorted(named - asked))}, which no study asks for at the defaults" in said
+    assert "also where only some choices use it" in said

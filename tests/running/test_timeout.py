@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from pathlib import Path
+from typing import ClassVar
 
 import pandas as pd
 import pytest
@@ -40,14 +41,25 @@ def quick() -> Evidence:
     return Evidence(table())
 
 
-SLOW = {"at": 0.0}
+SLOW = {"at": 0.0, "beyond": 0.0}
+
+
+class CALLS:
+    """What the body was called with; a list that it captured would be one of the values that its notes are named by."""
+
+    shifts: ClassVar[list[float]] = []
+
+    @classmethod
+    def noted(cls, shift: float) -> None:
+        cls.shifts.append(shift)
 
 
 @declared("searched", scope={"shift": st.sampled_from([1.0, 2.0, 3.0])})
 def searched(harness: Harness) -> Evidence:
-    """Takes long wherever a search goes."""
+    """Takes long beyond a shift."""
     shift = harness.setting("shift", 0.0)
-    if shift:
+    CALLS.noted(shift)
+    if shift > SLOW["beyond"]:
         time.sleep(SLOW["at"])
     return Evidence(table())
 
@@ -62,7 +74,37 @@ def test_a_search_that_takes_too_long_does_not_take_the_verdict_with_it(tmp_path
     monkeypatch.setitem(SLOW, "at", 600.0)
     result = run(searched, store=tmp_path, search=4, timeout=8)
     assert result.row["verdict"] == "supported"
-    assert result.row["search"]["reason"].endswith("settings: did not return within 8 s")
+    trials = result.row["search"]["trials"]
+    assert [each["verdict"] for each in trials] == ["error"] * 3
+    assert all("did not return within 2 s, a quarter of the 8 s that the claim has" in each["reason"] for each in trials)
+
+
+@pytest.mark.parametrize("beyond", [0.0, 1.0, 2.0, 3.0])
+def test_settings_that_never_return_cost_the_others_nothing_and_are_not_tried_again_in_as_little_time(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, beyond: float
+):
+    monkeypatch.setitem(SLOW, "at", 600.0)
+    monkeypatch.setitem(SLOW, "beyond", beyond)
+    expected = {shift: "error" if shift > beyond else "supported" for shift in (1.0, 2.0, 3.0)}
+    for timeout, again in ((6.0, True), (6.0, False), (4.8, False), (7.2, True)):
+        CALLS.shifts.clear()
+        found = run(searched, store=tmp_path, search=4, timeout=timeout).search
+        assert found is not None
+        assert {each.settings["shift"]: each.verdict for each in found.trials} == expected
+        assert bool({shift for shift in CALLS.shifts if shift > beyond}) == (again and beyond < 3.0)
+
+
+def test_what_a_search_has_judged_is_noted_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """Each time it comes further, whatever the rest would take: three settings that take a fifth of the time each, or more."""
+    monkeypatch.setitem(SLOW, "at", 0.9)
+    monkeypatch.setattr("harness.running.at_settings.CHECKING", 0.0)
+    counts = []
+    for _ in range(3):
+        found = run(searched, store=tmp_path, search=4, timeout=3.9).search
+        assert found is not None
+        counts.append(len(list((tmp_path / "searches").rglob("*.json"))))
+    assert counts == sorted(counts)
+    assert counts[-1] == 3
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf")])
