@@ -36,7 +36,7 @@ def captured(function: Any) -> str:
         CodeError: a value cannot be described, so that nobody could see that it has changed.
     """
     walk = _Walk()
-    walk.take("body", function)
+    walk.take(getattr(function, "__qualname__", "body"), function)
     walk.to_the_end()
     if not walk.values:
         return ""

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Protocol, cast
 from harness.errors import Shortfall
 from harness.running.futility import FUTILE, Mending, chance, deciding
 from harness.running.growth import SeededStore, in_blocks, moved, reach, seeds_of
-from harness.running.notes import CHECKING, Notes, StaleError, agree
+from harness.running.notes import CHECKING, MOMENT, Notes, StaleError, agree
 from harness.running.preparing import Lacking, Seeds, prepared
 from harness.running.scope import Settings
 from harness.running.screening import Look, Screen
@@ -92,6 +92,7 @@ class AtSettings:
     checking: float = 0.0
     shares: bool = False  # whether something was lacking, so that it can be made for several settings
     apart: bool = False  # whether nothing can
+    halted: bool = False  # whether the rest of a batch is left to be judged, since one of it did not return in its time
     table: pd.DataFrame | None = None
 
     def prepare(self, batch: Sequence[Settings]) -> bool:
@@ -107,6 +108,7 @@ class AtSettings:
         new = [settings for settings in batch if self.notes.read(settings) is None]
         if self.apart:
             return False
+        self.halted = False
         number = len(self.done) + 1
         name = f"{self.claim.id}, settings {number} to {number + len(batch) - 1} of {self.trials}"
         every = [look.seeds for look in self.screen.looks]
@@ -114,7 +116,8 @@ class AtSettings:
             for count, look in enumerate(self.screen.looks, 1):
                 if not self._make(new, look, [*every[count:], list], f"{name}, look {count}"):
                     return False
-                new = [settings for settings in new if self._early(settings, look) is None]
+                in_time = [settings for settings in new if _key(settings) not in self.late]
+                new = [settings for settings in in_time if self._early(settings, look) is None]
             return self._make(new, None, [], name)
         return False
 
@@ -134,22 +137,32 @@ class AtSettings:
                 if self.apart or not self._going():
                     raise _OverError
 
-        return prepared(self._in_time, self.harness, works, later=later, name=name, going=self._going, came=came)
+        whole = prepared(self._in_time, self.harness, works, later=later, name=name, going=self._going, came=came)
+        return whole and not self.halted
 
     def _in_time(self, harness: Harness | None) -> Evidence:
         """What the body returns, within a setting's share of the time."""
         assert harness is not None  # there is no search without one
-        if _key(harness.settings) in self.late:
-            raise TookTooLongError(self.late[_key(harness.settings)])
+        if self.halted:
+            raise _OverError  # a fault of this call, like any other: it is left to the call that judges
         try:
             with one_setting() as seconds:
+                self._refuse_late(harness.settings, seconds)
                 return self.body(harness)
         except Lacking:
             self.shares = True
             raise
         except TookTooLongError as problem:
+            self.halted = not self.shares and _key(harness.settings) not in self.late
             self._note_late(harness.settings, seconds, problem)
             raise
+
+    def _refuse_late(self, settings: Settings, seconds: float | None) -> None:
+        """Raise a TookTooLongError if a setting is known not to return in its time."""
+        before = self.late.get(_key(settings)) or (seconds and self.notes.late(settings, seconds))
+        if before:
+            self.late[_key(settings)] = before
+            raise TookTooLongError(before)
 
     def _note_late(self, settings: Settings, seconds: float | None, problem: TookTooLongError) -> None:
         """Note that a setting did not return in its time."""
@@ -201,7 +214,7 @@ class AtSettings:
         noted = None if _key(settings) in self.mine else self.notes.read(settings)
         if noted is None:
             return self._anew(settings)
-        if noted.verdict in self.agreed and self.checking >= CHECKING:
+        if noted.verdict in self.agreed and (noted.seconds > MOMENT or self.checking >= CHECKING):
             return noted
         began = time.perf_counter()
         seen = tried(self._anew, settings, noted.why)
@@ -222,9 +235,7 @@ class AtSettings:
         seconds = None
         try:
             with one_setting() as seconds:
-                before = self.late.get(_key(settings)) or (seconds and self.notes.late(settings, seconds))
-                if before:
-                    raise TookTooLongError(before)
+                self._refuse_late(settings, seconds)
                 return self.screen.judged(partial(self._early, settings), partial(self._final, settings))
         except Shortfall:
             self.short.append(settings)

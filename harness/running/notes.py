@@ -36,8 +36,9 @@ _CODE = (
     "harness.judge.court", "harness.training.train", "harness.running.trials", "harness.running.screening",
     "harness.running.futility", "harness.running.spared",
 )  # fmt: skip
-CHECKING = 5.0
-"""Seconds in which a search judges noted settings anew: those that take longer, once of each verdict."""
+CHECKING = 2.0
+"""Seconds in which a search judges anew what was judged in a moment; of all else, one setting of each verdict."""
+MOMENT = 0.1  # seconds
 _LATE = ".late.json"
 _ALIKE = 1e-9  # relative difference of two numbers that are the same on different machines
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 
 from harness import LLC, MLP, ClaimError, Evidence, Harness, LLCSpec, PairedDifference, Recipe, Source, Threat, ToyImages, claim
 from harness.engines.local import LocalEngine
+from harness.running.at_settings import AtSettings
 from harness.running.evidence import completed
 from harness.running.growth import SeededStore
 from harness.running.preparing import prepared
@@ -176,19 +177,37 @@ def test_a_setting_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
     """But once of each verdict, so that a note which is not true any more is found out."""
     monkeypatch.setattr("harness.running.at_settings.CHECKING", 0.0)
     first = searched(opened(tmp_path)).search
+    anew, original = [], AtSettings._anew
+    monkeypatch.setattr(AtSettings, "_anew", lambda self, settings: anew.append(settings) or original(self, settings))
     harness = opened(tmp_path)
-    asked = []
-    original = type(harness.store).measure
-    monkeypatch.setattr(
-        type(harness.store), "measure", lambda *given, **named: asked.append(given) or original(*given, **named)
-    )
     again = searched(harness).search
     assert [trial.settings for trial in again.trials] == [trial.settings for trial in first.trials]
     assert [(trial.verdict, trial.effect, trial.interval) for trial in again.trials] == [
         (trial.verdict, trial.effect, trial.interval) for trial in first.trials
     ]
-    once = {trial.verdict for trial in first.trials}
-    assert len(asked) <= 2 + 2 + 4 * len(once)  # the defaults twice, confirmations, a setting of each verdict: look, stand-ins
+    verdicts = {str(trial.settings): trial.verdict for trial in first.trials}
+    assert sorted(verdicts[str(settings)] for settings in anew) == sorted(set(verdicts.values()))
+    assert harness.store.made <= 2  # confirmations, on seeds of their own
+
+
+def test_what_a_first_look_has_decided_is_kept_when_the_next_is_interrupted(tmp_path, monkeypatch):
+    """Although no setting of the batch was told yet: others of it still lack networks."""
+    whole = searched(opened(tmp_path / "whole")).search
+    decided = [trial.settings for trial in whole.trials if trial.why == "even" and trial.n == 4]
+    assert decided
+    original = AtSettings._make
+
+    def made(self, batch, look, *more):
+        if look is None:
+            raise KeyboardInterrupt
+        return original(self, batch, look, *more)
+
+    monkeypatch.setattr(AtSettings, "_make", made)
+    with pytest.raises(KeyboardInterrupt):
+        searched(opened(tmp_path / "cut"))
+    noted, names = ({each.name for each in (tmp_path / one / "searches").rglob("*.json")} for one in ("cut", "whole"))
+    assert len(noted) == len(decided)
+    assert noted < names
 
 
 def test_a_damaged_note_is_none(tmp_path):

@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 from hypothesis import strategies as st
 
-from harness import ClaimError, Evidence, Harness, PairedDifference, Source, claim, deadline, run
+from harness import MLP, ClaimError, Evidence, Harness, PairedDifference, Recipe, Source, ToyImages, claim, deadline, run
 
 PAPER = Source("paper", "A paper", year=2024)
 LOWER = PairedDifference("length", "regime", "robust", "standard", "seed", margin=0.01, margin_reason="a little")
@@ -94,17 +94,28 @@ def test_settings_that_never_return_cost_the_others_nothing_and_are_not_tried_ag
         assert bool({shift for shift in CALLS.shifts if shift > beyond}) == (again and beyond < 3.0)
 
 
-def test_what_a_search_has_judged_is_noted_when_its_time_is_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
-    """Each time it comes further, whatever the rest would take: three settings that take a fifth of the time each, or more."""
-    monkeypatch.setitem(SLOW, "at", 0.9)
-    monkeypatch.setattr("harness.running.at_settings.CHECKING", 0.0)
-    counts = []
-    for _ in range(3):
-        found = run(searched, store=tmp_path, search=4, timeout=3.9).search
+@declared("hanging", scope={"shift": st.integers(0, 1000)})
+def hanging(harness: Harness) -> Evidence:
+    """Never returns where the shift is odd."""
+    harness.store.population(Recipe(ToyImages(train=24), MLP((2,)), epochs=0), range(8))
+    while harness.setting("shift", 0) % 2:
+        time.sleep(0.1)
+    return Evidence(table())
+
+
+def test_each_search_comes_further_until_one_is_whole_however_many_settings_never_return(tmp_path: Path):
+    counts = [0]
+    for _ in range(6):
+        found = run(hanging, store=tmp_path, search=10, timeout=6).search
         assert found is not None
         counts.append(len(list((tmp_path / "searches").rglob("*.json"))))
-    assert counts == sorted(counts)
-    assert counts[-1] == 3
+        if found.broke is None:
+            break
+        assert counts[-1] > counts[-2]
+    assert found.broke is None
+    assert len(found.trials) == 10
+    assert {each.verdict == "error" for each in found.trials} == {True, False}
+    assert all((each.verdict == "error") == bool(each.settings["shift"] % 2) for each in found.trials)
 
 
 @pytest.mark.parametrize("seconds", [0, -1.0, float("nan"), float("inf")])
