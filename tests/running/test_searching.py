@@ -6,6 +6,7 @@ import json
 from dataclasses import replace
 from pathlib import Path
 
+import pandas as pd
 import pytest
 from hypothesis import given
 from hypothesis import settings as profile
@@ -22,6 +23,7 @@ from harness.running.screening import FIRST, Look, Screen, screen_of
 from harness.running.searching import check_scope
 from harness.running.session import open_harness
 
+REGIMES = ("standard", "robust")
 SPEC = LLCSpec(localization=10.0, chains=2, burn_in=20, draws=40)
 
 
@@ -191,11 +193,15 @@ def test_a_setting_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
 
 
 def test_what_a_first_look_has_decided_is_kept_when_the_next_is_interrupted(tmp_path, monkeypatch):
-    """Although no setting of the batch was told yet: others of it still lack networks."""
-    whole = searched(opened(tmp_path / "whole")).search
-    decided = [trial.settings for trial in whole.trials if trial.why == "even" and trial.n == 4]
-    assert decided
-    original = AtSettings._make
+    """Although no setting of the batch was told yet."""
+
+    def body(harness):
+        recipe = Recipe(ToyImages(train=24, noise=harness.setting("noise", 1.0)), MLP((2,)), epochs=1)
+        seeds = harness.store.population(recipe, range(16)).seeds
+        rows = [(seed, regime, (regime == "standard") * (1 + 0.01 * (seed % 3))) for seed in seeds for regime in REGIMES]
+        return Evidence(pd.DataFrame(rows, columns=["seed", "regime", "llc"]))
+
+    claimed, original = broken({"noise": st.floats(0.5, 1.5)}, body), AtSettings._make
 
     def made(self, batch, look, *more):
         if look is None:
@@ -204,10 +210,12 @@ def test_what_a_first_look_has_decided_is_kept_when_the_next_is_interrupted(tmp_
 
     monkeypatch.setattr(AtSettings, "_make", made)
     with pytest.raises(KeyboardInterrupt):
-        searched(opened(tmp_path / "cut"))
-    noted, names = ({each.name for each in (tmp_path / one / "searches").rglob("*.json")} for one in ("cut", "whole"))
-    assert len(noted) == len(decided)
-    assert noted < names
+        searched(opened(tmp_path), claimed)
+    noted = {each.name for each in (tmp_path / "searches").rglob("*.json")}
+    assert len(noted) == 3  # the even half
+    monkeypatch.setattr(AtSettings, "_make", original)
+    assert {trial.n for trial in searched(opened(tmp_path), claimed).search.trials} == {6}
+    assert noted < {each.name for each in (tmp_path / "searches").rglob("*.json")}
 
 
 def test_a_damaged_note_is_none(tmp_path):
