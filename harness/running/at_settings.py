@@ -8,7 +8,7 @@ import time
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import TYPE_CHECKING, Protocol, cast
+from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from harness.errors import Shortfall
 from harness.running.futility import FUTILE, Mending, chance, deciding
@@ -19,6 +19,7 @@ from harness.running.scope import Settings
 from harness.running.screening import Look, Screen
 from harness.running.timeout import TookTooLongError, one_setting
 from harness.running.trials import Trial, in_words, trial_of, tried
+from harness.running.values import key_of
 from harness.store.sharing import calls
 
 if TYPE_CHECKING:
@@ -81,13 +82,13 @@ class AtSettings:
     usual: frozenset[str]
     mending: Mending = field(default_factory=Mending)
     began: float = field(default_factory=time.monotonic)
-    seen: dict[tuple[str, Look], Verdict | None] = field(default_factory=dict)
+    seen: dict[tuple[Any, Look], Verdict | None] = field(default_factory=dict)
     short: list[Settings] = field(default_factory=list)
-    blocks: dict[str, int] = field(default_factory=dict)
-    came: dict[tuple[str, Look | None], Evidence] = field(default_factory=dict)
-    final: dict[str, Verdict] = field(default_factory=dict)
-    mine: set[str] = field(default_factory=set)  # settings that this search has noted itself
-    late: dict[str, str] = field(default_factory=dict)
+    blocks: dict[Any, int] = field(default_factory=dict)
+    came: dict[tuple[Any, Look | None], Evidence] = field(default_factory=dict)
+    final: dict[Any, Verdict] = field(default_factory=dict)
+    mine: set[Any] = field(default_factory=set)  # settings that this search has noted itself
+    late: dict[Any, str] = field(default_factory=dict)
     agreed: set[str] = field(default_factory=set)  # verdicts of notes that were found to be true
     checking: float = 0.0
     shares: bool = False  # whether something was lacking, so that it can be made for several settings
@@ -116,7 +117,7 @@ class AtSettings:
             for count, look in enumerate(self.screen.looks, 1):
                 if not self._make(new, look, [*every[count:], list], f"{name}, look {count}"):
                     return False
-                in_time = [settings for settings in new if _key(settings) not in self.late]
+                in_time = [settings for settings in new if key_of(settings) not in self.late]
                 new = [settings for settings in in_time if self._early(settings, look) is None]
             return self._make(new, None, [], name)
         return False
@@ -129,7 +130,7 @@ class AtSettings:
 
         def came(settings: Settings, evidence: Evidence) -> None:
             if evidence.shortfall is None:  # else it is asked once more by itself: company must not cost a verdict
-                self.came[_key(settings), look] = evidence
+                self.came[key_of(settings), look] = evidence
                 self._note(settings, look)
             if store.made == made:  # the bodies compute themselves, as far as one can see
                 changed = len(settings) == len(self.claim.scope)
@@ -153,20 +154,20 @@ class AtSettings:
             self.shares = True
             raise
         except TookTooLongError as problem:
-            self.halted = not self.shares and _key(harness.settings) not in self.late
+            self.halted = not self.shares and key_of(harness.settings) not in self.late
             self._note_late(harness.settings, seconds, problem)
             raise
 
     def _refuse_late(self, settings: Settings, seconds: float | None) -> None:
         """Raise a TookTooLongError if a setting is known not to return in its time."""
-        before = self.late.get(_key(settings)) or (seconds and self.notes.late(settings, seconds))
+        before = self.late.get(key_of(settings)) or (seconds and self.notes.late(settings, seconds))
         if before:
-            self.late[_key(settings)] = before
+            self.late[key_of(settings)] = before
             raise TookTooLongError(before)
 
     def _note_late(self, settings: Settings, seconds: float | None, problem: TookTooLongError) -> None:
         """Note that a setting did not return in its time."""
-        self.late[_key(settings)] = str(problem)
+        self.late[key_of(settings)] = str(problem)
         if seconds is not None:
             self.notes.write_late(settings, seconds, str(problem))
 
@@ -179,7 +180,7 @@ class AtSettings:
                 self._write(trial_of(verdict, settings, time.perf_counter() - began, "even"))
 
     def _write(self, trial: Trial) -> None:
-        self.mine.add(_key(trial.settings))
+        self.mine.add(key_of(trial.settings))
         self.notes.write(trial)
 
     @contextlib.contextmanager
@@ -194,7 +195,7 @@ class AtSettings:
 
     def _early(self, settings: Settings, look: Look) -> Verdict | None:
         """The verdict of a look, which is taken once."""
-        key = _key(settings), look
+        key = key_of(settings), look
         if key not in self.seen:
             self.seen[key] = look.verdict(partial(self._look, settings, look), partial(self._end, look))
         return self.seen[key]
@@ -211,7 +212,7 @@ class AtSettings:
 
     def judged(self, settings: Settings) -> Verdict | Trial:
         """The verdict of the first look that has one, or the trial that was noted."""
-        noted = None if _key(settings) in self.mine else self.notes.read(settings)
+        noted = None if key_of(settings) in self.mine else self.notes.read(settings)
         if noted is None:
             return self._anew(settings)
         if noted.verdict in self.agreed and (noted.seconds > MOMENT or self.checking >= CHECKING):
@@ -219,7 +220,7 @@ class AtSettings:
         began = time.perf_counter()
         seen = tried(self._anew, settings, noted.why)
         self.checking += time.perf_counter() - began
-        if _key(settings) in self.late or seen is None:  # the machine may have been busy
+        if key_of(settings) in self.late or seen is None:  # the machine may have been busy
             return noted
         if not agree(noted, seen):
             raise StaleError(
@@ -246,7 +247,7 @@ class AtSettings:
 
     def _final(self, settings: Settings, share: float) -> Verdict:
         """The verdict of all seeds, which is taken once."""
-        key = _key(settings)
+        key = key_of(settings)
         if key not in self.final:
             self.final[key] = self._look(settings, None, share)
         return self.final[key]
@@ -270,13 +271,13 @@ class AtSettings:
             return  # no seed is asked for, so that there are no fresh ones
         with contextlib.suppress(Exception), self._engine():  # what breaks here breaks again where it is judged, and is told
             for settings in batch:
-                self.blocks[_key(settings)] = Blocks(self.harness).taken(self.claim.id)
-            works = [(each, partial(moved, blocks=[self.blocks[_key(each)]], stride=reach(self.known))) for each in batch]
+                self.blocks[key_of(settings)] = Blocks(self.harness).taken(self.claim.id)
+            works = [(each, partial(moved, blocks=[self.blocks[key_of(each)]], stride=reach(self.known))) for each in batch]
             prepared(self.body, self.harness, works, name=f"{self.claim.id}, fresh seeds")
 
     def fresh(self, settings: Settings) -> Verdict | None:
         """The verdict of all seeds, none of which was used before; None where there are none."""
-        block = self.blocks.pop(_key(settings), None) or Blocks(self.harness).taken(self.claim.id)
+        block = self.blocks.pop(key_of(settings), None) or Blocks(self.harness).taken(self.claim.id)
         evidence = in_blocks(self.body, self.harness, [block], set(self.known), settings=settings)
         seeds = seeds_of(evidence)
         return self.judge(evidence) if seeds and not seeds & self.first else None
@@ -294,12 +295,12 @@ class AtSettings:
             })  # fmt: skip
 
     def _look(self, settings: Settings, look: Look | None, share: float) -> Verdict:
-        evidence = self.came.get((_key(settings), look))
+        evidence = self.came.get((key_of(settings), look))
         if evidence is None:
             store = self.harness.store if look is None else cast("Store", SeededStore(self.harness.store, look.seeds))
             evidence = self.body(replace(self.harness, store=store, settings=settings))
         verdict = self.judge(evidence, share=share)
-        self.came.pop((_key(settings), look), None)
+        self.came.pop((key_of(settings), look), None)
         self.table = deciding(self.claim, evidence.table) if evidence.shortfall is None else None
         if share == 1 or verdict.sides is None:
             return verdict
@@ -307,10 +308,6 @@ class AtSettings:
 
     def _going(self) -> bool:
         return self.until is None or time.monotonic() < self.until
-
-
-def _key(settings: Settings) -> str:
-    return repr(sorted(settings.items()))
 
 
 class Blocks:

@@ -16,11 +16,10 @@ from harness.running.trials import Trial
 from harness.running.values import same
 
 UNLIKELY = 0.05  # chance of being on the other side below which the end of a line is not tried
-CLEAR = 2.0  # standard errors from the margin: on that side of it without a doubt
+LIKELY = 1.0  # how much worse in squared standard errors a place for the edge may be than the best one
 LINE = 9  # trials along one line: two ends, and halvings to a hundredth of the axis
 NARROW = 0.02  # of an axis: an edge is known well enough
 APART = 1.2  # so many times apart at most are the ends of positive numbers then, whose middle is within a tenth of each
-NEAR = 0.25  # of an axis, beyond which a turn of the surface is another one than that of the trials
 
 
 @dataclass(frozen=True)
@@ -31,8 +30,8 @@ class Edge:
         name: the setting.
         inside: its last value on the side of the defaults, as far as the trials go.
         outside: its first value on the other side.
-        threshold: the value at which the effect passes the margin by the surface, never beyond those whose effect is clearly on
-            one side of it; None for a setting whose values have no order, and where the other side cannot be judged.
+        threshold: the value at which the effect passes the margin by the surface, where the trials leave room for that;
+            None for a setting whose values have no order, and where the other side cannot be judged.
         supported: the value nearest to the edge at which the claim is supported, and None where there is none.
         refuted: the value nearest to the edge at which it is refuted, likewise.
         judged: whether the claim can be judged at ``outside``; not where it is invalid, or breaks.
@@ -196,11 +195,10 @@ def _across(trial: Trial) -> bool | None:
 
 
 def _near(axis: Axis, one: Any, other: Any) -> bool:
-    """Whether the edge between two values is known well enough: on the axis, and as a share of positive numbers."""
-    if abs(axis.place(one) - axis.place(other)) > NARROW:
-        return False
-    low, high = sorted((one, other))
-    return low <= 0 or high <= APART * low or abs(axis.place(one) - axis.place(other)) <= NARROW / 4
+    """Whether the edge between two values is known well enough: on the axis, and as a share of numbers of one sign."""
+    apart = abs(axis.place(one) - axis.place(other))
+    low, high = sorted((abs(one), abs(other)))
+    return apart <= NARROW / 4 or (apart <= NARROW and (one * other <= 0 or high <= APART * low))
 
 
 def _middles(axis: Axis, inside: Any, outside: Any, steps: int) -> list[Any]:
@@ -223,40 +221,70 @@ def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
         on_side = [
             value for value, trial in seen
             if trial.verdict == verdict
-            and (value == end or (axis.ordered and np.sign(axis.place(value) - middle) == toward))
+            and (same(value, end) or (axis.ordered and np.sign(axis.place(value) - middle) == toward))
         ]  # fmt: skip
         return min(on_side, key=lambda value: abs(axis.place(value) - middle), default=None)
 
     holding, failing = (inside, outside) if explored.home else (outside, inside)
     supported, refuted = nearest("supported", holding), nearest("refuted", failing)
-    if any(value == outside and side(trial) is None for value, trial in seen):
+    if any(same(value, outside) and side(trial) is None for value, trial in seen):
         supported, refuted = (supported, None) if explored.home else (None, refuted)
         return Edge(axis.name, inside, outside, None, supported, refuted, judged=False)
-    clear = [axis.place(value) for value, trial in seen if _clear(trial)] if axis.ordered else []
-    threshold = axis.value(_crossing(explored, axis, middle, clear)) if axis.ordered else None
+    if not axis.ordered:
+        return Edge(axis.name, inside, outside, None, supported, refuted)
+    line = [(axis.place(value), trial) for value, trial in seen]
+    between = _likely(line, bool(explored.home), axis.place(inside), axis.place(outside))
+    threshold = axis.value(_crossing(explored, axis, middle, between))
     return Edge(axis.name, inside, outside, threshold, supported, refuted)
 
 
-def _clear(trial: Trial) -> bool:
-    """Whether it leaves no doubt on which side of the margin its effect lies."""
-    if trial.distance is None or trial.error is None:
-        return side(trial) is not None
-    return abs(trial.distance) >= CLEAR * trial.error
+def _likely(line: Sequence[tuple[float, Trial]], home: bool, inside: float, outside: float) -> tuple[float, float]:
+    """Between which places of a line the edge lies: where it leaves effects hardly further on the wrong side than at the best.
+
+    An effect that lies on the wrong side of an edge costs its square in standard errors; noise has some there, a step none.
+
+    Args:
+        line: places and trials, that at the defaults among them.
+        home: the side of the defaults.
+        inside: place of the last trial on it.
+        outside: place of the first on the other.
+    """
+    way = 1.0 if outside > inside else -1.0
+    begin = next((place for place, trial in line if not trial.settings), inside)
+    seen = sorted((way * place, _sigmas(trial) * (1 if home else -1)) for place, trial in line if way * (place - begin) >= 0)
+    places, sigmas = np.array([place for place, _ in seen]), np.array([each for _, each in seen])
+    wrong_inside = np.cumsum(np.minimum(sigmas, 0) ** 2)[:-1]  # with the edge behind the first, the first two, …
+    wrong_outside = np.cumsum(np.maximum(sigmas, 0)[::-1] ** 2)[::-1][1:]
+    costs = wrong_inside + wrong_outside
+    best = int(np.argmin(costs))
+    first = last = best
+    while first > 0 and costs[first - 1] <= costs[best] + LIKELY:
+        first -= 1
+    while last < len(costs) - 1 and costs[last + 1] <= costs[best] + LIKELY:
+        last += 1
+    low, high = sorted((way * places[first], way * places[last + 1]))
+    return float(low), float(high)
 
 
-def _crossing(explored: Explored, axis: Axis, middle: float, clear: Sequence[float]) -> float:
+def _sigmas(trial: Trial) -> float:
+    """How far an effect lies above the margin in standard errors; 3 either way where only its verdict is known."""
+    if trial.distance is None or not trial.error:
+        return {True: 3.0, False: -3.0, None: 0.0}[side(trial)]
+    return trial.distance / trial.error
+
+
+def _crossing(explored: Explored, axis: Axis, middle: float, between: tuple[float, float]) -> float:
     """Where the surface turns along an axis, nearest to where the trials have it: noise of single trials is averaged there.
 
-    Never beyond the nearest places at which there is no doubt (``clear``).  A step is no smooth surface: where the surface does
-    not turn near the trials, the middle between them is taken.
+    A step is no smooth surface: where it does not turn between the places that the trials leave, the middle of the last two is
+    taken.
     """
     surface = explored.surface()
+    low, high = between
     if surface is None:
         return middle
-    low = max((place for place in clear if place <= middle), default=middle - NEAR)
-    high = min((place for place in clear if place >= middle), default=middle + NEAR)
-    places = np.linspace(max(low, 0.0), min(high, 1.0), 401)
+    places = np.linspace(low, high, 401)
     mean, _ = surface.at([{axis.name: axis.value(float(place))} for place in places])
     turns = np.flatnonzero(np.diff(np.sign(mean)) != 0)
     crossings = [float(places[at] + places[at + 1]) / 2 for at in turns]
-    return min(crossings, key=lambda place: abs(place - middle), default=middle)
+    return min(crossings, key=lambda place: abs(place - middle), default=min(max(middle, low), high))

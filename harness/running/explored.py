@@ -13,7 +13,7 @@ from harness.running.axis import Axis
 from harness.running.scope import Scope, Settings
 from harness.running.surface import Surface
 from harness.running.trials import Trial, Why, tried
-from harness.running.values import same
+from harness.running.values import key_of, same
 
 if TYPE_CHECKING:
     from harness.judge import Verdict
@@ -59,8 +59,8 @@ class Explored:
     drawn: list[Trial] = field(default_factory=list)
     edges: list[Edge] = field(default_factory=list)
     began: float = field(default_factory=lambda: time.monotonic())
-    _known: dict[str, Trial] = field(default_factory=dict)
-    _ready: set[str] = field(default_factory=set)
+    _known: dict[Any, Trial] = field(default_factory=dict)
+    _ready: set[Any] = field(default_factory=set)
 
     @property
     def left(self) -> int:
@@ -84,7 +84,7 @@ class Explored:
         changed = self.scope.changed(settings)
         if not changed:
             return self.default
-        key = _key(changed)
+        key = key_of(changed)
         if key not in self._known:
             if len(self.trials) >= self.budget or (self.left <= 0 and key not in self._ready):
                 return None  # what is ready was paid for, and is judged in a moment
@@ -98,7 +98,7 @@ class Explored:
     def known(self, settings: Settings) -> bool:
         """Whether it was tried, or is the default."""
         changed = self.scope.changed(settings)
-        return not changed or _key(changed) in self._known
+        return not changed or key_of(changed) in self._known
 
     def whole(self) -> list[Trial] | None:
         """The trial of every setting of the scope, the defaults among them; None where not all of them were tried."""
@@ -109,19 +109,19 @@ class Explored:
         if not all(map(self.known, settings)):
             return None
         changed = [self.scope.changed(each) for each in settings]
-        return [self._known[_key(each)] if each else self.default for each in changed]
+        return [self._known[key_of(each)] if each else self.default for each in changed]
 
     def prepare(self, settings: Iterable[Settings]) -> None:
         """Say which settings are about to be tried, as far as they are new and the budget reaches."""
         changed = [self.scope.changed(each) for each in settings]
-        new = {_key(each): each for each in changed if each and _key(each) not in self._known}
+        new = {key_of(each): each for each in changed if each and key_of(each) not in self._known}
         some = dict(list(new.items())[: max(self.left, 0)])
         if some and self.ahead(list(some.values())):
             self._ready |= set(some)
 
     def foresee(self, settings: Sequence[Settings]) -> None:
         """Say which settings may be tried next, the very next one first; nothing is made where that one is made already."""
-        if settings and not self.known(settings[0]) and _key(self.scope.changed(settings[0])) not in self._ready:
+        if settings and not self.known(settings[0]) and key_of(self.scope.changed(settings[0])) not in self._ready:
             self.prepare(settings[: self.fitting(len(settings))])
 
     def fitting(self, count: int) -> int:
@@ -169,10 +169,6 @@ def spans(axis: Axis, value: Any) -> bool:
     if axis.values or axis.low is None or axis.high is None:
         return any(same(value, each) for each in axis.values)
     return bool(axis.low <= value <= axis.high)
-
-
-def _key(changed: Settings) -> str:
-    return repr(sorted(changed.items()))
 
 
 def nearest(explored: Explored, settings: Sequence[Settings]) -> list[Trial]:

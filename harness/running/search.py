@@ -21,6 +21,7 @@ from harness.running.explored import Ahead, Explored, Judged, nearest, side
 from harness.running.scope import Scope, Settings
 from harness.running.surface import Surface
 from harness.running.trials import Trial
+from harness.running.values import same
 
 CANDIDATES = 512  # even points among which the surface is least sure somewhere
 ROUND = 10  # settings that are chosen from one surface, so that what they need is made in one go
@@ -117,5 +118,5 @@ def _round(explored: Explored, surface: Surface, pool: Sequence[Settings]) -> li
         best = left[int(np.argmin(np.abs(mean) - 1.96 * deviation))]
         chosen.append(best)
         surface = surface.believing(best)
-        left = [settings for settings in left if settings != best]
+        left = [settings for settings in left if not same(settings, best)]
     return chosen

@@ -39,6 +39,11 @@ def identity(value: Any) -> tuple[Any, ...]:
     return found
 
 
+def key_of(settings: Mapping[str, Any]) -> Any:
+    """What tells settings from others, hashable, whatever the order in which they are named."""
+    return tuple((name, identity(settings[name])) for name in sorted(settings))
+
+
 def is_described(value: Any) -> bool:
     """Whether another object could be the same value."""
     return identity(value)[0] is not _ITSELF
