@@ -69,6 +69,21 @@ def parts(items: Sequence[T]) -> Iterator[T]:
 
 
 @contextmanager
+def part(low: float, high: float) -> Iterator[None]:
+    """Within it, what is told is about the work between two shares of the present part."""
+    listener = _LISTENER.get()
+    if listener is None:
+        yield
+        return
+    begin, end = listener.low, listener.high
+    listener.low, listener.high = (begin + (end - begin) * share for share in (low, high))
+    try:
+        yield
+    finally:
+        listener.low, listener.high = begin, end
+
+
+@contextmanager
 def listening(report: Report) -> Iterator[Report]:
     """Within it, what is told goes to ``report``: a few times a second at most, and never less than before."""
     listener = _Listener(report)

@@ -19,6 +19,7 @@ from harness.measure.walk import Epochs, Given, Numbers, Split, by_epoch, per_po
 from harness.networks import Parameters, Program, loss_and_pull
 from harness.networks.ascent import Bounds, margin
 from harness.population import Population
+from harness.progress import parts
 from harness.recipe import Threat
 
 if TYPE_CHECKING:
@@ -161,8 +162,9 @@ class Gaps(Measurement):
         import pandas as pd
 
         columns: dict[str, Numbers] = {}
-        for kind in ("", "robust_") if self.threat else ("",):
-            for split in ("train", "test"):
+        splits: tuple[Split, ...] = ("train", "test")
+        for kind in parts(("", "robust_") if self.threat else ("",)):
+            for split in parts(splits):
                 found = self._split(population, epoch, data, split, kind, device)
                 columns |= {f"{kind}{split}_{name}": values for name, values in found.items()}
             columns[f"{kind}error_gap"] = columns[f"{kind}train_accuracy"] - columns[f"{kind}test_accuracy"]

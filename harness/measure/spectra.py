@@ -24,6 +24,7 @@ from harness.measure.base import Measurement
 from harness.measure.walk import Epochs, Given, by_epoch, per_member, per_point, points_of, random_points
 from harness.networks import MLPProgram, ModuleProgram, Parameters, Program
 from harness.population import Population
+from harness.progress import part
 from harness.recipe import Norm, require
 
 if TYPE_CHECKING:
@@ -227,10 +228,12 @@ class OperatorBound(Measurement):
         def slopes_of(given: Given) -> dict[str, torch.Tensor]:
             return jacobian_norms(given.program, given.parameters, given.inputs)
 
-        bounds = per_member(population, epoch, products, device=device, states=3)
-        slopes = per_point(
-            population, epoch, inputs, slopes_of, device=device, dtype=torch.float64, copies=4 * population.program.classes
-        )
+        with part(0, 0.1):
+            bounds = per_member(population, epoch, products, device=device, states=3)
+        with part(0.1, 1):  # slopes at many points take longer than a few decompositions
+            slopes = per_point(
+                population, epoch, inputs, slopes_of, device=device, dtype=torch.float64, copies=4 * population.program.classes
+            )
         table, within = pd.DataFrame({"seed": population.seeds, "epoch": epoch}), np.ones(len(population), dtype=bool)
         for norm, bound in bounds.items():
             largest = slopes[norm].max(1)

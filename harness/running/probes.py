@@ -187,7 +187,7 @@ class Probes:
             told[2:] = [(now, done)] if len(told) > 1 else []
             if len(told) == 1:
                 told.append((now, done))
-            elif now > limit:
+            elif now > limit and done < 1:
                 raise _Enough
 
         size: float | None = None
@@ -199,7 +199,7 @@ class Probes:
         except _Enough:
             pass
         except TimedOut:
-            if len(told) < 3:
+            if len(told) < 3 or told[-1][1] >= 1:  # who says it is done, and is not, told of a part that was taken for all
                 return None
         seconds = _to_the_end(*told[1:] if told[1][1] < told[-1][1] else (told[0], told[-1]))
         return seconds / len(population), size

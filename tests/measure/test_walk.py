@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import gc
 import importlib
+import itertools
 import pkgutil
 import tracemalloc
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 
 import hypothesis.strategies as st
 import pandas as pd
@@ -16,9 +18,10 @@ from library import LIBRARY, members, recipes
 from torch.profiler import ProfilerActivity, profile
 
 import harness.measure
-from harness import device
+from harness import device, progress
 from harness.device import standard_numerics
 from harness.measure.base import Measurement
+from harness.population import Population
 
 ALLOWED = 32 * 2**20
 # What is in work is cut to the allowance.  Beside it lie the stack that a sampler's chunks are cut from, which is cut to the
@@ -101,3 +104,31 @@ def test_an_attack_depends_on_neither_memory_nor_members(memory: int, count: int
     few = run("gaps under attack", count, SMALL, memory)
     many = run("gaps under attack", 7, SMALL, None)
     pd.testing.assert_frame_equal(few, many.iloc[:count], check_exact=True)
+
+
+@pytest.mark.parametrize("memory", [1, None])
+@pytest.mark.parametrize("name", [name for name, (_, each) in LIBRARY.items() if type(each).__module__.startswith("harness.")])
+def test_every_measurement_tells_how_far_it_is_of_all_its_work(
+    name: str, memory: int | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Over epochs, splits, chunks and attacks: what is told never goes back, so that no part is taken for the whole.
+
+    Listeners hear only what is more than before, and would hear nothing of all that comes after such a part: progress lines
+    stand still, and a plan takes the time of one epoch for that of all.
+    """
+    kind, measurement = LIBRARY[name]
+    recipe = replace(SMALL[kind], epochs=3, checkpoints=(0, 1, 2))
+    start = members(SMALL[kind], 3).parameters[0]
+    population = Population(recipe, (0, 1, 2), {epoch: (1 + 0.1 * epoch) * start for epoch in range(4)})
+    told: list[float] = []
+
+    def hear(self: progress._Listener, share: float) -> None:
+        told.append(self.low + share * (self.high - self.low))
+
+    monkeypatch.setattr(progress._Listener, "hear", hear)
+    device.limit_memory(memory)
+    with standard_numerics("cpu"), progress.listening(lambda share: None):
+        measurement.run(population, recipe.data.load(), "cpu")
+    back = [(before, after) for before, after in itertools.pairwise(told) if after < before - 1e-9]
+    assert not back
+    assert not told or told[-1] == pytest.approx(1)

@@ -28,7 +28,7 @@ from harness.networks.callers import as_called, instrument, own_type
 from harness.networks.combined import BinaryProgram
 from harness.networks.given import Output
 from harness.population import Population
-from harness.progress import parts, under_way
+from harness.progress import part, parts, under_way
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -194,16 +194,22 @@ class LLC(Measurement):
 
         tables: list[pd.DataFrame] = []
         some: list[tuple[Population, Dataset]] = []
-        for make in parts(seen):
-            population, data = make()
+
+        def measured(end: int) -> None:
+            with part((end - len(some)) / len(seen), end / len(seen)):
+                tables.append(self._together(some, device))
+
+        for number, make in enumerate(seen):
+            with part((number - len(some)) / len(seen), (number - len(some)) / len(seen)):  # points take little, chains all
+                population, data = make()
             x = data.train_x[: self.points]
             fits = (len(some) + 1) * _COPIES * x.nbytes <= memory_limit(device)
             alike = some and population.recipe == some[0][0].recipe and x.shape == some[0][1].train_x[: self.points].shape
             if some and not (fits and alike):
-                tables.append(self._together(some, device))
-                some = []
+                measured(number)
+                some.clear()
             some.append((population, data))
-        tables.append(self._together(some, device))
+        measured(len(seen))
         return pd.concat(tables, ignore_index=True) if len(tables) > 1 else tables[0]
 
     def _together(self, seen: Sequence[tuple[Population, Dataset]], device: str) -> pd.DataFrame:

@@ -19,6 +19,7 @@ from harness.measure.llc.estimate import LLCSpec, estimate
 from harness.measure.walk import Stack, groups
 from harness.networks import encode, rows_at_a_time
 from harness.population import Population
+from harness.progress import parts
 from harness.recipe import require
 from harness.streams import numpy_generator
 
@@ -71,7 +72,9 @@ class SampleLLC(Measurement):
 
         inputs, targets = (part.to(device) for part in self._neighbourhoods(data))
         epochs = [epoch for epoch in population.epochs if epoch > 0]
-        return pd.concat([self._epoch(population, epoch, inputs, targets, device) for epoch in epochs], ignore_index=True)
+        return pd.concat(
+            [self._epoch(population, epoch, inputs, targets, device) for epoch in parts(epochs)], ignore_index=True
+        )
 
     def _neighbourhoods(self, data: Dataset) -> tuple[torch.Tensor, torch.Tensor]:
         """Inputs (sample, *input, point) and encoded targets (sample, class, point)."""
