@@ -13,6 +13,7 @@ import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
+from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
@@ -20,6 +21,8 @@ from harness.code.cells import cell_source, places
 from harness.code.live import Held, definition, filled, functions_of, global_names, methods, told
 from harness.code.loaded import OWN, CodeError, own_file
 
+_DATA = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
+_READ = 2**26  # bytes of a file that a body names, up to which its content is looked at
 _ENVIRONMENT = frozenset({"environ", "environb", "getenv", "getenvb"})
 
 
@@ -27,7 +30,7 @@ def captured(function: Any) -> str:
     """Digest of what a function, and the project's functions that it reaches, capture; empty where that is nothing.
 
     These are values in cells of closures, defaults, names of modules that are data, attributes of modules and classes, and the
-    variables of the environment whose names stand beside a use of it.
+    variables of the environment whose names stand beside a use of it, and files that are there under a text of the source.
 
     Args:
         function: the body of a claim, with whatever the harness has put around it.
@@ -114,6 +117,7 @@ class _Walk:
             named = (value for value in (*around.values(), *inside.values()) if isinstance(value, str))
             texts = {*_texts(function.__code__), *named}
             self.values |= {f"environment {text}": os.environ[text] for text in texts if text in os.environ}
+        self.values |= {f"file {text}": _content(text) for text in _texts(function.__code__) if os.path.isfile(text)}
 
     def _handed(self, name: str, value: Any) -> None:
         """What something of the harness holds to hand it on: functions, and what a body is given by name."""
@@ -137,7 +141,7 @@ class _Walk:
         for base in kind.__mro__[1:]:
             self._follow(base)
         for name, value in vars(kind).items():
-            if isinstance(value, bool | int | float | complex | str | bytes) and not name.startswith("__"):
+            if isinstance(value, _DATA) and not name.startswith("__"):
                 self.take(f"{kind.__module__}.{kind.__qualname__}: {name}", value)
 
 
@@ -155,6 +159,17 @@ def _described(name: str, value: Any) -> tuple[Held, str]:
         except Exception as problem:  # whatever somebody's object makes of it
             raise CodeError(f"{name} is a {type(value).__name__}, which cannot be described ({problem})") from None
     return found, found.values["0"]
+
+
+def _content(path: str) -> str:
+    """Digest of a file that a body names; of one that is large or cannot be read, its size and time."""
+    about = os.stat(path)
+    if about.st_size > _READ:
+        return f"{about.st_size} bytes, {about.st_mtime_ns}"
+    try:
+        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+    except OSError:
+        return f"{about.st_size} bytes, {about.st_mtime_ns}"
 
 
 def _does(function: FunctionType) -> str:

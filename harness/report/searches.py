@@ -19,6 +19,7 @@ NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
     ("verdict", "reason", "effect", "interval", "n", "seconds", "why")
 )
 _WIDE, _HIGH, _LEFT, _ROW = 640.0, 150.0, 96.0, 16.0
+LEVEL = 0.05  # of the test that effects differ at all, as harness.running.found has it
 _APART = 11.0  # between two lines of letters
 _LONGEST = 190.0  # room for the name of a setting
 
@@ -116,11 +117,12 @@ def line(row: Mapping[str, Any]) -> str | None:
         if not exact and 1 < different < of:  # a scope of few settings gives the same ones again
             drawn = f"{of} even draws of {different} settings"
         told.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
+    chance = (found.get("alike") or 0.0) >= LEVEL  # what turns there is no edge
     told += [
         f"turns at {edge['name'].replace('_', ' ')} {said(edge['threshold'])}" if edge["threshold"] is not None
         else f"{'turns where' if edge.get('judged', True) else 'cannot be judged where'} {edge['name'].replace('_', ' ')} is "
              f"{said(edge['outside'])}"
-        for edge in found.get("edges") or ()
+        for edge in found.get("edges") or () if edge.get("clear", True) and (not chance or not edge.get("judged", True))
     ]  # fmt: skip
     if found.get("found") is not None:
         where = ", ".join(f"{name.replace('_', ' ')} {said(value)}" for name, value in found["found"].items())

@@ -34,7 +34,8 @@ def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[s
         axis, end = explored.scope.axis(edge.name), edge.supported if holds else edge.refuted
         if end is None:
             continue
-        candidates += [{edge.name: value} for value in _round_values(explored, axis, end, toward=edge)]
+        values = _round_values(explored, axis, end, toward=edge) if edge.alone else [end]  # the line may turn again
+        candidates += [{edge.name: value} for value in values]
     if not candidates:
         return None
     chances = _chances(explored, surface, candidates, holds=holds)

@@ -16,6 +16,7 @@ from harness.running.trials import Trial
 from harness.running.values import same
 
 UNLIKELY = 0.05  # chance of being on the other side below which the end of a line is not tried
+DIFFERENT = 3.0  # standard errors between the effects on two sides of an edge, which were parted by these very effects
 LIKELY = 1.0  # how much worse in squared standard errors a place for the edge may be than the best one
 LINE = 9  # trials along one line: two ends, and halvings to a hundredth of the axis
 NARROW = 0.02  # of an axis: an edge is known well enough
@@ -35,6 +36,9 @@ class Edge:
         supported: the value nearest to the edge at which the claim is supported, and None where there is none.
         refuted: the value nearest to the edge at which it is refuted, likewise.
         judged: whether the claim can be judged at ``outside``; not where it is invalid, or breaks.
+        alone: whether the line, as far as it was tried, goes on as it is on either side of the edge: neither turns again nor
+            ends in what cannot be judged, or, where judging ends, begins again.
+        clear: whether effects on its two sides differ by more than their errors explain.
     """
 
     name: str
@@ -44,6 +48,8 @@ class Edge:
     supported: Any | None
     refuted: Any | None
     judged: bool = True
+    alone: bool = True
+    clear: bool = True
 
 
 def find_edges(explored: Explored) -> None:
@@ -210,6 +216,13 @@ def _middles(axis: Axis, inside: Any, outside: Any, steps: int) -> list[Any]:
     return [middle, *(value for ends in halves for value in _middles(axis, *ends, steps - 1))]
 
 
+def look_again(explored: Explored) -> None:
+    """Say of every edge what all trials say of it: later ones may lie on its line, too."""
+    explored.edges[:] = [
+        _edge(explored, explored.scope.axis(edge.name), edge.inside, edge.outside) for edge in explored.edges
+    ]  # fmt: skip
+
+
 def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
     """What the trials along an axis say of its edge."""
     seen = [] if not spans(axis, axis.default) and axis.ordered else [(axis.default, explored.default)]
@@ -225,17 +238,64 @@ def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
         ]  # fmt: skip
         return min(on_side, key=lambda value: abs(axis.place(value) - middle), default=None)
 
+    alone = not axis.ordered or _alone(axis, seen, explored.home, inside, outside)
+    clear = _differ([trial for value, trial in seen if _beyond(axis, value, inside, outside)],
+                    [trial for value, trial in seen if not _beyond(axis, value, inside, outside)])  # fmt: skip
     holding, failing = (inside, outside) if explored.home else (outside, inside)
     supported, refuted = nearest("supported", holding), nearest("refuted", failing)
     if any(same(value, outside) and side(trial) is None for value, trial in seen):
         supported, refuted = (supported, None) if explored.home else (None, refuted)
-        return Edge(axis.name, inside, outside, None, supported, refuted, judged=False)
+        return Edge(axis.name, inside, outside, None, supported, refuted, judged=False, alone=alone)
     if not axis.ordered:
-        return Edge(axis.name, inside, outside, None, supported, refuted)
+        return Edge(axis.name, inside, outside, None, supported, refuted, clear=clear)
     line = [(axis.place(value), trial) for value, trial in seen]
     between = _likely(line, bool(explored.home), axis.place(inside), axis.place(outside))
     threshold = axis.value(_crossing(explored, axis, middle, between))
-    return Edge(axis.name, inside, outside, threshold, supported, refuted)
+    return Edge(axis.name, inside, outside, threshold, supported, refuted, alone=alone, clear=clear)
+
+
+def _beyond(axis: Axis, value: Any, inside: Any, outside: Any) -> bool:
+    """Whether a value lies on the other side of an edge than the defaults."""
+    if not axis.ordered:
+        return same(value, outside)
+    way = axis.place(outside) - axis.place(inside)
+    return (axis.place(value) - (axis.place(inside) + axis.place(outside)) / 2) * way > 0
+
+
+def _alone(axis: Axis, seen: Sequence[tuple[Any, Trial]], home: bool | None, inside: Any, outside: Any) -> bool:
+    """Whether what was decided along a line is of one kind on either side of an edge, from the first that is on."""
+    middle = (axis.place(inside) + axis.place(outside)) / 2
+    way = axis.place(outside) - axis.place(inside)
+    outer = sorted((abs(axis.place(value) - middle), _state(trial)) for value, trial in seen
+                   if (axis.place(value) - middle) * way > 0)  # fmt: skip
+    begin = next((axis.place(value) for value, trial in seen if not trial.settings), axis.place(inside))
+    inner = sorted((abs(axis.place(value) - middle), _state(trial)) for value, trial in seen
+                   if (axis.place(value) - middle) * way <= 0 and (axis.place(value) - begin) * way >= 0)  # fmt: skip
+    own, other = ("supported", "refuted") if home else ("refuted", "supported")
+    other = "unjudged" if outer and outer[0][1] == "unjudged" else other
+    for states, kind in (([state for _, state in inner], own), ([state for _, state in outer], other)):
+        decided = [state for state in states if state != "open"]
+        after = decided[decided.index(kind) :] if kind in decided else [state for state in decided if state == "unjudged"]
+        if any(state != kind for state in after):
+            return False
+    return True
+
+
+def _state(trial: Trial) -> str:
+    """What is known of a trial: "supported", "refuted", "unjudged" (invalid, or broken) or "open"."""
+    if trial.verdict in ("supported", "refuted"):
+        return trial.verdict
+    return "unjudged" if side(trial) is None and trial.verdict != "inconclusive" else "open"
+
+
+def _differ(some: Sequence[Trial], others: Sequence[Trial]) -> bool:
+    """Whether the effects of two lots of trials differ; those without an error are taken at their verdicts."""
+    lots = [[trial for trial in lot if trial.distance is not None and trial.error] for lot in (some, others)]
+    if not all(lots):
+        return True
+    weights = [np.array([1 / (trial.error or 1.0) ** 2 for trial in lot]) for lot in lots]
+    means = [(own * [trial.distance or 0.0 for trial in lot]).sum() / own.sum() for own, lot in zip(weights, lots, strict=True)]
+    return bool(abs(means[0] - means[1]) >= DIFFERENT * np.sqrt(sum(1 / own.sum() for own in weights)))
 
 
 def _likely(line: Sequence[tuple[float, Trial]], home: bool, inside: float, outside: float) -> tuple[float, float]:
@@ -279,10 +339,10 @@ def _crossing(explored: Explored, axis: Axis, middle: float, between: tuple[floa
     A step is no smooth surface: where it does not turn between the places that the trials leave, the middle of the last two is
     taken.
     """
-    surface = explored.surface()
     low, high = between
-    if surface is None:
-        return middle
+    surface = explored.surface() if high - low > NARROW else None
+    if surface is None:  # or the place is known well enough: the middle is at most half of that away
+        return min(max(middle, low), high) if high - low > NARROW else (low + high) / 2
     places = np.linspace(low, high, 401)
     mean, _ = surface.at([{axis.name: axis.value(float(place))} for place in places])
     turns = np.flatnonzero(np.diff(np.sign(mean)) != 0)

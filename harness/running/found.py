@@ -12,7 +12,7 @@ import scipy.stats
 from harness.deadline import TimedOut
 from harness.predict import words
 from harness.running.confirm import again
-from harness.running.edges import Edge
+from harness.running.edges import Edge, look_again
 from harness.running.explored import Ahead, Explored, Judged, side
 from harness.running.maps import Map, maps_of
 from harness.running.scope import Scope, Settings
@@ -63,7 +63,7 @@ class Search(Shown):
         reason: all of it in a few sentences.
         default: the settings outside of the search.
         shares: of the declared scope, by verdict.
-        holds: share of the scope in which the surface has the effect beyond the margin; None without a surface.
+        holds: share of the scope in which the effect is to be expected beyond the margin by the surface; None without one.
         edges: where along single settings the verdict turns.
         inside: the trial with fresh seeds on the side of the defaults, nearest to the edge; None where there is no edge.
         split: the single condition that best separates where the claim holds.
@@ -177,6 +177,7 @@ def _said(problem: BaseException) -> str:
 
 def _looked(explored: Explored, surface: Surface | None) -> Search:
     """What the trials of a search say, before anything is confirmed."""
+    look_again(explored)
     scope, default, seen = explored.scope, explored.default, explored.all()
     whole = explored.whole()
     drawn = explored.drawn if whole is None else whole
@@ -184,7 +185,7 @@ def _looked(explored: Explored, surface: Surface | None) -> Search:
     units = np.array([each.n or np.inf for each in seen], dtype=float)
     alike = even(distances, errors, units) if len(seen) > 2 else None
     matters = surface is not None and alike is not None and alike < LEVEL and len(scope.axes) > 0
-    holds = None if surface is None else float((surface.holds(scope.even(_FRESH, "share")) > 0.5).mean())
+    holds = None if surface is None else float(surface.holds(scope.even(_FRESH, "share")).mean())
     result = Search(
         "supported" if explored.home is False else "refuted", tuple(explored.trials), None, None, None, "", scope.defaults,
         tuple(shares_of(drawn, exact=whole is not None)), holds, tuple(explored.edges),
@@ -279,7 +280,7 @@ def _shares(found: Search) -> str:
 
 def _edges(found: Search, default: Trial) -> str:
     """The first edge with all that is known of it, the others by where they are."""
-    turning = [edge for edge in found.edges if edge.judged]
+    turning = [edge for edge in found.edges if edge.judged and edge.clear and not _chance(found)]
     unjudged = [f"{edge.name} {_from(edge)}" for edge in found.edges if not edge.judged]
     said = [_edge(turning[0], found, default)] if turning else []
     if turning[1:]:
@@ -289,10 +290,15 @@ def _edges(found: Search, default: Trial) -> str:
     return " ".join(said)
 
 
+def _chance(found: Search) -> bool:
+    """Whether effects differ over the scope no more than their errors explain: what turns there is no edge."""
+    return found.alike is not None and found.alike >= LEVEL
+
+
 def _from(edge: Edge) -> str:
     """The side of an edge that is not the defaults'."""
     value = value_in_words(edge.outside)
-    if not _ordered(edge):
+    if not _ordered(edge) or not edge.alone:
         return value
     return f"{value} and below" if edge.outside < edge.inside else f"{value} and above"
 
@@ -315,6 +321,9 @@ def _edge(edge: Edge, found: Search, default: Trial) -> str:
     home = side(default)
     inner, outer = (edge.supported, edge.refuted) if home else (edge.refuted, edge.supported)
     here, there = ("supported", "refuted") if home else ("refuted", "supported")
+    if not edge.alone and inner is not None and outer is not None:
+        sides = f"{here} at {edge.name} {value_in_words(inner)} and {there} at {value_in_words(outer)}"
+        return f"With all else at its default it is {sides}, and turns along {edge.name} elsewhere, too, or cannot be judged."
     falls = edge.outside < edge.inside  # the edge may lie below the default, too
     parts = [f"{here} {'down' if falls else 'up'} to {edge.name} {value_in_words(inner)}"] if inner is not None else []
     named = "" if parts else f"{edge.name} "
@@ -341,7 +350,9 @@ def _simplest(found: Search) -> str:
             return ""
         several = f"none of {len(found.trials)} settings"
         return f"It is {found.looked_for} in {several if len(found.trials) > 1 else 'no setting: one was tried'}."
-    what = f"The simplest setting in which it is {found.looked_for}: {in_words(found.found)}"
+    fewer = any(each.verdict == found.looked_for and len(each.settings) < len(found.found) for each in found.trials)
+    clearly = "clearly " if fewer else ""  # expected to come out so again, which those with fewer changes are not
+    what = f"The simplest setting in which it is {clearly}{found.looked_for}: {in_words(found.found)}"
     if found.confirmation is None:
         return f"{what}; no seeds are used, so that there are none to confirm it with."
     if found.confirmed:
@@ -352,7 +363,7 @@ def _simplest(found: Search) -> str:
 def _matters(found: Search) -> str:
     if found.alike is None:
         return ""
-    if found.alike >= LEVEL:
+    if _chance(found):
         return "Effects differ over the scope no more than their errors explain."
     if not found.importance:
         return "Effects differ over the scope by more than their errors explain; they are too few to say what that goes with."

@@ -112,14 +112,14 @@ def test_a_search_that_is_stopped_goes_on_with_the_settings_that_are_left(alone,
         with pytest.raises(KeyboardInterrupt):
             map_of(tmp_path, engine, heartbeat=stopping)
         noted = set((tmp_path / "searches").rglob("*.json"))
-        assert len(noted) == 2
+        assert 2 <= len(noted) < len(alone["trials"])  # what was judged in company is noted at once
         found: list[Any] = []
         read = Notes.read
         monkeypatch.setattr(Notes, "read", lambda self, settings: found.append(read(self, settings)) or found[-1])
         assert map_of(tmp_path, engine) == alone
         known = [each.settings for each in found if each is not None]
         assert all(trial["settings"] in known for trial in alone["trials"][:2])
-        assert not any(trial["settings"] in known for trial in alone["trials"][2:])
+        assert sum(trial["settings"] in known for trial in alone["trials"]) == len(noted)
     finally:
         engine.close()
 
