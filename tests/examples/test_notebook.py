@@ -30,7 +30,8 @@ def shown(source: str, names: dict[str, Any]) -> Any:
 
 
 @pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_every_cell_runs_and_shows_itself(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+def test_every_cell_runs_and_shows_itself_here_and_in_a_kernel(notebook: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    """The kernel is the second to run it, from the store that the first has filled."""
     import matplotlib
 
     matplotlib.use("agg")
@@ -44,10 +45,6 @@ def test_every_cell_runs_and_shows_itself(notebook: Path, tmp_path: Path, monkey
             assert value._repr_html_()
     assert names["searched"].verdict.outcome.value == "supported"
     assert names["searched"].search.trials
-
-
-@pytest.mark.parametrize("notebook", NOTEBOOKS, ids=lambda path: path.stem)
-def test_a_kernel_runs_it_from_top_to_bottom(notebook: Path, tmp_path: Path):
     nbformat, nbclient = pytest.importorskip("nbformat"), pytest.importorskip("nbclient")
     pytest.importorskip("ipykernel")
     made = nbformat.read(notebook, 4)

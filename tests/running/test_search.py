@@ -210,7 +210,7 @@ def test_time_that_is_over_ends_it():
     assert found.reason == "No setting was tried: the time was over before."
 
 
-@settings(max_examples=25)
+@settings(max_examples=8)
 @given(limit=st.integers(1, 60), cost=st.integers(1, 400), together=st.floats(0, 1))
 def test_a_search_with_little_time_makes_no_more_in_one_go_than_it_can_judge(limit, cost, together):
     """A batch that is made in one go costs less for each setting, and nothing of it can be judged before all of it is made."""

@@ -26,7 +26,7 @@ HIGHER = PairedDifference(
     value="llc", factor="regime", higher="standard", lower="robust", pair="seed", margin=0.5, margin_reason="half",
 )  # fmt: skip
 NOISE = np.random.default_rng(3).normal(0, 0.1, 12)
-FEW = settings(max_examples=4, deadline=None)
+FEW = settings(max_examples=3, deadline=None)
 NUMBER = r"([-\d.e]+?)[,;.](?:\s|$)"
 Turns = Callable[[dict[str, Any]], Any]
 
