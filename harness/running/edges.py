@@ -218,9 +218,22 @@ def _middles(axis: Axis, inside: Any, outside: Any, steps: int) -> list[Any]:
 
 def look_again(explored: Explored) -> None:
     """Say of every edge what all trials say of it: later ones may lie on its line, too."""
-    explored.edges[:] = [
-        _edge(explored, explored.scope.axis(edge.name), edge.inside, edge.outside) for edge in explored.edges
-    ]  # fmt: skip
+    explored.edges[:] = [_edge(explored, explored.scope.axis(edge.name), *_ends_of(explored, edge)) for edge in explored.edges]
+
+
+def _ends_of(explored: Explored, edge: Edge) -> tuple[Any, Any]:
+    """The last value on the side of the defaults and the first on the other, trials in between among them."""
+    axis, inside, outside = explored.scope.axis(edge.name), edge.inside, edge.outside
+    if not axis.ordered:
+        return inside, outside
+    begin, end = axis.place(inside), axis.place(outside)
+    on_line = [(each.settings[axis.name], each) for each in explored.trials if set(each.settings) == {axis.name}]
+    between = [(value, each) for value, each in on_line if min(begin, end) < axis.place(value) < max(begin, end)]
+    for value, each in sorted(between, key=lambda pair: abs(axis.place(pair[0]) - begin)):
+        if _across(each) != explored.home:
+            return inside, value
+        inside = value
+    return inside, outside
 
 
 def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:

@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
 
 from harness.deadline import TimedOut
@@ -124,6 +124,7 @@ def test_of_a_default_beside_the_scope_nothing_is_said_of_what_lies_between(besi
 
 
 @FEW
+@example(at=5.0625, down=False)  # a later trial lies between the two of the edge
 @given(at=st.floats(3.0, 9.0), down=st.booleans())
 def test_where_it_cannot_be_judged_any_more_is_an_edge_of_its_own_kind(at: float, down: bool) -> None:
     def holds(given: dict[str, Any]) -> bool | None:
