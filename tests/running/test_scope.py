@@ -112,7 +112,7 @@ def test_conditions_that_go_in_steps_do_not_fall_between_the_grid(doublings, mod
     made = axis(st.integers(0, 2**doublings - 1).filter(lambda value: value % modulus == rest), rest)
     assert made.size is None
     assert not made.uneven
-    assert len(made.values) >= ENOUGH
+    assert len(made.values) >= ENOUGH / 2  # a random place of each stretch passes, or not
     assert all(value % modulus == rest for value in made.values)
     assert share_below(made, 2 ** (doublings - 1)) == pytest.approx(0.5, abs=2.5 / math.sqrt(len(made.values)))  # 5 deviations
 
