@@ -13,13 +13,13 @@ import os
 import pickle
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
-from pathlib import Path
 from types import CodeType, FunctionType, MethodType, ModuleType
 from typing import Any
 
 from harness.code.cells import cell_source, places
 from harness.code.live import Held, definition, filled, functions_of, global_names, methods, told
 from harness.code.loaded import OWN, CodeError, own_file
+from harness.code.project import binary
 
 _DATA = (bool, int, float, complex, str, bytes, tuple, list, dict, set, frozenset)
 _READ = 2**26  # bytes of a file that a body names, up to which its content is looked at
@@ -113,11 +113,11 @@ class _Walk:
                 around |= {f"{module}.{each}": vars(value)[each] for each in attributes & vars(value).keys()}
         for each, value in sorted({**around, **inside}.items()):
             self.take(f"{name}: {each}", value)
+        texts = set(_texts(function.__code__))
+        self.values |= {f"file {text}": _content(text) for text in texts if os.path.isfile(text)}
         if _ENVIRONMENT & (attributes | around.keys()):
-            named = (value for value in (*around.values(), *inside.values()) if isinstance(value, str))
-            texts = {*_texts(function.__code__), *named}
+            texts |= {value for value in (*around.values(), *inside.values()) if isinstance(value, str)}
             self.values |= {f"environment {text}": os.environ[text] for text in texts if text in os.environ}
-        self.values |= {f"file {text}": _content(text) for text in _texts(function.__code__) if os.path.isfile(text)}
 
     def _handed(self, name: str, value: Any) -> None:
         """What something of the harness holds to hand it on: functions, and what a body is given by name."""
@@ -167,7 +167,7 @@ def _content(path: str) -> str:
     if about.st_size > _READ:
         return f"{about.st_size} bytes, {about.st_mtime_ns}"
     try:
-        return hashlib.sha256(Path(path).read_bytes()).hexdigest()
+        return binary(path)
     except OSError:
         return f"{about.st_size} bytes, {about.st_mtime_ns}"
 

@@ -47,7 +47,7 @@ def facts_of(name: str, file: str, module: ModuleType | None) -> Facts:
 
 
 def binary(file: str) -> str:
-    """Hash of a compiled module, 16 hexadecimal digits."""
+    """Hash of what is in a file, such as a compiled module, 16 hexadecimal digits."""
     return hashlib.sha256(Path(file).read_bytes()).hexdigest()[:16]
 
 

@@ -103,7 +103,10 @@ class Axis:
         return self._places.get(identity(value))
 
     def among(self, value: Any) -> bool:
-        """Whether a list has a value; where its numbers stand for more, whether it lies between them."""
+        """Whether it is one of the axis, which a default need not be; where numbers stand for more, whether it lies between."""
+        if not self.values:
+            low, high = self._ends()
+            return is_number(value) and low <= value <= high
         if self.pool and self.ordered and is_number(value):
             return bool(self.values[0] <= value <= self.values[-1])
         return self.index(value) is not None

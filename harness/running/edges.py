@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from harness.running.axis import Axis
-from harness.running.explored import Explored, nearest, side, spans
+from harness.running.explored import Explored, nearest, side
 from harness.running.scope import Settings
 from harness.running.surface import Surface
 from harness.running.trials import Trial
@@ -174,7 +174,7 @@ def _start(explored: Explored, axis: Axis) -> Any | None:
 
     None where the verdict is another one at that end already: what lies in between is no part of the scope.
     """
-    if spans(axis, axis.default) or not axis.ordered:
+    if axis.among(axis.default) or not axis.ordered:
         return axis.default
     start = axis.value(axis.place(axis.default))
     made = explored.at({axis.name: start}, "edge")
@@ -227,19 +227,23 @@ def _ends_of(explored: Explored, edge: Edge) -> tuple[Any, Any]:
     if not axis.ordered:
         return inside, outside
     begin, end = axis.place(inside), axis.place(outside)
-    on_line = [(each.settings[axis.name], each) for each in explored.trials if set(each.settings) == {axis.name}]
-    between = [(value, each) for value, each in on_line if min(begin, end) < axis.place(value) < max(begin, end)]
-    for value, each in sorted(between, key=lambda pair: abs(axis.place(pair[0]) - begin)):
+    line = sorted(_on_line(explored, axis), key=lambda pair: abs(axis.place(pair[0]) - begin))
+    for value, each in (pair for pair in line if min(begin, end) < axis.place(pair[0]) < max(begin, end)):
         if _across(each) != explored.home:
             return inside, value
         inside = value
     return inside, outside
 
 
+def _on_line(explored: Explored, axis: Axis) -> list[tuple[Any, Trial]]:
+    """Values and trials of which one setting alone is not at its default."""
+    return [(each.settings[axis.name], each) for each in explored.trials if set(each.settings) == {axis.name}]
+
+
 def _edge(explored: Explored, axis: Axis, inside: Any, outside: Any) -> Edge:
     """What the trials along an axis say of its edge."""
-    seen = [] if not spans(axis, axis.default) and axis.ordered else [(axis.default, explored.default)]
-    seen += [(each.settings[axis.name], each) for each in explored.trials if set(each.settings) == {axis.name}]
+    seen = [] if not axis.among(axis.default) and axis.ordered else [(axis.default, explored.default)]
+    seen += _on_line(explored, axis)
     middle = axis.place(inside) / 2 + axis.place(outside) / 2
 
     def nearest(verdict: str, end: Any) -> Any | None:

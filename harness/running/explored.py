@@ -9,11 +9,10 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.running.axis import Axis
 from harness.running.scope import Scope, Settings
 from harness.running.surface import Surface
 from harness.running.trials import Trial, Why, tried
-from harness.running.values import key_of, same
+from harness.running.values import key_of
 
 if TYPE_CHECKING:
     from harness.judge import Verdict
@@ -61,6 +60,7 @@ class Explored:
     began: float = field(default_factory=lambda: time.monotonic())
     _known: dict[Any, Trial] = field(default_factory=dict)
     _ready: set[Any] = field(default_factory=set)
+    _surface: tuple[int, Surface | None] = (-1, None)  # through the first so many trials
 
     @property
     def left(self) -> int:
@@ -139,14 +139,19 @@ class Explored:
 
     def all(self) -> list[Trial]:
         """Every trial within the scope that has an effect, that at the defaults first: defaults may lie beside the scope."""
-        beside = {axis.name for axis in self.scope.axes if not spans(axis, axis.default)}
+        beside = {axis.name for axis in self.scope.axes if not axis.among(axis.default)}
         return [
             each for each in (self.default, *self.trials)
             if each.distance is not None and each.error is not None and beside <= set(each.settings)
         ]  # fmt: skip
 
     def surface(self) -> Surface | None:
-        """The surface through all effects; None where there are too few."""
+        """The surface through all effects, fitted once for the trials that there are; None where there are too few."""
+        if self._surface[0] != len(self.trials):
+            self._surface = len(self.trials), self._fitted()
+        return self._surface[1]
+
+    def _fitted(self) -> Surface | None:
         seen = self.all()
         if len(seen) < 4:
             return None
@@ -162,13 +167,6 @@ def side(trial: Trial) -> bool | None:
     An effect that lies a little below the margin may be supported, since the margin is not excluded.
     """
     return trial.verdict == "supported" if trial.verdict in ("supported", "refuted") else trial.holds
-
-
-def spans(axis: Axis, value: Any) -> bool:
-    """Whether a value is one of an axis: defaults may lie beside the scope."""
-    if axis.values or axis.low is None or axis.high is None:
-        return any(same(value, each) for each in axis.values)
-    return bool(axis.low <= value <= axis.high)
 
 
 def nearest(explored: Explored, settings: Sequence[Settings]) -> list[Trial]:

@@ -20,6 +20,7 @@ from harness.running.search import begun, go
 from harness.running.surface import Index, Split, Surface, best_split, even
 from harness.running.timeout import give_up
 from harness.running.trials import Trial, in_words, tried, value_in_words
+from harness.running.values import is_number
 from harness.showing import Shown
 
 OPPOSITE = {"supported": "refuted", "refuted": "supported"}
@@ -306,7 +307,7 @@ def _from(edge: Edge) -> str:
 def _ordered(edge: Edge) -> bool:
     if edge.judged:
         return edge.threshold is not None
-    return all(isinstance(value, int | float) and not isinstance(value, bool) for value in (edge.inside, edge.outside))
+    return is_number(edge.inside) and is_number(edge.outside)
 
 
 def _where(edge: Edge) -> str:
