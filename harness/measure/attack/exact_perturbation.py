@@ -12,7 +12,9 @@ ball is made smaller until the answer is no longer a small part of it, and the s
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import contextlib
+import os
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -210,10 +212,33 @@ class _Model:
         matrix = sparse.csc_array((values, (at, places)), shape=(len(self.rows), len(self.low)))
         cost = np.zeros(len(self.low))
         cost[0] = 1
-        return milp(
-            cost, constraints=LinearConstraint(matrix, self.least, self.most), bounds=Bounds(self.low, self.high),
-            integrality=self.integer, options={"time_limit": time_limit, "mip_rel_gap": GAP},
-        )  # fmt: skip
+        with _nothing_printed():
+            return milp(
+                cost, constraints=LinearConstraint(matrix, self.least, self.most), bounds=Bounds(self.low, self.high),
+                integrality=self.integer, options={"time_limit": time_limit, "mip_rel_gap": GAP},
+            )  # fmt: skip
+
+
+@contextlib.contextmanager
+def _nothing_printed() -> Iterator[None]:
+    """Keep the process's standard output for what its owner prints there.
+
+    The HiGHS of SciPy 1.17 prints a line of its own debugging whenever it mends a solution, whatever it is told (HiGHS issue
+    2783), past Python's ``sys.stdout``: into a table or JSON that a program prints.
+    """
+    try:
+        kept = os.dup(1)
+    except OSError:  # there is no standard output
+        yield
+        return
+    nowhere = os.open(os.devnull, os.O_WRONLY)
+    try:
+        os.dup2(nowhere, 1)
+        yield
+    finally:
+        os.dup2(kept, 1)
+        os.close(nowhere)
+        os.close(kept)
 
 
 Value = tuple[int | None, float]  # of a unit: a variable (or none) and a number that is added to it

@@ -10,7 +10,7 @@ import torch
 
 from harness.data import ToyImages
 from harness.measure.attack.attack import smallest_perturbation
-from harness.measure.attack.exact_perturbation import GAP, ExactnessError, exact_perturbation
+from harness.measure.attack.exact_perturbation import GAP, ExactnessError, _Model, exact_perturbation
 from harness.networks import MLPProgram
 from harness.population import Population
 from harness.recipe import MLP, Recipe
@@ -232,3 +232,21 @@ def test_within_nothing_only_what_is_misclassified_is_flipped() -> None:
     y = torch.arange(9) % 3
     found = exact_perturbation(model, x, y, within=0.0)[0]
     assert (found == np.where(model(x).argmax(1) == y, np.inf, 0.0)).all()
+
+
+def test_the_solver_prints_nothing_into_what_a_program_prints(capfd: pytest.CaptureFixture[str]) -> None:
+    """Of a problem at which the HiGHS of SciPy 1.17 prints two lines, though it is told not to."""
+    rng = np.random.default_rng(106)
+    weights = rng.integers(1, 20, (10, 20)).astype(float)
+    gains = rng.integers(1, 30, 20).astype(float)
+    whole = rng.random(20) < 0.6
+    model = _Model()
+    loss = model.variable(-1e4, 0)
+    amounts = [model.variable(0, 3, integer=bool(each)) for each in whole]
+    for row in weights:
+        model.require(dict(zip(amounts, row, strict=True)), most=0.4 * row.sum())
+    model.require({loss: 1.0, **dict(zip(amounts, gains, strict=True))}, least=0, most=0)
+    print("before")
+    assert model.solve(60.0).status == 0
+    print("after")
+    assert capfd.readouterr().out == "before\nafter\n"
