@@ -16,8 +16,8 @@ from typing import Any
 
 import numpy as np
 
-from harness.running.edges import find_edges
 from harness.running.explored import Ahead, Explored, Judged, nearest, side
+from harness.running.halving import find_edges
 from harness.running.scope import Scope, Settings
 from harness.running.surface import Surface
 from harness.running.trials import Trial

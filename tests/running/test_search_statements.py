@@ -18,8 +18,9 @@ from harness.judge import judge
 from harness.predict import PairedDifference
 from harness.report.rows import plain
 from harness.report.searches import agreement, line
-from harness.running.found import Search, search, told
+from harness.running.found import Search, search
 from harness.running.scope import Scope, scope_of
+from harness.running.telling import told
 from harness.running.trials import Trial, trial_of
 
 HIGHER = PairedDifference(
