@@ -183,13 +183,13 @@ def _looked(explored: Explored, surface: Surface | None) -> Search:
     distances, errors = (np.array([getattr(each, name) for each in seen], dtype=float) for name in ("distance", "error"))
     units = np.array([each.n or np.inf for each in seen], dtype=float)
     alike = even(distances, errors, units) if len(seen) > 2 else None
-    matters = surface is not None and alike is not None and alike < LEVEL and len(scope.axes) > 0
+    effects = explored.effects() if alike is not None and alike < LEVEL and scope.axes else None
     holds = None if surface is None else float(surface.holds(scope.even(_FRESH, "share")).mean())
     result = Search(
         "supported" if explored.home is False else "refuted", tuple(explored.trials), None, None, None, "", scope.defaults,
         tuple(shares_of(drawn, exact=whole is not None)), holds, tuple(explored.edges),
         split=best_split(scope, [each.settings for each in seen], [bool(side(each)) for each in seen]),
-        importance=surface.importance() if matters and surface is not None else (), alike=alike,
+        importance=() if effects is None else effects.importance(), alike=alike,
         joint=joint_p(explored.trials), asked=explored.budget, cut=explored.cut,
         others=_others(drawn, default, exact=whole is not None), pools=scope.pools,
     )  # fmt: skip

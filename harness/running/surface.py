@@ -57,15 +57,18 @@ class Surface:
         settings: where the claim was judged.
         distances: from the value on which the verdict turns, in margins, shape (setting,).
         errors: their standard errors, shape (setting,).
+        most: distance beyond which it says no more than that; infinity for a surface of the effects as they are.
     """
 
-    def __init__(self, scope: Scope, settings: Sequence[Settings], distances: Floats, errors: Floats) -> None:
+    def __init__(
+        self, scope: Scope, settings: Sequence[Settings], distances: Floats, errors: Floats, most: float = MOST
+    ) -> None:
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
         self.scope = scope
         columns = scope.columns(settings)
-        seen = np.clip(distances, -MOST, MOST)
+        seen = np.clip(distances, -most, most)
         self._middle, self._scale = float(np.median(seen)), float(max(seen.std(), 0.05))
         noise = np.maximum(errors / self._scale, 1e-3) ** 2
         kernel = (
@@ -115,8 +118,8 @@ class Surface:
     def importance(self) -> tuple[Index, ...]:
         """Sobol' indices of the surface, the most important setting first.
 
-        Surfaces are drawn from the process at the points of Saltelli's scheme, and the indices are those of each drawn surface;
-        so the interval holds what the effects leave open about the surface.
+        Surfaces are drawn from the process at the points of Saltelli's scheme, and the indices are those of each drawn surface:
+        their median is told, and their interval holds what the effects leave open about the surface.
         """
         dimensions = len(self.scope.axes)
         # Twice as many columns, and not twice as many points: later points of the sequence lie close to earlier ones.
@@ -125,11 +128,10 @@ class Surface:
         mixed = [np.where(np.arange(dimensions) == axis, b, a) for axis in range(dimensions)]
         everywhere = self.scope.columns([self.scope.at(place) for place in np.concatenate([a, b, *mixed])])
         drawn = self._process.sample_y(everywhere, n_samples=_DRAWS, random_state=0).T  # (draw, point)
-        mean = self._process.predict(everywhere)[None]
-        alone, total = _indices(np.concatenate([mean, drawn]), dimensions)
-        low, high = np.quantile(total[1:], (0.05, 0.95), axis=0)
+        alone, total = _indices(drawn, dimensions)
+        own, (low, middle, high) = np.median(alone, axis=0), np.quantile(total, (0.05, 0.5, 0.95), axis=0)
         found = [
-            Index(axis.name, float(alone[0, at]), float(total[0, at]), (float(low[at]), float(high[at])))
+            Index(axis.name, float(own[at]), float(middle[at]), (float(low[at]), float(high[at])))
             for at, axis in enumerate(self.scope.axes)
         ]
         return tuple(sorted(found, key=lambda index: -index.total))

@@ -111,6 +111,23 @@ def test_every_value_that_turns_it_is_named(turning: set[str]) -> None:
     assert {name for name in "bcde" if f"where q is {name}" in said} == turning
 
 
+@settings(max_examples=8, deadline=None)
+@example(middle=40.0, rises=4.0, trials=5)  # ten margins and more away, where a surface near the margin is flat
+@example(middle=-40.0, rises=-6.0, trials=12)
+@given(middle=st.floats(-60.0, 60.0), rises=st.one_of(st.floats(-8.0, -2.0), st.floats(2.0, 8.0)), trials=st.integers(5, 12))
+def test_what_matters_is_named_however_far_from_the_margin_effects_are(middle: float, rises: float, trials: int) -> None:
+    """An estimate lies in its interval, and the one setting that the effect goes with is the first."""
+    scope = scope_of({name: st.floats(0, 1) for name in "abc"}, dict.fromkeys("abc", 0.5))
+
+    def judged(changed: Any) -> Any:
+        return verdict(middle + rises * (changed.get("b", 0.5) - 0.5))
+
+    found = search(scope, judged, trial_of(judged({}), {}, 0.0, "default"), trials, judged)
+    assert [index.name for index in found.importance][:1] == ["b"]
+    assert found.importance[0].total > 0.8
+    assert all(index.interval[0] <= index.total <= index.interval[1] for index in found.importance)
+
+
 @FEW
 @given(beside=st.floats(0.1, 9.0), effect=st.booleans(), at=st.floats(11.0, 19.0))
 def test_of_a_default_beside_the_scope_nothing_is_said_of_what_lies_between(beside: float, effect: bool, at: float) -> None:
