@@ -36,7 +36,7 @@ ENDED = {signal.SIGTERM: "SIGTERM", signal.SIGINT: "KeyboardInterrupt"}
 
 
 def begun(project: Project, *more: str) -> subprocess.Popen[str]:
-    """A session in a process of its own, which has come to where it stops."""
+    """A session in a process of its own, which has come to where it stops, and has the row of the claim before that."""
     (project.path / "here").unlink(missing_ok=True)
     (project.path / "stop").touch()
     process = subprocess.Popen(
@@ -44,8 +44,13 @@ def begun(project: Project, *more: str) -> subprocess.Popen[str]:
         stdout=subprocess.PIPE, stderr=subprocess.STDOUT, preexec_fn=heed,
         env={name: value for name, value in os.environ.items() if not name.startswith(("PYTEST_", "COV_"))},
     )  # fmt: skip
-    wait(lambda: (project.path / "here").exists(), process)
+    wait(lambda: (project.path / "here").exists() and any(map(judged, rows_left(project))), process)
     return process
+
+
+def judged(path: Path) -> int:
+    """How many rows have come, from a worker perhaps after it has gone on to the next claim."""
+    return len(path.read_text(encoding="utf-8").splitlines()) - 1
 
 
 def heed() -> None:
