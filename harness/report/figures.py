@@ -11,7 +11,7 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, TooMuchError
 from harness.evidence import Figure
 from harness.report import lanes as tidy
 from harness.report import svg, text
@@ -24,7 +24,8 @@ if TYPE_CHECKING:
 
 KINDS: tuple[str, ...] = ("scatter", "lines", "paired", "strip", "bars")
 MAX_ROWS = 1500  # 77 figures of this many points still make a page that a browser opens at once
-MAX_LEVELS = 12  # colours and panels beyond this cannot be told apart
+MAX_HUES = 12  # colours beyond this cannot be told apart
+MAX_PANELS = 24  # panels beyond this do not go onto one screen
 IDENTITY: tuple[str, ...] = (
     "architecture",
     "regime",
@@ -50,8 +51,8 @@ def figure_from_evidence(figure: Figure) -> dict[str, Any]:
     regime, seed, member), if the table has them.  NaN and infinity become None.
 
     Raises:
-        ClaimError: a column is missing, a column drawn as numbers holds something else, or there are more rows
-            or levels than can be read.
+        ClaimError: a column is missing, or a column drawn as numbers holds something else.
+        TooMuchError: there are more rows, colours or panels than can be read.
     """
     if figure.kind not in KINDS:
         raise ClaimError(f"a figure of kind {figure.kind!r} cannot be drawn; the kinds are {', '.join(KINDS)}")
@@ -62,7 +63,7 @@ def figure_from_evidence(figure: Figure) -> dict[str, Any]:
     if figure.kind == "paired" and figure.pair is None:
         raise ClaimError("a figure of kind 'paired' needs pair=…, the column that identifies a pair")
     if (rows := len(figure.table)) > MAX_ROWS:
-        raise ClaimError(
+        raise TooMuchError(
             f"the figure has {rows:,} rows, and at most {MAX_ROWS:,} can be read or drawn: "
             "aggregate them first (a mean per seed, a quantile per bin), the full table stays in the evidence"
         )
@@ -207,9 +208,9 @@ def _check_columns(figure: Figure, data: Mapping[str, Sequence[Any]]) -> None:
     for name in numeric:
         if any(value is not None and not isinstance(value, int | float) for value in data[name]):
             raise ClaimError(f"the figure draws column {name!r} on an axis of numbers, and it holds other values")
-    for role, column in (("hue", figure.hue), ("facet", figure.facet)):
-        if column is not None and (count := len(tidy.levels(data[column]))) > MAX_LEVELS:
-            raise ClaimError(f"the figure's {role} {column!r} has {count} levels; at most {MAX_LEVELS} can be told apart")
+    for role, column, most in (("hue", figure.hue, MAX_HUES), ("facet", figure.facet, MAX_PANELS)):
+        if column is not None and (count := len(tidy.levels(data[column]))) > most:
+            raise TooMuchError(f"the figure's {role} {column!r} has {count} levels; at most {most} can be told apart")
 
 
 def _values(column: pd.Series[Any]) -> list[Any]:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import ClaimError
+from harness.errors import ClaimError, TooMuchError
 from harness.evidence import Images
 from harness.report import lanes as tidy
 from harness.report.rows import plain
@@ -24,7 +24,8 @@ def images_from_evidence(images: Images) -> dict[str, Any]:
     """The grid as JSON: ``title``, heads of ``columns`` and ``rows``, and ``cells`` with a PNG each, as base64.
 
     Raises:
-        ClaimError: a column is missing, two images have the same place, something is not an image, or there are too many.
+        ClaimError: a column is missing, two images have the same place, or something is not an image.
+        TooMuchError: there are too many.
     """
     named = [name for name in (images.image, images.x, images.y, images.note) if name is not None]
     if missing := sorted(set(named) - set(map(str, images.table.columns))):
@@ -32,7 +33,7 @@ def images_from_evidence(images: Images) -> dict[str, Any]:
             f"the images name the columns {', '.join(missing)}; their table has {', '.join(map(str, images.table.columns))}"
         )
     if (count := len(images.table)) > MAX_IMAGES:
-        raise ClaimError(f"there are {count} images, and at most {MAX_IMAGES} can be shown: choose some")
+        raise TooMuchError(f"there are {count} images, and at most {MAX_IMAGES} can be shown: choose some")
     places = list(zip(plain(images.table[images.y].tolist()), plain(images.table[images.x].tolist()), strict=True))
     if len(set(places)) < len(places):
         raise ClaimError(f"two images have the same {images.y} and {images.x}; each place of the grid shows one")

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from harness.running.scope import Scope, Settings
-from harness.running.surface import MOST, Surface
+from harness.running.surface import Surface
 from harness.running.trials import Trial, Why, tried
 from harness.running.values import key_of
 
@@ -148,20 +148,16 @@ class Explored:
     def surface(self) -> Surface | None:
         """The surface through all effects, fitted once for the trials that there are; None where there are too few."""
         if self._surface[0] != len(self.trials):
-            self._surface = len(self.trials), self._fitted(MOST)
+            self._surface = len(self.trials), self._fitted()
         return self._surface[1]
 
-    def effects(self) -> Surface | None:
-        """The surface of the effects as they are, also far from the margin, where the other one is flat."""
-        return self._fitted(np.inf) if any(abs(each.distance or 0.0) > MOST for each in self.all()) else self.surface()
-
-    def _fitted(self, most: float) -> Surface | None:
+    def _fitted(self) -> Surface | None:
         seen = self.all()
         if len(seen) < 4:
             return None
         return Surface(
             self.scope, [each.settings for each in seen], np.array([each.distance for each in seen]),
-            np.array([each.error for each in seen]), most,
+            np.array([each.error for each in seen]),
         )  # fmt: skip
 
 

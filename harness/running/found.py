@@ -13,10 +13,11 @@ from harness.deadline import TimedOut
 from harness.running.confirm import again
 from harness.running.edges import Edge, look_again
 from harness.running.explored import Ahead, Explored, Judged, side
+from harness.running.importance import Index, importance
 from harness.running.maps import Map, maps_of
 from harness.running.scope import Scope, Settings
 from harness.running.search import begun, go
-from harness.running.surface import Index, Split, Surface, best_split, even
+from harness.running.surface import Split, Surface, best_split, even
 from harness.running.telling import LEVEL, told
 from harness.running.timeout import give_up
 from harness.running.trials import Trial, in_words, tried
@@ -67,7 +68,7 @@ class Search(Shown):
         inside: the trial with fresh seeds on the side of the defaults, nearest to the edge; None where there is no edge.
         split: the single condition that best separates where the claim holds.
         importance: settings by their share of the variance of the effect; empty where effects differ no more than chance
-            has them differ.
+            has them differ, or leave open what they go with.
         alike: p of effects that differ by their errors alone; None where there are too few.
         joint: p of "there is no effect in any of the even settings", valid however they depend on each other: twice the median
             p (Rüger 1978; Vovk & Wang 2020, doi 10.1093/biomet/asaa027); None where there is none.
@@ -183,13 +184,13 @@ def _looked(explored: Explored, surface: Surface | None) -> Search:
     distances, errors = (np.array([getattr(each, name) for each in seen], dtype=float) for name in ("distance", "error"))
     units = np.array([each.n or np.inf for each in seen], dtype=float)
     alike = even(distances, errors, units) if len(seen) > 2 else None
-    effects = explored.effects() if alike is not None and alike < LEVEL and scope.axes else None
+    matters = surface is not None and alike is not None and alike < LEVEL and len(scope.axes) > 0
     holds = None if surface is None else float(surface.holds(scope.even(_FRESH, "share")).mean())
     result = Search(
         "supported" if explored.home is False else "refuted", tuple(explored.trials), None, None, None, "", scope.defaults,
         tuple(shares_of(drawn, exact=whole is not None)), holds, tuple(explored.edges),
         split=best_split(scope, [each.settings for each in seen], [bool(side(each)) for each in seen]),
-        importance=() if effects is None else effects.importance(), alike=alike,
+        importance=importance(scope, [each.settings for each in seen], distances, errors) if matters else (), alike=alike,
         joint=joint_p(explored.trials), asked=explored.budget, cut=explored.cut,
         others=_others(drawn, default, exact=whole is not None), pools=scope.pools,
     )  # fmt: skip

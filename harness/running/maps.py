@@ -7,8 +7,9 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
+from harness.running.importance import Index
 from harness.running.scope import Axis, Settings
-from harness.running.surface import Index, Surface
+from harness.running.surface import Surface
 
 FIELDS = 9  # of a map along an axis, or as many as the setting has values
 MOST = 16  # values of a list that have a field each; of a longer one those in the middles of the usual number of fields

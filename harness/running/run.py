@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES, Claim
 from harness.code import ReachedCode
-from harness.errors import ClaimError, Shortfall
+from harness.errors import ClaimError, Shortfall, TooMuchError
 from harness.evidence import Evidence
 from harness.running import provenance
 from harness.running.asking import Designer, instruments, refuse_unknown
@@ -84,8 +84,6 @@ def judged_row(
         ClaimError: the evidence cannot be judged.
     """
     from harness.judge import judge
-    from harness.report.figures import figure_from_evidence
-    from harness.report.images import images_from_evidence
     from harness.report.rows import plain, with_verdict
     from harness.report.setting_values import held
 
@@ -102,8 +100,7 @@ def judged_row(
     if not isinstance(evidence, Evidence):  # a bare table, which the judge takes, has nothing to show
         raise ClaimError(f"the body of {claim.id} has to return Evidence(table, …), not {type(evidence).__name__}")
     done = with_verdict(row, verdict.to_json())
-    done["figure"] = None if evidence.figure is None else figure_from_evidence(evidence.figure)
-    done["images"] = None if evidence.images is None else images_from_evidence(evidence.images)
+    _show(done, evidence)
     done["settings"] = plain({**evidence.settings, **_rules(claim, how, grown)})
     done["recipes"] = plain(evidence.recipes)
     found: Search | None = None
@@ -118,6 +115,22 @@ def judged_row(
             )  # fmt: skip
             done["search"] = plain(held(found.to_json()))
     return Judged(done, evidence, verdict, found)
+
+
+def _show(done: dict[str, Any], evidence: Evidence) -> None:
+    """Give a row the pictures of its evidence; one with more than can be read is left out, with a note."""
+    from harness.report.figures import figure_from_evidence
+    from harness.report.images import images_from_evidence
+
+    pictures: list[tuple[str, Any, Callable[[Any], dict[str, Any]]]] = [
+        ("figure", evidence.figure, figure_from_evidence), ("images", evidence.images, images_from_evidence),
+    ]  # fmt: skip
+    for name, picture, to_json in pictures:
+        try:
+            done[name] = None if picture is None else to_json(picture)
+        except TooMuchError as problem:
+            done[name] = None
+            done["notes"] = [*done["notes"], f"Nothing is drawn: {problem}."]
 
 
 def _grown(

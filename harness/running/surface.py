@@ -1,8 +1,7 @@
 """The effect as a surface over a claim's scope: a Gaussian process through effects of known error.
 
 What is modelled is the distance of the effect from where the verdict turns, in margins: positive where the claim holds.  So
-the level set at 0 is where it stops holding.  scikit-learn fits and predicts; see Rasmussen & Williams 2006, chapters 2 and 5,
-and Sobol' (2001), doi 10.1016/S0378-4754(00)00270-6, for the shares of variance.
+the level set at 0 is where it stops holding.  scikit-learn fits and predicts; see Rasmussen & Williams 2006, chapters 2 and 5.
 """
 
 from __future__ import annotations
@@ -28,25 +27,6 @@ _LENGTHS = (
     0.05,
     20.0,
 )  # of the correlation along an axis: a step at some place of it, or so long that the axis does not matter
-_DRAWS = 64  # surfaces that are drawn for the intervals of the indices
-_POINTS = 64  # pairs of points that an index is estimated from; a surface is drawn at axes + 2 times as many
-
-
-@dataclass(frozen=True)
-class Index:
-    """How much of the variance of the effect over the scope a setting is behind.
-
-    Attributes:
-        name: the setting.
-        alone: first-order Sobol' index: the share that goes with the setting's own value.
-        total: total index: the share that would be gone if the setting were known, interactions included.
-        interval: 90 % interval of the total over surfaces that the effects allow.
-    """
-
-    name: str
-    alone: float
-    total: float
-    interval: tuple[float, float]
 
 
 class Surface:
@@ -57,18 +37,15 @@ class Surface:
         settings: where the claim was judged.
         distances: from the value on which the verdict turns, in margins, shape (setting,).
         errors: their standard errors, shape (setting,).
-        most: distance beyond which it says no more than that; infinity for a surface of the effects as they are.
     """
 
-    def __init__(
-        self, scope: Scope, settings: Sequence[Settings], distances: Floats, errors: Floats, most: float = MOST
-    ) -> None:
+    def __init__(self, scope: Scope, settings: Sequence[Settings], distances: Floats, errors: Floats) -> None:
         from sklearn.gaussian_process import GaussianProcessRegressor
         from sklearn.gaussian_process.kernels import ConstantKernel, Matern, WhiteKernel
 
         self.scope = scope
         columns = scope.columns(settings)
-        seen = np.clip(distances, -most, most)
+        seen = np.clip(distances, -MOST, MOST)
         self._middle, self._scale = float(np.median(seen)), float(max(seen.std(), 0.05))
         noise = np.maximum(errors / self._scale, 1e-3) ** 2
         kernel = (
@@ -114,37 +91,6 @@ class Surface:
         mean, deviation = self.at(settings)
         found: Floats = scipy.stats.norm.cdf(mean / np.maximum(deviation, 1e-9))
         return found
-
-    def importance(self) -> tuple[Index, ...]:
-        """Sobol' indices of the surface, the most important setting first.
-
-        Surfaces are drawn from the process at the points of Saltelli's scheme, and the indices are those of each drawn surface:
-        their median is told, and their interval holds what the effects leave open about the surface.
-        """
-        dimensions = len(self.scope.axes)
-        # Twice as many columns, and not twice as many points: later points of the sequence lie close to earlier ones.
-        points = scipy.stats.qmc.Sobol(2 * dimensions, rng=np.random.default_rng(0)).random(_POINTS)
-        a, b = points[:, :dimensions], points[:, dimensions:]
-        mixed = [np.where(np.arange(dimensions) == axis, b, a) for axis in range(dimensions)]
-        everywhere = self.scope.columns([self.scope.at(place) for place in np.concatenate([a, b, *mixed])])
-        drawn = self._process.sample_y(everywhere, n_samples=_DRAWS, random_state=0).T  # (draw, point)
-        alone, total = _indices(drawn, dimensions)
-        own, (low, middle, high) = np.median(alone, axis=0), np.quantile(total, (0.05, 0.5, 0.95), axis=0)
-        found = [
-            Index(axis.name, float(own[at]), float(middle[at]), (float(low[at]), float(high[at])))
-            for at, axis in enumerate(self.scope.axes)
-        ]
-        return tuple(sorted(found, key=lambda index: -index.total))
-
-
-def _indices(surfaces: Floats, dimensions: int) -> tuple[Floats, Floats]:
-    """First-order and total indices of each surface, shape (surface, axis): the estimators of Saltelli et al. 2010, table 2."""
-    at_a, at_b, *at_mixed = np.split(surfaces, dimensions + 2, axis=1)
-    mixed = np.stack(at_mixed, axis=1)  # (surface, axis, point)
-    variance = np.maximum(np.concatenate([at_a, at_b], axis=1).var(axis=1), 1e-12)[:, None]
-    alone = (at_b[:, None] * (mixed - at_a[:, None])).mean(axis=2) / variance
-    total = ((at_a[:, None] - mixed) ** 2).mean(axis=2) / 2 / variance
-    return np.clip(alone, 0, 1), np.clip(total, 0, 1)
 
 
 def even(distances: Floats, errors: Floats, units: Floats) -> float:

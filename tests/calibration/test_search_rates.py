@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.stats
+from hypothesis import strategies as st
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "running"))
 
@@ -19,6 +20,7 @@ import planted
 
 from harness.judge import judge
 from harness.report.rows import adjust, plain
+from harness.running.importance import importance
 from harness.running.screening import UNITS, Screen
 
 SEARCHES, TRIALS, ALPHA = 40, 8, 0.05
@@ -49,6 +51,37 @@ def test_the_interval_of_a_share_covers_it():
         supported = next(each for each in study.search(TRIALS).shares if each.verdict == "supported")
         covered.append(supported.interval[0] <= share <= supported.interval[1])
     assert sum(covered) >= SEARCHES - MOST
+
+
+SURFACES = {  # of three settings on the unit cube, in margins, and the total indices by their definition
+    "a step": (lambda u: 2.0 * (u[:, 0] < 0.5), (1.0, 0.0, 0.0)),
+    "a slope far away": (lambda u: 30 + 6 * u[:, 1], (0.0, 1.0, 0.0)),
+    "two slopes": (lambda u: 3 * u[:, 0] + 3 * u[:, 2], (0.5, 0.0, 0.5)),
+    "only together": (lambda u: 2.0 * ((u[:, 0] > 0.5) != (u[:, 1] > 0.5)), (1.0, 1.0, 0.0)),
+}
+
+
+@pytest.mark.parametrize("trials", [3, 6, 12, 24])
+def test_importance_covers_the_truth_however_few_trials_there_are(trials):
+    """Each interval in 90 % of cases; a setting that does not matter comes first in hardly any."""
+    scope = planted.scope_of({name: st.floats(0, 1) for name in "abc"}, dict.fromkeys("abc", 0.5))
+    covered, first, cases = [], [], 0
+    for number, (effect, truth) in enumerate(SURFACES.values()):
+        for seed in range(4):
+            rng = np.random.default_rng([number, seed])
+            places = scipy.stats.qmc.Sobol(3, rng=rng).random(32)[:trials]
+            effects = effect(places) + rng.normal(0, 0.25, trials)
+            settings = [dict(zip("abc", place, strict=True)) for place in places]
+            found = importance(scope, settings, effects, np.full(trials, 0.25))
+            cases += 1
+            if found:
+                true = dict(zip("abc", truth, strict=True))
+                # An index of exactly 0 or 1 is the end of all that an estimate from pairs of points can be.
+                covered += [each.interval[0] - 0.05 <= true[each.name] <= each.interval[1] + 0.05 for each in found]
+                first.append(true[found[0].name])
+    assert covered.count(False) <= scipy.stats.binom.isf(0.001, max(len(covered), 1), 0.1)
+    assert sum(each == 0 for each in first) <= scipy.stats.binom.isf(0.001, cases, ALPHA)
+    assert trials < 24 or len(first) == cases  # and with enough of them it says what it is
 
 
 CLAIMS = 5  # of a report

@@ -21,8 +21,9 @@ from harness.report import assemble, base_row, figure_from_evidence, plain, with
 from harness.report.images import images_from_evidence
 from harness.running.edges import Edge
 from harness.running.found import Search, Share
+from harness.running.importance import Index
 from harness.running.maps import Map
-from harness.running.surface import Index, Split
+from harness.running.surface import Split
 from harness.running.trials import Trial
 from harness.source import Source
 from harness.stats import Student

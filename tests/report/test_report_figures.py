@@ -62,10 +62,8 @@ class TestFromEvidence:
             ({"y": "unused"}, "column 'unused' on an axis of numbers"),
             ({"x": "unused"}, "column 'unused' on an axis of numbers"),
             ({"table": pd.DataFrame({"x": range(MAX_ROWS + 1), "y": 0.0})}, "1,501 rows, and at most 1,500"),
-            (
-                {"table": pd.DataFrame({"x": range(13), "y": 0.0}), "hue": "x"},
-                "hue 'x' has 13 levels; at most 12",
-            ),
+            ({"table": pd.DataFrame({"x": range(13), "y": 0.0}), "hue": "x"}, "hue 'x' has 13 levels; at most 12"),
+            ({"table": pd.DataFrame({"x": range(25), "y": 0.0}), "facet": "x"}, "facet 'x' has 25 levels; at most 24"),
         ],
     )
     def test_says_what_cannot_be_drawn(self, changes: dict[str, Any], message: str) -> None:

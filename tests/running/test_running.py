@@ -16,6 +16,7 @@ from harness import (
     MLP,
     ClaimError,
     Evidence,
+    Figure,
     Harness,
     PairedDifference,
     Recipe,
@@ -117,6 +118,25 @@ def test_a_result_shows_itself_in_words_and_as_its_card(tmp_path: Path):
     assert html.unescape(page) == result.page
     assert "A paper &lt;b&gt;" in result.page
     assert result.run["scale"] == "smoke"
+
+
+@pytest.mark.parametrize("drawn", [
+    {"x": "row", "facet": "row"}, {"x": "row", "hue": "row"}, {"x": "row", "repeated": 200},
+])  # fmt: skip
+def test_more_than_can_be_drawn_costs_the_picture_and_no_verdict(tmp_path: Path, drawn: dict):
+    """As at a larger scale, where there are more architectures and more rows."""
+    given_table = given().table
+    table = pd.concat([given_table.assign(row=row) for row in range(drawn.pop("repeated", 30))], ignore_index=True)
+    figure = Figure("strip", table, y="length", title="All of it", x_label="row", y_label="length", **drawn)
+
+    @declared("much")
+    def much() -> Evidence:
+        return Evidence(given_table, figure=figure)
+
+    plain, result = run(given, store=tmp_path), run(much, store=tmp_path)
+    assert result.row["figure"] is None
+    assert result.row["verdict"] == plain.row["verdict"] != "error"
+    assert [note for note in result.row["notes"] if note.startswith("Nothing is drawn: the figure")]
 
 
 def test_a_search_is_asked_for_in_the_same_way(tmp_path: Path):

@@ -7,9 +7,10 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from harness.running.importance import Index
 from harness.running.maps import FIELDS, MOST, maps_of
 from harness.running.scope import scope_of
-from harness.running.surface import Index, Surface
+from harness.running.surface import Surface
 
 MATTER = [Index("one", 0.5, 0.5, (0.4, 0.6)), Index("other", 0.4, 0.4, (0.3, 0.5))]
 
