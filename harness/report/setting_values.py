@@ -39,8 +39,8 @@ def held(search: Mapping[str, Any]) -> dict[str, Any]:
 
 def said(value: Any) -> str:
     """A value as a reader sees it: a text that could be taken for something else in quotes, inf, NaN and None as words."""
-    if value is None:
-        return "None"
+    if value is None or isinstance(value, bool):
+        return str(value)
     if isinstance(value, str):
         return f"“{value}”" if _misread(value) else value
     if (number := number_of(value)) is not None and not math.isfinite(number):

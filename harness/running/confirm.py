@@ -13,7 +13,7 @@ from harness.running.edges import Edge
 from harness.running.explored import Explored
 from harness.running.scope import Axis, Settings
 from harness.running.surface import Surface
-from harness.running.trials import Trial, simplicity
+from harness.running.trials import EXACT_ERROR, Trial, simplicity
 
 SURE = 0.95  # probability with which a study of fresh seeds is expected to say the same, for a setting to be confirmed
 ABOUT = 0.02  # of a probability: no difference for which a less simple setting is taken
@@ -24,8 +24,8 @@ def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[s
     """The simplest settings on one side of the edge at which fresh seeds are expected to say so; None where there are none.
 
     Simplest means fewest settings changed, then nearest to the defaults, then fewest digits; on the defaults' own side it means
-    nearest to the edge.  Expected means with a probability of 0.95 by the surface; where no settings reach it, those with the
-    greatest are taken.
+    nearest to the edge, along its setting.  Expected means with a probability of 0.95 by the surface; where no settings reach
+    it, those with the greatest are taken.  A claim without a sampling error says the same again: of what was tried the simplest.
     """
     said = "supported" if holds else "refuted"
     candidates = [dict(each.settings) for each in explored.trials if each.verdict == said]
@@ -38,19 +38,29 @@ def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[s
         candidates += [{edge.name: value} for value in values]
     if not candidates:
         return None
+    if all(each.error == EXACT_ERROR for each in explored.all()):  # nothing is left to chance
+        tried = [each for each in candidates if explored.known(each)]
+        return min(tried, key=lambda settings: simplicity(explored.scope, settings))
     chances = _chances(explored, surface, candidates, holds=holds)
-    sure = [each for each, chance in zip(candidates, chances, strict=True) if chance >= SURE]
+    pairs = list(zip(candidates, chances, strict=True))
+    first = next((edge for edge in explored.edges if edge.judged), None)
+    if holds == explored.home and first is not None:  # on this side what is nearest to the edge says most
+        on_line = [pair for pair in pairs if set(pair[0]) <= {first.name}]
+        if on_line:
+            return _nearest(explored, first, on_line)
+    sure = [each for each, chance in pairs if chance >= SURE]
     if not sure:  # of those that are about as likely as any
-        best = max(chances)
-        likely = [each for each, chance in zip(candidates, chances, strict=True) if chance >= best - ABOUT]
-        return min(likely, key=lambda settings: simplicity(explored.scope, settings))
-    edges = [edge for edge in explored.edges if edge.judged]
-    if holds == explored.home and edges:  # on this side what is nearest to the edge says most
-        edge = edges[0]
-        axis = explored.scope.axis(edge.name)
-        on_line = [each for each in sure if set(each) <= {edge.name}] or sure
-        return min(on_line, key=lambda each: abs(axis.place(each.get(edge.name, axis.default)) - axis.place(edge.inside)))
+        sure = [each for each, chance in pairs if chance >= max(chances) - ABOUT]
     return min(sure, key=lambda settings: simplicity(explored.scope, settings))
+
+
+def _nearest(explored: Explored, edge: Edge, line: Sequence[tuple[dict[str, Any], float]]) -> dict[str, Any]:
+    """Of settings along an edge's line that are expected to say the same, the nearest to it; where none is, the likeliest."""
+    axis = explored.scope.axis(edge.name)
+    sure = [each for each, chance in line if chance >= SURE]
+    if not sure:
+        return max(line, key=lambda pair: pair[1])[0]
+    return min(sure, key=lambda each: abs(axis.place(each.get(edge.name, axis.default)) - axis.place(edge.inside)))
 
 
 def _round_values(explored: Explored, axis: Axis, end: Any, toward: Edge) -> list[Any]:

@@ -11,7 +11,7 @@ import scipy.stats
 
 from harness.deadline import TimedOut
 from harness.running.confirm import again
-from harness.running.edges import Edge, look_again
+from harness.running.edges import Edge, read_edges
 from harness.running.explored import Ahead, Explored, Judged, side
 from harness.running.importance import Index, importance
 from harness.running.maps import Map, maps_of
@@ -164,7 +164,7 @@ def search(
     except (Exception, TimedOut) as problem:
         broke = _said(problem)
     result = replace(result, broke=broke, cut=result.cut and not broke)
-    return replace(result, reason=told(result, default))
+    return replace(result, reason=told(result))
 
 
 def _said(problem: BaseException) -> str:
@@ -177,7 +177,7 @@ def _said(problem: BaseException) -> str:
 
 def _looked(explored: Explored, surface: Surface | None) -> Search:
     """What the trials of a search say, before anything is confirmed."""
-    look_again(explored)
+    explored.edges[:] = read_edges(explored)
     scope, default, seen = explored.scope, explored.default, explored.all()
     whole = explored.whole()
     drawn = explored.drawn if whole is None else whole

@@ -6,10 +6,11 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.running.axis import Axis
-from harness.running.edges import NARROW, Edge, across, edge_of
+from harness.running.edges import NARROW, State, brackets, home_of, read_edges, state_of
 from harness.running.explored import Explored, nearest, side
 from harness.running.scope import Settings
 from harness.running.surface import Surface
+from harness.running.trials import Trial
 from harness.running.values import same
 
 UNLIKELY = 0.05  # chance of being on the other side below which the end of a line is not tried
@@ -19,16 +20,16 @@ APART = 1.2  # so many times apart at most are the ends of positive numbers then
 
 def find_edges(explored: Explored) -> None:
     """Look for edges along the settings, else for settings that turn the verdict together."""
-    explored.edges.clear()
     _lines(explored)
-    if not any(edge.judged for edge in explored.edges):
+    explored.edges[:] = read_edges(explored)
+    if explored.home is not None and not any(edge.judged for edge in explored.edges):
         _reduced(explored)
 
 
 def _lines(explored: Explored) -> None:
-    """Edges along the settings: that first along which the verdict is most likely to turn, then second ones.
+    """Halve lines along the settings: that first along which the verdict is most likely to turn, then second ends.
 
-    Where a line ends in what cannot be judged, where that begins is an edge of its own kind, and looked for last.
+    Where a line ends in what cannot be judged, where that begins is looked for last.
     """
     surface = explored.surface()
     axes = sorted(explored.scope.axes, key=lambda axis: -_turns(explored, axis, surface))
@@ -44,13 +45,20 @@ def _lines(explored: Explored) -> None:
                 break
     for axis, end in left:
         _along(explored, axis, end, unjudged)
+    for axis in axes:
+        _narrow(explored, axis)
     unjudged += [(axis, end) for axis in axes for end in _far(axis) if _beside_unjudged(explored, axis, end)]
     for axis, end in unjudged:
-        if side(explored.at({axis.name: end}, "edge") or explored.default) is not None:
-            continue
-        start = _start(explored, axis)
-        if start is not None and explored.left > 0:
-            explored.edges.append(_halved(explored, axis, start, end))
+        if state_of(explored.at({axis.name: end}, "edge") or explored.default) == "unjudged":
+            start = _start(explored, axis)
+            if start is not None and explored.left > 0:
+                _halve(explored, axis, start, end)
+
+
+def _narrow(explored: Explored, axis: Axis) -> None:
+    """Halve where trials of any origin show a turn: also between two ends that are on the same side."""
+    for one, other in brackets(explored, axis) if axis.ordered else []:
+        _halve(explored, axis, one.value, other.value)
 
 
 def _beside_unjudged(explored: Explored, axis: Axis, end: Any) -> bool:
@@ -64,7 +72,7 @@ def _turns(explored: Explored, axis: Axis, surface: Surface | None) -> float:
 
 
 def _other_side(explored: Explored, surface: Surface | None, axis: Axis, value: Any) -> float:
-    if surface is None:
+    if surface is None or explored.home is None:
         return 0.5
     holds = float(surface.holds([{axis.name: value}])[0])
     return 1 - holds if explored.home else holds
@@ -123,15 +131,22 @@ def _along(explored: Explored, axis: Axis, end: Any, unjudged: list[tuple[Axis, 
         end: of the line.
         unjudged: ends that cannot be judged, to which this one may be added.
     """
-    start = _start(explored, axis)
+    home, start = home_of(explored), _start(explored, axis)
     made = None if start is None or explored.left <= 0 else explored.at({axis.name: end}, "edge")
-    if start is None or made is None or side(made) == explored.home:
+    there = None if made is None else _side(made)
+    if there is None or there == home:
         return False
-    if side(made) is None:
+    if there == "unjudged":
         unjudged.append((axis, end))
         return False
-    explored.edges.append(_halved(explored, axis, start, end))
+    _halve(explored, axis, start, end)
     return True
+
+
+def _side(trial: Trial) -> State | None:
+    """Its state by the verdict, where there is one: a supported effect may lie below the margin."""
+    holds = side(trial)
+    return state_of(trial) if holds is None else "holds" if holds else "fails"
 
 
 def _start(explored: Explored, axis: Axis) -> Any | None:
@@ -143,12 +158,14 @@ def _start(explored: Explored, axis: Axis) -> Any | None:
         return axis.default
     start = axis.value(axis.place(axis.default))
     made = explored.at({axis.name: start}, "edge")
-    return start if made is not None and side(made) == explored.home else None
+    return start if made is not None and _side(made) == home_of(explored) else None
 
 
-def _halved(explored: Explored, axis: Axis, start: Any, end: Any) -> Edge:
-    """Halve the stretch between where a line begins and an end that is not on its side."""
-    inside, outside, budget = start, end, min(explored.left, LINE - 2)
+def _halve(explored: Explored, axis: Axis, one: Any, other: Any) -> None:
+    """Try the middle between two values in different states, and go on with the half in which they differ."""
+    made = explored.at({axis.name: one}, "edge")
+    state = None if made is None else _side(made)
+    inside, outside, budget = one, other, min(explored.left, LINE - 2)
     while axis.ordered and budget > 0 and not _near(axis, inside, outside):
         middle = axis.between(inside, outside)
         explored.foresee([{axis.name: value} for value in _middles(axis, inside, outside, min(explored.foresight, budget))])
@@ -156,8 +173,7 @@ def _halved(explored: Explored, axis: Axis, start: Any, end: Any) -> Edge:
         if made is None:  # nothing in between, or no time
             break
         budget -= 1
-        inside, outside = (middle, outside) if across(made) == explored.home else (inside, middle)
-    return edge_of(explored, axis, inside, outside)
+        inside, outside = (middle, outside) if state_of(made) == state else (inside, middle)
 
 
 def _near(axis: Axis, one: Any, other: Any) -> bool:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from collections.abc import Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from harness.predict import words
 from harness.running.edges import Edge
-from harness.running.explored import side
-from harness.running.trials import Trial, in_words, value_in_words
+from harness.running.trials import in_words, value_in_words
 from harness.running.values import is_number
 
 if TYPE_CHECKING:
@@ -16,11 +16,11 @@ if TYPE_CHECKING:
 LEVEL = 0.05  # of the test that effects differ at all, without which no setting is said to matter
 
 
-def told(found: Search, default: Trial) -> str:
+def told(found: Search) -> str:
     """A search in a few sentences."""
     tried_so_far = words.counted(len(found.trials), "setting")
     broke = f"The search broke after {tried_so_far}: {found.broke}." if found.broke else ""
-    said = (broke, _shares(found), _edges(found, default), _simplest(found), _matters(found))
+    said = (broke, _shares(found), _edges(found), _simplest(found), _matters(found))
     return " ".join(filter(None, said))
 
 
@@ -44,19 +44,74 @@ def _shares(found: Search) -> str:
         names = " and ".join(found.pools)
         return f"{tried} Of {supported.of} settings from values that Hypothesis gave of {names}, which need not be even: " \
                f"{', '.join(said)}.".strip()  # fmt: skip
-    return f"{tried} Of {drawn}: {', '.join(said)}; so it is supported in {low} to {high} % of the scope.".strip()
+    return (
+        f"{tried} Of {drawn}: {', '.join(said)}; so a study of this size supports it in {low} to {high} % of the scope.".strip()
+    )
 
 
-def _edges(found: Search, default: Trial) -> str:
-    """The first edge with all that is known of it, the others by where they are."""
-    turning = [edge for edge in found.edges if edge.judged and edge.clear and not _chance(found)]
-    unjudged = [f"{edge.name} {_from(edge)}" for edge in found.edges if not edge.judged]
-    said = [_edge(turning[0], found, default)] if turning else []
-    if turning[1:]:
-        said.append(f"It turns, too, {' and '.join(_where(edge) for edge in turning[1:])}.")
-    if unjudged:
-        said.append(f"It cannot be judged with {' and '.join(unjudged)}.")
+def _edges(found: Search) -> str:
+    """The first line that turns with all that is known of it, the others by where they do."""
+    lines: dict[str, list[Edge]] = {}
+    for edge in found.edges:
+        if not (edge.judged and _chance(found)):  # what turns by no more than errors explain is no edge
+            lines.setdefault(edge.name, []).append(edge)
+    turning = [line for line in lines.values() if any(edge.judged for edge in line)]
+    single = [edge for line in turning[1:] for edge in line if not _several(line)]
+    said = [_line(turning[0], found)] if turning else []
+    if single:
+        said.append(f"It turns, too, {' and '.join(map(_where, single))}.")
+    said += [f"Along {line[0].name} it is {_along(line)}." for line in turning[1:] if _several(line)]
+    unjudged = [edge for line in lines.values() if line not in turning for edge in line]
+    for begins, can in (("fails", "cannot"), ("unjudged", "can")):
+        values = [f"{edge.name} {_from(edge)}" for edge in unjudged if (edge.here == "unjudged") == (begins == "unjudged")]
+        said += [f"It {can} be judged with {' and '.join(values)}."] if values else []
     return " ".join(said)
+
+
+def _several(line: Sequence[Edge]) -> bool:
+    """Whether values along a line have an order, and it has more than one edge."""
+    return len(line) > 1 and all(_ordered(edge) for edge in line)
+
+
+def _line(line: Sequence[Edge], found: Search) -> str:
+    """The line that turns nearest to the defaults."""
+    if _several(line):
+        return f"With all else at its default it is {_along(line)}.{_fresh(line[0], found)}"
+    if line[0].threshold is None:
+        return f"With all else at its default it turns {' and '.join(_where(edge) for edge in line if edge.judged)}." \
+               f"{_fresh(line[0], found)}"  # fmt: skip
+    return _edge(line[0], found)
+
+
+def _along(line: Sequence[Edge]) -> str:
+    """The stretches of a line with several edges, from its least value to its greatest."""
+    edges = sorted(line, key=lambda edge: (edge.inside + edge.outside) / 2)
+    falls = [edge.outside < edge.inside for edge in edges]
+    states = [edges[0].there if falls[0] else edges[0].here]
+    states += [edge.here if fall else edge.there for edge, fall in zip(edges, falls, strict=True)]
+    said = []
+    for number, state in enumerate(states):
+        low = None if number == 0 else _end(edges[number - 1], state, above=True)
+        high = None if number == len(edges) else _end(edges[number], state, above=False)
+        decided = all(end is None or end[1] for end in (low, high))
+        word = {"holds": "supported" if decided else "beyond its margin",
+                "fails": "refuted" if decided else "short of its margin", "unjudged": "not to be judged"}[state]  # fmt: skip
+        name = f"{line[0].name} " if number == 0 else ""
+        ends = [None if end is None else value_in_words(end[0]) for end in (low, high)]
+        if ends[0] is None:
+            said.append(f"{word} up to {name}{ends[1]}")
+        elif ends[1] is None:
+            said.append(f"{word} from {ends[0]}")
+        else:
+            said.append(f"{word} at {ends[0]}" if ends[0] == ends[1] else f"{word} from {ends[0]} to {ends[1]}")
+    return f"{', '.join(said[:-1])} and {said[-1]}"
+
+
+def _end(edge: Edge, state: str, *, above: bool) -> tuple[Any, bool]:
+    """Where a stretch ends at an edge, and whether that was decided: the value on the side above it or below it."""
+    own = edge.outside if (edge.outside > edge.inside) == above else edge.inside
+    decided = {"holds": edge.supported, "fails": edge.refuted, "unjudged": own}[state]
+    return (own, False) if decided is None else (decided, True)
 
 
 def _chance(found: Search) -> bool:
@@ -81,35 +136,38 @@ def _ordered(edge: Edge) -> bool:
 def _where(edge: Edge) -> str:
     if edge.threshold is None:
         return f"where {edge.name} is {value_in_words(edge.outside)}"
+    if edge.threshold in (edge.inside, edge.outside):  # there is no value in between
+        return f"between {edge.name} {value_in_words(edge.inside)} and {value_in_words(edge.outside)}"
     return f"at {edge.name} {value_in_words(edge.threshold)}"
 
 
-def _edge(edge: Edge, found: Search, default: Trial) -> str:
-    if edge.threshold is None:
-        return f"With all else at its default it turns {_where(edge)}."
-    home = side(default)
+def _edge(edge: Edge, found: Search) -> str:
+    """The only edge along a setting."""
+    home = edge.here == "holds"
     inner, outer = (edge.supported, edge.refuted) if home else (edge.refuted, edge.supported)
     here, there = ("supported", "refuted") if home else ("refuted", "supported")
-    if not edge.alone and inner is not None and outer is not None:
-        sides = f"{here} at {edge.name} {value_in_words(inner)} and {there} at {value_in_words(outer)}"
-        return f"With all else at its default it is {sides}, and turns along {edge.name} elsewhere, too, or cannot be judged."
     falls = edge.outside < edge.inside  # the edge may lie below the default, too
     parts = [f"{here} {'down' if falls else 'up'} to {edge.name} {value_in_words(inner)}"] if inner is not None else []
     named = "" if parts else f"{edge.name} "
     parts += [f"{there} from {named}{value_in_words(outer)}{' down' if falls else ''}"] if outer is not None else []
     turns = f"its effect passes the margin at about {value_in_words(edge.threshold)}"
-    between = "" if edge.threshold in (inner, outer) else f"; {turns}"  # of values that are next to each other
+    between = "" if edge.threshold in (inner, outer, edge.inside, edge.outside) else f"; {turns}"
     decided = sorted(value for value in (inner, outer) if value is not None)
-    if len(decided) == 2 and not decided[0] <= edge.threshold <= decided[1]:
+    if between and len(decided) == 2 and not decided[0] <= edge.threshold <= decided[1]:
         between += ", which a support does not exclude"  # nor a refutation of what lies a little beyond it
     if not parts:
         return f"With all else at its default {turns.replace('margin at about', f'margin at {edge.name} of about')}."
-    fresh = ""
-    if found.inside is not None:
-        kept = found.inside.verdict == here
-        fresh = f"; on fresh seeds with {in_words(found.inside.settings) or 'the defaults'} it is {found.inside.verdict}"
-        fresh += ", as before" if kept else ""
-    return f"With all else at its default it is {', '.join(parts)}{between}{fresh}."
+    return f"With all else at its default it is {', '.join(parts)}{between}.{_fresh(edge, found)}"
+
+
+def _fresh(edge: Edge, found: Search) -> str:
+    """What came out on fresh seeds on the side of the defaults, near an edge."""
+    if found.inside is None:
+        return ""
+    before = next((each.verdict for each in found.trials if each.settings == found.inside.settings), None)
+    here = before or {"holds": "supported", "fails": "refuted"}.get(edge.here)
+    as_before = ", as before" if found.inside.verdict == here else ""
+    return f" On fresh seeds it is {found.inside.verdict} with {in_words(found.inside.settings) or 'the defaults'}{as_before}."
 
 
 def _simplest(found: Search) -> str:
@@ -119,14 +177,28 @@ def _simplest(found: Search) -> str:
             return ""
         several = f"none of {len(found.trials)} settings"
         return f"It is {found.looked_for} in {several if len(found.trials) > 1 else 'no setting: one was tried'}."
-    fewer = any(each.verdict == found.looked_for and len(each.settings) < len(found.found) for each in found.trials)
-    clearly = "clearly " if fewer else ""  # expected to come out so again, which those with fewer changes are not
-    what = f"The simplest setting in which it is {clearly}{found.looked_for}: {in_words(found.found)}"
+    simpler = any(each.verdict == found.looked_for and _simpler(each.settings, found.found, found.default)
+                  for each in found.trials)  # fmt: skip
+    # Expected to come out so again, which what is simpler is not.
+    first = f"A simple setting in which it is clearly {found.looked_for}" if simpler else \
+        f"The simplest setting in which it is {found.looked_for}"  # fmt: skip
+    what = f"{first}: {in_words(found.found)}"
     if found.confirmation is None:
         return f"{what}; no seeds are used, so that there are none to confirm it with."
     if found.confirmed:
         return f"{what}; confirmed with {found.confirmation.n or 'fresh'} units of seeds that had no part in finding it."
     return f"{what}; not confirmed: with fresh seeds it is {found.confirmation.verdict}, so that this may be chance."
+
+
+def _simpler(one: Mapping[str, Any], other: Mapping[str, Any], default: Mapping[str, Any]) -> bool:
+    """Whether settings change less than others: fewer of them, or a number by less."""
+    if len(one) != len(other) or list(one) != list(other):
+        return len(one) < len(other)
+    values = [(one[name], other[name], default.get(name)) for name in one]
+    if not all(is_number(each) for triple in values for each in triple):
+        return False
+    nearer = [abs(mine - own) - abs(others - own) for mine, others, own in values]
+    return bool(max(nearer) <= 0 > min(nearer))
 
 
 def _matters(found: Search) -> str:

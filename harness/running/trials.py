@@ -130,8 +130,10 @@ def in_words(settings: Mapping[str, Any]) -> str:
 
 
 def value_in_words(value: Any) -> str:
-    """A value as a reader writes it: 1.5, (128, 128), a."""
-    return f"{value:.4g}" if isinstance(value, float) else f"{value}"
+    """A value as a reader writes it: 1.5, (128, 128), a; a text that could be taken for something else in quotes, “1”."""
+    from harness.report.setting_values import said
+
+    return f"{value:.4g}" if isinstance(value, float) else said(value) if isinstance(value, str) else f"{value}"
 
 
 def simplicity(scope: Scope, settings: Settings) -> tuple[int, float, int]:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+import planted
 import pytest
 from hypothesis import assume, example, given, settings
 from hypothesis import strategies as st
@@ -98,7 +99,74 @@ def test_a_claim_that_holds_in_a_band_has_two_edges(low: float, high: float) -> 
     lower, upper = sorted(found.edges, key=lambda edge: edge.threshold)
     assert lower.refuted <= low < lower.supported
     assert upper.supported < high <= upper.refuted
-    assert "It turns, too, at k" in found.reason
+    below, first, last, above = stretches(found.reason, "refuted", "supported", "refuted")
+    assert below <= low < first <= last < high <= above
+
+
+def stretches(reason: str, *states: str) -> tuple[float, ...]:
+    """Where the three stretches of a line end, as a search says it."""
+    one, two, three = states
+    parts = re.search(
+        rf"it is {one} up to k (\S+), {two} (?:at (\S+)|from (\S+) to (\S+)) and {three} from ([^ ]+?)\.(?: |$)", reason
+    )
+    assert parts is not None, reason
+    below, at, first, last, above = parts.groups()
+    return float(below), float(at or first), float(at or last), float(above)
+
+
+@FEW
+@given(low=st.floats(1.0, 4.0), wide=st.floats(1.2, 4.0), home=st.sampled_from([0.3, 9.7]))
+def test_a_band_between_two_ends_that_are_alike_is_found_and_told(low: float, wide: float, home: float) -> None:
+    """Trials lie in it, whatever the ends of the line say."""
+    found = searched({"k": st.floats(0, 10)}, {"k": home}, lambda given: not low < given["k"] < low + wide, trials=30)
+    assert {(edge.here, edge.there) for edge in found.edges} == {("holds", "fails"), ("fails", "holds")}
+    below, first, last, above = stretches(found.reason, "supported", "refuted", "supported")
+    assert below <= low < first <= last < low + wide <= above
+    assert first - below < 0.3
+    assert above - last < 0.3
+
+
+@FEW
+@given(at=st.floats(2.0, 8.0))
+def test_a_default_that_is_otherwise_than_all_around_it_is_told_as_that(at: float) -> None:
+    found = searched({"k": st.floats(0, 10)}, {"k": at}, lambda given: given["k"] != at, trials=30)
+    below, first, last, above = stretches(found.reason, "supported", "refuted", "supported")
+    assert below < at < above
+    assert first == last == pytest.approx(at, rel=1e-3)
+
+
+@FEW
+@given(at=st.floats(3.0, 7.0), down=st.booleans())
+def test_where_judging_begins_is_told_of_defaults_that_cannot_be_judged(at: float, down: bool) -> None:
+    def holds(given: dict[str, Any]) -> bool | None:
+        return (given["k"] < at if down else given["k"] > at) or None
+
+    scope = scope_of({"k": st.floats(0, 10)}, {"k": 9.5 if down else 0.5})
+
+    def judged(changed: Any) -> Any:
+        if holds(scope.defaults | dict(changed)) is None:
+            raise ValueError("no number")
+        return HOLDS
+
+    default = Trial({}, "invalid", "a gate failed", None, None, None, 0.0, "default")
+    found = search(scope, judged, default, 30, judged)
+    (edge,) = found.edges
+    assert (edge.here, edge.there, edge.judged) == ("unjudged", "holds", False)
+    low, high = sorted((edge.inside, edge.outside))
+    assert low <= at <= high
+    (number,) = re.findall(rf"It can be judged with k (\S+) and {'below' if down else 'above'}", found.reason)
+    assert float(number) < at if down else float(number) > at
+
+
+def test_a_verdict_that_came_by_chance_is_no_edge() -> None:
+    """Of planted steps and slopes with the noise of sixteen units each: one edge, where it is, in 19 of 20."""
+    right = 0
+    for seed in range(10):
+        for study in (planted.step(1, seed), planted.slope(1, seed)):
+            found = study.search(40)
+            edges = [edge for edge in found.edges if edge.judged]
+            right += len(edges) == 1 and abs(edges[0].threshold / study.threshold - 1) < 0.1 and "elsewhere" not in found.reason
+    assert right >= 17
 
 
 @FEW
@@ -218,7 +286,7 @@ def test_a_search_that_was_cut_short_says_after_how_many_settings() -> None:
     assert found.cut
     assert found.reason.startswith("No setting was tried: the time was over before.")
     cut = replace(searched({"k": st.floats(0, 10)}, {"k": 1.0}, lambda given: True, trials=20), cut=True, asked=30)
-    assert told(cut, cut.trials[0]).startswith("The time was over after 20 of 30 settings. Of 10 settings spread evenly")
+    assert told(cut).startswith("The time was over after 20 of 30 settings. Of 10 settings spread evenly")
 
 
 def row(found: Search) -> dict[str, Any]:
