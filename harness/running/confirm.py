@@ -25,7 +25,7 @@ def again(explored: Explored, surface: Surface | None, *, holds: bool) -> dict[s
 
     Simplest means fewest settings changed, then nearest to the defaults, then fewest digits; on the defaults' own side it means
     nearest to the edge, along its setting.  Expected means with a probability of 0.95 by the surface; where no settings reach
-    it, those with the greatest are taken.  A claim without a sampling error says the same again: of what was tried the simplest.
+    it, those with the greatest are taken.  A claim without a sampling error says the same again: what was tried is enough.
     """
     said = "supported" if holds else "refuted"
     candidates = [dict(each.settings) for each in explored.trials if each.verdict == said]

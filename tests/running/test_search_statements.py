@@ -159,14 +159,14 @@ def test_where_judging_begins_is_told_of_defaults_that_cannot_be_judged(at: floa
 
 
 def test_a_verdict_that_came_by_chance_is_no_edge() -> None:
-    """Of planted steps and slopes with the noise of sixteen units each: one edge, where it is, in 19 of 20."""
+    """Of planted steps and slopes with the noise of sixteen units each: one edge, where it is, in nearly all."""
     right = 0
-    for seed in range(10):
+    for seed in range(6):
         for study in (planted.step(1, seed), planted.slope(1, seed)):
             found = study.search(40)
             edges = [edge for edge in found.edges if edge.judged]
             right += len(edges) == 1 and abs(edges[0].threshold / study.threshold - 1) < 0.1 and "elsewhere" not in found.reason
-    assert right >= 17
+    assert right >= 11
 
 
 @FEW
