@@ -13,6 +13,7 @@ from harness.running.values import is_number
 if TYPE_CHECKING:
     from harness.running.found import Search
 
+MOST = 5  # places of which a sentence lists each
 LEVEL = 0.05  # of the test that effects differ at all, without which no setting is said to matter
 
 
@@ -59,7 +60,7 @@ def _edges(found: Search) -> str:
     single = [edge for line in turning[1:] for edge in line if not _several(line)]
     said = [_line(turning[0], found)] if turning else []
     if single:
-        said.append(f"It turns, too, {' and '.join(map(_where, single))}.")
+        said.append(f"It turns, too, {_places(single)}.")
     said += [f"Along {line[0].name} it is {_along(line)}." for line in turning[1:] if _several(line)]
     unjudged = [edge for line in lines.values() if line not in turning for edge in line]
     for begins, can in (("fails", "cannot"), ("unjudged", "can")):
@@ -78,8 +79,8 @@ def _line(line: Sequence[Edge], found: Search) -> str:
     if _several(line):
         return f"With all else at its default it is {_along(line)}.{_fresh(line[0], found)}"
     if line[0].threshold is None:
-        return f"With all else at its default it turns {' and '.join(_where(edge) for edge in line if edge.judged)}." \
-               f"{_fresh(line[0], found)}"  # fmt: skip
+        judged = [edge for edge in line if edge.judged]
+        return f"With all else at its default it turns {_places(judged)}.{_fresh(line[0], found)}"
     return _edge(line[0], found)
 
 
@@ -139,6 +140,13 @@ def _where(edge: Edge) -> str:
     if edge.threshold in (edge.inside, edge.outside):  # there is no value in between
         return f"between {edge.name} {value_in_words(edge.inside)} and {value_in_words(edge.outside)}"
     return f"at {edge.name} {value_in_words(edge.threshold)}"
+
+
+def _places(edges: Sequence[Edge]) -> str:
+    """Where it turns; of many values those nearest to the defaults."""
+    told, more = edges[:MOST], len(edges) - MOST
+    places = " and ".join(map(_where, told))
+    return places if more <= 0 else f"{places}, and at {words.counted(more, 'more value')}"
 
 
 def _edge(edge: Edge, found: Search) -> str:
