@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES, Claim
 from harness.code import ReachedCode
+from harness.code.captured import captured_or_unknown
 from harness.errors import ClaimError, Shortfall, TooMuchError
 from harness.evidence import Evidence
 from harness.running import provenance
@@ -108,6 +109,7 @@ def judged_row(
         from harness.running.searching import check_scope, search_scope  # only now: Hypothesis takes a second to import
 
         check_scope(claim, {} if harness is None else harness.asked)
+        done["captured"] = captured_or_unknown(body)
         if how.search and harness is not None and not (how.searched is not None and how.searched(done)):
             found = search_scope(
                 claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes, design=row.get("design"),
