@@ -184,11 +184,16 @@ def _content(path: str) -> str:
 
 
 def _does(function: FunctionType) -> str:
-    """What a function without a name in a module does: its source, and of one that was made of a text its instructions."""
+    """What a function without a name in a module does: its source, and of one that was made of a text its instructions.
+
+    Of several lambdas in one line, the source of each is that line; so it is said where in it each one ends.
+    """
+    code = function.__code__
+    ends = [(line - code.co_firstlineno, at) for _, line, _, at in code.co_positions() if line is not None and at is not None]
     try:
-        return json.dumps(places(function) or cell_source(function))
+        return json.dumps([places(function) or cell_source(function), max(ends, default=None)])
     except CodeError:
-        return json.dumps([[each.co_code.hex(), each.co_names, list(_texts(each))] for each in _codes(function.__code__)])
+        return json.dumps([[each.co_code.hex(), each.co_names, list(_texts(each))] for each in _codes(code)])
 
 
 def _of_project(home: Mapping[str, Any]) -> bool:
