@@ -316,10 +316,18 @@ def search(claim: Callable[..., Evidence], *, examples: int = 40, minutes: float
     declared = declaration(claim)
     if not declared.scope:
         raise ClaimError(f"{declared.id} has no scope; declare one with @claim(…, scope={{'noise': st.floats(0.5, 3)}})")
-    found = run(claim, search=examples, minutes=minutes, **how).search
-    if found is None:
-        raise ClaimError(f"{declared.id} could not be searched: its body takes no harness, or its data are missing")
-    return found
+    if examples < 1:
+        raise ClaimError(f"examples={examples!r}: a search tries 1 setting or more")
+    if not needs(claim):
+        raise ClaimError(
+            f"{declared.id} could not be searched: its body takes no harness, so that it is the same in every setting; let it "
+            "take one, and read each setting with harness.setting(name, default)"
+        )
+    result = run(claim, search=examples, minutes=minutes, **how)
+    if result.search is None:
+        why = result.verdict.reason
+        raise ClaimError(f"{declared.id} could not be searched, since it could not be judged at its defaults: {why}")
+    return result.search
 
 
 def declaration(claim: Callable[..., Any]) -> Claim:
