@@ -11,6 +11,7 @@ import hashlib
 import json
 import os
 import pickle
+import sys
 from collections.abc import Iterable, Iterator, Mapping
 from importlib.machinery import ModuleSpec
 from types import CodeType, FunctionType, MethodType, ModuleType
@@ -44,6 +45,14 @@ def captured(function: Any) -> str:
     if not walk.values:
         return ""
     return hashlib.sha256(json.dumps(walk.values, sort_keys=True).encode()).hexdigest()[:16]
+
+
+def captured_or_unknown(function: Any) -> str | None:
+    """What :func:`captured` says; None where that cannot be said, whatever somebody's object makes of being described."""
+    try:
+        return captured(function)
+    except Exception:
+        return None
 
 
 class _Walk:
@@ -134,7 +143,9 @@ class _Walk:
     def _class(self, kind: type) -> None:
         """What the functions of a class of the project capture, and its attributes."""
         own = list(methods(kind).values())
-        if str(kind.__module__).partition(".")[0] == OWN or not own or not _of_project(own[0].__globals__):
+        module = sys.modules.get(kind.__module__)  # of a class that only holds values
+        home = own[0].__globals__ if own else None if module is None else vars(module)
+        if str(kind.__module__).partition(".")[0] == OWN or home is None or not _of_project(home):
             return
         for function in functions_of(kind):
             self._follow(function)
@@ -173,11 +184,16 @@ def _content(path: str) -> str:
 
 
 def _does(function: FunctionType) -> str:
-    """What a function without a name in a module does: its source, and of one that was made of a text its instructions."""
+    """What a function without a name in a module does: its source, and of one that was made of a text its instructions.
+
+    Of several lambdas in one line, the source of each is that line; so it is said where in it each one ends.
+    """
+    code = function.__code__
+    ends = [(line - code.co_firstlineno, at) for _, line, _, at in code.co_positions() if line is not None and at is not None]
     try:
-        return json.dumps(places(function) or cell_source(function))
+        return json.dumps([places(function) or cell_source(function), max(ends, default=None)])
     except CodeError:
-        return json.dumps([[each.co_code.hex(), each.co_names, list(_texts(each))] for each in _codes(function.__code__)])
+        return json.dumps([[each.co_code.hex(), each.co_names, list(_texts(each))] for each in _codes(code)])
 
 
 def _of_project(home: Mapping[str, Any]) -> bool:

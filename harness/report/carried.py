@@ -1,9 +1,10 @@
 """Searches that outlive their run: a scope is mapped once, in hours, and claims are judged every day.
 
 A row whose claim was not searched takes over the last search of the same claim, where that is still about it: with the same
-declaration, design (what it asks for, and by which code) and scale, and the same verdict at its defaults, on the other side of
-which the search looked.  So does one whose search was cut short before it had tried as many settings: time that was short takes
-no settings away.
+declaration, design (what it asks for, and by which code) and scale, the same values that its body captures
+(:mod:`harness.code.captured`; runs of before did not tell, and are believed), and the same verdict at its defaults, on the
+other side of which the search looked.  So does one whose search was cut short before it had tried as many settings: time that
+was short takes no settings away.  Where only what the body captures has changed, the row says so.
 """
 
 from __future__ import annotations
@@ -18,6 +19,12 @@ from harness.report.arriving import left_over
 from harness.report.merge import read_run
 from harness.report.rows import ReportError, Row, Run, adjust, complete
 
+CHANGED = (
+    "An earlier search of its scope is left out, since something that its body reads beside its code has changed since: a "
+    "variable of the environment, a file that it names, or a value that it captures. Search it again with --claims-search N."
+)
+"""The note of a claim whose search was of other values."""
+
 
 def carried(rows: Mapping[str, Row], *, scale: str, reports: Path, named: Sequence[Path] = ()) -> dict[str, Row]:
     """Rows that take over a search, with it.
@@ -30,7 +37,8 @@ def carried(rows: Mapping[str, Row], *, scale: str, reports: Path, named: Sequen
 
     Returns:
         By the same keys; ``search["as_of"]`` says when the run that searched began.  Of several searches of a claim the latest,
-        but none that was cut short with fewer settings than an earlier one.
+        but none that was cut short with fewer settings than an earlier one.  A row that keeps none, since what its body
+        captures has changed, is among them, with a note.
 
     Raises:
         ReportError: a run that is named cannot be read.
@@ -44,7 +52,10 @@ def carried(rows: Mapping[str, Row], *, scale: str, reports: Path, named: Sequen
         return {}
     known = kept_searches(scale, reports, named)
     found = {key: (row, known.over(row)) for key, row in wanting.items()}
-    return {key: {**row, "search": search} for key, (row, search) in found.items() if search is not row["search"]}
+    took = {key: {**row, "search": search} for key, (row, search) in found.items() if search is not row["search"]}
+    noted = {key: {**row, "notes": [*row["notes"], CHANGED]} for key, (row, search) in found.items()
+             if search is None and known.changed(row)}  # fmt: skip
+    return took | noted
 
 
 def taken_over(merged: Run, runs: Sequence[Run]) -> Run:
@@ -59,14 +70,23 @@ class Kept:
     """Searches of earlier runs.
 
     Attributes:
-        known: by what a search of a claim depends on.
+        known: by what a search of a claim depends on, but for what the body captures, which stands beside each; oldest first.
     """
 
-    known: Mapping[tuple[Any, ...], Mapping[str, Any]]
+    known: Mapping[tuple[Any, ...], Sequence[tuple[str | None, Mapping[str, Any]]]]
 
     def of(self, row: Row) -> Mapping[str, Any] | None:
         """The last search of a claim that is still about it; None where there is none."""
-        return self.known.get(_same(row))
+        stands: Mapping[str, Any] | None = None
+        for captured, search in self.known.get(_same(row), ()):
+            about = captured is None or row["captured"] in (None, captured)
+            if about and (stands is None or not _falls_short(search, stands)):
+                stands = search
+        return stands
+
+    def changed(self, row: Row) -> bool:
+        """Whether there are searches of a claim, each made while its body captured something else."""
+        return _same(row) in self.known and self.of(row) is None
 
     def over(self, row: Row) -> Mapping[str, Any] | None:
         """The search that a row is to have: its own, or the last one where it has none or one that falls short of that."""
@@ -82,11 +102,12 @@ class Kept:
 
     def tried(self, claim: str, digest: str | None) -> int:
         """How many settings of a claim were tried in the last search that is about its declaration; 0 without one."""
-        return max((len(each["trials"]) for same, each in self.known.items() if same[:2] == (claim, digest)), default=0)
+        about = (found for same, every in self.known.items() if same[:2] == (claim, digest) for _, found in every)
+        return max((len(found["trials"]) for found in about), default=0)
 
 
 def kept_searches(scale: str, reports: Path, named: Sequence[Path] = ()) -> Kept:
-    """The last search of every claim, by what it depends on; those of runs that ended without a report included.
+    """The searches of every claim, by what they depend on; those of runs that ended without a report included.
 
     Args:
         scale: see :func:`carried`.
@@ -103,11 +124,10 @@ def kept_searches(scale: str, reports: Path, named: Sequence[Path] = ()) -> Kept
 
 
 def _known(runs: Sequence[Run], scale: str) -> Kept:
-    """The last search of every claim of some runs."""
-    known: dict[tuple[Any, ...], dict[str, Any]] = {}
+    """The searches of every claim of some runs."""
+    known: dict[tuple[Any, ...], list[tuple[str | None, Mapping[str, Any]]]] = {}
     for row in sorted((row for run in runs for row in _searched(run, scale)), key=lambda row: str(row["search"]["as_of"])):
-        if (same := _same(row)) not in known or not _falls_short(row["search"], known[same]):
-            known[same] = row["search"]
+        known.setdefault(_same(row), []).append((row["captured"], row["search"]))
     return Kept(known)
 
 
@@ -133,5 +153,5 @@ def _searched(run: Run, scale: str) -> list[Row]:
 
 
 def _same(row: Row) -> tuple[Any, ...]:
-    """What a search of a claim depends on."""
+    """What a search of a claim depends on, but for what its body captures, which runs of before did not tell."""
     return row["id"], row["digest"], (row["design"] or {}).get("digest"), row["verdict"]

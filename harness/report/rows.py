@@ -44,7 +44,7 @@ _BLANK: Row = {
     "estimand": None, "unit": None, "effect": None, "interval": None, "centre": None, "margin": None,
     "margin_reason": None, "alpha": None, "p": None, "p_support": None, "p_refute": None, "p_adjusted": None,
     "p_adjusted_all": None, "survives": None, "n": None, "standardised": None, "gates": [], "parts": [], "decides": None,
-    "counts": None, "objection": None, "cautious": None,
+    "counts": None, "objection": None, "cautious": None, "captured": None,
     "strata": [], "companions": [],
     "protocols": [], "figure": None, "images": None, "settings": {}, "recipes": [], "seconds": None,
     "cached": None, "error": None, "expected": None, "power": None, "voice": None, "rows": None, "search": None,

@@ -19,6 +19,7 @@ NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
     ("verdict", "reason", "effect", "interval", "n", "seconds", "why")
 )
 _WIDE, _HIGH, _LEFT, _ROW = 640.0, 150.0, 96.0, 16.0
+UNEVEN = "need not be even"  # of settings whose values Hypothesis drew, as harness.running.telling has it, too
 LEVEL = 0.05  # of the test that effects differ at all, as harness.running.telling has it
 _APART = 11.0  # between two lines of letters
 _LONGEST = 190.0  # room for the name of a setting
@@ -50,7 +51,7 @@ def searched(found: Mapping[str, Any] | None, row: Mapping[str, Any]) -> dict[st
         "looked_for": found.get("looked_for"), "own": {name: row.get(name) for name in ("verdict", "effect", "interval", "n")},
         "trials": [*trials, *told], "default": {name: said(value) for name, value in default.items()},
         "names": list(dict.fromkeys([*default, *(name for trial in (*trials, *told) for name in trial["settings"])])),
-        "shares": [_share(share) for share in found.get("shares") or () if share["count"]],
+        "shares": [_share(share, found) for share in found.get("shares") or () if share["count"]],
         "importance": [_index(index) for index in found.get("importance") or ()], "split": _split(found.get("split")),
         "curve": _curve(trials, default, row),
         "maps": heat.drawn(found.get("maps") or ()), "holm": _holm(found),
@@ -114,7 +115,9 @@ def line(row: Mapping[str, Any]) -> str | None:
         exact, of = shares[0]["interval"][0] == shares[0]["interval"][1], shares[0]["of"]
         different = sum(each.get("why") == "even" for each in found.get("trials") or ()) + 1  # beside the defaults
         drawn = f"all {words.counted(of, 'setting')} of its scope" if exact else words.counted(of, "even setting")
-        if not exact and 1 < different < of:  # a scope of few settings gives the same ones again
+        if not exact and found.get("pools"):
+            drawn = f"{words.counted(of, 'setting')}, which {UNEVEN},"
+        elif not exact and 1 < different < of:  # a scope of few settings gives the same ones again
             drawn = f"{of} even draws of {different} settings"
         told.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
     chance = (found.get("alike") or 0.0) >= LEVEL  # what turns there is no edge
@@ -134,11 +137,12 @@ def line(row: Mapping[str, Any]) -> str | None:
     return f"- `{row['id']}`: {'; '.join(told)}.{graded}"
 
 
-def _share(share: Mapping[str, Any]) -> dict[str, Any]:
+def _share(share: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]:
     low, high = (round(100 * end) for end in share["interval"])
     part = share["count"] / share["of"]
     exact = share["interval"][0] == share["interval"][1]  # all of a scope of few settings was tried
-    shown = f"{share['count']} of {share['of']}, {'the whole' if exact else f'{low} to {high} % of the'} scope"
+    scope = "the whole scope" if exact else UNEVEN if found.get("pools") else f"{low} to {high} % of the scope"
+    shown = f"{share['count']} of {share['of']}, {scope}"
     return {"verdict": share["verdict"], "percent": round(100 * part, 2), "said": shown}
 
 

@@ -11,14 +11,15 @@ from functools import partial
 from typing import TYPE_CHECKING, Any, Protocol, cast
 
 from harness.errors import Shortfall
+from harness.running.checking import Checks
 from harness.running.futility import FUTILE, Mending, chance, deciding
 from harness.running.growth import SeededStore, in_blocks, moved, reach, seeds_of
-from harness.running.notes import CHECKING, MOMENT, Notes, StaleError, agree
+from harness.running.notes import Notes
 from harness.running.preparing import Lacking, Seeds, prepared
 from harness.running.scope import Settings
 from harness.running.screening import Look, Screen
 from harness.running.timeout import TookTooLongError, one_setting
-from harness.running.trials import Trial, in_words, trial_of, tried
+from harness.running.trials import Trial, trial_of
 from harness.running.values import key_of
 from harness.store.sharing import calls
 
@@ -89,12 +90,13 @@ class AtSettings:
     final: dict[Any, Verdict] = field(default_factory=dict)
     mine: set[Any] = field(default_factory=set)  # settings that this search has noted itself
     late: dict[Any, str] = field(default_factory=dict)
-    agreed: set[str] = field(default_factory=set)  # verdicts of notes that were found to be true
-    checking: float = 0.0
     shares: bool = False  # whether something was lacking, so that it can be made for several settings
     apart: bool = False  # whether nothing can
     halted: bool = False  # whether the rest of a batch is left to be judged, since one of it did not return in its time
     table: pd.DataFrame | None = None
+
+    def __post_init__(self) -> None:
+        self.checks = Checks(self.notes, self._anew, lambda settings: key_of(settings) in self.late, self.until)
 
     def prepare(self, batch: Sequence[Settings]) -> bool:
         """Make in one go what the first look at some settings needs, and then what the next does where that is undecided.
@@ -215,20 +217,7 @@ class AtSettings:
         noted = None if key_of(settings) in self.mine else self.notes.read(settings)
         if noted is None:
             return self._anew(settings)
-        if noted.verdict in self.agreed and (noted.seconds > MOMENT or self.checking >= CHECKING):
-            return noted
-        began = time.perf_counter()
-        seen = tried(self._anew, settings, noted.why)
-        self.checking += time.perf_counter() - began
-        if key_of(settings) in self.late or seen is None:  # the machine may have been busy
-            return noted
-        if not agree(noted, seen):
-            raise StaleError(
-                f"a setting that was judged before, {in_words(settings)}, is {seen.verdict} now and was {noted.verdict}, or "
-                "its numbers differ: what the body depends on has changed in a way that its code does not show; so all notes "
-                "of its search are dropped, and the search begins again"
-            )
-        self.agreed.add(noted.verdict)
+        self.checks.check(noted)
         return noted
 
     def _anew(self, settings: Settings) -> Verdict:

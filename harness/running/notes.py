@@ -3,16 +3,17 @@
 A note is named by all that a verdict is known to depend on: the claim as it is declared, what it asks for and by which code,
 what its body captures (:mod:`harness.code.captured`), its verdict at the defaults, the scale, the setting, and the code that
 trains, measures and judges.  A body may depend on more: on a file whose name it computes, on the time of day.  So a
-search judges some noted settings anew (:data:`CHECKING`), and believes none if one of them says something else.
+search judges some noted settings anew (:mod:`harness.running.checking`), and believes none if one of them says something else.
 """
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import math
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import asdict, fields, replace
 from importlib import import_module
 from pathlib import Path
@@ -36,9 +37,6 @@ _CODE = (
     "harness.judge.court", "harness.training.train", "harness.running.trials", "harness.running.screening",
     "harness.running.futility", "harness.running.spared",
 )  # fmt: skip
-CHECKING = 2.0
-"""Seconds in which a search judges anew what was judged in a moment; of all else, one setting of each verdict."""
-MOMENT = 0.1  # seconds
 _LATE = ".late.json"
 _ALIKE = 1e-9  # relative difference of two numbers that are the same on different machines
 
@@ -82,27 +80,35 @@ class Notes:
         self._folder = Path(store.folder) / "searches" / digest(said)[:32]
 
     def _path(self, settings: Settings) -> Path | None:
-        return None if self._folder is None else self._folder / f"{digest(stable(dict(settings)))[:32]}.json"
+        if self._folder is None:
+            return None
+        said = [stable(dict(settings))]
+        if _as_text(settings) is None:  # objects of one class have one name there, whatever they hold
+            try:
+                said.append(captured(dict(settings)))
+            except Exception:  # CodeError, and whatever somebody's object makes of being described
+                return None
+        return self._folder / f"{digest(said[0] if len(said) == 1 else said)[:32]}.json"
 
     def read(self, settings: Settings) -> Trial | None:
         """The trial of a setting, or None; a damaged note is none."""
         path = self._path(settings) if self._believed else None
-        if path is None:
-            return None
-        try:
-            said = json.loads(path.read_text(encoding="utf-8"))
-        except (OSError, ValueError):
-            return None
-        if not isinstance(said, dict) or set(said) != {each.name for each in fields(Trial)}:
-            return None
-        interval = said["interval"]
-        return Trial(**said | {"settings": settings, "interval": None if interval is None else tuple(interval)})
+        return None if path is None else _trial(path, lambda said: settings)
+
+    def all(self) -> Iterator[Trial]:
+        """All trials whose settings are numbers, texts and the like, which can be read from their notes."""
+        there = self._folder is not None and self._believed and self._folder.is_dir()
+        for path in sorted(self._folder.glob("*.json")) if self._folder is not None and there else ():
+            trial = None if path.name.endswith(_LATE) else _trial(path, _read)
+            if trial is not None and self._path(trial.settings) == path:
+                yield trial
 
     def write(self, trial: Trial) -> None:
         """Note a trial; one that broke is tried again."""
         if trial.verdict != "error":
             n = None if trial.n is None else int(trial.n)
-            self._write(self._path(trial.settings), asdict(replace(trial, n=n, settings={})))
+            said = asdict(replace(trial, n=n, settings={})) | {"settings": _as_text(trial.settings)}
+            self._write(self._path(trial.settings), said)
 
     def late(self, settings: Settings, seconds: float) -> str | None:
         """What was said of a setting that did not return within so many seconds, or within more; None where nothing was."""
@@ -129,6 +135,37 @@ class Notes:
         if path is not None:
             with contextlib.suppress(TypeError, ValueError):  # a number of a kind of its own
                 files.write(path, json.dumps(said).encode())
+
+
+def _trial(path: Path, settings_of: Callable[[Any], Settings]) -> Trial | None:
+    """The trial of a file; a damaged one has none."""
+    try:
+        said = json.loads(path.read_text(encoding="utf-8"))
+        if not isinstance(said, dict) or set(said) != {each.name for each in fields(Trial)}:
+            return None
+        interval = said["interval"]
+        changed = {"settings": settings_of(said["settings"]), "interval": None if interval is None else tuple(interval)}
+        return Trial(**said | changed)
+    except (OSError, ValueError, TypeError, SyntaxError):
+        return None
+
+
+def _as_text(settings: Settings) -> str | None:
+    """Settings as text that Python reads as the same; None where there is none."""
+    text = repr(dict(settings))
+    try:
+        return text if stable(_read(text)) == stable(dict(settings)) else None
+    except (ValueError, TypeError, SyntaxError):
+        return None
+
+
+def _read(text: Any) -> Settings:
+    if not isinstance(text, str):
+        raise ValueError("a note without settings")
+    found = ast.literal_eval(text)
+    if not isinstance(found, dict):
+        raise ValueError("settings that are none")
+    return found
 
 
 def agree(one: Trial, other: Trial) -> bool:

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 from harness.claim import SCALES, Claim
 from harness.code import ReachedCode
+from harness.code.captured import captured_or_unknown
 from harness.errors import ClaimError, Shortfall, TooMuchError
 from harness.evidence import Evidence
 from harness.running import provenance
@@ -108,6 +109,7 @@ def judged_row(
         from harness.running.searching import check_scope, search_scope  # only now: Hypothesis takes a second to import
 
         check_scope(claim, {} if harness is None else harness.asked)
+        done["captured"] = captured_or_unknown(body)
         if how.search and harness is not None and not (how.searched is not None and how.searched(done)):
             found = search_scope(
                 claim, body, harness, judged, verdict=verdict, trials=how.search, minutes=how.minutes, design=row.get("design"),
@@ -314,10 +316,18 @@ def search(claim: Callable[..., Evidence], *, examples: int = 40, minutes: float
     declared = declaration(claim)
     if not declared.scope:
         raise ClaimError(f"{declared.id} has no scope; declare one with @claim(…, scope={{'noise': st.floats(0.5, 3)}})")
-    found = run(claim, search=examples, minutes=minutes, **how).search
-    if found is None:
-        raise ClaimError(f"{declared.id} could not be searched: its body takes no harness, or its data are missing")
-    return found
+    if examples < 1:
+        raise ClaimError(f"examples={examples!r}: a search tries 1 setting or more")
+    if not needs(claim):
+        raise ClaimError(
+            f"{declared.id} could not be searched: its body takes no harness, so that it is the same in every setting; let it "
+            "take one, and read each setting with harness.setting(name, default)"
+        )
+    result = run(claim, search=examples, minutes=minutes, **how)
+    if result.search is None:
+        why = result.verdict.reason
+        raise ClaimError(f"{declared.id} could not be searched, since it could not be judged at its defaults: {why}")
+    return result.search
 
 
 def declaration(claim: Callable[..., Any]) -> Claim:

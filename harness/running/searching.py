@@ -87,6 +87,7 @@ def search_scope(
                 claim, narrowed, harness, judge, screen, notes, known, frozenset(first), trials, until, done, engine, wanted,
                 mends,
             )  # fmt: skip
+            at.checks.begin(scope)
             left = None if until is None else max(until - time.monotonic(), 0.0) / 60
             return search(
                 scope, at.judged, default, trials, at.fresh, minutes=left, tell=at.tell, ahead=at.prepare,

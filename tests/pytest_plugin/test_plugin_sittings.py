@@ -106,9 +106,7 @@ def test_a_changed_claim_is_searched_again(project: Project):
 
 
 @pytest.mark.parametrize("end", [signal.SIGINT, signal.SIGTERM])
-def test_sittings_that_are_ended_in_the_middle_end_up_with_the_report_of_one(
-    project: Project, end: signal.Signals, monkeypatch
-):
+def test_sittings_that_are_ended_in_the_middle_end_up_with_the_report_of_one(project: Project, end: signal.Signals):
     """The second claim is ended at its fourth setting; the next sitting begins with those that were not searched."""
     claims(project)
     project.run("claims", "--claims-search", "8", "--claims-report", "whole", "--claims-store", "other")
@@ -116,13 +114,15 @@ def test_sittings_that_are_ended_in_the_middle_end_up_with_the_report_of_one(
     calls(project)
     stop = (
         "import pathlib, signal; signal.signal(signal.SIGINT, signal.default_int_handler); "  # ignored in a shell's background
-        "'STOP' in os.environ and 'NAME' == 'second' and (noise, shift) != (1.0, 0) and "
+        "pathlib.Path(os.environ['CALLS']).with_suffix('.stop').exists() and "  # a variable would be captured
+        "'NAME' == 'second' and (noise, shift) != (1.0, 0) and "
         f"pathlib.Path(os.environ['CALLS']).read_text().count('second') > 5 and os.kill(os.getpid(), signal.{end.name})"
     )
     claims(project, stop)
-    monkeypatch.setenv("STOP", "1")
+    stopping = Path(os.environ["CALLS"]).with_suffix(".stop")
+    stopping.touch()
     project.run_apart("claims", "--claims-search", "8")
-    monkeypatch.delenv("STOP")
+    stopping.unlink()
     rows = project.rows()
     assert rows["first"]["search"]["asked"] == 8
     assert rows["second"]["search"] is None
@@ -151,3 +151,63 @@ def test_searches_of_parts_stand_in_the_report_of_both(project: Project):
     assert [len(found[name]["trials"]) for name in ("first", "second")] == [8, 8]
     assert found["first"]["as_of"] < found["second"]["as_of"]
     assert found["third"] is None
+
+
+# --- what the body reads beside its code ----------------------------------------------------------------------------------
+
+READS = """
+import pathlib
+from hypothesis import strategies as st
+
+{before}
+
+@declare("one", scope={{"k": st.floats(0, 10)}})
+def test_one(harness):
+    return evidence(1.0 if harness.setting("k", 1.0) < {threshold} else 0.0)
+"""
+CONFIG = "__import__('json').loads(pathlib.Path('threshold.json').read_text())['at']"
+HIDDEN = {
+    "a variable of the environment": ("", "float(os.environ['THR'])"),
+    "one that a function reads": ("def threshold():\n    return float(os.getenv('THR'))", "threshold()"),
+    "one that a constant was read from": ("LIMIT = float(os.environ['THR'])", "LIMIT"),
+    "an attribute of a class": ("class Limits:\n    edge = float(os.environ['THR'])", "Limits.edge"),
+    "one of a class with methods": (
+        "class Limits:\n    edge = float(os.environ['THR'])\n    def at(self):\n        return self.edge",
+        "Limits().at()",
+    ),
+    "a closure": ("def made(value):\n    return lambda: value\nread = made(float(os.environ['THR']))", "read()"),
+    "a default": ("def read(value=float(os.environ['THR'])):\n    return value", "read()"),
+    "a file that it names": ("", CONFIG),
+}
+
+
+@pytest.mark.parametrize("how", HIDDEN)
+def test_a_search_stands_only_as_long_as_what_the_body_reads_is_the_same(project: Project, how: str, monkeypatch):
+    before, threshold = HIDDEN[how]
+    project.claims(READS.format(before=before, threshold=threshold))
+
+    def at(value: int) -> None:
+        monkeypatch.setenv("THR", str(value))
+        (project.path / "threshold.json").write_text(json.dumps({"at": value}))
+
+    def row() -> dict:
+        return project.rows()["one"]
+
+    def edge() -> float:
+        return min(each["settings"]["k"] for each in row()["search"]["trials"] if each["verdict"] != "supported")
+
+    at(4)
+    project.run("claims", "--claims-search", "8")
+    assert 4 <= edge() < 7
+    project.run("claims")
+    assert row()["search"]["as_of"]  # nothing has changed
+    at(7)
+    project.run("claims")
+    assert row()["search"] is None
+    assert any("has changed since" in note for note in row()["notes"]) or how == "a file that it names"  # which is code
+    at(4)
+    project.run("claims", "--claims-search", "8")
+    at(7)
+    project.run("claims", "--claims-search", "8")
+    assert row()["search"].get("as_of") is None
+    assert edge() >= 7

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from harness.errors import ClaimError
 from harness.report import ReportError, assemble, base_row
-from harness.report.carried import carried
+from harness.report.carried import CHANGED, carried
 from harness.report.searches import searched
 
 TRIAL = {"settings": {"noise": 2.0}, "verdict": "supported", "reason": "So.", "effect": 1.0, "interval": [0.5, 1.5], "n": 8,
@@ -51,6 +51,36 @@ def test_a_search_is_taken_over_with_its_date_and_the_card_says_so(tmp_path):
 def test_a_search_of_something_else_is_not(tmp_path, other):
     path = kept(tmp_path / "kept.json", row(search=FOUND))
     assert carried({0: row(**other)}, scale="reduced", reports=tmp_path, named=[path]) == {}
+
+
+@given(
+    captured=st.lists(st.sampled_from([None, "", "four", "seven"]), min_size=1, max_size=4),
+    now=st.sampled_from([None, "", "four", "seven"]),
+)
+def test_nor_one_made_while_the_body_captured_something_else_and_the_row_says_so(tmp_path_factory, captured, now):
+    """What a run does not tell is believed, as the reports of before are."""
+    folder = tmp_path_factory.mktemp("runs")
+    paths = [
+        kept(folder / f"{at}.json", row(search=FOUND, captured=each), started=f"2026-0{at}-01T00:00:00+00:00")
+        for at, each in enumerate(captured, 1)
+    ]
+    done = carried({0: row(captured=now)}, scale="reduced", reports=folder / "none", named=paths)[0]
+    about = [at for at, each in enumerate(captured, 1) if each is None or now in (None, each)]
+    if about:
+        assert done["search"]["as_of"].startswith(f"2026-0{about[-1]}")
+        assert CHANGED not in done["notes"]
+    else:
+        assert done["search"] is None
+        assert done["notes"] == [CHANGED]
+
+
+def test_a_file_of_before_without_the_field_is_read(tmp_path):
+    path = kept(tmp_path / "kept.json", row(search=FOUND))
+    run = json.loads(path.read_text())
+    for each in run["rows"]:
+        del each["captured"]
+    path.write_text(json.dumps(run))
+    assert carried({0: row(captured="four")}, scale="reduced", reports=tmp_path, named=[path])[0]["search"]["as_of"] == MARCH
 
 
 def test_neither_is_one_at_another_scale_one_that_broke_or_tried_nothing_or_one_for_a_claim_that_has_its_own(tmp_path):

@@ -209,6 +209,16 @@ def test_a_line_says_where_a_claim_holds():
     assert "its search broke: ValueError: no" in line({**ROW, "id": "a/b", "search": found(broke="ValueError: no")})
 
 
+def test_what_need_not_be_even_is_nowhere_called_even_nor_a_share_of_the_scope():
+    """By the sentence, the table and the card; of a scope that was tried completely the shares are what they are."""
+    made = found(*FOUR * 7, shares=shares(15, 20, [0.51, 0.91]), pools=["noise"])
+    assert "; of 20 settings, which need not be even, 15 supported" in line({**ROW, "id": "a/b", "search": made})
+    assert searched(made, ROW)["shares"][0]["said"] == "15 of 20, need not be even"
+    exact = found(*FOUR * 7, shares=shares(15, 20, [0.75, 0.75]), pools=["noise"])
+    assert "; of all 20 settings of its scope 15 supported" in line({**ROW, "id": "a/b", "search": exact})
+    assert searched(exact, ROW)["shares"][0]["said"] == "15 of 20, the whole scope"
+
+
 def test_draws_from_a_scope_of_few_settings_are_not_called_settings():
     few = [{"settings": {"rate": rate}, "verdict": "refuted", "reason": "So.", "why": "even"} for rate in (0.1, 0.2)]
     drawn = [{"verdict": "refuted", "count": 12, "of": 12, "interval": [0.74, 1.0]}]

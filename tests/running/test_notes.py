@@ -2,25 +2,29 @@
 
 from __future__ import annotations
 
+import enum
 import json
+import math
 import os
 import random
 import threading
 import warnings
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from harness import MLP, Evidence, Factors, Harness, PairedDifference, Recipe, Source, ToyImages, claim, search
 from harness.code import CodeError
 from harness.code.captured import captured
 from harness.running.notes import Notes, StaleNotes, agree
+from harness.running.session import open_harness
 from harness.running.trials import Trial
 
 GLOBAL = 2.0
@@ -197,7 +201,8 @@ def test_where_warnings_are_errors_the_search_goes_on(tmp_path, monkeypatch):
 def test_notes_are_used_where_nothing_has_changed(tmp_path, monkeypatch, kind):
     monkeypatch.setenv("HIDDEN_FOLDER", str(tmp_path))
     monkeypatch.setenv("ABOVE_FIVE", "0.0")
-    monkeypatch.setattr("harness.running.at_settings.CHECKING", 0.0)
+    monkeypatch.setattr("harness.running.checking.CHECKING", 0.0)
+    monkeypatch.setattr("harness.running.checking.SHARE", 0.0)
     search(declared(kind(0.0)), examples=8, store=tmp_path / "store")
     folders = list((tmp_path / "store" / "searches").iterdir())
     judged = []
@@ -294,3 +299,49 @@ def test_trials_agree_with_themselves_and_with_no_other(effect, interval, n, ver
     assert not agree(one, replace(one, effect=None))
     if np.isfinite(effect):
         assert not agree(one, replace(one, effect=effect * 1.001 + 0.001))
+
+
+class Held:
+    """Of which nothing but what it holds tells one from another."""
+
+    def __init__(self, value):
+        self.value = value
+
+
+class Kind(enum.Enum):
+    ONE = 1
+    OTHER = 2
+
+
+ODD = [
+    1, 1.5, True, "1", None, (1, 2), [3], {"a": 1}, math.nan, math.inf, -math.inf, np.float64(2.5), np.array([1.0]),
+    np.array([2.0]), Held(1), Held(2), Kind.ONE, Kind.OTHER, Held, Kind, partial(min, 1), partial(min, 2), lambda k: k,
+    lambda k: k + 1,
+    *(made(value) for value in (1, 2)), threading.Lock(),
+]  # fmt: skip
+
+
+def noting(folder: Path) -> Notes:
+    """Notes of a search that capture nothing."""
+    harness = open_harness(folder, scale="reduced")
+    body = of_a_closure(1.0)
+    return Notes(harness, declared(body).__claim__, body, replace(trial(), settings={}), {"digest": "d", "code": "c"}, None)
+
+
+def test_no_value_of_a_setting_has_the_note_of_another(tmp_path):
+    notes = noting(tmp_path)
+    for at, value in enumerate(ODD):
+        notes.write(replace(trial(), settings={"k": value}, effect=float(at)))
+    read = [notes.read({"k": value}) for value in ODD]
+    assert [None if each is None else each.effect for each in read] == [*map(float, range(len(ODD) - 1)), None]
+
+
+@given(st.dictionaries(st.sampled_from("abc"), PLAIN, min_size=1))
+def test_plain_settings_can_be_read_from_their_notes(tmp_path_factory, settings):
+    assume("inf" not in repr(settings))  # which is no literal
+    notes = noting(tmp_path_factory.mktemp("notes"))
+    notes.write(replace(trial(), settings=settings))
+    notes.write_late({"k": 1.0}, 1.0, "late")
+    (read,) = notes.all()
+    assert repr(read.settings) == repr(settings)
+    assert agree(read, trial())

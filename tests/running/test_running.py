@@ -11,6 +11,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+from hypothesis import strategies as st
 
 from harness import (
     MLP,
@@ -26,6 +27,7 @@ from harness import (
     ToyImages,
     claim,
     run,
+    search,
     study,
 )  # fmt: skip
 from harness.data import DataShortfall
@@ -140,8 +142,6 @@ def test_more_than_can_be_drawn_costs_the_picture_and_no_verdict(tmp_path: Path,
 
 
 def test_a_search_is_asked_for_in_the_same_way(tmp_path: Path):
-    from hypothesis import strategies as st
-
     @declared("scoped", scope={"shift": st.sampled_from([-9.0, 9.0])})
     def scoped(harness: Harness) -> Evidence:
         return Evidence(lengths(harness))
@@ -166,6 +166,20 @@ def body():
 def test_what_cannot_be_run_says_why(tmp_path: Path, claim, options, said: str):
     with pytest.raises(ClaimError, match=re.escape(said)):
         run(claim, store=tmp_path, **options)
+
+
+SCOPE = {"shift": st.floats(0, 1)}
+
+
+@pytest.mark.parametrize(("claim", "options", "said"), [
+    (longer, {}, "has no scope; declare one"),
+    (declared("scoped", scope=SCOPE)(lambda harness: Evidence(lengths(harness))), {"examples": 0}, "a search tries 1 setting"),
+    (declared("alone", scope=SCOPE)(lambda: given()), {}, "its body takes no harness"),
+    (declared("short", scope=SCOPE)(lambda harness: Evidence({}, shortfall="No data here.")), {}, "No data here."),
+])  # fmt: skip
+def test_what_cannot_be_searched_says_why(tmp_path: Path, claim, options, said: str):
+    with pytest.raises(ClaimError, match=re.escape(said)):
+        search(claim, store=tmp_path, **options)
 
 
 def test_the_store_is_the_one_that_pytest_would_use(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):

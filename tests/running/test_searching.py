@@ -177,7 +177,8 @@ def test_a_search_judges_with_few_seeds_first_and_confirms_with_all(tmp_path):
 
 def test_a_setting_that_was_judged_is_not_judged_again(tmp_path, monkeypatch):
     """But once of each verdict, so that a note which is not true any more is found out."""
-    monkeypatch.setattr("harness.running.at_settings.CHECKING", 0.0)
+    monkeypatch.setattr("harness.running.checking.CHECKING", 0.0)
+    monkeypatch.setattr("harness.running.checking.SHARE", 0.0)
     first = searched(opened(tmp_path)).search
     anew, original = [], AtSettings._anew
     monkeypatch.setattr(AtSettings, "_anew", lambda self, settings: anew.append(settings) or original(self, settings))
