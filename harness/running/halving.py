@@ -50,8 +50,7 @@ def _lines(explored: Explored) -> None:
     unjudged += [(axis, end) for axis in axes for end in _far(axis) if _beside_unjudged(explored, axis, end)]
     for axis, end in unjudged:
         if state_of(explored.at({axis.name: end}, "edge") or explored.default) == "unjudged":
-            start = _start(explored, axis)
-            if start is not None and explored.left > 0:
+            for start in _start(explored, axis) if explored.left > 0 else ():
                 _halve(explored, axis, start, end)
 
 
@@ -131,16 +130,16 @@ def _along(explored: Explored, axis: Axis, end: Any, unjudged: list[tuple[Axis, 
         end: of the line.
         unjudged: ends that cannot be judged, to which this one may be added.
     """
-    home, start = home_of(explored), _start(explored, axis)
-    made = None if start is None or explored.left <= 0 else explored.at({axis.name: end}, "edge")
-    there = None if made is None else _side(made)
-    if there is None or there == home:
-        return False
-    if there == "unjudged":
-        unjudged.append((axis, end))
-        return False
-    _halve(explored, axis, start, end)
-    return True
+    home = home_of(explored)
+    for start in _start(explored, axis):
+        made = explored.at({axis.name: end}, "edge") if explored.left > 0 else None
+        there = None if made is None else _side(made)
+        if there == "unjudged" != home:
+            unjudged.append((axis, end))
+        elif there not in (None, home):
+            _halve(explored, axis, start, end)
+            return True
+    return False
 
 
 def _side(trial: Trial) -> State | None:
@@ -149,16 +148,16 @@ def _side(trial: Trial) -> State | None:
     return state_of(trial) if holds is None else "holds" if holds else "fails"
 
 
-def _start(explored: Explored, axis: Axis) -> Any | None:
+def _start(explored: Explored, axis: Axis) -> tuple[Any, ...]:
     """Where a line begins: at the default, or at the end of the axis that is nearest to a default beside the scope.
 
-    None where the verdict is another one at that end already: what lies in between is no part of the scope.
+    Nowhere where the verdict is another one at that end already: what lies in between is no part of the scope.
     """
     if axis.among(axis.default) or not axis.ordered:
-        return axis.default
+        return (axis.default,)
     start = axis.value(axis.place(axis.default))
     made = explored.at({axis.name: start}, "edge")
-    return start if made is not None and _side(made) == home_of(explored) else None
+    return (start,) if made is not None and _side(made) == home_of(explored) else ()
 
 
 def _halve(explored: Explored, axis: Axis, one: Any, other: Any) -> None:

@@ -196,6 +196,14 @@ def test_what_matters_is_named_however_far_from_the_margin_effects_are(middle: f
     assert all(index.interval[0] <= index.total <= index.interval[1] for index in found.importance)
 
 
+@pytest.mark.parametrize("default", [None, False, 0, "", ()])
+def test_a_default_that_is_false_in_python_is_one_like_any_other(default: Any) -> None:
+    values = [default, *(value for value in (None, True, 7, "b", (1,)) if value != default)]
+    found = searched({"k": st.floats(0, 1), "q": st.sampled_from(values)}, {"k": 0.5, "q": default},
+                     lambda given: given["q"] is default or given["q"] == 7)  # fmt: skip
+    assert len(found.edges) == len([value for value in values[1:] if value != 7])
+
+
 @FEW
 @given(beside=st.floats(0.1, 9.0), effect=st.booleans(), at=st.floats(11.0, 19.0))
 def test_of_a_default_beside_the_scope_nothing_is_said_of_what_lies_between(beside: float, effect: bool, at: float) -> None:
