@@ -12,7 +12,3 @@ class Shortfall(Exception):  # noqa: N818 - a state of the world, not a fault
 
     A claim that meets it becomes INVALID with this text; it is never judged on less.
     """
-
-
-class TooMuchError(ClaimError):
-    """There is more to show than can be read, as there may be at a larger scale only: it costs the picture, and no verdict."""

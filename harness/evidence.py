@@ -6,12 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, Literal
 
+from harness.errors import ClaimError
 from harness.showing import Shown
 
 if TYPE_CHECKING:
     import pandas as pd
 
     from harness.kept import Account
+
+
+class TooMuchError(ClaimError):
+    """There is more to show than can be read, as there may be at a larger scale only: it costs the picture, and no verdict."""
 
 
 @dataclass(frozen=True, repr=False)

@@ -11,8 +11,8 @@ import math
 from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
-from harness.errors import ClaimError, TooMuchError
-from harness.evidence import Figure
+from harness.errors import ClaimError
+from harness.evidence import Figure, TooMuchError
 from harness.report import lanes as tidy
 from harness.report import svg, text
 from harness.report.lanes import FigureStyle

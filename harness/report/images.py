@@ -8,8 +8,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from harness.errors import ClaimError, TooMuchError
-from harness.evidence import Images
+from harness.errors import ClaimError
+from harness.evidence import Images, TooMuchError
 from harness.report import lanes as tidy
 from harness.report.rows import plain
 

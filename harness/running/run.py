@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING, Any
 from harness.claim import SCALES, Claim
 from harness.code import ReachedCode
 from harness.code.captured import captured_or_unknown
-from harness.errors import ClaimError, Shortfall, TooMuchError
-from harness.evidence import Evidence
+from harness.errors import ClaimError, Shortfall
+from harness.evidence import Evidence, TooMuchError
 from harness.running import provenance
 from harness.running.asking import Designer, instruments, refuse_unknown
 from harness.running.evidence import completed
