@@ -41,9 +41,9 @@ class Given(Regime):
 
     def examples(self, step: Any, inputs: Any, targets: Any) -> Any:
         """Raise, since they are not trained here."""
-        raise self.refusal()
+        raise self.NotFinite()
 
-    def refusal(self) -> RecipeError:
+    def NotFinite(self) -> RecipeError:
         """What is said to who wants to train them."""
         return RecipeError(
             f"the networks of {self.name!r} were given, so no more of them can be trained: measure the population that "
@@ -85,8 +85,11 @@ def Checkpoints(  # noqa: N802 - it makes a population, and reads like one
 
     Raises:
         RecipeError: a file cannot be read, or its weights are not those of the model.
+        NotFinite: weights are NaN or infinite.
     """
     import torch
+
+    from harness.networks.finite import NotFinite, diverged
 
     places, shape, classes = _places(weights), data.shape, data.classes
     made = architecture_of(model, architecture, dict(arguments or {}))
@@ -102,6 +105,8 @@ def Checkpoints(  # noqa: N802 - it makes a population, and reads like one
 
     seeds = tuple(places)
     found = {step: torch.stack([flat(seed, step) for seed in seeds]) for step in steps}
+    if wrong := diverged(recipe.program(), seeds, found, steps):
+        raise NotFinite(recipe.name, wrong, len(seeds))
     _note(name, seeds, found)
     return Population(recipe, seeds, found, dict(labels or {}))
 

@@ -215,20 +215,30 @@ class Alongside:
 
     def _measure(self, measurement: Any, populations: Sequence[Population], progress: Progress) -> None:
         from harness.measure.llc.across import measured_across
+        from harness.networks.finite import NotFinite
 
+        refused: list[NotFinite] = []
         paths = [self._names.table_paths(each, measurement) for each in populations]
-
         def work(some: tuple[Member, ...]) -> None:
             parts = [(populations[number], paths[number], seeds) for number, seeds in _by_part(some)]
-            seen = [(each.select(seeds), self._data(each.recipe.data)) for each, _, seeds in parts]
             with standard_numerics(self._device), listening(until_written(progress)):
-                tables = measured_across(measurement, seen, self._device)
-            for (each, own, seeds), table in zip(parts, tables, strict=True):
+                seen, kept = [], []
+                for each, own, seeds in parts:
+                    data = self._data(each.recipe.data)
+                    members, wrong = self._tables.measurable(each.select(seeds), measurement, data)
+                    refused.extend([NotFinite(each.recipe.name, wrong, len(seeds))] if wrong else [])
+                    if members.seeds:
+                        seen.append((members, data))
+                        kept.append((each, own, members.seeds))
+                tables = measured_across(measurement, seen, self._device) if seen else []
+            for (each, own, seeds), table in zip(kept, tables, strict=True):
                 self._tables.keep(each, measurement, own, seeds, table, {})  # a time in company is no rate to plan with
 
         if missing := self._missing(paths):
             what = f"measuring {_named([each.recipe for each in populations])}, {measurement.name}"
             in_halves(missing, work, what, self._device)
+        if refused:
+            raise refused[0]
 
     def _missing(self, paths: Sequence[Mapping[int, Path]]) -> tuple[Member, ...]:
         """What of a stack has no entry, by the number of its part in it."""

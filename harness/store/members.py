@@ -104,6 +104,7 @@ class Members:
 
     def _train_together(self, recipe: Recipe, paths: Mapping[int, Path], missing: tuple[int, ...], progress: Progress) -> None:
         from harness.own.training import elsewhere, trained
+        from harness.store.loops import broken
         from harness.training.train import Diverged, train
 
         began = time.monotonic()
@@ -118,6 +119,7 @@ class Members:
             with standard_numerics(self._device), explained():
                 if elsewhere(recipe):
                     kept = trained(recipe, missing)
+                    failed = broken(recipe, missing, kept)
                 else:
                     kept = train(recipe, data, missing, start=start, device=self._device, progress=progress)
         except Diverged as problem:

@@ -47,16 +47,19 @@ def member_key(recipe: Recipe, seed: int, data_digest: str, parent: str | None, 
     }  # fmt: skip
 
 
-def weights_key(recipe: Recipe, parameters: dict[int, torch.Tensor], data_digest: str) -> dict[str, Any]:
-    """What names a network that was not trained by a store: its weights, and the code that says what they compute.
+def weights_key(recipe: Recipe, seed: int, parameters: dict[int, torch.Tensor], data_digest: str) -> dict[str, Any]:
+    """What names a network that was not trained by a store: its weights, its seed, and the code that says what they compute.
+
+    The seed counts as it does in :func:`member_key`: it stands in tables, and names the random streams of instruments.
 
     Args:
         recipe: its declared recipe, whose program gives the weights their meaning.
+        seed: what whoever gave the weights calls it.
         parameters: its flat parameters by epoch.
         data_digest: digest of the recipe's data, which it is measured on.
     """
     return {
-        "kind": "weights", "recipe": describe(recipe), "data": data_digest,
+        "kind": "weights", "recipe": describe(recipe), "seed": seed, "data": data_digest,
         "weights": {str(epoch): describe(theta) for epoch, theta in parameters.items()},
         "code": code_digest(*definitions(recipe)),
     }  # fmt: skip
@@ -133,7 +136,7 @@ class Names:
             return {seed: own.names[seed] for seed in population.seeds}
         recipe, data = population.recipe, self._data(population.recipe.data).digest
         return {
-            seed: digest(weights_key(recipe, {epoch: own[epoch][row] for epoch in population.epochs}, data))
+            seed: digest(weights_key(recipe, seed, {epoch: own[epoch][row] for epoch in population.epochs}, data))
             for row, seed in enumerate(population.seeds)
         }
 

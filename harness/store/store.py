@@ -292,7 +292,10 @@ class Store(Shown):
             Exception: what kept some of it from being done.
         """
         if failures := self._work(shards, name, what):
-            raise failures[0]
+            first, *others = failures
+            if hasattr(first, "take_in"):
+                first.take_in(others)
+            raise first
 
     def _work(self, shards: Sequence[Shard], name: str, what: str) -> list[Exception]:
         """Do the missing work together with the other workers, or let an engine do it; what the engine failed at."""

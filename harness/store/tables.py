@@ -44,6 +44,7 @@ class Tables:
         share: Callable[[Sequence[Shard], str, str], None],
     ) -> None:  # fmt: skip
         self._names, self._shelf, self._device, self._data, self._share = names, shelf, device, data, share
+        self._sound: set[tuple[str, tuple[int, ...]]] = set()  # members that were looked at, and at which epochs
 
     def of(self, populations: Sequence[Population], measurement: Measurement, name: str) -> pd.DataFrame:
         """The rows of all members; see :meth:`harness.store.Store.measure`."""
@@ -69,6 +70,7 @@ class Tables:
         """The work on some of the members; they are selected only if there is any, since selecting reads or copies them."""
         every = self._names.table_paths(population, measurement)
         paths = {seed: every[seed] for seed in seeds}
+        refused: dict[int, str] = {}
 
         def run(progress: Progress) -> None:
             missing = self._shelf.missing(paths)
@@ -80,11 +82,19 @@ class Tables:
             def work(some: tuple[int, ...]) -> None:
                 began = time.monotonic()
                 with standard_numerics(self._device), explained(), listening(until_written(progress)):
-                    table = measurement.run(population.select(some), data, self._device)
-                seconds = (time.monotonic() - began) / len(some)
-                self.keep(population, measurement, every, some, table, {"seconds": seconds})
+                    members, wrong = self.measurable(population.select(some), measurement, data)
+                    refused.update(wrong)
+                    if not members.seeds:
+                        return
+                    table = measurement.run(members, data, self._device)
+                seconds = (time.monotonic() - began) / len(members)
+                self.keep(population, measurement, every, members.seeds, table, {"seconds": seconds})
 
             in_halves(missing, work, f"measuring {population.recipe.name}, {measurement.name}", self._device)
+            if refused:
+                from harness.networks.finite import NotFinite
+
+                raise NotFinite(population.recipe.name, refused, len(missing))
 
         names = tuple(path.stem for path in paths.values())
         travels = stored(population)  # others are known by their weights, which do not
@@ -97,6 +107,20 @@ class Tables:
             work=len(seeds) * measuring_work(population.recipe),
             order=Order(population.recipe, tuple(seeds), names, measurement) if travels else None,
         )
+
+    def measurable(
+        self, members: Population, measurement: Measurement, data: Dataset
+    ) -> tuple[Population, dict[int, str]]:  # fmt: skip
+        """Those of some members that an instrument may look at, and what is wrong with the others, by seed."""
+        from harness.measure.soundness import epochs_of, faults
+
+        epochs = epochs_of(measurement, members)
+        names = {seed: (members.parameters.names[seed], epochs) for seed in members.seeds} if stored(members) else {}
+        if names and self._sound.issuperset(names.values()):
+            return members, {}
+        wrong = faults(members, data, epochs, self._device)
+        self._sound.update(key for seed, key in names.items() if seed not in wrong)
+        return (members.select(tuple(seed for seed in members.seeds if seed not in wrong)) if wrong else members), wrong
 
     def keep(
         self, population: Population, measurement: Measurement, paths: Mapping[int, Path], seeds: Sequence[int],

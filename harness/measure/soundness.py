@@ -1,0 +1,70 @@
+"""Whether members can be measured at all: the one look at them that every instrument's tables share, own ones included.
+
+Instruments differ in what they make of a NaN: a margin that is NaN is not above 0, so that the accuracy would be 0, and a point
+that nothing flips would count as robust.  So a store looks at members before it lets an instrument do so, at their trained
+parameters and at what they answer to the points of their data.
+"""
+
+from __future__ import annotations
+
+import warnings
+from typing import TYPE_CHECKING
+
+import torch
+
+from harness.measure.walk import Given, per_point, points_of
+from harness.networks.finite import OUTPUTS, diverged
+
+if TYPE_CHECKING:
+    from harness.data.base import Dataset
+    from harness.measure.base import Measurement
+    from harness.population import Population
+
+
+def epochs_of(measurement: Measurement, population: Population) -> tuple[int, ...]:
+    """The kept epochs that a measurement looks at: all, unless it says that it looks at the last one only."""
+    inner = measurement
+    while (held := getattr(inner, "measurement", None)) is not None:  # of a view
+        inner = held
+    return population.epochs[-1:] if getattr(inner, "epochs", "all") == "final" else population.epochs
+
+
+def faults(population: Population, data: Dataset, epochs: tuple[int, ...], device: str) -> dict[int, str]:
+    """What keeps members from being measured, by seed; nothing for those that can be.
+
+    Args:
+        population: the members.
+        data: what they are measured on.
+        epochs: the kept epochs that are looked at.
+        device: "cpu" or "cuda".
+    """
+    found = diverged(population.program, population.seeds, population.parameters, epochs)
+    whole = tuple(seed for seed in population.seeds if seed not in found)
+    if whole and found:
+        population = population.select(whole)
+    return found | (_endless(population, data, epochs, device) if whole else {})
+
+
+def _endless(population: Population, data: Dataset, epochs: tuple[int, ...], device: str) -> dict[int, str]:
+    """The members with an output that is not finite at a training or test point; none where they cannot be run on these.
+
+    Whoever measures them then says why, if it has to run them.
+    """
+    bad: set[int] = set()
+    try:
+        with torch.random.fork_rng(), warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # an instrument that does the same gives the same warnings
+            for epoch in epochs:
+                for split in ("train", "test"):
+                    inputs, _ = points_of(data, split, None)  # type: ignore[arg-type]
+                    finite = per_point(population, epoch, inputs, _finite, device=device)["finite"].all(-1)
+                    bad.update(seed for seed, sound in zip(population.seeds, finite, strict=True) if not sound)
+    except Exception:
+        return {}
+    return {seed: OUTPUTS for seed in population.seeds if seed in bad}
+
+
+def _finite(given: Given) -> dict[str, torch.Tensor]:
+    """Whether all outputs of a block of points are finite, shape (row, 1)."""
+    logits = given.program.logits(given.parameters, given.inputs)
+    return {"finite": logits.flatten(1).isfinite().all(1, keepdim=True)}
