@@ -12,13 +12,15 @@ from typing import TYPE_CHECKING
 
 import torch
 
-from harness.measure.walk import Given, per_point, points_of
+from harness.measure.walk import Given, Split, per_point, points_of
 from harness.networks.finite import OUTPUTS, diverged
 
 if TYPE_CHECKING:
     from harness.data.base import Dataset
     from harness.measure.base import Measurement
     from harness.population import Population
+
+SPLITS: tuple[Split, ...] = ("train", "test")
 
 
 def epochs_of(measurement: Measurement, population: Population) -> tuple[int, ...]:
@@ -55,10 +57,10 @@ def _endless(population: Population, data: Dataset, epochs: tuple[int, ...], dev
         with torch.random.fork_rng(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an instrument that does the same gives the same warnings
             for epoch in epochs:
-                for split in ("train", "test"):
-                    inputs, _ = points_of(data, split, None)  # type: ignore[arg-type]
-                    finite = per_point(population, epoch, inputs, _finite, device=device)["finite"].all(-1)
-                    bad.update(seed for seed, sound in zip(population.seeds, finite, strict=True) if not sound)
+                for split in SPLITS:
+                    inputs, _ = points_of(data, split, None)
+                    finite = per_point(population, epoch, inputs, _finite, device=device)["finite"]
+                    bad.update(seed for seed, blocks in zip(population.seeds, finite, strict=True) if not blocks.all())
     except Exception:
         return {}
     return {seed: OUTPUTS for seed in population.seeds if seed in bad}

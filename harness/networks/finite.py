@@ -27,19 +27,18 @@ class NotFinite(Shortfall):
     Args:
         name: of the population.
         faults: what is wrong with each of them, by seed; :data:`PARAMETERS` or :data:`OUTPUTS`.
-        of: how many networks were looked at.
     """
 
-    def __init__(self, name: str, faults: Mapping[int, str], of: int) -> None:
-        self.name, self.faults, self.of = name, [(seed, fault) for seed, fault in faults.items()], of
+    def __init__(self, name: str, faults: Mapping[int, str]) -> None:
+        self.name, self.faults = name, list(faults.items())
         self._say()
 
     def _say(self) -> None:
         said = []
         for fault in dict.fromkeys(fault for _, fault in self.faults):
             seeds = [seed for seed, own in self.faults if own == fault]
-            have = f"{len(seeds)} of {self.of} networks of {self.name} {'has' if len(seeds) == 1 else 'have'} {fault}"
-            said.append(f"{have} (seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))}): {REMEDY[fault]}")
+            which = f"seed{'s' if len(seeds) > 1 else ''} {', '.join(map(str, seeds))} of {self.name}"
+            said.append(f"{which} {'have' if len(seeds) > 1 else 'has'} {fault}: {REMEDY[fault]}")
         self.args = ("; ".join(said),)
 
     def take_in(self, others: Sequence[Exception]) -> None:
@@ -47,7 +46,6 @@ class NotFinite(Shortfall):
         for each in others:
             if isinstance(each, NotFinite) and each.name == self.name:
                 self.faults = sorted([*self.faults, *each.faults])
-                self.of += each.of
         self._say()
 
 

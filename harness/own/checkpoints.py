@@ -41,9 +41,9 @@ class Given(Regime):
 
     def examples(self, step: Any, inputs: Any, targets: Any) -> Any:
         """Raise, since they are not trained here."""
-        raise self.NotFinite()
+        raise self.refusal()
 
-    def NotFinite(self) -> RecipeError:
+    def refusal(self) -> RecipeError:
         """What is said to who wants to train them."""
         return RecipeError(
             f"the networks of {self.name!r} were given, so no more of them can be trained: measure the population that "
@@ -106,7 +106,7 @@ def Checkpoints(  # noqa: N802 - it makes a population, and reads like one
     seeds = tuple(places)
     found = {step: torch.stack([flat(seed, step) for seed in seeds]) for step in steps}
     if wrong := diverged(recipe.program(), seeds, found, steps):
-        raise NotFinite(recipe.name, wrong, len(seeds))
+        raise NotFinite(recipe.name, wrong)
     _note(name, seeds, found)
     return Population(recipe, seeds, found, dict(labels or {}))
 

@@ -14,6 +14,7 @@ from harness.population import provenance
 from harness.rows import Where
 from harness.running.degenerate import shortfall_of, undefined_is_no_error
 from harness.runs.read import reading
+from harness.store.copies import Doubled
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -38,8 +39,10 @@ def completed(claim: Claim, body: Callable[..., Any]) -> Body:
         with noting() as drops, reading() as read, undefined_is_no_error():
             try:
                 evidence: Evidence = body(harness)
-            except (ClaimError, Shortfall):  # these say what is wrong
-                raise
+            except (ClaimError, Shortfall) as problem:  # these say what is wrong
+                if not _of_networks(problem):
+                    raise
+                return Evidence({}, shortfall=f"{str(problem)[:1].upper()}{str(problem)[1:]}.")
             except Exception as problem:
                 said = None if harness is None else shortfall_of(problem, harness.store, harness.store.trained[begun:])
                 if said is None:
@@ -47,6 +50,8 @@ def completed(claim: Claim, body: Callable[..., Any]) -> Body:
                 return Evidence({}, shortfall=said)
         if not isinstance(evidence, Evidence) or evidence.shortfall is not None or not _are_tables(evidence.table):
             return evidence  # the judge says what is wrong with it
+        if claim.prediction.rule != "exact" and (doubled := [each.said for each in read if isinstance(each, Doubled)]):
+            return replace(evidence, shortfall=f"{'; '.join(doubled)}.")
         trained = () if harness is None else harness.store.trained[begun:]
         recipes = evidence.recipes or tuple(provenance(recipe, seeds) for recipe, seeds in dict.fromkeys(trained))
         rows = evidence.rows if evidence.rows is not None else _account(claim, evidence, trained, drops)
@@ -55,6 +60,13 @@ def completed(claim: Claim, body: Callable[..., Any]) -> Body:
         return replace(evidence, recipes=recipes, rows=rows, figure=figure, settings=settings)
 
     return asked
+
+
+def _of_networks(problem: Exception) -> bool:
+    """Whether it says that nothing can be measured on the networks of these settings, which is a result as divergence is."""
+    from harness.networks.finite import NotFinite
+
+    return isinstance(problem, NotFinite)
 
 
 def _are_tables(table: Any) -> bool:

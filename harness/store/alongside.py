@@ -219,6 +219,7 @@ class Alongside:
 
         refused: list[NotFinite] = []
         paths = [self._names.table_paths(each, measurement) for each in populations]
+
         def work(some: tuple[Member, ...]) -> None:
             parts = [(populations[number], paths[number], seeds) for number, seeds in _by_part(some)]
             with standard_numerics(self._device), listening(until_written(progress)):
@@ -226,7 +227,7 @@ class Alongside:
                 for each, own, seeds in parts:
                     data = self._data(each.recipe.data)
                     members, wrong = self._tables.measurable(each.select(seeds), measurement, data)
-                    refused.extend([NotFinite(each.recipe.name, wrong, len(seeds))] if wrong else [])
+                    refused.extend([NotFinite(each.recipe.name, wrong)] if wrong else [])
                     if members.seeds:
                         seen.append((members, data))
                         kept.append((each, own, members.seeds))

@@ -6,11 +6,12 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, cast
 
 from harness.device import standard_numerics
 from harness.recipe import digest
 from harness.store import files
+from harness.store.copies import CONTENT
 from harness.store.forward import explained
 from harness.store.halving import in_halves
 from harness.store.lineages import ancestry
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from harness.data.base import Dataset, DataSpec
     from harness.population import Unread
     from harness.recipe import Recipe
+    from harness.store.loops import LoopDiverged
     from harness.training.train import Diverged
 
 
@@ -62,23 +64,45 @@ class Members:
         if not any(self._shelf.missing(self._names.member_paths(recipe, seeds)) for recipe in recipes):
             return
         with_parents = dict.fromkeys(r for recipe in recipes for r in ancestry(recipe))
+        failures: list[LoopDiverged] = []
         shards = [
-            self.training(recipe, some)
+            self.training(recipe, some, failures)
             for recipe in with_parents
             for some in cut(seeds, trained_together(recipe, self._data(recipe.data), self._device))
         ]
         self._share(shards, name, "trained")
+        if failures:
+            failures[0].take_in(failures[1:])
+            raise failures[0]
 
-    def training(self, recipe: Recipe, seeds: tuple[int, ...]) -> Shard:
-        """The work on some members of a recipe."""
+    def training(self, recipe: Recipe, seeds: tuple[int, ...], failures: list[LoopDiverged] | None = None) -> Shard:
+        """The work on some members of a recipe.
+
+        Args:
+            recipe: what they are.
+            seeds: of the members.
+            failures: where it is put that a loop of the user's diverged, so that its other members are still trained; the shard
+                has then been tried.  None to raise it.
+        """
+        tried: list[bool] = []
         paths = self._names.member_paths(recipe, seeds)
         parents = self._names.member_paths(recipe.parent, seeds) if recipe.parent else {}
         names = tuple(path.stem for path in paths.values())
+
+        def run(progress: Progress) -> None:
+            try:
+                self._train(recipe, paths, progress)
+            except RuntimeError as problem:
+                if failures is None or not hasattr(problem, "take_in"):
+                    raise
+                failures.append(cast("LoopDiverged", problem))
+                tried.append(True)
+
         return Shard(
             key=digest(names),
-            done=lambda: not self._shelf.missing(paths),
+            done=lambda: bool(tried) or not self._shelf.missing(paths),
             ready=lambda: not self._shelf.missing(parents),
-            run=partial(self._train, recipe, paths),
+            run=run,
             size=len(seeds),
             work=len(seeds) * training_work(recipe, self._data(recipe.data)),
             order=Order(recipe, seeds, names),
@@ -145,11 +169,15 @@ class Members:
         Raises:
             CodeError: their names have changed since then, because code has been imported again.
         """
+        from harness.own.training import elsewhere
+
         check_unmoved(recipe.name, paths, self._names.member_paths(recipe, list(paths)))
         for row, seed in enumerate(seeds):
             if failed is None or seed not in failed.seeds:
-                about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
                 tensors = {f"epoch {epoch}": theta[row] for epoch, theta in kept.items()}
+                about = {"recipe": recipe.name, "digest": recipe.key, "seed": seed, "seconds": seconds}
+                if elsewhere(recipe):
+                    about[CONTENT] = files.checksum(*files.parts_of(tensors))
                 files.write_tensors(paths[seed], tensors, about)
                 self._shelf.written(paths[seed])
 

@@ -16,17 +16,19 @@ from typing import TYPE_CHECKING, Any, NamedTuple
 from harness.deadline import doing
 from harness.design import labelled
 from harness.device import standard_numerics
+from harness.own.checkpoints import Given
 from harness.progress import under_way
 from harness.recipe import digest
 from harness.showing import Shown
+from harness.store import copies
 from harness.store.alongside import Alongside, MembersOf
-from harness.store.asked import check_built, checked_seeds, resolved
+from harness.store.asked import check_asked, check_built, checked_seeds, resolved
 from harness.store.ignored import make
 from harness.store.leftovers import sweep
 from harness.store.lineages import Lineage, Wanted, ancestry, lineages
 from harness.store.loading import loaded
 from harness.store.members import Members
-from harness.store.names import Names, code_of_data
+from harness.store.names import Names, code_of_data, stored
 from harness.store.orders import Carrier, Done, Order
 from harness.store.others import shelf_of
 from harness.store.place import Place
@@ -45,6 +47,8 @@ if TYPE_CHECKING:
     from harness.recipe import Recipe
 
 Heartbeat = Callable[[dict[str, Any]], None]
+_APART = "give each seed the weights of a training of its own"
+_DRAW = "let the loop draw what differs between networks from the seed that it is given"
 _DOING = {"trained": "training", "measured": "measuring"}
 
 
@@ -167,6 +171,9 @@ class Store(Shown):
         different = list({recipe.key: recipe for _, recipe in cells}.values())
         check_built(different)
         self._members.make(different, seeds, name or different[0].name)
+        for recipe in different:
+            if isinstance(recipe.regime, Given):
+                copies.tell(recipe.name, copies.of_headers(self._names.member_paths(recipe, seeds)), _DRAW)
         unread = {recipe.key: self._members.unread(recipe, seeds) for recipe in different}
         found = [Population(recipe, seeds, unread[recipe.key], labels) for labels, recipe in cells]
         self.trained += [(recipe, seeds) for recipe in different]
@@ -345,7 +352,9 @@ class Store(Shown):
 
         Raises:
             ValueError: there are no populations, the measurement left a member out, the populations' labels have different
-                names, or a label has the name of a column.
+                names, a label has the name of a column, a number of the measurement is not finite, a threshold lies beyond
+                what is searched, or a measurement of one's own does not keep to a member.
+            NotFinite: members have parameters or outputs that are not finite; the others are measured.
             StoreError: the store cannot be written, or does not keep what is written.
         """
         from harness.measure.views import viewed
@@ -354,6 +363,10 @@ class Store(Shown):
         if not populations:
             raise ValueError("populations is empty; give at least one population")
         measurement = resolved(viewed(measurement, on), self.llc_engine)
+        check_asked(measurement)
+        for each in populations:
+            if isinstance(each.recipe.regime, Given) and not stored(each):
+                copies.tell(each.recipe.name, copies.of_weights(each), _APART)
         noted = len(self.measured)
         self.measured.append(Measured(measurement.name, measurement))
         table = self._tables.of(populations, measurement, name or populations[0].recipe.name)

@@ -12,6 +12,7 @@ from harness.device import standard_numerics
 from harness.progress import listening
 from harness.recipe import digest
 from harness.store import files
+from harness.store.apart import check_once
 from harness.store.asked import check_rows
 from harness.store.forward import explained
 from harness.store.halving import in_halves
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
 
     from harness.data.base import Dataset, DataSpec
     from harness.measure.base import Measurement
+    from harness.networks.finite import NotFinite
     from harness.population import Population
 
 
@@ -53,21 +55,42 @@ class Tables:
                 f"populations with the labels {list(populations[0].labels)} and {list(differ[0].labels)} do not fit into one "
                 "table: measure one design at a time"
             )
+        for each in populations:
+            if len(set(each.seeds)) < len(each.seeds):
+                raise ValueError(
+                    f"a population of {each.recipe.name} has the seeds {list(each.seeds)}, one of them twice; each seed is one "
+                    "network: give every member a seed of its own"
+                )
         while True:  # until nothing is damaged; what is damaged twice is an error
             paths = [self._names.table_paths(each, measurement) for each in populations]
             if any(map(self._shelf.missing, paths)):
+                failures: list[NotFinite] = []
                 shards = [
-                    self.measuring(population, some, measurement)
+                    self.measuring(population, some, measurement, failures)
                     for population in populations
                     for some in cut(population.seeds, measured_together(population.recipe, self._device))
                 ]
                 once = {shard.key: shard for shard in shards}  # a recipe may stand in several cells of a design
                 self._share([*once.values()], f"{name}, {measurement.name}", "measured")
+                if failures:
+                    failures[0].take_in(failures[1:])
+                    raise failures[0]
             if (table := self._measured(populations, paths)) is not None:
                 return table
 
-    def measuring(self, population: Population, seeds: Sequence[int], measurement: Measurement) -> Shard:
-        """The work on some of the members; they are selected only if there is any, since selecting reads or copies them."""
+    def measuring(
+        self, population: Population, seeds: Sequence[int], measurement: Measurement, failures: list[NotFinite] | None = None
+    ) -> Shard:  # fmt: skip
+        """The work on some of the members; they are selected only if there is any, since selecting reads or copies them.
+
+        Args:
+            population: all of the members.
+            seeds: which of them.
+            measurement: what is measured.
+            failures: where it is put that some of them are not finite, so that the others are still measured; the shard has
+                then been tried.  None to raise it.
+        """
+        tried: list[bool] = []
         every = self._names.table_paths(population, measurement)
         paths = {seed: every[seed] for seed in seeds}
         refused: dict[int, str] = {}
@@ -87,6 +110,8 @@ class Tables:
                     if not members.seeds:
                         return
                     table = measurement.run(members, data, self._device)
+                    check_rows(measurement, table, members.seeds)
+                    check_once(measurement, members, table, lambda each: measurement.run(each, data, self._device))
                 seconds = (time.monotonic() - began) / len(members)
                 self.keep(population, measurement, every, members.seeds, table, {"seconds": seconds})
 
@@ -94,13 +119,17 @@ class Tables:
             if refused:
                 from harness.networks.finite import NotFinite
 
-                raise NotFinite(population.recipe.name, refused, len(missing))
+                problem = NotFinite(population.recipe.name, refused)
+                if failures is None:
+                    raise problem
+                failures.append(problem)
+                tried.append(True)
 
         names = tuple(path.stem for path in paths.values())
         travels = stored(population)  # others are known by their weights, which do not
         return Shard(
             key=digest(names),
-            done=lambda: not self._shelf.missing(paths),
+            done=lambda: bool(tried) or not self._shelf.missing(paths),
             ready=lambda: True,
             run=run,
             size=len(seeds),
@@ -115,7 +144,8 @@ class Tables:
         from harness.measure.soundness import epochs_of, faults
 
         epochs = epochs_of(measurement, members)
-        names = {seed: (members.parameters.names[seed], epochs) for seed in members.seeds} if stored(members) else {}
+        own: Any = members.parameters
+        names = {seed: (own.names[seed], epochs) for seed in members.seeds} if stored(members) else {}
         if names and self._sound.issuperset(names.values()):
             return members, {}
         wrong = faults(members, data, epochs, self._device)
