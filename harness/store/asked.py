@@ -81,9 +81,10 @@ def check_asked(measurement: Any) -> None:
     if wrong := [each for each in thresholds if not is_real(each) or each <= 0]:
         raise RecipeError(f"{name} has the threshold {wrong[0]!r}; thresholds are numbers above 0, in the units of the data")
     if (most := max(thresholds)) > largest and not held.get("by_sample", False):
+        enough = type(held["spec"]).__name__ + f"(largest={float(f'{2 * most:.1g}'):g})"
         raise RecipeError(
             f"{name} has the threshold {most:g}, and perturbations are searched for only up to {largest:g}, so that its attack "
-            f"success rate would be that at {largest:g}: set spec={type(held['spec']).__name__}(largest={float(f'{2 * most:.1g}'):g}) or more, "
+            f"success rate would be that at {largest:g}: set spec={enough} or more, "
             "or leave the threshold out"
         )
 
@@ -104,8 +105,8 @@ def check_rows(measurement: Measurement, table: pd.DataFrame, seeds: Sequence[in
                 plain = (str, bool, int, float, type(None))
                 other = next((type(each).__name__ for each in values if not isinstance(each, plain)), str(values.dtype))
                 raise ValueError(
-                    f"{type(measurement).__name__}.run returned the column {column!r} with a {other}, which no table of a store "
-                    "holds: give numbers, texts or lists of them (tensor.tolist(), or float(each))"
+                    f"{type(measurement).__name__}.run returned the column {column!r} with a {other}, which no table of a "
+                    "store holds: give numbers, texts or lists of them (tensor.tolist(), or float(each))"
                 ) from None
 
 

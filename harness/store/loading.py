@@ -94,6 +94,6 @@ def _check_finite(values: Labels, of: str, what: str) -> None:
         bad = np.flatnonzero(~finite.reshape(len(values), -1).all(1))
         shown = ", ".join(map(str, bad[:_SHOWN])) + (", …" if len(bad) > _SHOWN else "")
         raise RecipeError(
-            f"{of} have {what} that are NaN or infinite at {len(bad):,} of {len(values):,} points (number {shown}, counted from "
-            "0): leave these points out, or correct them"
+            f"{of} have {what} that are NaN or infinite at {len(bad):,} of {len(values):,} points (number {shown}, counted "
+            "from 0): leave these points out, or correct them"
         )

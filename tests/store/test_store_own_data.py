@@ -1,4 +1,4 @@
-"""Data, networks and measurements of a user's own that would give wrong numbers, or be found out in other words, are refused."""
+"""Data, networks and measurements of a user's own that would give wrong numbers, or other words, are refused."""
 
 from __future__ import annotations
 
