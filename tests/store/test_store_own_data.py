@@ -74,7 +74,6 @@ VALUES = {
     "share": lambda values, population: values / values.sum(),
     "centred": lambda values, population: values - values.mean(),
     "the largest": lambda values, population: values == values.max(),
-    "place": lambda values, population: [f"{number}" for number in range(len(values))],
     "process's generator": lambda values, population: values + np.random.normal(size=len(values)),  # noqa: NPY002
     "torch's generator": lambda values, population: values + torch.randn(len(values)).numpy(),
     "no seed": lambda values, population: values + np.random.default_rng().normal(size=len(values)),
@@ -96,7 +95,7 @@ REFUSED = {
 
 
 @pytest.mark.parametrize("members", [2, 3, 5])
-@pytest.mark.parametrize("kind", [kind for kind in ("plain", *VALUES) if kind != "place"])
+@pytest.mark.parametrize("kind", ["plain", *VALUES])
 def test_a_measurement_whose_rows_do_not_belong_to_a_member_is_refused(tmp_path, monkeypatch, kind, members):
     monkeypatch.setattr(apart, "LOOKED_AT", set())
     store = Store(tmp_path)
