@@ -51,6 +51,6 @@ def _cells(column: pd.Series[Any], logged: bool, nan: str | None) -> list[Any]:
         raise ClaimError(
             f"the column {column.name!r} has NaN, which in a column of plain floats stands for a value that was not logged as "
             "well as for one that was logged as NaN: say which with nan='not logged' or nan='logged', or read the file itself "
-            "with from_csv or from_parquet, which tell the two apart"
+            "with from_csv or from_parquet, if whoever wrote it kept the two apart"
         )
     return [None if math.isnan(cell) and nan == "not logged" else cell for cell in cells]

@@ -26,7 +26,8 @@ class Readers:
     ) -> Self:  # fmt: skip
         """Runs of CSV files with one row per run, per run and step, or per run, step and metric.
 
-        An empty cell was not logged, ``nan`` was logged as NaN, ``inf`` and ``-inf`` as infinite.  Config columns become
+        An empty cell was not logged, ``nan`` was logged as NaN, ``inf`` and ``-inf`` as infinite; pandas writes NaN as an empty
+        cell, unless it is told ``to_csv(…, na_rep="nan")``.  Config columns become
         numbers or booleans where every cell is one (007 stays text), numbers are read exactly.
 
         Args:

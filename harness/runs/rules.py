@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from statistics import fmean
 from typing import Literal
@@ -17,10 +17,23 @@ Window = tuple[float | None, float | None] | None
 Repeats = Literal["first", "last", "mean", "equal"]
 REPEATS: tuple[Repeats, ...] = ("first", "last", "mean", "equal")
 NANS = ("skip", "keep")
+Step = float | None
+Steps = Sequence[Step]
+Taken = Literal["same", "own"]
+SAME: Taken = "same"
+OWN: Taken = "own"
 
 
 class NothingLogged(Exception):  # noqa: N818 - a state of a run, which its caller counts
-    """A run has no point that a rule could take."""
+    """A run has no point that a rule could take, or none at a step that the rule takes of all runs.
+
+    Attributes:
+        step: the one that it lacks and others have; None where the run logged nothing that the rule looks at.
+    """
+
+    def __init__(self, step: Step = None) -> None:
+        super().__init__(step)
+        self.step = step
 
 
 @dataclass(frozen=True)
@@ -31,30 +44,58 @@ class Rule:
         said: the rule in words, as it follows a metric's name: "at step 10".
         choose: takes points, one a step and in the order of their steps, none of them absent; returns a number.
         within: first and last step of those that are looked at; None for all.
+        takes: of the steps that are looked at, in their order, those that the number depends on; by default all.
     """
 
     said: str
     choose: Callable[[Points], float]
     within: Window = None
+    takes: Callable[[Steps], Steps] = tuple
 
-    def of(self, points: Points, where: str) -> float:
+    def of(self, points: Points, where: str, everywhere: Steps | None = None) -> float:
         """The number.
 
         Args:
             points: of one metric, in the order in which they were logged.
             where: they stand, for messages.
+            everywhere: steps at which any run logged the metric, in their order: the rule takes the same of them for all
+                runs; None for those of the run itself.
 
         Raises:
-            NothingLogged: none of them is looked at.
+            NothingLogged: none of the points is looked at, or one is missing at a step that the rule takes.
             ClaimError: a step was logged twice, or the rule cannot be applied.
         """
-        chosen = inside(in_order(points, where), self.within, where)
-        if not chosen:
+        looked = inside(in_order(points, where), self.within, where)
+        if not looked:
             raise NothingLogged
+        own = {point.step: point for point in looked}
+        steps = self.takes(tuple(own) if everywhere is None else steps_inside(everywhere, self.within))
+        for step in steps:
+            if step not in own:
+                raise NothingLogged(step)
         try:
-            return float(self.choose(chosen))
+            return float(self.choose([own[step] for step in steps]))
         except ClaimError as problem:
             raise ClaimError(f"{where} {problem}") from None
+
+
+def steps_of(curves: Iterable[Points]) -> Steps:
+    """The steps at which any of the curves has a point, in their order."""
+    return sorted({point.step for points in curves for point in points}, key=_place)
+
+
+def steps_inside(steps: Steps, within: Window) -> Steps:
+    """The steps that lie in a window, its ends included; all where there is none."""
+    low, high = within or (None, None)
+    return [
+        step
+        for step in steps
+        if within is None or (step is not None and (low is None or step >= low) and (high is None or step <= high))
+    ]
+
+
+def _place(step: Step) -> float:
+    return -math.inf if step is None else step
 
 
 def in_order(points: Points, where: str) -> list[Point]:
@@ -72,7 +113,7 @@ def in_order(points: Points, where: str) -> list[Point]:
                 "repeated points: runs.deduplicated('last'), 'first', 'mean', or 'equal', which takes only those that agree"
             )
         seen.add(point.step)
-    return sorted(points, key=lambda point: -math.inf if point.step is None else point.step)
+    return sorted(points, key=lambda point: _place(point.step))
 
 
 def deduplicated(points: Points, by: Repeats, where: str) -> tuple[Point, ...]:
@@ -98,8 +139,8 @@ def inside(points: Points, within: Window, where: str) -> Points:
         return points
     if any(point.step is None for point in points):
         raise ClaimError(f"{where} was logged without steps, so that over={within} says nothing; name their column with step=")
-    low, high = within
-    return [point for point in points if (low is None or point.step >= low) and (high is None or point.step <= high)]  # type: ignore[operator]
+    steps = set(steps_inside([point.step for point in points], within))
+    return [point for point in points if point.step in steps]
 
 
 def window(over: object) -> Window:
@@ -121,12 +162,12 @@ def window(over: object) -> Window:
 
 def last() -> Rule:
     """The value at the greatest step."""
-    return Rule("at the last step", lambda points: points[-1].value)
+    return Rule("at the last step", lambda points: points[-1].value, takes=lambda steps: steps[-1:])
 
 
 def first() -> Rule:
     """The value at the smallest step."""
-    return Rule("at the first step", lambda points: points[0].value)
+    return Rule("at the first step", lambda points: points[0].value, takes=lambda steps: steps[:1])
 
 
 def at(step: float) -> Rule:
@@ -173,9 +214,9 @@ def mean(over: object = None, points: int | None = None) -> Rule:
     def choose(found: Points) -> float:
         if len(found) < count:
             raise ClaimError(f"was logged at {len(found)} steps, fewer than points={count}")
-        return fmean(point.value for point in found[-count:])
+        return fmean(point.value for point in found)
 
-    return Rule(f"mean of the last {count}", choose)
+    return Rule(f"mean of the last {count}", choose, takes=lambda steps: steps[-count:])
 
 
 def _over(word: str, over: object) -> str:

@@ -16,6 +16,7 @@ from harness import ClaimError, Evidence, PairedDifference, Runs, Source, claim
 from harness import run as judged
 from harness.kept import noting
 from harness.runs.points import Point, Run
+from harness.runs.read import Read, reading
 
 CURVES = st.dictionaries(st.integers(0, 50), st.floats(-1e6, 1e6), min_size=1, max_size=12)
 
@@ -73,6 +74,74 @@ def test_what_was_logged_twice_is_refused_until_somebody_says_what_counts(points
             runs.deduplicated("equal")
 
 
+RULES = {
+    "last": lambda runs, **how: runs.last("m", **how),
+    "first": lambda runs, **how: runs.first("m", **how),
+    "best": lambda runs, **how: runs.best("m", of="max", **how),
+    "best late": lambda runs, **how: runs.best("m", of="min", over=(2, None), **how),
+    "mean": lambda runs, **how: runs.mean("m", over=(None, 3), **how),
+    "mean of the last two": lambda runs, **how: runs.mean("m", points=2, **how),
+    "own rule": lambda runs, **how: runs.reduced(["m"], lambda points: points[-1].value, **how),
+    "curve": lambda runs, **how: runs.curve("m", **how),
+}
+LOOKED = {
+    "last": lambda steps: steps[-1:],
+    "first": lambda steps: steps[:1],
+    "best late": lambda steps: [step for step in steps if step >= 2],
+    "mean": lambda steps: [step for step in steps if step <= 3],
+    "mean of the last two": lambda steps: steps[-2:],
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("name", RULES)
+@given(st.lists(st.sets(st.integers(0, 4), min_size=2), min_size=2, max_size=5))
+def test_no_run_is_taken_at_other_steps_than_the_others(name, logged):
+    """Whoever lacks a step of the rule is refused, or left out and counted; a value of another step never stands for it."""
+    runs = of(*({step: 100.0 * number + step for step in steps} for number, steps in enumerate(logged)))
+    looked = set(LOOKED.get(name, list)(sorted(set().union(*logged))))
+    whole = [f"r{number}" for number, steps in enumerate(logged) if looked <= steps]
+    rule = RULES[name]
+    if looked and len(whole) == len(logged):
+        alone = [rule(of(dict(run.points["m"]))) for run in runs.every]
+        assert list(rule(runs)["m"]) == [value for table in alone for value in table["m"]]
+        return
+    with pytest.raises(ClaimError, match="it was not logged"):
+        rule(runs)
+    if not whole or not looked:
+        with pytest.raises(ClaimError, match="no run of memory has 'm'"):
+            rule(runs, unlogged="leave out")
+        return
+    with noting() as drops:
+        assert list(dict.fromkeys(rule(runs, unlogged="leave out")["run"])) == whole
+    assert [drop.rows for drop in drops] == [len(logged) - len(whole)]
+
+
+@pytest.mark.parametrize("how", [{}, {"na_rep": "nan"}])
+def test_a_run_that_diverged_is_never_compared_at_the_epoch_before(tmp_path, how):
+    rows = [(name, seed, epoch, 0.6 + epoch / 10 + seed / 100) for name in "ab" for seed in range(6) for epoch in range(3)]
+    whole = pd.DataFrame(rows, columns=["arm", "seed", "epoch", "m"])
+    whole.loc[(whole["arm"] == "b") & (whole["seed"] < 5) & (whole["epoch"] > 0), "m"] = math.nan
+    whole.to_csv(tmp_path / "r.csv", index=False, **how)
+    runs = Runs.from_csv(tmp_path / "r.csv", run=("arm", "seed"), step="epoch", metrics="m")
+    if how:
+        assert runs.last("m")["m"].isna().sum() == 5
+        return
+    with pytest.raises(ClaimError, match=r"5 of 12 runs .* at step 2, where others have it.*na_rep"):
+        runs.last("m")
+    assert list(runs.last("m", unlogged="leave out")["arm"]) == ["a"] * 6 + ["b"]
+
+
+def test_a_card_says_where_runs_are_taken_by_their_own_steps():
+    runs = of({0: 1.0, 1: 2.0}, {0: 3.0})
+    for name, said in (("last", "m at the last step"), ("best", "m greatest over all steps"), ("curve", "curves of m")):
+        with reading() as reads:
+            RULES[name](runs, steps="own")
+        assert Read(said, "of each run by its own steps, which differ") in reads
+        with reading() as reads:
+            RULES[name](of({0: 1.0, 1: 2.0}, {0: 3.0, 1: 2.0}), steps="own")
+        assert len(reads) == 1
+
+
 def test_nan_is_no_candidate_only_where_somebody_says_so():
     runs = of({0: 1.0, 1: math.nan, 2: 3.0})
     with pytest.raises(ClaimError, match=r"'m' of run r0 was logged as NaN at 1 of 3 steps"):
@@ -100,6 +169,8 @@ def test_nan_is_no_candidate_only_where_somebody_says_so():
         (lambda runs: runs.at("m", step=7), "have no 'm' at step 7"),
         (lambda runs: runs.at("m", step=7, unlogged="leave out"), "no run of memory has 'm' at step 7"),
         (lambda runs: runs.last("m", unlogged="drop"), "unlogged='drop'"),
+        (lambda runs: runs.last("m", steps="each"), "steps='each'"),
+        (lambda runs: runs.last("m"), r"1 of 2 runs of memory have no 'm' at the last step \(r1\).* at step 1,.*steps='own'"),
         (lambda runs: runs.deduplicated("max"), "deduplicated"),
         (lambda runs: runs.renamed({"x": "y"}), "nothing is called 'x'"),
         (lambda runs: runs.renamed({"m": "seed"}).last("seed"), "two columns of the table would be called 'seed'"),

@@ -92,7 +92,11 @@ def test_the_four_states_of_a_value_stay_apart(tmp_path):
     assert [run.status for run in runs.every] == ["finished", "finished", "unfinished"]
     with pytest.raises(ClaimError, match=r"1 of 3 runs of r.csv did not finish \(c\)"):
         runs.last("acc")
-    last = runs.with_unfinished().last("acc").set_index("run")["acc"]
+    with pytest.raises(
+        ClaimError, match=r"1 of 3 runs of r.csv have no 'acc' at the last step \(c\): it was not logged at step 1"
+    ):
+        runs.with_unfinished().last("acc")
+    last = runs.with_unfinished().last("acc", steps="own").set_index("run")["acc"]
     assert math.isnan(last["a"])
     assert last["b"] == -math.inf
     assert last["c"] == 0.25
