@@ -125,6 +125,9 @@ class Claim(Shown):
         """Check the population, and let the predictions carry it."""
         population = self.population
         if population is None:
+            for each in (self.prediction, *self.companions):
+                if hasattr(each, "check_units"):
+                    each.check_units()
             return
         if not isinstance(population, Factors):
             raise ClaimError(

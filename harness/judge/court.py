@@ -144,6 +144,7 @@ class _Court:
         if self.shortfall is not None:
             return self._forbid(Verdict(Outcome.INVALID, self.shortfall, None, prediction, None))
         prediction.check_columns(table)
+        prediction.check_units()
         if self.share != 1:
             prediction = prediction.stricter(self.share)
         if not isinstance(prediction, Conjunction):

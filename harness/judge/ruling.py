@@ -8,9 +8,11 @@ from dataclasses import replace
 import numpy as np
 import pandas as pd
 
+from harness.doubts import among
 from harness.judge.blocks import estimate_in_blocks
 from harness.judge.caution import joint_sides, second_opinion, sides, survives
 from harness.judge.rule import Grade, Outcome, conjoin, decide, grade, joint_grade
+from harness.judge.units import doubts
 from harness.judge.verdict import Verdict
 from harness.predict import Conjunction, Estimate, Prediction, Unusable, words
 
@@ -51,7 +53,7 @@ def single(
     size = _grade(prediction, estimate) if outcome is Outcome.SUPPORTED else None
     reason += _SAID[size] if size else ""
     said = " ".join(each for each in (f"{reason}.", doubt, estimate.objection) if each)
-    notes = (*cautions, *estimate.notes)
+    notes = (*doubts(prediction, table), *cautions, *estimate.notes)
     return Verdict(outcome, said, label, prediction, estimate, size, sides(prediction, estimate), notes=notes)
 
 
@@ -99,6 +101,7 @@ def joint(prediction: Conjunction, parts: tuple[Verdict, ...]) -> Verdict:
     unclear = outcome is Outcome.INCONCLUSIVE and conjoin(at_face, at_face, prediction.needed) is not outcome
     reason = f"{_tally(prediction, counts, _UNCLEAR * unclear)}. {decisive.reason}"
     notes = (*_short_of(prediction, outcome, supporting, refuting, counts), *decisive.notes)
+    notes = tuple(dict.fromkeys((*among(note for part in parts for note in part.notes), *notes)))
     size = None
     if outcome is Outcome.SUPPORTED:
         pairs = zip(parts, supporting, strict=True)

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
+from harness.doubts import among
 from harness.judge.caution import Sides
 from harness.judge.enough import Enough, enough
 from harness.judge.power import plan
@@ -82,7 +83,13 @@ class Verdict(Shown):
             "failed gates": tuple(gate.name for gate in self.gates if not gate.passed),
             "prediction": str(self.prediction),
             "reason": self.reason,
+            "doubts": tuple(self.doubts),
         }
+
+    @property
+    def doubts(self) -> list[str]:
+        """Those of its notes that say why its interval may be too narrow."""
+        return among(self.notes)
 
     @property
     def told(self) -> str:

@@ -21,6 +21,7 @@ from harness.factors import Factors
 from harness.limits import briefly, canonical
 from harness.predict import words
 from harness.predict.estimate import Estimate, Stratum
+from harness.predict.roles import check_roles, check_units
 from harness.rows import Where
 from harness.showing import Shown
 from harness.stats import Confidence
@@ -80,6 +81,7 @@ class Prediction(Shown, metaclass=Declared):
             raise ClaimError(f"{kind} has no margin_reason: say where margin={self.margin} comes from")
         if not 0 < self.alpha < 0.5:
             raise ClaimError(f"{kind} has alpha={self.alpha}; allowed is 0 < alpha < 0.5")
+        check_roles(self)
 
     @property
     @abstractmethod
@@ -248,6 +250,11 @@ class Prediction(Shown, metaclass=Declared):
                 f"{type(self).__name__} needs the columns {', '.join(self.columns())}; the table has "
                 f"{', '.join(map(str, table.columns)) or 'none'} and so lacks {words.listed(missing)}"
             )
+
+    def check_units(self) -> None:
+        """Raise ClaimError where epochs, samples or chains would count as drawn one by one (:mod:`harness.predict.roles`)."""
+        for part in self.singles:
+            check_units(part)
 
     def describe(self) -> dict[str, Any]:
         """All that was fixed beforehand, as JSON, except for the population, which belongs to its claim; for digests."""

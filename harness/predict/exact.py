@@ -12,6 +12,7 @@ from harness.errors import ClaimError
 from harness.predict import tables, words
 from harness.predict.base import Prediction, Rule, Unusable
 from harness.predict.estimate import Estimate, Stratum
+from harness.predict.roles import check_roles
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -31,6 +32,7 @@ class _Exact(Prediction):
     def __post_init__(self) -> None:
         """Skip the checks of the statistical terms, which have no role here."""
         self._read_where()
+        check_roles(self)
 
     @property
     def rule(self) -> Rule:

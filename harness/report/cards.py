@@ -9,6 +9,7 @@ from typing import Any
 
 from markupsafe import Markup
 
+from harness import doubts
 from harness.report import behind, figures, flips, forest, history, lanes, overview, searches, standing, text
 from harness.report.part_names import grid, part_names
 from harness.report.rows import Row
@@ -71,7 +72,7 @@ def card(
         "past": before, "changed": _changed(before, row), "fixed": standing.fixed(row), "registered": standing.registered(row),
         "flags": overview.flags(row), "tracks": overview.tracks(row), "known": standing.known(row),
         "grade": standing.size(row), "holm": standing.survival(row),
-        "left_out": left_out, "selected": standing.selected(row),
+        "doubts": doubts.among(row["notes"]), "left_out": left_out, "selected": standing.selected(row),
         "changes": once.each(standing.changes(row)), "instruments": standing.instruments(row),
     }  # fmt: skip
 

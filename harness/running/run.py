@@ -220,7 +220,8 @@ class Result:
         return dict(self.run["rows"][0])
 
     def __repr__(self) -> str:
-        return f"{self.claim.id} is {self.verdict.outcome.value} at scale {self.run['scale']}: {self.verdict.reason}"
+        said = " ".join((self.verdict.reason, *self.verdict.doubts))
+        return f"{self.claim.id} is {self.verdict.outcome.value} at scale {self.run['scale']}: {said}"
 
     @cached_property
     def page(self) -> str:

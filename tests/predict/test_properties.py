@@ -65,7 +65,7 @@ def models():
 def epochs():
     rng = np.random.default_rng(4)
     return pd.DataFrame(
-        [{"seed": seed, "sample": sample, "width": width, "llc": rng.normal(), "radius": np.exp(rng.normal())}
+        [{"seed": seed, "sample": sample, "draw": sample, "width": width, "llc": rng.normal(), "radius": np.exp(rng.normal())}
          for seed in range(6) for sample in range(3) for width in (8, 16, 32, 64, 128)]
     )  # fmt: skip
 
@@ -100,11 +100,11 @@ KINDS: list[tuple[Prediction, pd.DataFrame, tuple[str, ...]]] = [
     (NoChange("llc", "regime", "standard", "robust", "seed", "architecture", where=INPUT, **TERMS), models(), ("llc",)),
     (AreaDifference("llc", "width", "sample", 0, 1, "seed", log_x=True, **TERMS), epochs(), ("llc",)),
     (Ordering("llc", "width", (8, 32, 128), "seed", where={"sample": 0}, **TERMS), epochs(), ("llc",)),
-    (NoTrend("llc", "width", ("seed", "sample"), strata="sample", **TERMS), epochs(), ("llc",)),
-    (Trajectory("llc", "radius", "width", ("seed", "sample"), sign=1, detrend="linear", **TERMS),
+    (NoTrend("llc", "width", ("seed", "draw"), strata="draw", **TERMS), epochs(), ("llc",)),
+    (Trajectory("llc", "radius", "width", ("seed", "draw"), sign=1, detrend="linear", **TERMS),
      epochs(), ("llc", "radius")),
-    (Peak("llc", "width", ("seed", "sample"), **TERMS), epochs(), ("llc",)),
-    (Landmark("llc", "width", ("seed", "sample"), "change", "position", 32, 20, margin_reason="visible"),
+    (Peak("llc", "width", ("seed", "draw"), **TERMS), epochs(), ("llc",)),
+    (Landmark("llc", "width", ("seed", "draw"), "change", "position", 32, 20, margin_reason="visible"),
      epochs(), ("llc",)),
 ]  # fmt: skip
 
@@ -260,7 +260,7 @@ def test_every_term_changes_the_description():
         {"alpha": 0.01},
         {"where": {}},
         {"sign": -1},
-        {"x": "asr"},
+        {"x": "other"},
     ):
         assert dataclasses.replace(base, **change).describe() != base.describe()
     assert dataclasses.replace(base, where=dict(INPUT)).describe() == base.describe()
