@@ -7,6 +7,7 @@ import textwrap
 import time
 import traceback
 from collections.abc import Callable, Generator, Iterator, MutableMapping
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -17,6 +18,7 @@ from harness.pytest_plugin.arriving import Arriving, Crashes
 from harness.pytest_plugin.collect import Collected, Collector
 from harness.pytest_plugin.ledger import UPGRADE, LedgerError, sentences
 from harness.pytest_plugin.ledger_file import SCHEMA
+from harness.pytest_plugin.moved import surroundings
 from harness.pytest_plugin.options import claims_folders, leaves_out_unseen
 from harness.pytest_plugin.outcome import (
     PROPERTY,
@@ -155,6 +157,7 @@ class Controller:
                 row["expected"] = self._settings.ledger.known(self._settings.scale, row["id"], row["verdict"])
             if self._settings.registration is not None:
                 row["registered"] = self._settings.registration.check(row)
+        self._attempt(self._note_moved)
         if unjudged := [row["id"] for nodeid, row in self._rows.items() if nodeid in self._run and row["verdict"] == "error"]:
             self._lines.append(f"without a verdict, so that this run is not without faults: {', '.join(unjudged)}")
             if session.exitstatus == pytest.ExitCode.OK:
@@ -265,6 +268,29 @@ class Controller:
         except ReportError as problem:
             self._lines.append(f"note: no earlier search stands in the report: {problem} (ini option claims_searches)")
 
+    @cached_property
+    def _surroundings(self) -> str | None:
+        """What numbers depend on beside claims; None where no numbers are kept: by another rule than the ordinary one."""
+        settings = self._settings
+        if settings.ledger.path is None or settings.family_wise or settings.blocks or settings.fresh:
+            return None
+        code, engine = self._origin.get("code", {}).get("harness"), self._config.getoption("claims_llc_engine")
+        return surroundings(code, device=self._device(), engine=engine)
+
+    def _note_moved(self) -> str | None:
+        """Say so among the notes of claims whose numbers are others than the ledger's, though nothing known was changed."""
+        found = []
+        scale, known = self._settings.scale, self._settings.ledger.entries
+        if not any(entry.numbers for entry in known.get(self._settings.scale, {}).values()) or self._surroundings is None:
+            return None
+        for row in self._rows.values():
+            if row["as_of"] is None and (said := self._settings.ledger.moved(scale, row, self._surroundings)):
+                row["notes"] = [said, *row["notes"]]
+                found.append(row["id"])
+        name = shown_path(self._settings.ledger.path, self._settings.root) if self._settings.ledger.path else ""
+        others = "numbers differ from those in"
+        return f"note: {others} {name}, and nothing known was changed: {', '.join(found)} (docs/limits.md)" if found else None
+
     def _write_reports(self) -> str:
         from harness.report.drawings import Drawings
         from harness.report.write import write_reports
@@ -279,7 +305,9 @@ class Controller:
             return None
         settings, where = self._settings, shown_path(ledger.path, self._settings.root)
         rows = [row for row in self._rows.values() if row["as_of"] is None]
-        done = ledger.record(settings.scale, rows, today=settings.today, because=settings.because)
+        done = ledger.record(
+            settings.scale, rows, today=settings.today, because=settings.because, surroundings=self._surroundings
+        )
         if done.kept:
             raise LedgerError(
                 f"{where} was changed while this run went on, in {', '.join(done.kept)}: these entries were left as they are, "

@@ -20,6 +20,7 @@ from typing import Any
 from harness.fixed import differences
 from harness.pytest_plugin import ledger_file
 from harness.pytest_plugin.ledger_file import KNOWN, SCHEMA, UPGRADE, Entries, Entry, LedgerError
+from harness.pytest_plugin.moved import seen, sentence
 
 __all__ = ["KNOWN", "UPGRADE", "Entry", "Ledger", "LedgerError", "Recorded"]
 
@@ -102,10 +103,19 @@ class Ledger:
         entry = self.entry(scale, row["id"])
         return [] if entry is None else differences(entry.state, row)
 
-    def record(self, scale: str, rows: Iterable[Row], *, today: str, because: str | None = None) -> Recorded:
+    def record(
+        self, scale: str, rows: Iterable[Row], *, today: str, because: str | None = None, surroundings: str | None = None
+    ) -> Recorded:
         """Write the verdicts of ``rows``, but no errors, into the file, beside what it holds by then.
 
         The file is read again under a lock: what another run, or somebody by hand, wrote meanwhile stays.
+
+        Args:
+            scale: of the run.
+            rows: of the claims that ran.
+            today: date of what is new.
+            because: reason for changes; None where none is accepted.
+            surroundings: what the numbers depend on beside claims (:mod:`harness.pytest_plugin.moved`); None to keep none.
 
         Returns:
             What was done.
@@ -132,10 +142,17 @@ class Ledger:
                 if pending and because is None:
                     continue  # such a run is refused before it starts; a change is never recorded without its reason
                 own[id] = _updated(held, row, pending, today, because)
+                if surroundings is not None:
+                    own[id] = replace(own[id], numbers=seen(row, surroundings))
                 verdicts, changes = verdicts + news, changes + bool(pending)
             if own != before or schema != SCHEMA:
                 ledger_file.write(self.path, entries)
         return Recorded(verdicts, changes, tuple(kept))
+
+    def moved(self, scale: str, row: Row, surroundings: str) -> str | None:
+        """That a claim's numbers are others than those recorded, for no known reason; None where they are not."""
+        entry = self.entry(scale, row["id"])
+        return None if entry is None else sentence(entry.numbers, seen(row, surroundings))
 
     def upgrade(self, scale: str, rows: Iterable[Row]) -> int:
         """Add what is fixed now to the entries that lack it; verdicts stay, and nothing is judged.

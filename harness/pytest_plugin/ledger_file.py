@@ -3,14 +3,15 @@
 JSON of schema 2 (docs/writing-claims.md has it by example)::
 
     {"schema": 2,
-     "reduced": {"document/claim": {"verdict": …, "since": …, "digest": …, "declared": …, "design": …, "history": […]}},
+     "reduced": {"document/claim": {"verdict": …, "since": …, "digest": …, "declared": …, "design": …, "numbers": …,
+                                    "history": […]}},
      "designs": {…}}
 
 ``verdict`` is one verdict or a list of them, each of which is known; ``since`` the date on which it was first recorded;
 ``digest`` and ``declared`` what the declaration said then, ``design`` what the claim asked for (:mod:`harness.fixed`).  Members
 and instruments that several claims share stand once under ``designs``, named by their digest.  ``history`` has a line for every
 change after a verdict was known: ``date``, ``changed`` (in words), ``was`` (the verdict that stood) and ``because``.  Only
-``verdict`` is required.
+``verdict`` is required.  ``numbers`` are effect, interval and n, with a digest of what they depend on.
 
 Schema 1 was ``{scale: {claim id: verdict}}``.
 """
@@ -37,7 +38,7 @@ KNOWN = ("supported", "refuted", "inconclusive", "invalid")
 UPGRADE = "python -m harness ledger upgrade"
 PATIENCE = 60.0  # seconds to wait for another run that is writing the ledger
 _WIDE = 128  # characters of a line of the file
-_FIELDS = ("verdict", "since", "digest", "declared", "design", "history")
+_FIELDS = ("verdict", "since", "digest", "declared", "design", "numbers", "history")
 _OF_A_LINE = ("date", "changed", "was", "because")
 Entries = dict[str, dict[str, "Entry"]]
 
@@ -56,6 +57,7 @@ class Entry:
         digest: the claim's digest then, or None.
         declared: what the declaration said, or None.
         design: what the claim asked for, or None.
+        numbers: effect, interval, n, and a digest of what they were seen under (:mod:`harness.pytest_plugin.moved`), or None.
         history: the changes since, oldest first.
     """
 
@@ -64,6 +66,7 @@ class Entry:
     digest: str | None = None
     declared: Mapping[str, Any] | None = None
     design: Mapping[str, Any] | None = None
+    numbers: Mapping[str, Any] | None = None
     history: tuple[Mapping[str, Any], ...] = ()
 
     @property
@@ -205,12 +208,18 @@ def _entry_fault(claim: str, value: Any, shared: Mapping[str, Any]) -> str | Non
     texts = all(isinstance(value.get(name), str | None) for name in ("since", "digest"))
     if not texts or not isinstance(value.get("declared"), dict | None):
         return f"has an invalid since, digest or declared for {claim}: the first two are text, the third is an object"
+    if value.get("numbers") is not None and not _are_numbers(value["numbers"]):
+        return f"has invalid numbers for {claim}: they are an object with effect, interval, n and under"
     design = value.get("design")
     if design is not None and not is_set_apart(design, shared):
         return f"has an invalid design for {claim}: it refers to something that is not under designs"
     if not all(map(_is_line, value["history"] if isinstance(value.get("history"), list) else [value.get("history") or {}])):
         return f"has an invalid history for {claim}: it has to be a list of objects with {', '.join(_OF_A_LINE)}"
     return None
+
+
+def _are_numbers(value: Any) -> bool:
+    return isinstance(value, dict) and set(value) == {"effect", "interval", "n", "under"} and isinstance(value["under"], str)
 
 
 def _is_line(value: Any) -> bool:

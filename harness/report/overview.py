@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
-from harness.doubts import COPIED, SHARED
+from harness.doubts import COPIED, MOVED, SHARED
 from harness.report import forest, standing, text
 from harness.report.rows import OTHER_KEY, OTHER_SOURCE
 
@@ -54,6 +54,10 @@ _DOUBTS: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
     "copied-units": (
         "claim whose units repeat others to the last digit", "claims whose units repeat others to the last digit",
         lambda row: any(note.startswith(COPIED) for note in row["notes"]),
+    ),
+    "moved": (
+        "claim whose numbers changed for no known reason", "claims whose numbers changed for no known reason",
+        lambda row: any(note.startswith(MOVED) for note in row["notes"]),
     ),
     "unadjusted": (
         "verdict that does not survive Holm’s adjustment", "verdicts that do not survive Holm’s adjustment",
