@@ -122,10 +122,8 @@ def line(row: Mapping[str, Any]) -> str | None:
         told.append(f"of {drawn} {', '.join(words.came(each['count'], each['verdict']) for each in shares)}")
     chance = (found.get("alike") or 0.0) >= LEVEL  # what turns there is no edge
     told += [
-        f"turns at {edge['name'].replace('_', ' ')} {said(edge['threshold'])}" if edge["threshold"] is not None
-        else f"{'turns where' if edge.get('judged', True) else 'cannot be judged where'} {edge['name'].replace('_', ' ')} is "
-             f"{said(edge['outside'])}"
-        for edge in found.get("edges") or () if edge.get("clear", True) and (not chance or not edge.get("judged", True))
+        _turn(edge) for edge in found.get("edges") or ()
+        if edge.get("clear", True) and (not chance or not edge.get("judged", True))
     ]  # fmt: skip
     if found.get("found") is not None:
         where = ", ".join(f"{name.replace('_', ' ')} {said(value)}" for name, value in found["found"].items())
@@ -144,6 +142,21 @@ def _share(share: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]
     scope = "the whole scope" if exact else UNEVEN if found.get("pools") else f"{low} to {high} % of the scope"
     shown = f"{share['count']} of {share['of']}, {scope}"
     return {"verdict": share["verdict"], "percent": round(100 * part, 2), "said": shown}
+
+
+def _turn(edge: Mapping[str, Any]) -> str:
+    """Where a claim turns along one setting, or where it cannot be judged."""
+    name, value, inner = edge["name"].replace("_", " "), said(edge["outside"]), number_of(edge["inside"])
+    if edge["threshold"] is not None:
+        return f"turns at {name} {said(edge['threshold'])}"
+    if edge.get("judged", True):
+        return f"turns where {name} is {value}"
+    can = "can be judged" if edge.get("here") == "unjudged" else "cannot be judged"
+    outer = number_of(edge["outside"])
+    if inner is None or outer is None:
+        return f"{can} where {name} is {value}"
+    side = "from" if outer > inner else "up to"
+    return f"{can} {side} {name} {value}" if edge.get("alone", True) else f"{can} at {name} {value}"
 
 
 def _index(index: Mapping[str, Any]) -> dict[str, Any]:
