@@ -21,6 +21,11 @@ if TYPE_CHECKING:
     from harness.population import Population
 
 SPLITS: tuple[Split, ...] = ("train", "test")
+NEARLY = 1e-4  # by which probabilities may miss a sum of 1 in single precision
+
+
+class ProbabilitiesWarning(UserWarning):
+    """Outputs that are probabilities stand where logits are taken for granted."""
 
 
 def epochs_of(measurement: Measurement, population: Population) -> tuple[int, ...]:
@@ -51,22 +56,38 @@ def _endless(population: Population, data: Dataset, epochs: tuple[int, ...], dev
     """The members with an output that is not finite at a training or test point; none where they cannot be run on these.
 
     Whoever measures them then says why, if it has to run them.
+
+    Warns:
+        ProbabilitiesWarning: the outputs of some are probabilities, which every instrument takes for logits.
     """
     bad: set[int] = set()
+    logits: set[int] = set()
     try:
         with torch.random.fork_rng(), warnings.catch_warnings():
             warnings.simplefilter("ignore")  # an instrument that does the same gives the same warnings
             for epoch in epochs:
                 for split in SPLITS:
                     inputs, _ = points_of(data, split, None)
-                    finite = per_point(population, epoch, inputs, _finite, device=device)["finite"]
-                    bad.update(seed for seed, blocks in zip(population.seeds, finite, strict=True) if not blocks.all())
+                    seen = per_point(population, epoch, inputs, _looked, device=device)
+                    for seed, finite, shares in zip(population.seeds, seen["finite"], seen["shares"], strict=True):
+                        bad.update([] if finite.all() else [seed])
+                        logits.update([] if shares.all() else [seed])
     except Exception:
         return {}
+    if softmaxed := [seed for seed in population.seeds if seed not in logits | bad]:
+        warnings.warn(
+            f"the outputs of seeds {softmaxed} are probabilities: they lie between 0 and 1 and add up to 1 at every point.  "
+            "Instruments take outputs for logits, so that losses, margins and the LLC are those of a softmax of a softmax: "
+            "return the logits, or the logarithms of the probabilities", ProbabilitiesWarning, stacklevel=2,
+        )  # fmt: skip
     return {seed: OUTPUTS for seed in population.seeds if seed in bad}
 
 
-def _finite(given: Given) -> dict[str, torch.Tensor]:
-    """Whether all outputs of a block of points are finite, shape (row, 1)."""
-    logits = given.program.logits(given.parameters, given.inputs)
-    return {"finite": logits.flatten(1).isfinite().all(1, keepdim=True)}
+def _looked(given: Given) -> dict[str, torch.Tensor]:
+    """Whether all outputs of a block of points are finite, and whether they are probabilities of classes, shape (row, 1)."""
+    outputs = given.program.logits(given.parameters, given.inputs)
+    flat = outputs.reshape(len(outputs), -1, outputs.shape[-1])  # (row, class, point)
+    finite = flat.isfinite().flatten(1).all(1, keepdim=True)
+    between = ((flat >= 0) & (flat <= 1)).flatten(1).all(1, keepdim=True)
+    whole = (flat.sum(1) - 1).abs().amax(1, keepdim=True) < NEARLY
+    return {"finite": finite, "shares": between & whole & (flat.shape[1] > 1)}

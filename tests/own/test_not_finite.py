@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+import warnings
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -43,6 +44,7 @@ from harness.measure.activations import ActivationNorms
 from harness.measure.attack.accuracy_curve import Curve
 from harness.measure.margins import Margins
 from harness.measure.smoothness import GradientNorms
+from harness.measure.soundness import ProbabilitiesWarning
 from harness.networks.finite import NotFinite
 
 DATA = ToyImages(train=96, test=24)
@@ -199,3 +201,24 @@ def test_given_weights_that_are_not_finite_make_the_claim_invalid(tmp_path):
     verdict = harness.run(body, store=Store(tmp_path)).verdict
     assert verdict.outcome == "invalid"
     assert "seed 4 of plain given has parameters that are not finite" in verdict.reason
+
+
+LAST = {"softmax": nn.Softmax(1), "log": nn.LogSoftmax(1), "sigmoid": nn.Sigmoid(), "logits": nn.Identity()}
+
+
+def ending(shape: tuple[int, ...], classes: int, last: str) -> nn.Module:
+    """A network and what is done to its outputs."""
+    return nn.Sequential(own_models.plain(shape, classes), LAST[last])
+
+
+@pytest.mark.parametrize("last", LAST)
+@pytest.mark.parametrize("instrument", [Accuracy(), Own()], ids=lambda each: type(each).__name__)
+def test_probabilities_that_stand_where_logits_are_taken_for_granted_are_told(tmp_path, instrument, last):
+    members = {seed: ending((3, 3), 3, last) for seed in (2, 5)}
+    population = Checkpoints(members, model=ending, data=DATA, arguments={"last": last}, name="answers")
+    with warnings.catch_warnings(record=True) as caught:
+        warnings.simplefilter("always")
+        Store(tmp_path).measure([population], instrument)
+    told = [str(each.message) for each in caught if each.category is ProbabilitiesWarning]
+    assert len(told) == (last == "softmax")
+    assert all("outputs of seeds [2, 5] are probabilities" in each for each in told)
