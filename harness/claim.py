@@ -125,7 +125,8 @@ class Claim(Shown):
         """Check the population, and let the predictions carry it."""
         population = self.population
         if population is None:
-            for each in (self.prediction, *self.companions):
+            others = self.companions if isinstance(self.companions, tuple | list) else ()  # which is refused later
+            for each in (self.prediction, *others):
                 if hasattr(each, "check_units"):
                     each.check_units()
             return

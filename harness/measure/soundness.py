@@ -14,6 +14,7 @@ import torch
 
 from harness.measure.walk import Given, Split, per_point, points_of
 from harness.networks.finite import OUTPUTS, diverged
+from harness.progress import listening
 
 if TYPE_CHECKING:
     from harness.data.base import Dataset
@@ -63,7 +64,7 @@ def _endless(population: Population, data: Dataset, epochs: tuple[int, ...], dev
     bad: set[int] = set()
     logits: set[int] = set()
     try:
-        with torch.random.fork_rng(), warnings.catch_warnings():
+        with torch.random.fork_rng(), warnings.catch_warnings(), listening(lambda share: None):  # no part of what is measured
             warnings.simplefilter("ignore")  # an instrument that does the same gives the same warnings
             for epoch in epochs:
                 for split in SPLITS:

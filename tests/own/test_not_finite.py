@@ -200,7 +200,7 @@ def test_given_weights_that_are_not_finite_make_the_claim_invalid(tmp_path):
 
     verdict = harness.run(body, store=Store(tmp_path)).verdict
     assert verdict.outcome == "invalid"
-    assert "seed 4 of plain given has parameters that are not finite" in verdict.reason
+    assert "Seed 4 of plain given has parameters that are not finite" in verdict.reason
 
 
 LAST = {"softmax": nn.Softmax(1), "log": nn.LogSoftmax(1), "sigmoid": nn.Sigmoid(), "logits": nn.Identity()}

@@ -73,7 +73,7 @@ PLACES = {  # which call it is in which the run is killed, and what is there by 
     "training the first recipe": (IN_TRAINING, 1, (0, 0)),
     "training the second recipe": (IN_TRAINING, 2, (6, 0)),
     "writing a network": (IN_WRITING.replace("SUFFIX", "'.safetensors'"), 9, (8, 0)),
-    "measuring": (IN_MEASURING, 2, (12, 6)),
+    "measuring": (IN_MEASURING, 4, (12, 6)),
     "writing a table": (IN_WRITING.replace("SUFFIX", "'.json'"), 4, (12, 3)),
 }
 OF_THE_RUN = {"seconds"}  # of a row: how long it took

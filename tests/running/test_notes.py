@@ -298,7 +298,7 @@ def test_trials_agree_with_themselves_and_with_no_other(effect, interval, n, ver
     assert not agree(one, replace(one, verdict="inconclusive"))
     assert not agree(one, replace(one, effect=None))
     if np.isfinite(effect):
-        assert not agree(one, replace(one, effect=effect * 1.001 + 0.001))
+        assert not agree(one, replace(one, effect=effect + 0.001 * max(abs(effect), 1.0)))
 
 
 class Held:

@@ -74,7 +74,7 @@ def test_a_claim_that_holds_everywhere_is_never_turned():
     assert found.found is found.confirmed is found.confirmation is None
     assert found.edges == ()
     assert [(share.verdict, share.count, share.of) for share in found.shares] == [("supported", 6, 6), ("refuted", 0, 6)]
-    assert "supported in 54 to 100 % of the scope" in found.reason
+    assert "supports it in 54 to 100 % of the scope" in found.reason
     assert "It is refuted in none of 12 settings." in found.reason
     assert "differ over the scope no more than their errors explain" in found.reason
 
