@@ -8,7 +8,7 @@ from harness.judge import Outcome, judge
 from .cells import generator, taken
 from .table import CELLS
 
-STUDIES = 20
+STUDIES = 10
 
 
 @pytest.mark.parametrize("cell", CELLS, ids=str)
