@@ -146,13 +146,13 @@ def _share(share: Mapping[str, Any], found: Mapping[str, Any]) -> dict[str, Any]
 
 def _turn(edge: Mapping[str, Any]) -> str:
     """Where a claim turns along one setting, or where it cannot be judged."""
-    name, value, inner = edge["name"].replace("_", " "), said(edge["outside"]), number_of(edge["inside"])
+    name, value = edge["name"].replace("_", " "), said(edge["outside"])
     if edge["threshold"] is not None:
         return f"turns at {name} {said(edge['threshold'])}"
     if edge.get("judged", True):
         return f"turns where {name} is {value}"
     can = "can be judged" if edge.get("here") == "unjudged" else "cannot be judged"
-    outer = number_of(edge["outside"])
+    inner, outer = number_of(edge["inside"]), number_of(edge["outside"])
     if inner is None or outer is None:
         return f"{can} where {name} is {value}"
     side = "from" if outer > inner else "up to"
