@@ -30,6 +30,13 @@ _SURPRISES: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
         lambda row: row["expected"] is not None and row["expected"] != row["verdict"],
     ),
 }  # fmt: skip
+
+
+def _noted(*beginnings: str) -> Callable[[Row], bool]:
+    """Whether a row has a note that begins so."""
+    return lambda row: any(note.startswith(beginnings) for note in row["notes"])
+
+
 _DOUBTS: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
     "failed-control": (
         "control that did not come out as it has to", "controls that did not come out as they have to",
@@ -45,19 +52,19 @@ _DOUBTS: Mapping[str, tuple[str, str, Callable[[Row], bool]]] = {
     ),
     "other-source": (
         "claim whose document and key do not go together", "claims whose documents and keys do not go together",
-        lambda row: any(note.startswith((OTHER_SOURCE, OTHER_KEY)) for note in row["notes"]),
+        _noted(OTHER_SOURCE, OTHER_KEY),
     ),
     "shared-units": (
         "claim without a population whose units are not apart", "claims without a population whose units are not apart",
-        lambda row: any(note.startswith(SHARED) for note in row["notes"]),
+        _noted(SHARED),
     ),
     "copied-units": (
         "claim whose units repeat others to the last digit", "claims whose units repeat others to the last digit",
-        lambda row: any(note.startswith(COPIED) for note in row["notes"]),
+        _noted(COPIED),
     ),
     "moved": (
         "claim whose numbers changed for no known reason", "claims whose numbers changed for no known reason",
-        lambda row: any(note.startswith(MOVED) for note in row["notes"]),
+        _noted(MOVED),
     ),
     "unadjusted": (
         "verdict that does not survive Holm’s adjustment", "verdicts that do not survive Holm’s adjustment",

@@ -19,8 +19,8 @@ NO_TRIAL: Mapping[str, Any] = {"settings": {}, "fresh": False} | dict.fromkeys(
     ("verdict", "reason", "effect", "interval", "n", "seconds", "why")
 )
 _WIDE, _HIGH, _LEFT, _ROW = 640.0, 150.0, 96.0, 16.0
-UNEVEN = "need not be even"  # of settings whose values Hypothesis drew, as harness.running.telling has it, too
-LEVEL = 0.05  # of the test that effects differ at all, as harness.running.telling has it
+UNEVEN = "need not be even"  # of settings whose values Hypothesis drew
+LEVEL = 0.05  # of the test that effects differ at all, without which no setting is said to matter
 _APART = 11.0  # between two lines of letters
 _LONGEST = 190.0  # room for the name of a setting
 

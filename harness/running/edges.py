@@ -94,9 +94,10 @@ def state_of(trial: Trial) -> State | None:
     return "holds" if holds else "fails"
 
 
-def home_of(explored: Explored) -> State | None:
-    """The state at the defaults: by the verdict where there is one."""
-    return state_of(explored.default) if explored.home is None else "holds" if explored.home else "fails"
+def judged_state(trial: Trial) -> State | None:
+    """Its state by the verdict, where there is one: a supported effect may lie below the margin."""
+    holds = side(trial)
+    return state_of(trial) if holds is None else "holds" if holds else "fails"
 
 
 def _along(explored: Explored, axis: Axis) -> list[Edge]:
@@ -115,7 +116,7 @@ def _along(explored: Explored, axis: Axis) -> list[Edge]:
 
 def _among_names(explored: Explored, axis: Axis, line: Sequence[Place]) -> list[Edge]:
     """Every value without order at which it is otherwise than at the default, by more than errors explain."""
-    home = home_of(explored)
+    home = judged_state(explored.default)
     own = [place.trial for place in line if state_of(place.trial) == home]
     found = []
     for place in line:

@@ -10,6 +10,7 @@ import numpy as np
 import scipy.stats
 
 from harness.deadline import TimedOut
+from harness.report.searches import LEVEL
 from harness.running.confirm import again
 from harness.running.edges import Edge, read_edges
 from harness.running.explored import Ahead, Explored, Judged, side
@@ -18,7 +19,7 @@ from harness.running.maps import Map, maps_of
 from harness.running.scope import Scope, Settings
 from harness.running.search import begun, go
 from harness.running.surface import Split, Surface, best_split, even
-from harness.running.telling import LEVEL, told
+from harness.running.telling import told
 from harness.running.timeout import give_up
 from harness.running.trials import Trial, in_words, tried
 from harness.showing import Shown

@@ -6,11 +6,10 @@ from collections.abc import Sequence
 from typing import Any
 
 from harness.running.axis import Axis
-from harness.running.edges import NARROW, State, brackets, home_of, read_edges, state_of
+from harness.running.edges import NARROW, brackets, judged_state, read_edges, state_of
 from harness.running.explored import Explored, nearest, side
 from harness.running.scope import Settings
 from harness.running.surface import Surface
-from harness.running.trials import Trial
 from harness.running.values import same
 
 UNLIKELY = 0.05  # chance of being on the other side below which the end of a line is not tried
@@ -130,22 +129,16 @@ def _along(explored: Explored, axis: Axis, end: Any, unjudged: list[tuple[Axis, 
         end: of the line.
         unjudged: ends that cannot be judged, to which this one may be added.
     """
-    home = home_of(explored)
+    home = judged_state(explored.default)
     for start in _start(explored, axis):
         made = explored.at({axis.name: end}, "edge") if explored.left > 0 else None
-        there = None if made is None else _side(made)
+        there = None if made is None else judged_state(made)
         if there == "unjudged" != home:
             unjudged.append((axis, end))
         elif there not in (None, home):
             _halve(explored, axis, start, end)
             return True
     return False
-
-
-def _side(trial: Trial) -> State | None:
-    """Its state by the verdict, where there is one: a supported effect may lie below the margin."""
-    holds = side(trial)
-    return state_of(trial) if holds is None else "holds" if holds else "fails"
 
 
 def _start(explored: Explored, axis: Axis) -> tuple[Any, ...]:
@@ -157,13 +150,13 @@ def _start(explored: Explored, axis: Axis) -> tuple[Any, ...]:
         return (axis.default,)
     start = axis.value(axis.place(axis.default))
     made = explored.at({axis.name: start}, "edge")
-    return (start,) if made is not None and _side(made) == home_of(explored) else ()
+    return (start,) if made is not None and judged_state(made) == judged_state(explored.default) else ()
 
 
 def _halve(explored: Explored, axis: Axis, one: Any, other: Any) -> None:
     """Try the middle between two values in different states, and go on with the half in which they differ."""
     made = explored.at({axis.name: one}, "edge")
-    state = None if made is None else _side(made)
+    state = None if made is None else judged_state(made)
     inside, outside, budget = one, other, min(explored.left, LINE - 2)
     while axis.ordered and budget > 0 and not _near(axis, inside, outside):
         middle = axis.between(inside, outside)

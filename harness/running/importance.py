@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 import scipy.stats
@@ -92,16 +93,23 @@ class _Seen:
     values: Floats
     noise: Floats
 
+    @cached_property
+    def bounds(self) -> Floats:
+        """Least and greatest of each number of a kernel but the first, shape (number, 2)."""
+        return np.log([REMAINDERS, *[LENGTHS] * self.columns.shape[1]])
+
+    @cached_property
+    def _apart(self) -> Floats:
+        return _squared(self.columns)
+
     def likelihood(self, kernels: Floats) -> Floats:
         """Logarithm of the posterior density of kernels, shape (kernel,), but for a constant; −∞ out of bounds."""
-        apart = (self.columns[:, None] - self.columns[None]) ** 2
-        bounds = np.log([REMAINDERS, *[LENGTHS] * self.columns.shape[1]])
-        inside = ((kernels[:, 1:] >= bounds[:, 0]) & (kernels[:, 1:] <= bounds[:, 1])).all(axis=1)
+        inside = ((kernels[:, 1:] >= self.bounds[:, 0]) & (kernels[:, 1:] <= self.bounds[:, 1])).all(axis=1)
         found = np.full(len(kernels), -np.inf)
         some = kernels[inside]
         if len(some):
             own = self.noise[None] + np.exp(some[:, 1:2])
-            covariance = _covariance(some, apart) + own[:, :, None] * np.eye(len(self.values))
+            covariance = _covariance(some, self._apart) + own[:, :, None] * np.eye(len(self.values))
             root = np.linalg.cholesky(covariance)
             solved = np.linalg.solve(root, np.broadcast_to(self.values[:, None], (*root.shape[:2], 1)))[..., 0]
             halves = np.log(np.diagonal(root, axis1=1, axis2=2)).sum(axis=1)
@@ -111,7 +119,7 @@ class _Seen:
     def surface(self, kernel: Floats, places: Floats, rng: np.random.Generator) -> Floats:
         """A surface that the effects allow, drawn at places of shape (place, column)."""
         every = np.concatenate([self.columns, places])
-        whole = _covariance(kernel[None], (every[:, None] - every[None]) ** 2)[0]
+        whole = _covariance(kernel[None], _squared(every))[0]
         n = len(self.values)
         root = np.linalg.cholesky(whole[:n, :n] + np.diag(self.noise + np.exp(kernel[1])))
         across = np.linalg.solve(root, whole[:n, n:])
@@ -120,6 +128,12 @@ class _Seen:
         left += JITTER * np.exp(kernel[0]) * np.eye(len(places))
         found: Floats = mean + np.linalg.cholesky(left) @ rng.standard_normal(len(places))
         return found
+
+
+def _squared(places: Floats) -> Floats:
+    """Squared distances along each column, shape (place, place, column)."""
+    found: Floats = (places[:, None] - places[None]) ** 2
+    return found
 
 
 def _covariance(kernels: Floats, apart: Floats) -> Floats:
@@ -131,7 +145,7 @@ def _covariance(kernels: Floats, apart: Floats) -> Floats:
 
 def _kernels(seen: _Seen, rng: np.random.Generator) -> Floats:
     """Kernels from their posterior: walkers that start where the likelihood is, and move along the lines between them."""
-    bounds = np.log([REMAINDERS, *[LENGTHS] * seen.columns.shape[1]])
+    bounds = seen.bounds
     tries = np.column_stack([rng.standard_normal(TRIES), rng.uniform(bounds[:, 0], bounds[:, 1], (TRIES, len(bounds)))])
     likely = np.concatenate([seen.likelihood(some) for some in np.array_split(tries, TRIES // WALKERS)])
     weights = np.exp(likely - likely.max())

@@ -20,7 +20,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from harness.code import code_digest
-from harness.code.captured import captured
+from harness.code.captured import captured, captured_or_unknown
 from harness.fixed import stable
 from harness.running.asking import UNKNOWN
 from harness.running.scope import Settings
@@ -84,10 +84,9 @@ class Notes:
             return None
         said = [stable(dict(settings))]
         if _as_text(settings) is None:  # objects of one class have one name there, whatever they hold
-            try:
-                said.append(captured(dict(settings)))
-            except Exception:  # CodeError, and whatever somebody's object makes of being described
+            if (held := captured_or_unknown(dict(settings))) is None:
                 return None
+            said.append(held)
         return self._folder / f"{digest(said[0] if len(said) == 1 else said)[:32]}.json"
 
     def read(self, settings: Settings) -> Trial | None:

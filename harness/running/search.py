@@ -16,7 +16,7 @@ from typing import Any
 
 import numpy as np
 
-from harness.running.edges import home_of
+from harness.running.edges import judged_state
 from harness.running.explored import Ahead, Explored, Judged, nearest, side
 from harness.running.halving import find_edges
 from harness.running.scope import Scope, Settings
@@ -69,7 +69,7 @@ def go(explored: Explored) -> None:
             made = explored.at(settings, "even")
             explored.drawn += [] if made is None else [made]
         even = even[some:]
-    if home_of(explored) is not None:
+    if judged_state(explored.default) is not None:
         find_edges(explored)
     _unsure(explored)
 

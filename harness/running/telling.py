@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from harness.predict import words
+from harness.report.searches import LEVEL, UNEVEN
 from harness.running.edges import Edge
 from harness.running.trials import in_words, value_in_words
 from harness.running.values import is_number
@@ -14,7 +15,6 @@ if TYPE_CHECKING:
     from harness.running.found import Search
 
 MOST = 5  # places of which a sentence lists each
-LEVEL = 0.05  # of the test that effects differ at all, without which no setting is said to matter
 
 
 def told(found: Search) -> str:
@@ -43,7 +43,7 @@ def _shares(found: Search) -> str:
         drawn = f"{supported.of} even draws from a scope of few settings"
     if found.pools:
         names = " and ".join(found.pools)
-        return f"{tried} Of {supported.of} settings from values that Hypothesis gave of {names}, which need not be even: " \
+        return f"{tried} Of {supported.of} settings from values that Hypothesis gave of {names}, which {UNEVEN}: " \
                f"{', '.join(said)}.".strip()  # fmt: skip
     return (
         f"{tried} Of {drawn}: {', '.join(said)}; so a study of this size supports it in {low} to {high} % of the scope.".strip()

@@ -17,7 +17,7 @@ from harness.store.halving import in_halves
 from harness.store.lineages import ancestry
 from harness.store.names import Names, check_unmoved
 from harness.store.orders import Order
-from harness.store.sharing import Progress, Shard, cut, trained_together, training_work
+from harness.store.sharing import Progress, Shard, cut, raise_first, trained_together, training_work
 from harness.store.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -72,8 +72,7 @@ class Members:
         ]
         self._share(shards, name, "trained")
         if failures:
-            failures[0].take_in(failures[1:])
-            raise failures[0]
+            raise_first(failures)
 
     def training(self, recipe: Recipe, seeds: tuple[int, ...], failures: list[LoopDiverged] | None = None) -> Shard:
         """The work on some members of a recipe.

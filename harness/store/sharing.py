@@ -16,7 +16,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NoReturn
 from weakref import WeakSet
 
 from filelock import FileLock, Timeout
@@ -36,6 +36,14 @@ _taken: WeakSet[FileLock] = WeakSet()  # locks of this process, given back or no
 _NO_LOCKS_HERE = {errno.ENOLCK, errno.ENOSYS, errno.EOPNOTSUPP, errno.ENOTSUP}
 Progress = Callable[[float], None]
 Tell = Callable[[float, float], None]
+
+
+def raise_first(failures: Sequence[Exception]) -> NoReturn:
+    """Raise the first of some failures, which says of those that are alike what it says of itself, where it can."""
+    first, *others = failures
+    if hasattr(first, "take_in"):
+        first.take_in(others)
+    raise first
 
 
 @dataclass(frozen=True)

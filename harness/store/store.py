@@ -32,7 +32,7 @@ from harness.store.names import Names, code_of_data, stored
 from harness.store.orders import Carrier, Done, Order
 from harness.store.others import shelf_of
 from harness.store.place import Place
-from harness.store.sharing import Shard, share, trained_together, training_work
+from harness.store.sharing import Shard, raise_first, share, trained_together, training_work
 from harness.store.shelf import SUFFIXES, Entry, Kind
 from harness.store.tables import Tables
 
@@ -299,10 +299,7 @@ class Store(Shown):
             Exception: what kept some of it from being done.
         """
         if failures := self._work(shards, name, what):
-            first, *others = failures
-            if hasattr(first, "take_in"):
-                first.take_in(others)
-            raise first
+            raise_first(failures)
 
     def _work(self, shards: Sequence[Shard], name: str, what: str) -> list[Exception]:
         """Do the missing work together with the other workers, or let an engine do it; what the engine failed at."""

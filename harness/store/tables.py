@@ -18,7 +18,7 @@ from harness.store.forward import explained
 from harness.store.halving import in_halves
 from harness.store.names import Names, check_unmoved, stored
 from harness.store.orders import Order
-from harness.store.sharing import Progress, Shard, cut, measured_together, measuring_work, until_written
+from harness.store.sharing import Progress, Shard, cut, measured_together, measuring_work, raise_first, until_written
 from harness.store.shelf import Shelf
 
 if TYPE_CHECKING:
@@ -73,8 +73,7 @@ class Tables:
                 once = {shard.key: shard for shard in shards}  # a recipe may stand in several cells of a design
                 self._share([*once.values()], f"{name}, {measurement.name}", "measured")
                 if failures:
-                    failures[0].take_in(failures[1:])
-                    raise failures[0]
+                    raise_first(failures)
             if (table := self._measured(populations, paths)) is not None:
                 return table
 
